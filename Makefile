@@ -1,0 +1,82 @@
+# Two commands matter: `make demo` runs the whole hotline here, `make test` proves it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := .stamps
+KERNELS := $(wildcard cython_ext/*/*.pyx cython_ext/*/*.pxd cython_ext/media/*.h) \
+           $(filter-out cython_ext/media/_media.c,$(wildcard cython_ext/media/*.c)) setup.py
+
+.PHONY: help setup system build lint format types test unit e2e browser pure engine-test check demo clean
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make setup      system packages, .venv and compiled kernels
+setup: build
+
+system: $(STAMPS)/system
+$(STAMPS)/system: packages.txt | $(STAMPS)
+	./install-packages packages.txt
+	@touch $@
+
+$(STAMPS):
+	@mkdir -p $@
+
+$(STAMPS)/venv: pyproject.toml | $(STAMPS) $(STAMPS)/system
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77" wheel "Cython>=3.1,<4"
+	$(BIN)/python -m pip install --quiet --no-build-isolation -e ".[dev]"
+	@touch $@
+
+build: $(STAMPS)/build
+$(STAMPS)/build: $(STAMPS)/venv $(KERNELS)
+	$(BIN)/python setup.py -q build_ext --inplace
+	@touch $@
+
+## make lint       ruff, import contracts, spelling
+lint: build
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/codespell
+
+## make format     rewrite to the house style
+format: build
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+## make types      mypy --strict
+types: build
+	$(BIN)/mypy
+
+## make test       every test, in parallel
+test: build engine-test
+	$(BIN)/python -m pytest -n 2 tests
+
+## make unit       the quick tests only
+unit: build
+	$(BIN)/python -m pytest -n 2 -m "not e2e and not browser and not speech" tests
+
+e2e: build
+	$(BIN)/python -m pytest -m e2e tests
+
+browser: build
+	$(BIN)/python -m pytest -m browser tests
+
+## make pure       the unit tests on the plain-Python kernels
+pure: build
+	HOOKFLASH_PURE_PYTHON=1 $(BIN)/python -m pytest -n 2 -m "not e2e and not browser and not speech" tests
+
+engine-test: build
+	$(MAKE) -s -C cython_ext/media check
+
+## make check      everything a commit must pass
+check: lint types test
+
+## make demo       the whole hotline on this machine, with real SIP calls
+demo: build
+	$(BIN)/hookflash demo
+
+clean:
+	rm -rf $(STAMPS) build *.egg-info cython_ext/*/*.so
+	find cython_ext -name '_*.c' -delete

@@ -1,0 +1,1 @@
+"""Compiled kernels: distribution, SIP wire, signal processing and the media engine."""

@@ -1,0 +1,1 @@
+"""The hookflash daemon: processes, configuration and commands."""

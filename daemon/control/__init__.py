@@ -1,0 +1,1 @@
+"""The control process: signalling and decisions."""

@@ -1,0 +1,1 @@
+"""The demo: real callers and agents in processes of their own."""

@@ -1,0 +1,1 @@
+"""The messages between media and control, and nothing else."""

@@ -1,0 +1,1 @@
+"""The media process: audio and devices."""

@@ -1,0 +1,1 @@
+"""The facade through which consoles steer the hotline."""

@@ -1,0 +1,1 @@
+"""Lines to the outside: one package a kind of hardware or protocol."""

@@ -1,0 +1,133 @@
+"""What every kind of line can do: the one interface of SIP, boards, modems and links.
+
+What a line cannot do is said by a flag in ``can``, not found out by an exception. A
+driver never calls back into the daemon; it yields events.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from enum import Flag, auto
+from typing import TYPE_CHECKING, NewType, Protocol
+
+import msgspec
+
+if TYPE_CHECKING:
+    from drivers.events import Cause, LineEvent
+
+LineId = NewType("LineId", str)
+"""Name of a line, unique in a site: ``trunk/7``, ``board/3``, ``station:2001``."""
+
+PortId = NewType("PortId", int)
+"""A leg's audio port in the media engine; chosen by control, 63 bits."""
+
+
+class Capability(Flag):
+    """What a line can do."""
+
+    AUDIO = auto()
+    DIAL = auto()
+    ANSWER = auto()
+    HOLD = auto()
+    TRANSFER = auto()
+    SEND_DTMF = auto()
+    ANI = auto()
+    SUPERVISION = auto()
+    FLASH = auto()
+    DEFLECT = auto()
+
+
+class RtpAddress(msgspec.Struct, frozen=True):
+    """Where RTP is sent to or received at."""
+
+    host: str
+    port: int
+
+
+class RtpFormat(msgspec.Struct, frozen=True, kw_only=True):
+    """What a negotiated RTP stream carries."""
+
+    payload_type: int = 8
+    codec: str = "PCMA"
+    """PCMA or PCMU."""
+    dtmf_payload_type: int | None = 101
+    ptime_ms: int = 20
+    send: bool = True
+    receive: bool = True
+
+
+class AudioPorts(Protocol):
+    """How a driver gets audio ports; control implements it over the link to media."""
+
+    async def open_rtp(self) -> tuple[PortId, RtpAddress]:
+        """Open an RTP port and return it with the address that peers must send to."""
+
+    async def connect_rtp(self, port: PortId, remote: RtpAddress, fmt: RtpFormat) -> None:
+        """Start (or change) the stream of a port towards a remote address."""
+
+    async def close(self, port: PortId) -> None:
+        """Give a port back; its audio ends at once. Closing twice is harmless."""
+
+    async def send_digits(self, port: PortId, digits: str) -> None:
+        """Send keys as RFC 4733 events or tones, whichever the port negotiated."""
+
+
+class Line(Protocol):
+    """One resource that carries at most one conversation."""
+
+    @property
+    def id(self) -> LineId: ...
+    @property
+    def can(self) -> Capability: ...
+    @property
+    def port(self) -> PortId | None:
+        """The audio port of the present call; None between calls or without audio."""
+
+    async def dial(self, number: str, *, ani: str = "", name: str = "") -> None:
+        """Place a call; ``Seized``, ``Progress``, ``Answered`` or ``Released`` follow."""
+
+    async def answer(self) -> None:
+        """Answer the ringing call; ``Answered`` follows."""
+
+    async def release(self, cause: "Cause | None" = None) -> None:
+        """End the call in any state; ``Released`` follows exactly once."""
+
+    async def hold(self) -> None: ...
+    async def retrieve(self) -> None: ...
+    async def send_digits(self, digits: str) -> None: ...
+    async def flash(self) -> None: ...
+    async def transfer(self, number: str) -> None: ...
+
+
+class Driver(Protocol):
+    """Owns the hardware or the socket of one trunk."""
+
+    name: str
+
+    async def open(self, ports: AudioPorts) -> Sequence[Line]:
+        """Open devices and sockets; return the lines that exist now."""
+
+    async def close(self) -> None:
+        """Release every call and close; safe to call twice."""
+
+    def events(self) -> AsyncIterator["LineEvent"]:
+        """Yield what happens, in order; the only way up."""
+
+    def line(self, line: LineId) -> Line:
+        """Find a line by its name; KeyError when there is none."""
+
+    def counters(self) -> dict[str, int]:
+        """Named counts since start, per method, status and cause of refusal."""
+
+
+class MessageLamps(Protocol):
+    """A driver that can light message-waiting lamps."""
+
+    async def set_lamp(self, station: str, *, on: bool) -> None: ...
+
+
+class Stations(Protocol):
+    """A driver at which stations register or are plugged in."""
+
+    def station_line(self, station: str) -> Line:
+        """A free line towards the station; DriverError when it cannot be reached."""
+
+    def reachable(self, station: str) -> bool: ...

@@ -1,0 +1,1 @@
+"""Call flows: text files, their interpreter and their tests, no I/O."""

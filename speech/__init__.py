@@ -1,0 +1,1 @@
+"""Recognition and synthesis, offline, in processes of their own."""
