@@ -1,0 +1,192 @@
+"""Starts the processes of a site, watches them, and starts again those that die.
+
+Not a replacement for systemd: the unit files in ``udev/`` run the same processes one by
+one. This is what ``hookflash run`` and the demo use, and it speaks the same readiness
+protocol, so a process cannot tell who started it.
+"""
+
+import asyncio
+import ctypes
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+
+log = structlog.get_logger()
+
+BACKOFF_FIRST: Final = 0.2  # s, before the first restart
+BACKOFF_LIMIT: Final = 15.0  # s
+STEADY: Final = 30.0  # s a process must live for its back-off to start over
+STOP_GRACE: Final = 8.0  # s between SIGTERM and SIGKILL
+PR_SET_PDEATHSIG: Final = 1  # prctl(2)
+
+
+class ProcessSpec(msgspec.Struct, frozen=True):
+    """One process to keep running."""
+
+    name: str
+    argv: Sequence[str]
+    environment: Mapping[str, str] = {}
+
+
+class Watched:
+    """One process and its history of starts."""
+
+    def __init__(self, spec: ProcessSpec) -> None:
+        self.spec = spec
+        self.process: asyncio.subprocess.Process | None = None
+        self.ready = asyncio.Event()
+        self.restarts = 0
+        self.started_at = 0.0
+
+
+class Supervisor:
+    """Keeps a site's processes running until told to stop."""
+
+    def __init__(
+        self,
+        specs: Sequence[ProcessSpec],
+        run_dir: Path,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.watched = {spec.name: Watched(spec) for spec in specs}
+        self.run_dir = run_dir
+        self.clock = clock
+        self._stopping = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self, *, ready_within_s: float = 60.0) -> None:
+        """Start every process in order, each after the one before is ready.
+
+        Raises TimeoutError naming the process that did not become ready in time.
+        """
+        self.run_dir.mkdir(parents=True, exist_ok=True)
+        for watched in self.watched.values():
+            task = asyncio.create_task(self._keep(watched), name=f"keep {watched.spec.name}")
+            self._tasks.append(task)
+            waiter = asyncio.create_task(watched.ready.wait())
+            done, _ = await asyncio.wait(
+                {waiter, task}, timeout=ready_within_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if waiter not in done:
+                waiter.cancel()
+                raise TimeoutError(
+                    f"{watched.spec.name}: not ready after {ready_within_s:.0f} s; "
+                    "its own messages above say why"
+                )
+
+    async def run(self) -> None:
+        """Return after ``stop``; the processes are kept running until then."""
+        await self._stopping.wait()
+
+    def request_stop(self) -> None:
+        """Make ``run`` return."""
+        self._stopping.set()
+
+    async def stop(self) -> None:
+        """End all processes, the last started first."""
+        self._stopping.set()
+        for watched in reversed(list(self.watched.values())):
+            await _end(watched.process)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._write_state()
+
+    def pid(self, name: str) -> int | None:
+        """The present process id of ``name``."""
+        process = self.watched[name].process
+        return process.pid if process is not None and process.returncode is None else None
+
+    async def _keep(self, watched: Watched) -> None:
+        backoff = BACKOFF_FIRST
+        while not self._stopping.is_set():
+            watched.started_at = self.clock()
+            returncode = await self._run_once(watched)
+            if self._stopping.is_set():
+                return
+            lived = self.clock() - watched.started_at
+            backoff = BACKOFF_FIRST if lived > STEADY else min(backoff * 2, BACKOFF_LIMIT)
+            watched.restarts += 1
+            log.warning(
+                "process ended, starting it again",
+                process=watched.spec.name,
+                returncode=returncode,
+                lived_s=round(lived, 1),
+                backoff_s=backoff,
+            )
+            await asyncio.sleep(backoff)
+
+    async def _run_once(self, watched: Watched) -> int:
+        spec = watched.spec
+        address = self.run_dir / f"notify-{spec.name}"
+        address.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as inbox:
+            inbox.bind(str(address))
+            address.chmod(0o600)
+            inbox.setblocking(False)
+            environment = {**os.environ, **spec.environment, "NOTIFY_SOCKET": str(address)}
+            watched.process = await asyncio.create_subprocess_exec(
+                *spec.argv,
+                env=environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                preexec_fn=_die_with_parent,
+            )
+            self._write_state()
+            listener = asyncio.create_task(_await_ready(inbox, watched.ready))
+            try:
+                return await watched.process.wait()
+            finally:
+                listener.cancel()
+                watched.ready.clear()
+                address.unlink(missing_ok=True)
+
+    def _write_state(self) -> None:
+        state = {
+            name: {"pid": self.pid(name), "restarts": watched.restarts}
+            for name, watched in self.watched.items()
+        }
+        fresh = self.run_dir / "processes.json.new"
+        fresh.write_text(json.dumps(state))
+        fresh.replace(self.run_dir / "processes.json")
+
+
+def site_processes(site: Path, *, python: str = sys.executable) -> list[ProcessSpec]:
+    """The processes of one site, in starting order."""
+    return [
+        ProcessSpec(name, (python, "-m", "daemon", name, "--site", str(site)))
+        for name in ("media", "speech", "control", "web")
+    ]
+
+
+async def _await_ready(inbox: socket.socket, ready: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        message = await loop.sock_recv(inbox, 4096)
+        if b"READY=1" in message.split(b"\n"):
+            ready.set()
+
+
+async def _end(process: asyncio.subprocess.Process | None) -> None:
+    if process is None or process.returncode is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        await asyncio.wait_for(process.wait(), STOP_GRACE)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def _die_with_parent() -> None:
+    # A supervisor that is killed must not leave lines occupied behind it.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
