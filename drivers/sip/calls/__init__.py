@@ -1,0 +1,1 @@
+"""Calls of the SIP core: what an INVITE starts, in either direction, until its BYE."""

@@ -1,0 +1,191 @@
+"""Options of the SIP driver: where it listens, its trunks, codecs, limits and timers."""
+
+import ipaddress
+
+import msgspec
+
+from drivers.errors import OptionsError
+
+CODECS = ("PCMA", "PCMU")
+"""Codecs the media engine carries, by their RTP names (RFC 3551)."""
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class StationAccount(msgspec.Struct, frozen=True):
+    """What the driver knows of one agent's phone; secrets only as digest HA1."""
+
+    name: str
+    """User part of its address, also its line: ``station:NAME``."""
+    ha1_md5: str = ""
+    """MD5(name:realm:password) in hex; empty: this algorithm is not accepted."""
+    ha1_sha256: str = ""
+    """SHA-256(name:realm:password) in hex; empty: this algorithm is not accepted."""
+    realm: str = ""
+    """Realm the two were made for; empty: the driver's own realm."""
+
+
+class TrunkOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One trunk: a carrier or exchange, recognised by where its messages come from."""
+
+    name: str
+    """Lines are called ``NAME/1`` to ``NAME/max_calls``."""
+    addresses: tuple[str, ...] = ()
+    """Source addresses or networks (``192.0.2.0/24``) whose calls belong to this trunk."""
+    max_calls: int = 30
+    """Conversations at the same time, both directions together."""
+    codecs: tuple[str, ...] = CODECS
+    """Codecs in order of preference."""
+    target: str = ""
+    """``host:port`` that outgoing calls are sent to; empty: incoming calls only."""
+    number: str = ""
+    """Caller number of outgoing calls that name none."""
+    limit_per_s: float = 0.0
+    """Messages a second from one source before they are dropped; 0: no limit."""
+
+
+class TimerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """SIP timers in seconds (RFC 3261 17.1.1.1)."""
+
+    t1: float = 0.5
+    """Estimated round trip; everything else is a multiple of it."""
+    t2: float = 4.0
+    """Longest pause between two transmissions."""
+    t4: float = 5.0
+    """Longest time a message stays in the network."""
+
+
+class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything the SIP driver can be told in a site's configuration."""
+
+    listen: str = "127.0.0.1"
+    """Address of the UDP socket; an IP address, not a name."""
+    port: int = 5060
+    """UDP port; 0 takes any free one (the driver's ``port`` tells which)."""
+    advertise: str = ""
+    """Address written into Via, Contact; empty: ``listen`` (needed with ``0.0.0.0``)."""
+    realm: str = "hookflash"
+    """Digest realm of the stations."""
+    user_agent: str = "Hookflash"
+    """Value of User-Agent and Server."""
+    trunks: tuple[TrunkOptions, ...] = ()
+    station_codecs: tuple[str, ...] = CODECS
+    """Codecs of stations in order of preference."""
+    expires_min_s: int = 60
+    """Shorter registrations are refused with 423."""
+    expires_max_s: int = 3600
+    """Longer registrations are cut to this."""
+    max_contacts: int = 4
+    """Phones that may register for one station."""
+    source_limit_per_s: float = 50.0
+    """Messages a second from one source outside the trunks; 0: no limit."""
+    source_burst: int = 200
+    """Messages a source may send at once before the limit counts."""
+    receive_buffer: int = 4 * 1024 * 1024
+    """Bytes asked of the kernel for waiting datagrams."""
+    ring_timeout_s: float = 180.0
+    """An outgoing call that rings longer is given up with ``NO_ANSWER``."""
+    timers: TimerOptions = TimerOptions()
+
+    def faults(self) -> list[OptionsError]:
+        """Every wrong value with its key and what to do."""
+        found: list[OptionsError] = []
+
+        def fault(key: str, message: str) -> None:
+            found.append(OptionsError(key, message))
+
+        listen = _address(self.listen)
+        if listen is None:
+            fault("listen", f"{self.listen!r} is not an IP address; write 127.0.0.1 or 0.0.0.0")
+        elif listen.is_unspecified and not self.advertise:
+            fault("advertise", "needed when listening on every address: write this host's address")
+        if self.advertise and _address(self.advertise) is None:
+            fault("advertise", f"{self.advertise!r} is not an IP address")
+        if not 0 <= self.port <= 65535:
+            fault("port", f"{self.port} is not a UDP port; write 0 to 65535, 5060 is usual")
+        if not self.realm or any(c in self.realm for c in '"\\\r\n'):
+            fault("realm", "must be a word without quotes or line ends")
+        if any(ord(c) < 32 for c in self.user_agent):
+            fault("user_agent", "must not contain control characters")
+        if not 1 <= self.expires_min_s <= self.expires_max_s:
+            fault("expires_min_s", "must be at least 1 and at most expires_max_s")
+        if self.max_contacts < 1:
+            fault("max_contacts", "must be at least 1")
+        if not 0 < self.timers.t1 <= self.timers.t2:
+            fault("timers.t1", "must be above 0 and at most t2; 0.5 is usual")
+        found += _codec_faults("station_codecs", self.station_codecs)
+        names = [trunk.name for trunk in self.trunks]
+        loopback = listen is not None and listen.is_loopback
+        for index, trunk in enumerate(self.trunks):
+            key = f"trunks[{index}]"
+            if names.count(trunk.name) > 1:
+                fault(f"{key}.name", f"two trunks are called {trunk.name!r}")
+            found += _trunk_faults(key, trunk, loopback=loopback)
+        return found
+
+    def check(self) -> None:
+        """Raise the first fault as OptionsError, if there is one."""
+        for fault in self.faults():
+            raise fault
+
+
+def networks(trunk: TrunkOptions) -> list[Network]:
+    """The trunk's source networks; ValueError when one is not an address."""
+    return [ipaddress.ip_network(text, strict=False) for text in trunk.addresses]
+
+
+def host_and_port(text: str, default: int = 5060) -> tuple[str, int]:
+    """Split ``host:port`` or ``[v6]:port``; ValueError when it is neither."""
+    host, colon, port = text.rpartition(":")
+    if not colon or host.count(":") > 1 and not host.endswith("]"):
+        host, port = text, str(default)
+    number = int(port)
+    if not 0 < number <= 65535:
+        raise ValueError(f"{number} is not a port")
+    return str(ipaddress.ip_address(host.strip("[]"))), number
+
+
+def _trunk_faults(key: str, trunk: TrunkOptions, *, loopback: bool) -> list[OptionsError]:
+    found: list[OptionsError] = []
+    if not trunk.name or any(c in trunk.name for c in "/: \r\n"):
+        found.append(OptionsError(f"{key}.name", "must be a word without '/', ':' or spaces"))
+    if trunk.max_calls < 1:
+        found.append(OptionsError(f"{key}.max_calls", "must be at least 1"))
+    if not trunk.addresses and not trunk.target:
+        found.append(
+            OptionsError(f"{key}.addresses", "name the carrier's addresses, else it has no calls")
+        )
+    for text in trunk.addresses:
+        try:
+            network = ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            message = f"{text!r} is not an address or network; write 192.0.2.7 or 192.0.2.0/24"
+            found.append(OptionsError(f"{key}.addresses", message))
+            continue
+        if network.prefixlen == 0 and not loopback:
+            message = "the whole Internet is not a trunk; name the carrier's addresses"
+            found.append(OptionsError(f"{key}.addresses", message))
+    if trunk.target:
+        try:
+            host_and_port(trunk.target)
+        except ValueError:
+            message = f"{trunk.target!r} is not an address with a port; write 192.0.2.7:5060"
+            found.append(OptionsError(f"{key}.target", message))
+    return found + _codec_faults(f"{key}.codecs", trunk.codecs)
+
+
+def _codec_faults(key: str, codecs: tuple[str, ...]) -> list[OptionsError]:
+    unknown = [codec for codec in codecs if codec not in CODECS]
+    if unknown:
+        message = f"{unknown[0]!r} is not carried; choose from {', '.join(CODECS)}"
+        return [OptionsError(key, message)]
+    if not codecs:
+        return [OptionsError(key, f"name at least one of {', '.join(CODECS)}")]
+    return []
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
