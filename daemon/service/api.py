@@ -1,0 +1,188 @@
+"""The facade: everything that a page, a script or a test may ask of a running hotline.
+
+One part a role. Control implements it (``daemon/control/facade.py``), the socket server
+offers it to other processes, and ``ServiceClient`` is the same protocol over there. Every
+change takes the actor, is refused with ``forbidden`` when the actor's roles do not allow
+it, and is audited by control. Every refusal is a ``ServiceError``.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from daemon.service.live import LiveState, LiveUpdate
+from daemon.service.messages import (
+    Actor,
+    ApiToken,
+    Applied,
+    ChangeEntry,
+    Decision,
+    Desk,
+    FlowInfo,
+    Grant,
+    NumberSettings,
+    PauseReason,
+    PersonSettings,
+    PromptInfo,
+    QueueSettings,
+    RecordsCheck,
+    Session,
+    SystemStatus,
+)
+
+
+class AccountService(Protocol):
+    """For everybody: who am I, and the live picture."""
+
+    async def log_in(self, login: str, password: str, address: str) -> Grant:
+        """Check a password and open a web session; wrong-login or rate-limited else."""
+
+    async def session(self, secret: str) -> Session:
+        """The person behind a session's secret; prolongs it; signed-out else."""
+
+    async def token_session(self, secret: str) -> Session:
+        """The person behind an API token; signed-out else."""
+
+    async def log_out(self, secret: str) -> None:
+        """End a web session; ending it twice is harmless."""
+
+    async def change_password(self, actor: Actor, old: str, new: str) -> None:
+        """Change one's own password; ends the person's other sessions."""
+
+    async def set_language(self, actor: Actor, language: str) -> None:
+        """Remember the language of a person's pages: en or zh."""
+
+    async def create_token(self, actor: Actor, slug: str, valid_s: float) -> Grant:
+        """Make an API token with the actor's roles; 0 s means that it does not expire."""
+
+    async def list_tokens(self, actor: Actor) -> Sequence[ApiToken]:
+        """The actor's tokens; all of them for an administrator."""
+
+    async def revoke_token(self, actor: Actor, slug: str) -> None:
+        """Make a token worthless at once."""
+
+    async def live(self) -> LiveState:
+        """The live picture now."""
+
+    def subscribe(self, after_seq: int) -> AsyncIterator[LiveUpdate]:
+        """Changes after a number; begins with ``Reset`` when some are no longer known.
+
+        A subscriber that is too slow gets ``Reset`` too, and never slows anybody else.
+        """
+
+
+class AgentService(Protocol):
+    """For the agent: one's own state and calls."""
+
+    async def my_desk(self, actor: Actor) -> Desk:
+        """State, offer and call of the actor, with the caller's card."""
+
+    async def agent_log_in(self, actor: Actor, station: str) -> Desk:
+        """Take a seat; conflict when another agent sits there, not-found without station."""
+
+    async def agent_log_out(self, actor: Actor) -> Desk:
+        """Leave the seat; wrong-state during a call."""
+
+    async def ready(self, actor: Actor) -> Desk:
+        """Be available: after log-in, pause or wrap-up."""
+
+    async def pause(self, actor: Actor, reason: str) -> Desk:
+        """Take no calls, with a reason's slug; during a call it counts from its end."""
+
+    async def end_wrap_up(self, actor: Actor) -> Desk:
+        """Finish the after-call work early and be ready."""
+
+    async def accept(self, actor: Actor) -> Desk:
+        """Answer the present offer where the station allows it (auto-answer, softphone)."""
+
+    async def reject(self, actor: Actor) -> Desk:
+        """Give the offer back to the queue; the caller keeps age and place."""
+
+    async def hold(self, actor: Actor, *, on: bool) -> Desk:
+        """Put the caller on hold, or take the call back."""
+
+    async def hang_up(self, actor: Actor) -> Desk:
+        """End the actor's own call."""
+
+    async def set_disposition(self, actor: Actor, call: str, disposition: str, note: str) -> None:
+        """How the call ended, as the agent says."""
+
+    async def list_stations(self, actor: Actor) -> Sequence[str]:
+        """Stations at which the actor may sit, reachable and free ones."""
+
+
+class SupervisorService(Protocol):
+    """For the supervisor: calls and other people's states."""
+
+    async def release_call(self, actor: Actor, call: str) -> None:
+        """End any call in progress; not-found when it has already ended."""
+
+    async def why(self, actor: Actor, call: str) -> Sequence[Decision]:
+        """Each decision made about a call, oldest first."""
+
+    async def set_agent_ready(self, actor: Actor, agent: str) -> None:
+        """End another person's pause."""
+
+    async def set_agent_paused(self, actor: Actor, agent: str, reason: str) -> None:
+        """Pause another person, with a reason's slug."""
+
+    async def set_agent_logged_out(self, actor: Actor, agent: str) -> None:
+        """Take a person off the seat; wrong-state during a call."""
+
+    async def check_records(self, actor: Actor) -> RecordsCheck:
+        """Compare records, segments and counters of today."""
+
+
+class AdministratorService(Protocol):
+    """For the administrator: settings, in force at once, versioned and audited."""
+
+    async def list_people(self) -> Sequence[PersonSettings]: ...
+    async def put_person(self, actor: Actor, person: PersonSettings, password: str) -> Applied:
+        """Add or change a person; an empty password leaves the old one."""
+
+    async def delete_person(self, actor: Actor, login: str) -> Applied:
+        """Remove a person; conflict while in a call or when it is the last administrator."""
+
+    async def list_queues(self) -> Sequence[QueueSettings]: ...
+    async def put_queue(self, actor: Actor, queue: QueueSettings) -> Applied:
+        """Add or change a queue; waiting callers keep their age and place."""
+
+    async def delete_queue(self, actor: Actor, slug: str) -> Applied:
+        """Remove a queue; conflict while callers wait or a number leads to it."""
+
+    async def list_numbers(self) -> Sequence[NumberSettings]: ...
+    async def put_number(self, actor: Actor, number: NumberSettings) -> Applied:
+        """Add or change what a called number leads to; counts from the next call."""
+
+    async def delete_number(self, actor: Actor, number: str) -> Applied: ...
+    async def list_pause_reasons(self) -> Sequence[PauseReason]: ...
+    async def put_pause_reason(self, actor: Actor, reason: PauseReason) -> Applied: ...
+    async def delete_pause_reason(self, actor: Actor, slug: str) -> Applied: ...
+    async def list_skills(self) -> Sequence[str]: ...
+    async def list_flows(self) -> Sequence[FlowInfo]: ...
+    async def list_prompts(self) -> Sequence[PromptInfo]: ...
+    async def convert_prompt(self, actor: Actor, incoming: str, name: str) -> PromptInfo:
+        """Make a prompt of an uploaded file in ``incoming/`` (mp3, wav, ogg)."""
+
+    async def list_changes(self, actor: Actor, limit: int) -> Sequence[ChangeEntry]:
+        """The change ledger, newest first."""
+
+    async def undo_change(self, actor: Actor, change: int) -> Applied:
+        """Put the thing back as it was before; conflict when it has changed since."""
+
+
+class TechnicianService(Protocol):
+    """For the technician: lines, drivers and processes."""
+
+    async def status(self) -> SystemStatus:
+        """Processes, drivers and lines now."""
+
+
+class Service(
+    AccountService,
+    AgentService,
+    SupervisorService,
+    AdministratorService,
+    TechnicianService,
+    Protocol,
+):
+    """The whole facade."""

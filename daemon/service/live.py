@@ -1,0 +1,191 @@
+"""The live picture: queues, agents and calls now, and the numbered changes to it.
+
+Times are seconds since the Unix epoch; a page shows ``now - since``, so a wait needs no
+message a second. Calls are named by their 13-character text, agents by their login and
+queues by their slug.
+"""
+
+import msgspec
+
+
+class QueueCounters(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue's visits since local midnight; every visit ends in exactly one of them.
+
+    offered = answered + abandoned + overflowed + timed_out + refused + voicemail
+    + callback_taken + transferred_out + in_system.
+    """
+
+    offered: int = 0
+    answered: int = 0
+    abandoned: int = 0
+    overflowed: int = 0
+    timed_out: int = 0
+    refused: int = 0
+    voicemail: int = 0
+    callback_taken: int = 0
+    transferred_out: int = 0
+    in_system: int = 0
+    answered_in_time: int = 0
+    """Answered with wait <= the queue's service_level_s."""
+    short_abandoned: int = 0
+    """Abandoned with wait <= the queue's short_abandon_s."""
+    answered_wait_s: float = 0.0
+    """Sum of the waits of answered callers, for ASA."""
+
+    def balanced(self) -> bool:
+        """True when the identity of "offered" holds."""
+        return self.offered == (
+            self.answered
+            + self.abandoned
+            + self.overflowed
+            + self.timed_out
+            + self.refused
+            + self.voicemail
+            + self.callback_taken
+            + self.transferred_out
+            + self.in_system
+        )
+
+    def service_level(self) -> float | None:
+        """SL-6 of the metrics sheet: answered in time / (offered - short abandons), 0 to 1."""
+        base = self.offered - self.short_abandoned
+        return self.answered_in_time / base if base > 0 else None
+
+    def asa_s(self) -> float | None:
+        """Average speed of answer in seconds; None before the first answer."""
+        return self.answered_wait_s / self.answered if self.answered else None
+
+
+class WaitingCaller(msgspec.Struct, frozen=True, kw_only=True):
+    """One caller in a queue, in the order in which they would be served."""
+
+    call: str
+    ani: str
+    name: str = ""
+    since: float
+    """Entered the queue; a returned offer (RONA) keeps it."""
+    position: int
+    priority: int = 0
+    state: str = "waiting"
+    """waiting or offered."""
+
+
+class LiveQueue(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue with its callers and today's counters."""
+
+    slug: str
+    name: str
+    waiting: tuple[WaitingCaller, ...] = ()
+    today: QueueCounters = QueueCounters()
+    service_level_s: float = 20.0
+    service_level_target: float = 0.8
+    max_wait_s: float = 0.0
+    """A wait above it is shown in red; 0 means no limit."""
+    agents: int = 0
+    """Logged-in agents who have the skills."""
+    ready: int = 0
+    """Those of them who are ready."""
+
+
+class LiveAgent(msgspec.Struct, frozen=True, kw_only=True):
+    """A person who may take calls, with the present state."""
+
+    login: str
+    name: str
+    state: str
+    """logged_out, ready, reserved, ringing, talking, on_hold, wrap_up, paused, unreachable."""
+    since: float
+    reason: str = ""
+    """Slug of the pause reason while paused."""
+    station: str = ""
+    call: str = ""
+    caller: str = ""
+    """Number of the caller offered or connected."""
+    queue: str = ""
+    until: float = 0.0
+    """End of wrap-up or of the offer; 0 when the state has no end of its own."""
+    queues: tuple[str, ...] = ()
+    """Slugs of the queues whose skills the agent has."""
+    answered_today: int = 0
+
+
+class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A call in progress."""
+
+    call: str
+    ani: str
+    name: str = ""
+    dnis: str
+    state: str
+    """ringing, ivr, waiting, offered, talking, on_hold, voicemail, ending."""
+    since: float
+    """When the present state began."""
+    started: float
+    line: str = ""
+    queue: str = ""
+    position: int = 0
+    agent: str = ""
+    agent_name: str = ""
+    step: str = ""
+    """The flow and node while in the menu."""
+
+
+class LiveState(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything on the live page at one moment."""
+
+    seq: int
+    at: float
+    queues: tuple[LiveQueue, ...] = ()
+    agents: tuple[LiveAgent, ...] = ()
+    calls: tuple[LiveCall, ...] = ()
+    version: int = 0
+    """Version of the configuration in force."""
+
+
+class Reset(msgspec.Struct, frozen=True, tag="reset"):
+    """Forget what is shown and start from this: first message, or some were missed."""
+
+    state: LiveState
+
+
+class QueueChanged(msgspec.Struct, frozen=True, tag="queue"):
+    """A queue's callers, agents or counters changed."""
+
+    queue: LiveQueue
+
+
+class AgentChanged(msgspec.Struct, frozen=True, tag="agent"):
+    """An agent's state, call or settings changed."""
+
+    agent: LiveAgent
+
+
+class CallChanged(msgspec.Struct, frozen=True, tag="call"):
+    """A call began or moved on."""
+
+    call: LiveCall
+
+
+class Gone(msgspec.Struct, frozen=True, tag="gone"):
+    """A call ended, or a queue or person was removed."""
+
+    kind: str
+    """call, queue or agent."""
+    key: str
+
+
+class SettingsChanged(msgspec.Struct, frozen=True, tag="settings"):
+    """A change of configuration is in force."""
+
+    version: int
+
+
+Change = Reset | QueueChanged | AgentChanged | CallChanged | Gone | SettingsChanged
+
+
+class LiveUpdate(msgspec.Struct, frozen=True):
+    """One numbered change; numbers grow by one within a run of control."""
+
+    seq: int
+    at: float
+    change: Change
