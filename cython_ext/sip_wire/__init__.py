@@ -1,0 +1,53 @@
+"""SIP messages on the wire: parse, take apart, build (RFC 3261 7 and 25).
+
+``parse(data)`` gives a :class:`Message` or raises :class:`WireError`; ``parse_via``,
+``parse_name_addr``, ``parse_uri`` and ``parse_auth`` take header values apart;
+``build_request`` and ``build_response`` write messages with a right Content-Length.
+"""
+
+from cython_ext.sip_wire.oracle import Message, build_request, build_response, parse
+from cython_ext.sip_wire.oracle_parts import (
+    parse_auth,
+    parse_name_addr,
+    parse_uri,
+    parse_via,
+    split_list,
+)
+from cython_ext.sip_wire.structs import (
+    Auth,
+    CSeq,
+    NameAddr,
+    Uri,
+    Via,
+    WireError,
+    format_host,
+    format_name_addr,
+    format_params,
+    format_uri,
+    format_via,
+    quote_string,
+)
+
+__all__ = [
+    "Auth",
+    "CSeq",
+    "Message",
+    "NameAddr",
+    "Uri",
+    "Via",
+    "WireError",
+    "build_request",
+    "build_response",
+    "format_host",
+    "format_name_addr",
+    "format_params",
+    "format_uri",
+    "format_via",
+    "parse",
+    "parse_auth",
+    "parse_name_addr",
+    "parse_uri",
+    "parse_via",
+    "quote_string",
+    "split_list",
+]
