@@ -1,0 +1,83 @@
+"""Runs the distribution engine: journals each event, hands out commands, owns the timer."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from acd_core.commands import AcdCommand
+from acd_core.engine import AcdEngine
+from acd_core.errors import AcdError
+from acd_core.events import AcdEvent, DeadlineReached, encode
+from daemon.control.journal import Journal
+
+log = structlog.get_logger()
+
+JOURNAL_KIND: Final = "acd"
+
+
+class AcdRunner:
+    """The engine with its clock; control's only way to it."""
+
+    def __init__(
+        self,
+        engine: AcdEngine,
+        journal: Journal,
+        clock: Callable[[], float],
+        perform: Callable[[AcdCommand, float], None],
+    ) -> None:
+        self.engine = engine
+        self.refused: Counter[str] = Counter()
+        self._journal = journal
+        self._clock = clock
+        self._perform = perform
+        self._timer: asyncio.TimerHandle | None = None
+
+    def submit(self, event: AcdEvent) -> bool:
+        """Journal and handle one event; False when the engine refuses it.
+
+        A refusal is a race between what people do and what they knew (a caller hangs up
+        while the agent answers) or a fault of ours: counted and logged, never raised.
+        """
+        now = self._clock()
+        self._journal.append(JOURNAL_KIND, encode(event), now)
+        try:
+            commands = self.engine.handle(event, now)
+        except AcdError as error:
+            self.refused[type(error).__name__] += 1
+            log.info("distribution refuses event", refused=type(event).__name__, why=str(error))
+            return False
+        for command in commands:
+            self._perform(command, now)
+        self._schedule()
+        return True
+
+    def start(self) -> None:
+        """Begin to wake the engine at its deadlines."""
+        self._schedule()
+
+    def close(self) -> None:
+        """Stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _schedule(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self.engine.next_deadline()
+        if deadline is not None:
+            delay = max(deadline - self._clock(), 0.0)
+            self._timer = asyncio.get_running_loop().call_later(delay, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        deadline = self.engine.next_deadline()
+        if deadline is None or deadline > self._clock():
+            # call_later may fire a little early by our slewed clock.
+            self._schedule()
+            return
+        self.submit(DeadlineReached())
