@@ -1,0 +1,1 @@
+"""What crosses process borders: messages, the socket they go over, the tap's ring."""

@@ -1,0 +1,1 @@
+"""Recognition engines, the process each runs in, and listening to one caller."""

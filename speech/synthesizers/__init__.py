@@ -1,0 +1,1 @@
+"""Synthesis engines and the processes they run in."""
