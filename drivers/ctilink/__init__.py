@@ -1,0 +1,1 @@
+"""Serial link to an exchange: call details for board ports and message-waiting lamps."""

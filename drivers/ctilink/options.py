@@ -1,0 +1,49 @@
+"""Options of a serial link that speaks SMDI."""
+
+import re
+from typing import Annotated, Literal
+
+import msgspec
+
+from drivers.errors import OptionsError
+
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+
+
+class CtiLinkOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One serial line to one exchange."""
+
+    device: str
+    """Serial device, for example ``/dev/serial/by-id/usb-...`` or a pseudo terminal."""
+    speed: Literal[1200, 2400, 4800, 9600, 19200] = 9600
+    """Bits a second; exchanges use 9600, central offices 1200."""
+    data_bits: Literal[7, 8] = 7
+    parity: Literal["even", "odd", "none"] = "even"
+    stop_bits: Literal[1, 2] = 1
+    carrier: bool = False
+    """The carrier-detect wire is connected: its loss means that the link is down."""
+    strip_digits: Annotated[int, msgspec.Meta(ge=0, le=9)] = 0
+    """Digits dropped from the front of received numbers; as many zeros are put in front of
+    the station of a lamp command (the exchange's ``msdstrip``)."""
+    long_numbers: Literal["first", "last"] = "last"
+    """Which ten digits of a longer number count: ``first`` if the exchange pads behind."""
+    wait_s: Annotated[float, msgspec.Meta(ge=0)] = 3.0
+    """How long a ringing port waits for its call detail."""
+    expire_s: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+    """Age at which a call detail that no port has taken is dropped."""
+    lamp_pause_s: Annotated[float, msgspec.Meta(ge=0.1)] = 0.1
+    """Pause between two lamp commands; exchanges limit their rate."""
+    quiet_warning_s: Annotated[float, msgspec.Meta(ge=0)] = 900.0
+    """Silence on the link that is worth a warning in the log; 0: never."""
+    audit_at: str = "03:30"
+    """Local time at which every lamp is set again, as success is silent; empty: never."""
+    probe_station: str = ""
+    """A station that does not exist: its refusal proves that the exchange listens."""
+
+    def __post_init__(self) -> None:
+        if not self.device:
+            raise OptionsError("device", "name the serial device of the link")
+        if self.audit_at and not _CLOCK.fullmatch(self.audit_at):
+            raise OptionsError("audit_at", f"{self.audit_at!r} is not a time as in 03:30")
+        if self.probe_station and not re.fullmatch(r"[0-9]{1,10}", self.probe_station):
+            raise OptionsError("probe_station", "1 to 10 digits")

@@ -1,0 +1,1 @@
+"""Analogue voice boards: trunk ports to an exchange and station ports to telephones."""

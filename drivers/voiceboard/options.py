@@ -1,0 +1,88 @@
+"""Options of a voice board: its ports, where the board is, and its timing."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from drivers.errors import OptionsError
+
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=3600)]
+
+
+class ChannelOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One port of the board."""
+
+    channel: Annotated[int, msgspec.Meta(ge=1, le=1024)]
+    """Number of the port at the board's driver."""
+    kind: Literal["fxo", "fxs"] = "fxo"
+    """``fxo``: a trunk port, an exchange's line is plugged in; ``fxs``: a telephone is."""
+    number: str = ""
+    """Number that callers of this port have dialled (DNIS); the extension of a telephone."""
+    terminal: str = ""
+    """``DESK/TERMINAL``, the port's name on the exchange's serial link."""
+    link: str = ""
+    """Name of that link in the site's configuration; empty when the site has only one."""
+
+
+class TimingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Timing of the ports in seconds."""
+
+    ring_merge: Seconds = 0.15
+    """Two ring reports closer than this are one ring."""
+    ring_gap: Seconds = 8.0
+    """A ringing call without a ring for longer than this was abandoned."""
+    dial_tone: Seconds = 3.0
+    """Longest wait for dial tone before a call fails."""
+    blind_dial: Seconds = 1.0
+    """Pause before dialling when dial tone is not awaited."""
+    answer: Seconds = 60.0
+    """Longest ringing of an outgoing call."""
+    assumed_answer: Seconds = 4.0
+    """With ``answered_by = "time"``: a dialled call counts as answered after this."""
+    guard: Seconds = 0.8
+    """Rest of a port after going on-hook, so that the exchange notices."""
+    flash: Seconds = 0.85
+    """Longest wait for the end of a hook flash the board makes."""
+    recall: Seconds = 1.0
+    """Pause between a hook flash and the digits of a transfer."""
+    glitch: Annotated[float, msgspec.Meta(ge=0, le=2)] = 0.0
+    """A battery drop this soon after answering is ignored (some exchanges glitch)."""
+    settle: Seconds = 5.0
+    """A port whose cable came back is used after this."""
+
+
+class VoiceBoardOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One board and its ports."""
+
+    channels: tuple[ChannelOptions, ...]
+    device: str = "/dev/dahdi"
+    """Folder of the board's device nodes."""
+    simulated: bool = False
+    """The board is simulated: its server listens on ``socket``."""
+    socket: str = ""
+    """Unix socket of the simulated board; relative to the run directory."""
+    law: Literal["alaw", "ulaw"] = "alaw"
+    """Coding of the port's audio (ITU-T G.711)."""
+    country: str = "cn"
+    """Whose tones and ring cadence the exchange uses, as in ``cn``, ``us``, ``de``."""
+    digits: Literal["inband", "device"] = "inband"
+    """Where keys come from: tones heard by the media engine, or the board's detector."""
+    answered_by: Literal["polarity", "time", "tone"] = "tone"
+    """What tells that an outgoing call was answered: a line reversal, the end of ringback,
+    or nothing but time."""
+    wait_dial_tone: bool = True
+    """Await dial tone before dialling; false: dial after ``timing.blind_dial``."""
+    busy_disconnect: bool = True
+    """Busy or congestion tone ends a call (lines that do not drop the battery)."""
+    echo_taps: Literal[0, 32, 64, 128, 256, 512, 1024] = 128
+    """Length of the board's echo canceller; 0: off."""
+    timing: TimingOptions = TimingOptions()
+
+    def __post_init__(self) -> None:
+        if not self.channels:
+            raise OptionsError("channels", "name at least one port of the board")
+        numbers = [item.channel for item in self.channels]
+        if len(set(numbers)) != len(numbers):
+            raise OptionsError("channels", "a channel is named twice")
+        if self.simulated and not self.socket:
+            raise OptionsError("socket", "a simulated board needs the socket it listens on")
