@@ -1,0 +1,64 @@
+"""A queue: what it demands, how long it may become, and what its calls may wait."""
+
+from enum import StrEnum
+
+import msgspec
+
+from acd_core.errors import ConfigurationFault
+from acd_core.ids import QueueId
+from acd_core.skills import Requirement
+
+
+class NoAgents(StrEnum):
+    """What a queue does with calls when nobody with the skills is logged in."""
+
+    WAIT = "wait"
+    REFUSE = "refuse"
+    """Calls are refused at entry; those inside stay."""
+    LEAVE = "leave"
+    """Calls are refused at entry, and those inside leave when the last agent goes."""
+
+
+class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the engine knows about one queue; durations in seconds."""
+
+    queue: QueueId
+    name: str = ""
+    required: tuple[Requirement, ...] = ()
+    """Skills that every agent of the queue must have; none means everybody."""
+    strategy: str = "longest_idle"
+    """Name of a rule in ``acd_core/routing/``."""
+    priority: int = 0
+    """Added to the caller's own; higher is served first."""
+    offer_s: float = 20.0
+    """How long an agent's station rings before the call goes back."""
+    wrap_up_s: float = 0.0
+    """After-call work; 0 means none."""
+    max_waiting: int | None = None
+    max_wait_s: float | None = None
+    no_agents: NoAgents = NoAgents.WAIT
+    misses_to_pause: int = 1
+    """Offers missed in a row after which the agent stays paused; 0 never."""
+    miss_rest_s: float = 5.0
+    """Rest of an agent between a missed offer and the next, below that number."""
+    connect_s: float = 10.0
+    """How long joining agent and caller may take after the agent accepted."""
+    service_level_s: float = 20.0
+    """Threshold T of the service level figures."""
+
+
+def check_queue(queue: QueueConfig) -> None:
+    """Raise ConfigurationFault when a queue cannot work as configured."""
+    positive = {"offer_s": queue.offer_s, "connect_s": queue.connect_s}
+    if queue.max_wait_s is not None:
+        positive["max_wait_s"] = queue.max_wait_s
+    for field, seconds in positive.items():
+        if not 0 < seconds < float("inf"):
+            raise ConfigurationFault(f"queue {queue.queue}: {field} must be above 0")
+    for field, seconds in (("wrap_up_s", queue.wrap_up_s), ("miss_rest_s", queue.miss_rest_s)):
+        if not 0 <= seconds < float("inf"):
+            raise ConfigurationFault(f"queue {queue.queue}: {field} must not be below 0")
+    if queue.max_waiting is not None and queue.max_waiting < 0:
+        raise ConfigurationFault(f"queue {queue.queue}: max_waiting must not be below 0")
+    if queue.misses_to_pause < 0:
+        raise ConfigurationFault(f"queue {queue.queue}: misses_to_pause must not be below 0")

@@ -1,0 +1,127 @@
+"""What the distribution engine asks for; control performs it."""
+
+from enum import StrEnum
+
+import msgspec
+
+from acd_core.agent import AgentState
+from acd_core.ids import AgentId, CallId, QueueId
+
+
+class WithdrawReason(StrEnum):
+    """Why an offer is taken back."""
+
+    RONA = "rona"
+    """The offer ran out: redirect on no answer."""
+    REJECTED = "rejected"
+    CALLER_LEFT = "caller_left"
+    CALL_WITHDRAWN = "call_withdrawn"
+    """The call left the queue for something else (voicemail, overflow ...)."""
+    AGENT_LEFT = "agent_left"
+    """The agent paused, logged out, lost his station or took another call."""
+    NOT_CONNECTED = "not_connected"
+    """The agent accepted, but the two could not be joined in time."""
+    QUEUE_CHANGED = "queue_changed"
+    """The queue was removed."""
+
+
+class RefuseReason(StrEnum):
+    """Why a queue does not take a call."""
+
+    FULL = "full"
+    NO_AGENTS = "no_agents"
+
+
+class LeaveReason(StrEnum):
+    """Why a queue gives up a waiting call."""
+
+    MAX_WAIT = "max_wait"
+    NO_AGENTS = "no_agents"
+    QUEUE_REMOVED = "queue_removed"
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Base of everything the engine asks for."""
+
+
+class OfferToAgent(Command, frozen=True, kw_only=True):
+    """Ring the agent's station; answered by OfferAccepted or OfferRejected."""
+
+    call: CallId
+    agent: AgentId
+    queue: QueueId
+    station: str
+    deadline: float
+    """Unix seconds at which the engine takes the offer back."""
+    reasons: tuple[int, ...]
+    """Why this agent and this call; ``acd_core.reasons`` puts it into words."""
+
+
+class WithdrawOffer(Command, frozen=True, kw_only=True):
+    """Stop ringing the agent for this call."""
+
+    call: CallId
+    agent: AgentId
+    why: WithdrawReason
+
+
+class ConnectToAgent(Command, frozen=True, kw_only=True):
+    """Join caller and agent; answered by CallAnswered."""
+
+    call: CallId
+    agent: AgentId
+    queue: QueueId
+    waited_s: float
+    """Wait of this visit up to the acceptance."""
+
+
+class AgentStateChanged(Command, frozen=True, kw_only=True):
+    """An agent is in a new state; for the desk, the live page and the records."""
+
+    agent: AgentId
+    state: AgentState
+    since: float
+    reason: str = ""
+    """Pause reason; empty in other states."""
+    call: CallId | None = None
+    queue: QueueId | None = None
+    until: float | None = None
+    """End of a wrap-up, an offer or a rest after a miss, in Unix seconds."""
+
+
+class CallWaiting(Command, frozen=True, kw_only=True):
+    """A call has entered a queue and waits, or is back after an offer."""
+
+    call: CallId
+    queue: QueueId
+    position: int
+    """1 is next."""
+    returned: bool = False
+    """It is back after an offer that came to nothing."""
+
+
+class CallTimedOut(Command, frozen=True, kw_only=True):
+    """A waiting call has left the queue unserved; do what its flow says."""
+
+    call: CallId
+    queue: QueueId
+    reason: LeaveReason
+
+
+class CallRefused(Command, frozen=True, kw_only=True):
+    """A call was not let into the queue; do what its flow says."""
+
+    call: CallId
+    queue: QueueId
+    reason: RefuseReason
+
+
+AcdCommand = (
+    OfferToAgent
+    | WithdrawOffer
+    | ConnectToAgent
+    | AgentStateChanged
+    | CallWaiting
+    | CallTimedOut
+    | CallRefused
+)

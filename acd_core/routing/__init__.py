@@ -1,0 +1,1 @@
+"""Routing rules by name, one file a rule."""

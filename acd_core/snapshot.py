@@ -1,0 +1,89 @@
+"""How the floor looks now: queues with their callers, agents with their states."""
+
+import msgspec
+
+from acd_core.agent import AgentState
+from acd_core.ids import AgentId, CallId, QueueId
+
+
+class Visits(msgspec.Struct, frozen=True, kw_only=True):
+    """Visits of one queue since the day began.
+
+    At any moment offered = answered + abandoned + overflowed + timed_out + refused +
+    voicemail + callback_taken + transferred_out + in_system.
+    """
+
+    offered: int = 0
+    answered: int = 0
+    abandoned: int = 0
+    overflowed: int = 0
+    timed_out: int = 0
+    refused: int = 0
+    voicemail: int = 0
+    callback_taken: int = 0
+    transferred_out: int = 0
+    in_system: int = 0
+    """Waiting now, including those whose offer rings."""
+    answered_in_time: int = 0
+    """Answered with wait <= T of the queue."""
+    abandoned_in_time: int = 0
+    answered_wait_s: float = 0.0
+    """Sum of the waits of answered visits."""
+    abandoned_wait_s: float = 0.0
+    longest_wait_s: float = 0.0
+
+
+class WaitingCall(msgspec.Struct, frozen=True, kw_only=True):
+    """One caller in a queue."""
+
+    call: CallId
+    position: int
+    ani: str
+    priority: int
+    entered: float
+    waited_s: float
+    offers: int
+    """How often it was offered to an agent."""
+    agent: AgentId | None
+    """Whose station rings for it now."""
+    preferred: AgentId | None
+    """For whom it waits alone, while that lasts."""
+
+
+class QueueView(msgspec.Struct, frozen=True, kw_only=True):
+    """One queue now."""
+
+    queue: QueueId
+    name: str
+    waiting: tuple[WaitingCall, ...]
+    agents: int
+    """Logged in with the skills."""
+    ready: int
+    talking: int
+    """Agents who talk or hold for this queue."""
+    visits: Visits
+
+
+class AgentView(msgspec.Struct, frozen=True, kw_only=True):
+    """One agent now."""
+
+    agent: AgentId
+    name: str
+    state: AgentState
+    since: float
+    station: str
+    reason: str
+    next_reason: str
+    """Pause that begins after the present work; empty when none."""
+    call: CallId | None
+    queue: QueueId | None
+    until: float | None
+    misses: int
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything now, in key order."""
+
+    at: float
+    queues: tuple[QueueView, ...]
+    agents: tuple[AgentView, ...]
