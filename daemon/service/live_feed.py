@@ -1,0 +1,140 @@
+"""Keeps the live picture, numbers its changes and hands them to any number of readers.
+
+Not a queue per reader: one ring of the newest changes, and a reader is a cursor in it. A
+reader that falls out of the ring gets the whole picture again (``Reset``), so a slow one
+costs nothing. Numbers start at the milliseconds of the start, so those of an earlier run
+are always too old and lead to a ``Reset``.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from typing import Final
+
+from daemon.service.live import (
+    AgentChanged,
+    CallChanged,
+    Change,
+    Gone,
+    LiveAgent,
+    LiveCall,
+    LiveQueue,
+    LiveState,
+    LiveUpdate,
+    QueueChanged,
+    Reset,
+    SettingsChanged,
+)
+
+KEPT_CHANGES: Final = 4096
+
+
+class LiveFeed:
+    """The picture now and the changes that led to it; used on one loop."""
+
+    def __init__(self, now: float, *, keep: int = KEPT_CHANGES) -> None:
+        self._seq = int(now * 1000)
+        self._at = now
+        self._queues: dict[str, LiveQueue] = {}
+        self._agents: dict[str, LiveAgent] = {}
+        self._calls: dict[str, LiveCall] = {}
+        self._version = 0
+        self._ring: deque[LiveUpdate] = deque(maxlen=keep)
+        self._readers: set[asyncio.Event] = set()
+
+    def state(self) -> LiveState:
+        """The whole picture, queues and agents by name, calls oldest first."""
+        return LiveState(
+            seq=self._seq,
+            at=self._at,
+            queues=tuple(sorted(self._queues.values(), key=lambda q: (q.name, q.slug))),
+            agents=tuple(sorted(self._agents.values(), key=lambda a: (a.name, a.login))),
+            calls=tuple(sorted(self._calls.values(), key=lambda c: (c.started, c.call))),
+            version=self._version,
+        )
+
+    def show(
+        self,
+        at: float,
+        *,
+        queues: Iterable[LiveQueue] | None = None,
+        agents: Iterable[LiveAgent] | None = None,
+        calls: Iterable[LiveCall] | None = None,
+        version: int | None = None,
+    ) -> int:
+        """Compare the parts given with the picture and publish what differs; returns how many."""
+        changes: list[Change] = []
+        if queues is not None:
+            new_queues = {queue.slug: queue for queue in queues}
+            changes += [
+                QueueChanged(q) for key, q in new_queues.items() if self._queues.get(key) != q
+            ]
+            changes += [Gone("queue", key) for key in self._queues if key not in new_queues]
+        if agents is not None:
+            new_agents = {agent.login: agent for agent in agents}
+            changes += [
+                AgentChanged(a) for key, a in new_agents.items() if self._agents.get(key) != a
+            ]
+            changes += [Gone("agent", key) for key in self._agents if key not in new_agents]
+        if calls is not None:
+            new_calls = {call.call: call for call in calls}
+            changes += [CallChanged(c) for key, c in new_calls.items() if self._calls.get(key) != c]
+            changes += [Gone("call", key) for key in self._calls if key not in new_calls]
+        if version is not None and version != self._version:
+            changes.append(SettingsChanged(version))
+        for change in changes:
+            self.publish(change, at)
+        return len(changes)
+
+    def publish(self, change: Change, at: float) -> None:
+        """Apply one change, number it and wake the readers."""
+        match change:
+            case QueueChanged(queue):
+                self._queues[queue.slug] = queue
+            case AgentChanged(agent):
+                self._agents[agent.login] = agent
+            case CallChanged(call):
+                self._calls[call.call] = call
+            case Gone("queue", key):
+                self._queues.pop(key, None)
+            case Gone("agent", key):
+                self._agents.pop(key, None)
+            case Gone("call", key):
+                self._calls.pop(key, None)
+            case SettingsChanged(version):
+                self._version = version
+            case Reset(state):
+                self._queues = {queue.slug: queue for queue in state.queues}
+                self._agents = {agent.login: agent for agent in state.agents}
+                self._calls = {call.call: call for call in state.calls}
+                self._version = state.version
+            case _:
+                raise ValueError(f"unknown kind of thing in {change!r}")
+        self._seq += 1
+        self._at = at
+        self._ring.append(LiveUpdate(self._seq, at, change))
+        for wake in self._readers:
+            wake.set()
+
+    async def subscribe(self, after_seq: int) -> AsyncIterator[LiveUpdate]:
+        """Yield every change after a number, ``Reset`` first when some are not kept."""
+        wake = asyncio.Event()
+        self._readers.add(wake)
+        cursor = after_seq
+        try:
+            while True:
+                wake.clear()
+                for update in self._after(cursor):
+                    cursor = update.seq
+                    yield update
+                if cursor == self._seq:
+                    await wake.wait()
+        finally:
+            self._readers.discard(wake)
+
+    def _after(self, seq: int) -> list[LiveUpdate]:
+        oldest = self._ring[0].seq if self._ring else self._seq + 1
+        if not oldest - 1 <= seq <= self._seq:
+            return [LiveUpdate(self._seq, self._at, Reset(self.state()))]
+        missed = self._seq - seq
+        return list(self._ring)[-missed:] if missed else []
