@@ -1,0 +1,186 @@
+"""A call and its legs: phases as a table, data, and the record that survives a crash.
+
+Nothing here performs anything; ``call_life.py`` does, and it is the only writer.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from drivers.api import LineId, PortId
+
+
+class Phase(StrEnum):
+    """What the caller lives through at the moment."""
+
+    RINGING = "ringing"
+    FLOW = "ivr"
+    WAITING = "waiting"
+    OFFERED = "offered"
+    TALKING = "talking"
+    ON_HOLD = "on_hold"
+    ENDED = "ended"
+
+
+class Step(StrEnum):
+    """What moves a call from one phase to the next."""
+
+    ANSWER = "answer"
+    ENQUEUE = "enqueue"
+    OFFER = "offer"
+    OFFER_ENDS = "offer_ends"
+    CONNECT = "connect"
+    HOLD = "hold"
+    RETRIEVE = "retrieve"
+    LEAVE_QUEUE = "leave_queue"
+    END = "end"
+
+
+TABLE: Final[dict[tuple[Phase, Step], Phase]] = {
+    (Phase.RINGING, Step.ANSWER): Phase.FLOW,
+    (Phase.FLOW, Step.ENQUEUE): Phase.WAITING,
+    (Phase.WAITING, Step.OFFER): Phase.OFFERED,
+    (Phase.WAITING, Step.LEAVE_QUEUE): Phase.FLOW,
+    (Phase.OFFERED, Step.OFFER_ENDS): Phase.WAITING,
+    (Phase.OFFERED, Step.LEAVE_QUEUE): Phase.FLOW,
+    (Phase.OFFERED, Step.CONNECT): Phase.TALKING,
+    (Phase.TALKING, Step.HOLD): Phase.ON_HOLD,
+    (Phase.TALKING, Step.LEAVE_QUEUE): Phase.FLOW,
+    (Phase.ON_HOLD, Step.RETRIEVE): Phase.TALKING,
+    **{(phase, Step.END): Phase.ENDED for phase in Phase if phase is not Phase.ENDED},
+}
+
+
+class IllegalStep(Exception):
+    """A call was told something that its phase does not know."""
+
+    def __init__(self, phase: Phase, step: Step) -> None:
+        super().__init__(f"a call that is {phase} cannot {step}")
+        self.phase = phase
+        self.step = step
+
+
+class Leg(msgspec.Struct, kw_only=True):
+    """One use of a line by a call, from seizure or ringing to release."""
+
+    id: int
+    line: LineId
+    port: PortId | None = None
+    answered: float = 0.0
+    """When the conversation on the leg stood; 0 before."""
+    ref: str = ""
+    """The driver's reference of it (SIP Call-ID)."""
+
+
+class OpenSegment(msgspec.Struct, kw_only=True):
+    """A segment that has begun and not ended."""
+
+    id: int
+    kind: str
+    started: float
+    leg: int = 0
+    line: str = ""
+    visit: int = 0
+    queue: int = 0
+    agent: int = 0
+
+
+class Visit(msgspec.Struct, kw_only=True):
+    """The present stay in a queue."""
+
+    id: int
+    queue: int
+    entered: float
+    priority: int = 0
+    offers: int = 0
+    first_offer: float = 0.0
+    answered: float = 0.0
+    agent: int = 0
+    talk_s: float = 0.0
+    hold_s: float = 0.0
+    closed: bool = False
+
+
+class OpenRecording(msgspec.Struct, kw_only=True):
+    """A recorder that runs in the media process."""
+
+    id: int
+    path: str
+    kind: str
+    started: float
+    mailbox: str = ""
+
+
+class Call(msgspec.Struct, kw_only=True):
+    """One call; this struct, written to the journal at each change, is all of its state."""
+
+    id: int
+    started: float
+    caller: Leg
+    agent_leg: Leg | None = None
+    phase: Phase = Phase.RINGING
+    since: float = 0.0
+    """When the present phase began."""
+    ani: str = ""
+    ani_verbatim: str = ""
+    dnis: str = ""
+    name: str = ""
+    redirecting: str = ""
+    reason: str = ""
+    language: str = "en"
+    flow: str = ""
+    flow_version: int = 0
+    inputs: list[bytes] = []
+    """What the flow was told so far, encoded: replayed after a restart."""
+    path: list[str] = []
+    data: dict[str, str] = {}
+    queue: int = 0
+    """Key of the last queue entered."""
+    agent: int = 0
+    """Key of the agent offered or connected."""
+    visit: Visit | None = None
+    segments: dict[str, OpenSegment] = {}
+    """By kind; at most one of a kind is open."""
+    recording: OpenRecording | None = None
+    bridge: int = 0
+    player: int = 0
+    """What the caller hears; 0 when nothing plays."""
+    answered: float = 0.0
+    """When an agent answered first."""
+    message_left: bool = False
+    outcome: str = ""
+    """How the last visit ended; decides the outcome of the call."""
+
+    def step(self, step: Step, now: float) -> None:
+        """Move to the next phase; raise IllegalStep when the table has none."""
+        try:
+            phase = TABLE[self.phase, step]
+        except KeyError:
+            raise IllegalStep(self.phase, step) from None
+        self.phase = phase
+        self.since = now
+
+    @property
+    def in_queue(self) -> bool:
+        """True while the caller waits, also while an agent's station rings."""
+        return self.phase in (Phase.WAITING, Phase.OFFERED)
+
+    @property
+    def connected(self) -> bool:
+        """True while caller and agent are joined."""
+        return self.phase in (Phase.TALKING, Phase.ON_HOLD)
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Call] = msgspec.msgpack.Decoder(Call)
+
+
+def encode_call(call: Call) -> bytes:
+    """Write the state of a call for the journal."""
+    return _encoder.encode(call)
+
+
+def decode_call(data: bytes) -> Call:
+    """Read what ``encode_call`` wrote; raise msgspec.DecodeError on anything else."""
+    return _decoder.decode(data)

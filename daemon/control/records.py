@@ -1,0 +1,273 @@
+"""Turns what happens to calls and agents into rows; journals each before it is written.
+
+A row is journaled, then handed to the history writer, which commits it together with the
+journal's sequence number. After a crash the rows behind that number are handed over again,
+so each is in the database exactly once.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
+
+import msgspec
+
+from acd_core.agent import AgentState
+from acd_core.commands import AgentStateChanged
+from daemon.control.call import Call, OpenRecording, OpenSegment, Visit
+from daemon.store.rows import (
+    AgentStateRow,
+    CallRow,
+    HistoryRow,
+    QueueVisitRow,
+    RecordingRow,
+    SegmentRow,
+    milliseconds,
+)
+
+JOURNAL_KIND: Final = "row"
+_WITH_CALL: Final = (AgentState.TALKING, AgentState.ON_HOLD, AgentState.WRAP_UP)
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[HistoryRow] = msgspec.msgpack.Decoder(HistoryRow)
+
+
+class RowJournal(Protocol):
+    """The part of the journal that records need."""
+
+    def append(self, kind: str, payload: bytes, now: float) -> int:
+        """Append one record and return its sequence number."""
+
+
+class RowSink(Protocol):
+    """Where rows go once they are journaled: the history writer."""
+
+    def write(self, row: HistoryRow, sequence: int) -> None:
+        """Take one row; never waits."""
+
+
+def decode_row(payload: bytes) -> HistoryRow:
+    """Read a journaled row; raise msgspec.DecodeError on anything else."""
+    return _decoder.decode(payload)
+
+
+class Records:
+    """Writes the history of calls and agents."""
+
+    def __init__(
+        self,
+        journal: RowJournal,
+        sink: RowSink,
+        ids: Callable[[], int],
+        clock: Callable[[], float],
+    ) -> None:
+        self._journal = journal
+        self._sink = sink
+        self._ids = ids
+        self._clock = clock
+        self._states: dict[int, AgentStateRow] = {}
+        self._wrap_ups: dict[int, SegmentRow] = {}
+        self._visits: dict[int, QueueVisitRow] = {}
+        """Visits whose agent is talking or wrapping up, by call."""
+
+    def restore(self, rows: Iterable[HistoryRow]) -> None:
+        """Take up the rows that were open when control ended, oldest first."""
+        for row in rows:
+            match row:
+                case AgentStateRow(ended_ms=None):
+                    self._states[row.agent_id] = row
+                case SegmentRow(kind="wrap_up", ended_ms=None, agent_id=int(agent)):
+                    self._wrap_ups[agent] = row
+                case QueueVisitRow(agent_id=int()):
+                    self._visits[row.call_id] = row
+                case _:
+                    pass
+
+    # -- calls ----------------------------------------------------------------------------
+
+    def call(
+        self,
+        call: Call,
+        *,
+        ended: float = 0.0,
+        outcome: str = "",
+        cause: int = 0,
+        ended_by: str = "",
+    ) -> None:
+        """Write the call as it is now; with ``ended`` for the last time."""
+        self._write(
+            CallRow(
+                id=call.id,
+                line=call.caller.line,
+                ani=call.ani,
+                ani_verbatim=call.ani_verbatim,
+                dnis=call.dnis,
+                name=call.name,
+                redirecting=call.redirecting,
+                reason=call.reason,
+                language=call.language,
+                flow=call.flow,
+                path=tuple(call.path),
+                data=dict(call.data),
+                started_ms=milliseconds(call.started),
+                answered_ms=_optional(call.answered),
+                ended_ms=_optional(ended),
+                outcome=outcome,
+                queue_id=call.queue or None,
+                agent_id=call.agent or None if call.answered else None,
+                cause=cause,
+                ended_by=ended_by,
+            )
+        )
+
+    def open_segment(
+        self, call: Call, kind: str, now: float, *, agent: int = 0, on_agent_leg: bool = False
+    ) -> None:
+        """Begin a segment of a kind, on the caller's or the agent's leg."""
+        leg = call.agent_leg if on_agent_leg and call.agent_leg else call.caller
+        visit = call.visit.id if call.visit is not None and kind not in ("ivr", "message") else 0
+        segment = OpenSegment(
+            id=self._ids(),
+            kind=kind,
+            started=now,
+            leg=leg.id,
+            line=leg.line,
+            visit=visit,
+            queue=call.visit.queue if visit and call.visit else 0,
+            agent=agent,
+        )
+        call.segments[kind] = segment
+        self._write(_segment_row(call, segment))
+
+    def close_segment(
+        self,
+        call: Call,
+        kind: str,
+        now: float,
+        *,
+        result: str = "",
+        detail: dict[str, object] | None = None,
+    ) -> float:
+        """End the open segment of a kind; seconds it lasted, 0 when none was open."""
+        segment = call.segments.pop(kind, None)
+        if segment is None:
+            return 0.0
+        row = _segment_row(call, segment)
+        self._write(
+            msgspec.structs.replace(
+                row,
+                # A segment ends no earlier than it began, whatever the clock was slewed by.
+                ended_ms=max(milliseconds(now), row.started_ms),
+                result=result,
+                detail=detail or {},
+            )
+        )
+        return max(now - segment.started, 0.0)
+
+    def visit(self, call: Call, visit: Visit, *, left: float = 0.0, outcome: str = "") -> None:
+        """Write the call's stay in a queue; with ``left`` its wait is over."""
+        row = QueueVisitRow(
+            id=visit.id,
+            call_id=call.id,
+            queue_id=visit.queue,
+            entered_ms=milliseconds(visit.entered),
+            offers=visit.offers,
+            first_offer_ms=_optional(visit.first_offer),
+            left_ms=_optional(left or visit.answered),
+            outcome=outcome or ("answered" if visit.answered else ""),
+            agent_id=visit.agent or None,
+            priority=visit.priority,
+            talk_ms=milliseconds(visit.talk_s),
+            hold_ms=milliseconds(visit.hold_s),
+        )
+        if visit.agent:
+            self._visits[call.id] = row
+        self._write(row)
+
+    def recording(
+        self, call: Call, recording: OpenRecording, *, ended: float = 0.0, duration_ms: int = 0
+    ) -> None:
+        """Write a recording: when it begins, and when it is complete."""
+        self._write(
+            RecordingRow(
+                id=recording.id,
+                call_id=call.id,
+                leg_id=call.caller.id,
+                kind=recording.kind,
+                path=recording.path,
+                started_ms=milliseconds(recording.started),
+                ended_ms=_optional(ended),
+                duration_ms=duration_ms,
+                stereo=recording.kind == "call",
+                queue_id=call.queue or None,
+                agent_id=call.agent or None,
+                mailbox=recording.mailbox,
+            )
+        )
+
+    # -- agents ---------------------------------------------------------------------------
+
+    def agent_state(self, change: AgentStateChanged, station: str) -> None:
+        """End the agent's present interval and begin the next one."""
+        now_ms = milliseconds(change.since)
+        self._wrap_up(change, now_ms)
+        before = self._states.pop(change.agent, None)
+        if before is not None:
+            ended = max(now_ms, before.started_ms)
+            self._write(msgspec.structs.replace(before, ended_ms=ended))
+            if before.call_id is not None and change.state not in _WITH_CALL:
+                self._visits.pop(before.call_id, None)
+        row = AgentStateRow(
+            id=self._ids(),
+            agent_id=change.agent,
+            state=change.state,
+            reason=change.reason,
+            station=station,
+            call_id=change.call,
+            started_ms=now_ms,
+        )
+        self._states[change.agent] = row
+        self._write(row)
+
+    def _wrap_up(self, change: AgentStateChanged, now_ms: int) -> None:
+        open_segment = self._wrap_ups.pop(change.agent, None)
+        if open_segment is not None:
+            ended = max(now_ms, open_segment.started_ms)
+            self._write(msgspec.structs.replace(open_segment, ended_ms=ended))
+            visit = self._visits.pop(open_segment.call_id, None)
+            if visit is not None:
+                lasted = ended - open_segment.started_ms
+                self._write(msgspec.structs.replace(visit, wrap_up_ms=lasted))
+        if change.state is AgentState.WRAP_UP and change.call is not None:
+            visit = self._visits.get(change.call)
+            segment = SegmentRow(
+                id=self._ids(),
+                call_id=change.call,
+                visit_id=visit.id if visit is not None else None,
+                kind="wrap_up",
+                started_ms=now_ms,
+                queue_id=change.queue,
+                agent_id=change.agent,
+            )
+            self._wrap_ups[change.agent] = segment
+            self._write(segment)
+
+    def _write(self, row: HistoryRow) -> None:
+        sequence = self._journal.append(JOURNAL_KIND, _encoder.encode(row), self._clock())
+        self._sink.write(row, sequence)
+
+
+def _segment_row(call: Call, segment: OpenSegment) -> SegmentRow:
+    return SegmentRow(
+        id=segment.id,
+        call_id=call.id,
+        leg_id=segment.leg or None,
+        visit_id=segment.visit or None,
+        kind=segment.kind,
+        started_ms=milliseconds(segment.started),
+        line=segment.line,
+        queue_id=segment.queue or None,
+        agent_id=segment.agent or None,
+    )
+
+
+def _optional(moment: float) -> int | None:
+    return milliseconds(moment) if moment else None
