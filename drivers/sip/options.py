@@ -137,7 +137,7 @@ def networks(trunk: TrunkOptions) -> list[Network]:
 def host_and_port(text: str, default: int = 5060) -> tuple[str, int]:
     """Split ``host:port`` or ``[v6]:port``; ValueError when it is neither."""
     host, colon, port = text.rpartition(":")
-    if not colon or host.count(":") > 1 and not host.endswith("]"):
+    if not colon or (host.count(":") > 1 and not host.endswith("]")):
         host, port = text, str(default)
     number = int(port)
     if not 0 < number <= 65535:

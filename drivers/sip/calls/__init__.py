@@ -1,1 +1,0 @@
-"""Calls of the SIP core: what an INVITE starts, in either direction, until its BYE."""

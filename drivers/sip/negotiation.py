@@ -1,0 +1,290 @@
+"""Offer and answer (RFC 3264) for one audio stream: codec, keys, direction, hold.
+
+A :class:`Session` belongs to one call and knows both descriptions. It answers an offer,
+makes one, and takes an answer; what the media engine must do follows as
+``(RtpAddress, RtpFormat)``.
+"""
+
+import ipaddress
+from enum import Enum, auto
+from typing import Final
+
+import msgspec
+
+from drivers.api import RtpAddress, RtpFormat
+from drivers.errors import ProtocolError
+from drivers.sip.sdp import Media, Origin, Sdp, SdpError, build_sdp, parse_sdp
+
+STATIC_PAYLOADS: Final = {"PCMU": "0", "PCMA": "8"}  # RFC 3551 table 4
+DTMF_PAYLOAD: Final = "101"  # what we offer; an answer keeps the number it was offered
+DTMF_EVENTS: Final = "0-15"
+
+_DIRECTIONS: Final = {
+    "sendrecv": (True, True),
+    "sendonly": (True, False),
+    "recvonly": (False, True),
+    "inactive": (False, False),
+}
+_DIRECTION_NAMES: Final = {flags: name for name, flags in _DIRECTIONS.items()}
+
+
+class NotAcceptable(ProtocolError):
+    """A description that has nothing we carry: 488, or the end of a call we offered."""
+
+
+class OfferState(Enum):
+    """Who owes whom an answer (RFC 3264 4: one open offer at a time)."""
+
+    STABLE = auto()
+    OFFERED = auto()
+    """Our offer waits for the peer's answer."""
+
+
+class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What a session needs to go on after a restart."""
+
+    host: str
+    port: int
+    session_id: int
+    version: int
+    codecs: tuple[str, ...]
+    on_hold: bool
+    peer_holds: bool
+    described: bytes
+    refused: tuple[tuple[str, str, str], ...]
+    chosen: int
+    remote: RtpAddress | None
+    fmt: RtpFormat | None
+
+
+class Session:
+    """Both descriptions of one call and what they agreed on."""
+
+    __slots__ = (
+        "_chosen",
+        "_described",
+        "_refused",
+        "codecs",
+        "fmt",
+        "host",
+        "on_hold",
+        "peer_holds",
+        "port",
+        "remote",
+        "session_id",
+        "state",
+        "version",
+    )
+
+    def __init__(self, *, host: str, port: int, codecs: tuple[str, ...], session_id: int) -> None:
+        self.host = host
+        self.port = port
+        self.codecs = codecs
+        self.session_id = session_id
+        self.version = session_id - 1  # the first description makes it session_id
+        self.on_hold = False
+        """We put the peer on hold."""
+        self.peer_holds = False
+        self.state = OfferState.STABLE
+        self.remote: RtpAddress | None = None
+        self.fmt: RtpFormat | None = None
+        self._described = b""
+        # Place of our stream among the m-lines, and the refused others: their number and
+        # order never change within a session (RFC 3264 8).
+        self._chosen = 0
+        self._refused: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def info_digits(self) -> bool:
+        """Whether keys come as INFO because telephone-event was not agreed."""
+        return self.fmt is not None and self.fmt.dtmf_payload_type is None
+
+    def offer(self) -> bytes:
+        """Make an offer: everything we carry, or the codec in use while a call stands."""
+        if self.state is OfferState.OFFERED:
+            raise NotAcceptable("an offer is open already")
+        formats: list[tuple[str, str]] = []
+        if self.fmt is None:
+            formats = [(STATIC_PAYLOADS[codec], codec) for codec in self.codecs]
+            dtmf: str | None = DTMF_PAYLOAD
+        else:
+            formats = [(str(self.fmt.payload_type), self.fmt.codec)]
+            number = self.fmt.dtmf_payload_type
+            dtmf = None if number is None else str(number)
+        self.state = OfferState.OFFERED
+        return self._describe(formats, dtmf, (True, not self.on_hold))
+
+    def withdraw(self) -> None:
+        """Forget an offer that was refused (491, 488); what stood before still stands."""
+        self.state = OfferState.STABLE
+
+    def answer(self, body: bytes) -> bytes:
+        """Answer an offer; SdpError or NotAcceptable leave the session as it was."""
+        if self.state is OfferState.OFFERED:
+            raise NotAcceptable("an offer is open already")
+        sdp = parse_sdp(body)
+        index, media, codecs, dtmf = self._choose(sdp)
+        remote, (peer_sends, peer_receives) = self._peer(sdp, media)
+        payload, codec = codecs
+        send, receive = peer_receives, peer_sends and not self.on_hold
+        self._chosen = index
+        self._refused = tuple(
+            (other.kind, other.protocol, other.formats[0])
+            for place, other in enumerate(sdp.media)
+            if place != index
+        )
+        self._agree(remote, payload, codec, dtmf, send=send, receive=receive)
+        # RFC 3264 6.1: we may answer recvonly/inactive even when we could do more.
+        self.peer_holds = not peer_receives
+        return self._describe([(payload, codec)], dtmf, (send, receive))
+
+    def accept(self, body: bytes) -> None:
+        """Take the answer to our offer; SdpError or NotAcceptable when it is none."""
+        self.state = OfferState.STABLE
+        sdp = parse_sdp(body)
+        index, media, codecs, dtmf = self._choose(sdp)
+        if index != self._chosen and len(sdp.media) <= self._chosen:
+            raise NotAcceptable("the answer has fewer streams than the offer")
+        remote, (peer_sends, peer_receives) = self._peer(sdp, media)
+        receive = peer_sends and not self.on_hold
+        self._agree(remote, *codecs, dtmf, send=peer_receives, receive=receive)
+        if not self.on_hold:
+            self.peer_holds = not peer_receives
+
+    def record(self) -> SessionRecord:
+        """Everything needed to go on after a restart."""
+        return SessionRecord(
+            host=self.host,
+            port=self.port,
+            session_id=self.session_id,
+            version=self.version,
+            codecs=self.codecs,
+            on_hold=self.on_hold,
+            peer_holds=self.peer_holds,
+            described=self._described,
+            refused=self._refused,
+            chosen=self._chosen,
+            remote=self.remote,
+            fmt=self.fmt,
+        )
+
+    @classmethod
+    def restore(cls, record: SessionRecord) -> "Session":
+        """Rebuild a session; an offer open at the time of the crash is forgotten."""
+        session = cls(
+            host=record.host,
+            port=record.port,
+            codecs=record.codecs,
+            session_id=record.session_id,
+        )
+        session.version = record.version
+        session.on_hold = record.on_hold
+        session.peer_holds = record.peer_holds
+        session.remote = record.remote
+        session.fmt = record.fmt
+        session._described = record.described
+        session._refused = record.refused
+        session._chosen = record.chosen
+        return session
+
+    def _agree(
+        self,
+        remote: RtpAddress,
+        payload: str,
+        codec: str,
+        dtmf: str | None,
+        *,
+        send: bool,
+        receive: bool,
+    ) -> None:
+        self.remote = remote
+        self.fmt = RtpFormat(
+            payload_type=int(payload),
+            codec=codec,
+            dtmf_payload_type=None if dtmf is None else int(dtmf),
+            send=send,
+            receive=receive,
+        )
+
+    def _choose(self, sdp: Sdp) -> tuple[int, Media, tuple[str, str], str | None]:
+        """Pick the first audio stream with a codec of ours, ours in order of preference."""
+        for index, media in enumerate(sdp.media):
+            if media.kind != "audio" or media.port == 0 or media.protocol != "RTP/AVP":
+                continue
+            names = _payload_names(media)
+            for codec in self.codecs:
+                for payload, name in names.items():
+                    if name == f"{codec}/8000":
+                        dtmf = [p for p, n in names.items() if n == "TELEPHONE-EVENT/8000"]
+                        return index, media, (payload, codec), dtmf[0] if dtmf else None
+        raise NotAcceptable("no audio stream with a codec of ours")
+
+    def _peer(self, sdp: Sdp, media: Media) -> tuple[RtpAddress, tuple[bool, bool]]:
+        host = media.host or sdp.host
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            raise NotAcceptable(f"media address {host[:64]!r} is not an IP address") from None
+        if address.version != ipaddress.ip_address(self.host).version:
+            raise NotAcceptable("media address of the other IP version")
+        sends, receives = _direction(sdp, media)
+        if address.is_unspecified:  # hold as RFC 2543 had it: c=0.0.0.0
+            receives = False
+        return RtpAddress(host, media.port), (sends, receives)
+
+    def _describe(
+        self, formats: list[tuple[str, str]], dtmf: str | None, direction: tuple[bool, bool]
+    ) -> bytes:
+        attributes = [("rtpmap", f"{payload} {codec}/8000") for payload, codec in formats]
+        numbers = [payload for payload, _ in formats]
+        if dtmf is not None:
+            numbers.append(dtmf)
+            attributes.append(("rtpmap", f"{dtmf} telephone-event/8000"))
+            attributes.append(("fmtp", f"{dtmf} {DTMF_EVENTS}"))
+        attributes.append(("ptime", "20"))
+        attributes.append((_DIRECTION_NAMES[direction], ""))
+        media = [
+            Media(kind=kind, port=0, protocol=protocol, formats=(payload,))
+            for kind, protocol, payload in self._refused
+        ]
+        ours = Media(
+            kind="audio", port=self.port, formats=tuple(numbers), attributes=tuple(attributes)
+        )
+        media.insert(self._chosen, ours)
+        # Version 0 stands in while comparing: it goes up by one exactly when something changed.
+        described = build_sdp(self._with_version(0, media))
+        if described != self._described:
+            self._described = described
+            self.version += 1
+        return build_sdp(self._with_version(self.version, media))
+
+    def _with_version(self, version: int, media: list[Media]) -> Sdp:
+        origin = Origin("-", self.session_id, version, self.host)
+        return Sdp(origin=origin, host=self.host, media=tuple(media))
+
+
+def _payload_names(media: Media) -> dict[str, str]:
+    """Payload type to ``NAME/rate`` in upper case, in the order of the m-line."""
+    names = {"0": "PCMU/8000", "8": "PCMA/8000"}
+    for name, value in media.attributes:
+        if name == "rtpmap":
+            payload, _, encoding = value.partition(" ")
+            # "PCMA/8000/1" says the same as "PCMA/8000".
+            names[payload] = encoding.strip().upper().removesuffix("/1")
+    return {
+        payload: names[payload]
+        for payload in media.formats
+        if payload in names and payload.isascii() and payload.isdigit() and len(payload) <= 3
+        if int(payload) < 128
+    }
+
+
+def _direction(sdp: Sdp, media: Media) -> tuple[bool, bool]:
+    for attributes in (media.attributes, sdp.attributes):
+        for name, _ in attributes:
+            if name in _DIRECTIONS:
+                return _DIRECTIONS[name]
+    return True, True
+
+
+__all__ = ["NotAcceptable", "OfferState", "SdpError", "Session", "SessionRecord"]

@@ -1,0 +1,398 @@
+"""Transactions of RFC 3261 section 17 with the corrections of RFC 6026, as four tables.
+
+Nothing here reads a clock or a socket: messages and ``now`` come in, bytes go to ``send``,
+and what the user of a transaction must know goes to its callbacks. After its final
+response a server transaction keeps only its key and the bytes it may have to repeat.
+"""
+
+from collections.abc import Callable
+from enum import Enum, IntEnum, auto
+from typing import Final, NamedTuple, Protocol
+
+from cython_ext.sip_wire import Message
+from drivers.sip.core.timers import Timers
+from drivers.sip.options import TimerOptions
+
+Address = tuple[str, int]
+ServerKey = tuple[str, ...]
+"""Branch, sent-by and method; for RFC 2543 peers what section 17.2.3 lists instead."""
+MergeKey = tuple[str, str, str]
+"""From tag, Call-ID and CSeq of a request outside a dialog (RFC 3261 8.2.2.2)."""
+
+
+class State(Enum):
+    """Where a transaction stands; not every machine has every state."""
+
+    CALLING = auto()
+    TRYING = auto()
+    PROCEEDING = auto()
+    COMPLETED = auto()
+    CONFIRMED = auto()
+    ACCEPTED = auto()
+    """A 2xx passed; the transaction only absorbs repetitions (RFC 6026)."""
+    TERMINATED = auto()
+
+
+class Input(IntEnum):
+    """What happens to a transaction: a message in its direction, or one of its timers."""
+
+    REQUEST = auto()
+    """The request came again (server)."""
+    ACK = auto()
+    PROVISIONAL = auto()
+    """A 1xx: sent by a server's user, received by a client."""
+    SUCCESS = auto()
+    FAILURE = auto()
+    """A 3xx to 6xx."""
+    TIMER_A = auto()
+    TIMER_B = auto()
+    TIMER_D = auto()
+    TIMER_E = auto()
+    TIMER_F = auto()
+    TIMER_G = auto()
+    TIMER_H = auto()
+    TIMER_I = auto()
+    TIMER_J = auto()
+    TIMER_K = auto()
+    TIMER_L = auto()
+    TIMER_M = auto()
+
+
+class Action(Enum):
+    """What a step does beside changing the state."""
+
+    SEND = auto()
+    """Send the user's response and keep it for repetition."""
+    REPEAT = auto()
+    """Send the kept bytes again."""
+    PASS = auto()
+    """Hand the message to the user."""
+    ACKNOWLEDGE = auto()
+    """Send the ACK of a 3xx to 6xx; the user never sees it (17.1.1.3)."""
+    TIME_OUT = auto()
+    """Tell the user that nobody answered."""
+
+
+Step = tuple[State, tuple[Action, ...], tuple[Input, ...]]
+"""Next state, actions, and the timers that start."""
+
+
+class Machine(NamedTuple):
+    """One of the four state machines: where it starts, with which timers, and its steps."""
+
+    first: State
+    timers: tuple[Input, ...]
+    steps: dict[tuple[State, Input], Step]
+
+
+_S, _I, _A = State, Input, Action
+
+INVITE_SERVER: Final = Machine(
+    _S.PROCEEDING,
+    (),
+    {
+        (_S.PROCEEDING, _I.REQUEST): (_S.PROCEEDING, (_A.REPEAT,), ()),
+        (_S.PROCEEDING, _I.PROVISIONAL): (_S.PROCEEDING, (_A.SEND,), ()),
+        (_S.PROCEEDING, _I.SUCCESS): (_S.ACCEPTED, (_A.SEND,), (_I.TIMER_L,)),
+        (_S.PROCEEDING, _I.FAILURE): (_S.COMPLETED, (_A.SEND,), (_I.TIMER_G, _I.TIMER_H)),
+        (_S.COMPLETED, _I.REQUEST): (_S.COMPLETED, (_A.REPEAT,), ()),
+        (_S.COMPLETED, _I.TIMER_G): (_S.COMPLETED, (_A.REPEAT,), (_I.TIMER_G,)),
+        (_S.COMPLETED, _I.TIMER_H): (_S.TERMINATED, (_A.TIME_OUT,), ()),
+        (_S.COMPLETED, _I.ACK): (_S.CONFIRMED, (), (_I.TIMER_I,)),
+        (_S.CONFIRMED, _I.REQUEST): (_S.CONFIRMED, (), ()),
+        (_S.CONFIRMED, _I.ACK): (_S.CONFIRMED, (), ()),
+        (_S.CONFIRMED, _I.TIMER_I): (_S.TERMINATED, (), ()),
+        # The dialog repeats a 2xx itself, so a repeated INVITE is only absorbed here.
+        (_S.ACCEPTED, _I.REQUEST): (_S.ACCEPTED, (), ()),
+        (_S.ACCEPTED, _I.ACK): (_S.ACCEPTED, (_A.PASS,), ()),
+        (_S.ACCEPTED, _I.TIMER_L): (_S.TERMINATED, (), ()),
+    },
+)
+
+SERVER: Final = Machine(
+    _S.TRYING,
+    (),
+    {
+        (_S.TRYING, _I.REQUEST): (_S.TRYING, (), ()),
+        (_S.TRYING, _I.PROVISIONAL): (_S.PROCEEDING, (_A.SEND,), ()),
+        (_S.TRYING, _I.SUCCESS): (_S.COMPLETED, (_A.SEND,), (_I.TIMER_J,)),
+        (_S.TRYING, _I.FAILURE): (_S.COMPLETED, (_A.SEND,), (_I.TIMER_J,)),
+        (_S.PROCEEDING, _I.REQUEST): (_S.PROCEEDING, (_A.REPEAT,), ()),
+        (_S.PROCEEDING, _I.PROVISIONAL): (_S.PROCEEDING, (_A.SEND,), ()),
+        (_S.PROCEEDING, _I.SUCCESS): (_S.COMPLETED, (_A.SEND,), (_I.TIMER_J,)),
+        (_S.PROCEEDING, _I.FAILURE): (_S.COMPLETED, (_A.SEND,), (_I.TIMER_J,)),
+        (_S.COMPLETED, _I.REQUEST): (_S.COMPLETED, (_A.REPEAT,), ()),
+        (_S.COMPLETED, _I.TIMER_J): (_S.TERMINATED, (), ()),
+    },
+)
+
+INVITE_CLIENT: Final = Machine(
+    _S.CALLING,
+    (_I.TIMER_A, _I.TIMER_B),
+    {
+        (_S.CALLING, _I.TIMER_A): (_S.CALLING, (_A.REPEAT,), (_I.TIMER_A,)),
+        (_S.CALLING, _I.TIMER_B): (_S.TERMINATED, (_A.TIME_OUT,), ()),
+        (_S.CALLING, _I.PROVISIONAL): (_S.PROCEEDING, (_A.PASS,), ()),
+        (_S.CALLING, _I.SUCCESS): (_S.ACCEPTED, (_A.PASS,), (_I.TIMER_M,)),
+        (_S.CALLING, _I.FAILURE): (_S.COMPLETED, (_A.ACKNOWLEDGE, _A.PASS), (_I.TIMER_D,)),
+        (_S.PROCEEDING, _I.PROVISIONAL): (_S.PROCEEDING, (_A.PASS,), ()),
+        (_S.PROCEEDING, _I.SUCCESS): (_S.ACCEPTED, (_A.PASS,), (_I.TIMER_M,)),
+        (_S.PROCEEDING, _I.FAILURE): (_S.COMPLETED, (_A.ACKNOWLEDGE, _A.PASS), (_I.TIMER_D,)),
+        (_S.COMPLETED, _I.FAILURE): (_S.COMPLETED, (_A.ACKNOWLEDGE,), ()),
+        (_S.COMPLETED, _I.TIMER_D): (_S.TERMINATED, (), ()),
+        (_S.ACCEPTED, _I.SUCCESS): (_S.ACCEPTED, (_A.PASS,), ()),
+        (_S.ACCEPTED, _I.TIMER_M): (_S.TERMINATED, (), ()),
+    },
+)
+
+CLIENT: Final = Machine(
+    _S.TRYING,
+    (_I.TIMER_E, _I.TIMER_F),
+    {
+        (_S.TRYING, _I.TIMER_E): (_S.TRYING, (_A.REPEAT,), (_I.TIMER_E,)),
+        (_S.TRYING, _I.TIMER_F): (_S.TERMINATED, (_A.TIME_OUT,), ()),
+        (_S.TRYING, _I.PROVISIONAL): (_S.PROCEEDING, (_A.PASS,), ()),
+        (_S.TRYING, _I.SUCCESS): (_S.COMPLETED, (_A.PASS,), (_I.TIMER_K,)),
+        (_S.TRYING, _I.FAILURE): (_S.COMPLETED, (_A.PASS,), (_I.TIMER_K,)),
+        (_S.PROCEEDING, _I.TIMER_E): (_S.PROCEEDING, (_A.REPEAT,), (_I.TIMER_E,)),
+        (_S.PROCEEDING, _I.TIMER_F): (_S.TERMINATED, (_A.TIME_OUT,), ()),
+        (_S.PROCEEDING, _I.PROVISIONAL): (_S.PROCEEDING, (_A.PASS,), ()),
+        (_S.PROCEEDING, _I.SUCCESS): (_S.COMPLETED, (_A.PASS,), (_I.TIMER_K,)),
+        (_S.PROCEEDING, _I.FAILURE): (_S.COMPLETED, (_A.PASS,), (_I.TIMER_K,)),
+        (_S.COMPLETED, _I.TIMER_K): (_S.TERMINATED, (), ()),
+    },
+)
+
+CROSSING: Final = frozenset({_I.TIMER_E, _I.TIMER_F})
+"""Timers that go on when a 1xx moves TRYING to PROCEEDING (17.1.2.2)."""
+
+
+class ClientUser(Protocol):
+    """Who sent a request and wants to know what became of it."""
+
+    def response(self, transaction: "ClientTransaction", message: Message) -> None: ...
+    def timed_out(self, transaction: "ClientTransaction") -> None: ...
+
+
+class Transactions:
+    """Every open transaction; finds the one a message belongs to and steps it."""
+
+    def __init__(
+        self,
+        timing: TimerOptions,
+        timers: Timers,
+        *,
+        send: Callable[[bytes, Address], None],
+        count: Callable[[str], None],
+    ) -> None:
+        self.timers = timers
+        self.send = send
+        self.count = count
+        self.servers: dict[ServerKey, ServerTransaction] = {}
+        self.clients: dict[tuple[str, str], ClientTransaction] = {}
+        self.merges: dict[MergeKey, ServerKey] = {}
+        t1, t2, t4 = timing.t1, timing.t2, timing.t4
+        self.t1, self.t2 = t1, t2
+        self.delays: dict[Input, float] = {
+            Input.TIMER_A: t1,
+            Input.TIMER_B: 64 * t1,
+            Input.TIMER_D: max(32.0, 64 * t1),
+            Input.TIMER_E: t1,
+            Input.TIMER_F: 64 * t1,
+            Input.TIMER_G: t1,
+            Input.TIMER_H: 64 * t1,
+            Input.TIMER_I: t4,
+            Input.TIMER_J: 64 * t1,
+            Input.TIMER_K: t4,
+            Input.TIMER_L: 64 * t1,
+            Input.TIMER_M: 64 * t1,
+        }
+
+    def open_server(
+        self, key: ServerKey, address: Address, *, invite: bool, merge: MergeKey | None
+    ) -> "ServerTransaction":
+        """Begin the transaction of a new request; ``merge`` for requests without a To tag."""
+        transaction = ServerTransaction(self, key, address, invite=invite, merge=merge)
+        self.servers[key] = transaction
+        if merge is not None:
+            self.merges.setdefault(merge, key)
+        return transaction
+
+    def is_merged(self, key: ServerKey, merge: MergeKey) -> bool:
+        """Whether the same request is already here over another path (RFC 3261 8.2.2.2)."""
+        return self.merges.get(merge, key) != key
+
+    def open_client(
+        self,
+        key: tuple[str, str],
+        request: bytes,
+        address: Address,
+        *,
+        user: ClientUser,
+        ack: tuple[bytes, bytes] | None = None,
+    ) -> "ClientTransaction":
+        """Send a request; ``ack`` (an INVITE's ACK without its To value) makes it an INVITE."""
+        transaction = ClientTransaction(self, key, request, address, user=user, ack=ack)
+        self.clients[key] = transaction
+        transaction.begin()
+        return transaction
+
+
+class _Transaction:
+    """What the four machines share: the step through a table and its timers."""
+
+    __slots__ = ("address", "interval", "kept", "layer", "machine", "state", "timers")
+
+    def __init__(self, layer: Transactions, machine: Machine, address: Address) -> None:
+        self.layer = layer
+        self.machine = machine
+        self.address = address
+        self.state = machine.first
+        self.kept = b""
+        self.timers: dict[int, float] = {}
+        self.interval = layer.t1
+
+    def timer_fired(self, timer: int) -> None:
+        """Take the step of a timer that ran out."""
+        self.step(Input(timer))
+
+    def step(self, happened: Input, data: bytes = b"", message: Message | None = None) -> bool:
+        """Take one step; False when the table has none, which is counted and ignored."""
+        found = self.machine.steps.get((self.state, happened))
+        if found is None:
+            self.layer.count("transaction_unexpected")
+            return False
+        state, actions, timers = found
+        if state is not self.state:
+            self.state = state
+            crossing = state is State.PROCEEDING
+            self.timers = {t: w for t, w in self.timers.items() if crossing and t in CROSSING}
+        for timer in timers:
+            self._start(timer)
+        for action in actions:
+            self._act(action, data, message)
+        if state is State.TERMINATED:
+            self.forget()
+        return True
+
+    def _start(self, timer: Input) -> None:
+        layer = self.layer
+        if timer in (Input.TIMER_A, Input.TIMER_E, Input.TIMER_G):
+            delay = self.interval
+            self.interval = delay * 2
+            if timer is not Input.TIMER_A:
+                self.interval = min(self.interval, layer.t2)
+                if self.machine is CLIENT and self.state is State.PROCEEDING:
+                    delay = layer.t2  # 17.1.2.2: E runs at T2 once a 1xx came
+        else:
+            delay = layer.delays[timer]
+        layer.timers.start(self, timer, delay)
+
+    def _act(self, action: Action, data: bytes, message: Message | None) -> None:
+        raise NotImplementedError
+
+    def forget(self) -> None:
+        """Take the transaction out of the layer."""
+        raise NotImplementedError
+
+
+class ServerTransaction(_Transaction):
+    """A request that was received, until its responses need no repetition any more."""
+
+    __slots__ = ("acknowledged", "key", "merge")
+
+    def __init__(
+        self,
+        layer: Transactions,
+        key: ServerKey,
+        address: Address,
+        *,
+        invite: bool,
+        merge: MergeKey | None,
+    ) -> None:
+        super().__init__(layer, INVITE_SERVER if invite else SERVER, address)
+        self.key = key
+        self.merge = merge
+        self.acknowledged: Callable[[Message], None] | None = None
+        """Called with an ACK that carries the INVITE's branch although a 2xx was sent."""
+
+    def respond(self, status: int, response: bytes) -> bool:
+        """Send a response; False when a final one has left already."""
+        if status < 200:
+            return self.step(Input.PROVISIONAL, response)
+        return self.step(Input.SUCCESS if status < 300 else Input.FAILURE, response)
+
+    def forget(self) -> None:
+        """Take the transaction out of the layer."""
+        layer = self.layer
+        layer.servers.pop(self.key, None)
+        self.acknowledged = None
+        if self.merge is not None and layer.merges.get(self.merge) == self.key:
+            del layer.merges[self.merge]
+
+    def _act(self, action: Action, data: bytes, message: Message | None) -> None:
+        if action is Action.SEND:
+            self.layer.send(data, self.address)
+            # Nothing repeats a 2xx to an INVITE from here.
+            self.kept = b"" if self.state is State.ACCEPTED else data
+        elif action is Action.REPEAT:
+            if self.kept:
+                self.layer.count("response_repeated")
+                self.layer.send(self.kept, self.address)
+        elif action is Action.PASS:
+            if self.acknowledged is not None and message is not None:
+                self.acknowledged(message)
+        elif action is Action.TIME_OUT:
+            self.layer.count("ack_missing")
+
+
+class ClientTransaction(_Transaction):
+    """A request that was sent, until its final response needs no absorbing any more."""
+
+    __slots__ = ("ack", "key", "user")
+
+    def __init__(
+        self,
+        layer: Transactions,
+        key: tuple[str, str],
+        request: bytes,
+        address: Address,
+        *,
+        user: ClientUser,
+        ack: tuple[bytes, bytes] | None,
+    ) -> None:
+        super().__init__(layer, CLIENT if ack is None else INVITE_CLIENT, address)
+        self.key = key
+        self.kept = request
+        self.user = user
+        self.ack = ack
+
+    def begin(self) -> None:
+        """Send the request and start its timers."""
+        self.layer.send(self.kept, self.address)
+        for timer in self.machine.timers:
+            self._start(timer)
+
+    def receive(self, message: Message) -> bool:
+        """Take a response; False when it comes at a moment the table does not know."""
+        status = message.status
+        if status < 200:
+            return self.step(Input.PROVISIONAL, message=message)
+        return self.step(Input.SUCCESS if status < 300 else Input.FAILURE, message=message)
+
+    def forget(self) -> None:
+        """Take the transaction out of the layer."""
+        self.layer.clients.pop(self.key, None)
+
+    def _act(self, action: Action, data: bytes, message: Message | None) -> None:
+        if action is Action.REPEAT:
+            self.layer.count("request_repeated")
+            self.layer.send(self.kept, self.address)
+        elif action is Action.TIME_OUT:
+            self.user.timed_out(self)
+        elif message is not None and action is Action.ACKNOWLEDGE and self.ack is not None:
+            head, tail = self.ack
+            to = (message.header("To") or "").encode("utf-8", "surrogateescape")
+            self.layer.send(head + to + tail, self.address)
+        elif message is not None and action is Action.PASS:
+            self.user.response(self, message)
