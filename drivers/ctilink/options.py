@@ -40,10 +40,18 @@ class CtiLinkOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     probe_station: str = ""
     """A station that does not exist: its refusal proves that the exchange listens."""
 
-    def __post_init__(self) -> None:
+    def faults(self) -> list[OptionsError]:
+        """Everything that is wrong with these options."""
+        found = []
         if not self.device:
-            raise OptionsError("device", "name the serial device of the link")
+            found.append(OptionsError("device", "name the serial device of the link"))
         if self.audit_at and not _CLOCK.fullmatch(self.audit_at):
-            raise OptionsError("audit_at", f"{self.audit_at!r} is not a time as in 03:30")
+            found.append(OptionsError("audit_at", f"{self.audit_at!r} is not a time as in 03:30"))
         if self.probe_station and not re.fullmatch(r"[0-9]{1,10}", self.probe_station):
-            raise OptionsError("probe_station", "1 to 10 digits")
+            found.append(OptionsError("probe_station", "must be 1 to 10 digits"))
+        return found
+
+    def check(self) -> None:
+        """Raise the first fault as OptionsError, if there is one."""
+        for fault in self.faults():
+            raise fault

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from drivers.errors import OptionsError
+from drivers.voiceboard.tones import TONES
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=3600)]
 
@@ -78,11 +79,28 @@ class VoiceBoardOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Length of the board's echo canceller; 0: off."""
     timing: TimingOptions = TimingOptions()
 
-    def __post_init__(self) -> None:
+    def faults(self) -> list[OptionsError]:
+        """Everything that is wrong with these options."""
+        found = []
         if not self.channels:
-            raise OptionsError("channels", "name at least one port of the board")
-        numbers = [item.channel for item in self.channels]
-        if len(set(numbers)) != len(numbers):
-            raise OptionsError("channels", "a channel is named twice")
+            found.append(OptionsError("channels", "name at least one port of the board"))
+        seen: set[int] = set()
+        for index, item in enumerate(self.channels):
+            if item.channel in seen:
+                message = f"channel {item.channel} is named twice"
+                found.append(OptionsError(f"channels[{index}].channel", message))
+            seen.add(item.channel)
+            if item.kind == "fxs" and not item.number:
+                message = "a telephone needs its extension"
+                found.append(OptionsError(f"channels[{index}].number", message))
         if self.simulated and not self.socket:
-            raise OptionsError("socket", "a simulated board needs the socket it listens on")
+            found.append(OptionsError("socket", "name the socket the simulated board listens on"))
+        if self.country not in TONES:
+            known = ", ".join(sorted(TONES))
+            found.append(OptionsError("country", f"{self.country!r} is not one of {known}"))
+        return found
+
+    def check(self) -> None:
+        """Raise the first fault as OptionsError, if there is one."""
+        for fault in self.faults():
+            raise fault
