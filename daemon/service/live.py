@@ -93,7 +93,7 @@ class LiveAgent(msgspec.Struct, frozen=True, kw_only=True):
     login: str
     name: str
     state: str
-    """logged_out, ready, reserved, ringing, talking, on_hold, wrap_up, paused, unreachable."""
+    """An ``acd_core.agent.AgentState`` value."""
     since: float
     reason: str = ""
     """Slug of the pause reason while paused."""

@@ -88,6 +88,23 @@ class LiveFeed:
 
     def publish(self, change: Change, at: float) -> None:
         """Apply one change, number it and wake the readers."""
+        self._apply(change)
+        self._append(LiveUpdate(self._seq + 1, at, change))
+
+    def take(self, update: LiveUpdate) -> None:
+        """Apply another feed's change under its own number: this feed is a copy of it."""
+        self._apply(update.change)
+        if isinstance(update.change, Reset):
+            self._ring.clear()
+        self._append(update)
+
+    def _append(self, update: LiveUpdate) -> None:
+        self._seq, self._at = update.seq, update.at
+        self._ring.append(update)
+        for wake in self._readers:
+            wake.set()
+
+    def _apply(self, change: Change) -> None:
         match change:
             case QueueChanged(queue):
                 self._queues[queue.slug] = queue
@@ -110,11 +127,6 @@ class LiveFeed:
                 self._version = state.version
             case _:
                 raise ValueError(f"unknown kind of thing in {change!r}")
-        self._seq += 1
-        self._at = at
-        self._ring.append(LiveUpdate(self._seq, at, change))
-        for wake in self._readers:
-            wake.set()
 
     async def subscribe(self, after_seq: int) -> AsyncIterator[LiveUpdate]:
         """Yield every change after a number, ``Reset`` first when some are not kept."""

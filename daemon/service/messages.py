@@ -46,6 +46,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     language: str = "en"
     expires: float = 0.0
     must_change_password: bool = False
+    """True while the password is the one-time one; pages show it as a banner."""
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -188,6 +189,10 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Flow for callers who are refused; empty hangs up."""
     last_agent_s: float = 0.0
     """How long a caller is kept for the agent of the last call; 0 switches it off."""
+    misses_to_pause: int = 1
+    """Offers missed in a row after which an agent is paused; 0 never."""
+    music: str = ""
+    """Prompt played to waiting callers; empty plays the built-in ring-back tone."""
     service_level_s: float = 20.0
     service_level_target: float = 0.8
     short_abandon_s: float = 5.0
@@ -204,6 +209,10 @@ class NumberSettings(msgspec.Struct, frozen=True, kw_only=True):
     flow: str = ""
     queue: str = ""
     """Used when flow is empty."""
+    calendar: str = ""
+    """Opening hours; empty means always open."""
+    closed_flow: str = ""
+    """Flow outside the opening hours; empty hangs up."""
     language: str = "en"
     enabled: bool = True
     version: int = 0

@@ -1,0 +1,587 @@
+"""A small hotline in memory that satisfies ``Service``: people, seats, offers and calls.
+
+The clock is passed in; calls move only when a test says so (``arrive``, ``offer``,
+``connect``, ``end``). Passwords, sessions and the live feed are the real ones.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import msgspec
+
+from daemon.service.credentials import (
+    LoginLimiter,
+    PasswordKeeper,
+    new_secret,
+    password_fault,
+    secret_hash,
+)
+from daemon.service.errors import ServiceError
+from daemon.service.live import (
+    LiveAgent,
+    LiveCall,
+    LiveQueue,
+    LiveState,
+    LiveUpdate,
+    QueueCounters,
+    WaitingCaller,
+)
+from daemon.service.live_feed import LiveFeed
+from daemon.service.messages import (
+    Actor,
+    ApiToken,
+    Applied,
+    CallerCard,
+    Candidate,
+    ChangeEntry,
+    Decision,
+    Desk,
+    DriverStatus,
+    FlowInfo,
+    Grant,
+    LineStatus,
+    NumberSettings,
+    PauseReason,
+    PersonSettings,
+    ProcessStatus,
+    PromptInfo,
+    QueueSettings,
+    RecordsCheck,
+    Session,
+    SystemStatus,
+    Text,
+)
+
+SESSION_S = 8 * 3600.0
+PASSWORDS = PasswordKeeper(time_cost=1, memory_kib=64)
+
+
+class FakeService:
+    """The facade over dictionaries; ``audit`` lists what was asked by whom."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.feed = LiveFeed(clock())
+        self.people: dict[str, PersonSettings] = {}
+        self.hashes: dict[str, str] = {}
+        self.queues: dict[str, QueueSettings] = {}
+        self.numbers: dict[str, NumberSettings] = {}
+        self.reasons: dict[str, PauseReason] = {}
+        self.agents: dict[str, LiveAgent] = {}
+        self.calls: dict[str, LiveCall] = {}
+        self.cards: dict[str, CallerCard] = {}
+        self.counters: dict[str, QueueCounters] = {}
+        self.sessions: dict[str, tuple[str, float]] = {}
+        self.tokens: dict[str, ApiToken] = {}
+        self.token_owner: dict[str, str] = {}
+        self.stations = ["2001", "2002", "2003"]
+        self.changes: list[ChangeEntry] = []
+        self.audit: list[tuple[str, str, str]] = []
+        self.played: list[str] = []
+        self.version = 1
+        self.one_time: set[str] = set()
+        self._limiter = LoginLimiter()
+
+    # -- what a test makes happen -----------------------------------------------------------
+
+    def add_person(self, person: PersonSettings, password: str) -> None:
+        self.people[person.login] = msgspec.structs.replace(person, version=1)
+        self.hashes[person.login] = PASSWORDS.hash(password)
+        if "agent" in person.roles:
+            self.agents[person.login] = LiveAgent(
+                login=person.login,
+                name=person.name,
+                state="logged_out",
+                since=self.clock(),
+                queues=tuple(self.queues),
+            )
+        self.refresh()
+
+    def add_queue(self, queue: QueueSettings) -> None:
+        self.queues[queue.slug] = msgspec.structs.replace(queue, version=1)
+        self.counters[queue.slug] = QueueCounters()
+        self.refresh()
+
+    def arrive(self, call: str, ani: str, *, queue: str, name: str = "", priority: int = 0) -> None:
+        now = self.clock()
+        self.calls[call] = LiveCall(
+            call=call,
+            ani=ani,
+            name=name,
+            dnis="+8675512345678",
+            state="waiting",
+            since=now,
+            started=now,
+            line=f"trunk/{len(self.calls) + 1}",
+            queue=queue,
+            position=len(self._waiting(queue)) + 1,
+        )
+        self.cards[call] = CallerCard(
+            call=call,
+            ani=ani,
+            name=name,
+            dnis="+8675512345678",
+            queue=queue,
+            queue_name=self.queues[queue].name,
+            priority=priority,
+            language="en",
+            path=("welcome", "main=2", "queue"),
+            answers={"order": "4711"},
+            history_count=3,
+        )
+        old = self.counters[queue]
+        self.counters[queue] = msgspec.structs.replace(
+            old, offered=old.offered + 1, in_system=old.in_system + 1
+        )
+        self.refresh()
+
+    def offer(self, call: str, login: str) -> None:
+        now = self.clock()
+        self._call(call, state="offered", agent=login, agent_name=self.people[login].name)
+        self._agent(login, state="ringing", call=call, until=now + 15)
+
+    def connect(self, call: str) -> None:
+        login = self.calls[call].agent
+        old = self.counters[self.calls[call].queue]
+        waited = self.clock() - self.calls[call].started
+        self.counters[self.calls[call].queue] = msgspec.structs.replace(
+            old,
+            in_system=old.in_system - 1,
+            answered=old.answered + 1,
+            answered_in_time=old.answered_in_time + (waited <= 20),
+            answered_wait_s=old.answered_wait_s + waited,
+        )
+        self._call(call, state="talking", position=0)
+        self._agent(login, state="talking", call=call)
+
+    def end(self, call: str) -> None:
+        gone = self.calls.pop(call)
+        queue = self.queues[gone.queue]
+        if gone.agent and gone.state in ("talking", "on_hold"):
+            self._agent(
+                gone.agent, state="wrap_up", call=call, until=self.clock() + queue.wrap_up_s
+            )
+        elif gone.state in ("waiting", "offered"):
+            old = self.counters[queue.slug]
+            self.counters[queue.slug] = msgspec.structs.replace(
+                old, in_system=old.in_system - 1, abandoned=old.abandoned + 1
+            )
+            if gone.agent:
+                self._agent(gone.agent, state="ready", call="")
+        self.refresh()
+
+    def refresh(self) -> None:
+        self.feed.show(
+            self.clock(),
+            queues=[self._live_queue(queue) for queue in self.queues.values()],
+            agents=self.agents.values(),
+            calls=self.calls.values(),
+            version=self.version,
+        )
+
+    def _waiting(self, queue: str) -> list[LiveCall]:
+        return [
+            call
+            for call in self.calls.values()
+            if call.queue == queue and call.state in ("waiting", "offered")
+        ]
+
+    def _live_queue(self, queue: QueueSettings) -> LiveQueue:
+        return LiveQueue(
+            slug=queue.slug,
+            name=queue.name,
+            waiting=tuple(
+                WaitingCaller(
+                    call=call.call,
+                    ani=call.ani,
+                    name=call.name,
+                    since=call.started,
+                    position=place,
+                    priority=self.cards[call.call].priority,
+                    state=call.state,
+                )
+                for place, call in enumerate(self._waiting(queue.slug), 1)
+            ),
+            today=self.counters[queue.slug],
+            service_level_s=queue.service_level_s,
+            service_level_target=queue.service_level_target,
+            max_wait_s=queue.max_wait_s,
+            agents=sum(agent.state != "logged_out" for agent in self.agents.values()),
+            ready=sum(agent.state == "ready" for agent in self.agents.values()),
+        )
+
+    def _agent(self, login: str, **changed: object) -> None:
+        defaults: dict[str, object] = {"reason": "", "until": 0.0, "call": ""}
+        self.agents[login] = msgspec.structs.replace(
+            self.agents[login], since=self.clock(), **(defaults | changed)
+        )
+        self.refresh()
+
+    def _call(self, call: str, **changed: object) -> None:
+        self.calls[call] = msgspec.structs.replace(self.calls[call], since=self.clock(), **changed)
+        self.refresh()
+
+    def _allow(self, actor: Actor, *roles: str) -> PersonSettings:
+        person = self.people.get(actor.login)
+        if person is None or not set(roles) & set(person.roles):
+            raise ServiceError("forbidden", "Your roles do not allow it.", "您的角色不允许此操作。")
+        return person
+
+    # -- accounts ---------------------------------------------------------------------------
+
+    def _session(self, login: str, expires: float = 0.0) -> Session:
+        person = self.people[login]
+        return Session(
+            login=login,
+            name=person.name,
+            roles=person.roles,
+            station=person.station,
+            language=person.language,
+            expires=expires,
+            must_change_password=login in self.one_time,
+        )
+
+    async def log_in(self, login: str, password: str, address: str) -> Grant:
+        now = self.clock()
+        if retry := self._limiter.retry_s(login, address, now):
+            raise ServiceError(
+                "rate-limited", "Too many attempts.", "尝试次数过多。", retry_s=retry
+            )
+        if not PASSWORDS.check(self.hashes.get(login), password):
+            self._limiter.failed(login, address, now)
+            raise ServiceError("wrong-login", "Wrong login or password.", "用户名或密码错误。")
+        self._limiter.succeeded(login)
+        secret = new_secret()
+        self.sessions[secret_hash(secret)] = (login, now + SESSION_S)
+        self.audit.append((login, "session.open", address))
+        return Grant(secret, self._session(login, now + SESSION_S))
+
+    async def session(self, secret: str) -> Session:
+        login, expires = self.sessions.get(secret_hash(secret), ("", 0.0))
+        if expires <= self.clock():
+            raise ServiceError("signed-out", "Please log in.", "请登录。")
+        return self._session(login, expires)
+
+    async def token_session(self, secret: str) -> Session:
+        login = self.token_owner.get(secret_hash(secret))
+        if login is None:
+            raise ServiceError("signed-out", "The token is not valid.", "令牌无效。")
+        return self._session(login)
+
+    async def log_out(self, secret: str) -> None:
+        self.sessions.pop(secret_hash(secret), None)
+
+    async def change_password(self, actor: Actor, old: str, new: str) -> None:
+        if not PASSWORDS.check(self.hashes[actor.login], old):
+            raise ServiceError(
+                "invalid", "Wrong password.", "密码错误。", fields={"old": "wrong-password"}
+            )
+        if fault := password_fault(new, actor.login):
+            raise ServiceError(
+                "invalid", "Unfit password.", "密码不合要求。", fields={"new": fault}
+            )
+        self.hashes[actor.login] = PASSWORDS.hash(new)
+        self.one_time.discard(actor.login)
+
+    async def set_language(self, actor: Actor, language: str) -> None:
+        person = self.people[actor.login]
+        self.people[actor.login] = msgspec.structs.replace(person, language=language)
+
+    async def create_token(self, actor: Actor, slug: str, valid_s: float) -> Grant:
+        secret = new_secret("hf_")
+        self.tokens[slug] = ApiToken(slug=slug, owner=actor.login, created=self.clock())
+        self.token_owner[secret_hash(secret)] = actor.login
+        return Grant(secret, self._session(actor.login))
+
+    async def list_tokens(self, actor: Actor) -> Sequence[ApiToken]:
+        return [token for token in self.tokens.values() if token.owner == actor.login]
+
+    async def revoke_token(self, actor: Actor, slug: str) -> None:
+        self.tokens.pop(slug, None)
+        self.token_owner.clear()
+
+    async def live(self) -> LiveState:
+        return self.feed.state()
+
+    def subscribe(self, after_seq: int) -> AsyncIterator[LiveUpdate]:
+        return self.feed.subscribe(after_seq)
+
+    # -- agents -----------------------------------------------------------------------------
+
+    async def my_desk(self, actor: Actor) -> Desk:
+        self._allow(actor, "agent")
+        agent = self.agents[actor.login]
+        card = self.cards.get(agent.call)
+        return Desk(
+            login=agent.login,
+            name=agent.name,
+            state=agent.state,
+            since=agent.since,
+            reason=agent.reason,
+            station=agent.station,
+            until=agent.until,
+            offer=card if agent.state == "ringing" else None,
+            call=card if agent.state in ("talking", "on_hold", "wrap_up") else None,
+            queues=agent.queues,
+            waiting=sum(call.state == "waiting" for call in self.calls.values()),
+            answered_today=agent.answered_today,
+            why_idle={"ready": "no-callers", "paused": "paused"}.get(agent.state, ""),
+        )
+
+    async def _step(self, actor: Actor, allowed: tuple[str, ...], **changed: object) -> Desk:
+        self._allow(actor, "agent")
+        state = self.agents[actor.login].state
+        if state not in allowed:
+            raise ServiceError("wrong-state", f"Not possible while {state}.", "当前状态不允许。")
+        self._agent(actor.login, **changed)
+        self.audit.append(
+            (actor.login, str(changed.get("state", "")), str(changed.get("reason", "")))
+        )
+        return await self.my_desk(actor)
+
+    async def agent_log_in(self, actor: Actor, station: str) -> Desk:
+        if station not in self.stations:
+            raise ServiceError(
+                "not-found",
+                f"No station {station}.",
+                f"没有话机 {station}。",
+                fields={"station": "unknown"},
+            )
+        if any(a.station == station and a.login != actor.login for a in self.agents.values()):
+            raise ServiceError(
+                "conflict", "Somebody sits there.", "该座位已有人。", fields={"station": "taken"}
+            )
+        return await self._step(
+            actor, ("logged_out",), state="paused", reason="login", station=station
+        )
+
+    async def agent_log_out(self, actor: Actor) -> Desk:
+        return await self._step(
+            actor, ("ready", "paused", "wrap_up", "unreachable"), state="logged_out", station=""
+        )
+
+    async def ready(self, actor: Actor) -> Desk:
+        return await self._step(actor, ("paused", "wrap_up"), state="ready")
+
+    async def pause(self, actor: Actor, reason: str) -> Desk:
+        if reason not in self.reasons:
+            raise ServiceError(
+                "invalid", "Unknown reason.", "未知原因。", fields={"reason": "unknown"}
+            )
+        return await self._step(
+            actor, ("ready", "paused", "wrap_up"), state="paused", reason=reason
+        )
+
+    async def end_wrap_up(self, actor: Actor) -> Desk:
+        return await self._step(actor, ("wrap_up",), state="ready")
+
+    async def accept(self, actor: Actor) -> Desk:
+        self.connect(self._own_call(actor, "ringing"))
+        return await self.my_desk(actor)
+
+    async def reject(self, actor: Actor) -> Desk:
+        self._call(self._own_call(actor, "ringing"), state="waiting", agent="", agent_name="")
+        return await self._step(actor, ("ringing",), state="paused", reason="declined")
+
+    async def hold(self, actor: Actor, *, on: bool) -> Desk:
+        call = self._own_call(actor, "talking" if on else "on_hold")
+        self._call(call, state="on_hold" if on else "talking")
+        self._agent(actor.login, state="on_hold" if on else "talking", call=call)
+        return await self.my_desk(actor)
+
+    async def hang_up(self, actor: Actor) -> Desk:
+        self.end(self._own_call(actor, "talking", "on_hold"))
+        return await self.my_desk(actor)
+
+    def _own_call(self, actor: Actor, *states: str) -> str:
+        agent = self.agents[actor.login]
+        if agent.state not in states:
+            raise ServiceError("wrong-state", f"Not while {agent.state}.", "当前状态不允许。")
+        return agent.call
+
+    async def set_disposition(self, actor: Actor, call: str, disposition: str, note: str) -> None:
+        self.audit.append((actor.login, "disposition", f"{call} {disposition} {note}"))
+
+    async def list_stations(self, actor: Actor) -> Sequence[str]:
+        taken = {agent.station for agent in self.agents.values()}
+        return [station for station in self.stations if station not in taken]
+
+    # -- supervisor -------------------------------------------------------------------------
+
+    async def release_call(self, actor: Actor, call: str) -> None:
+        self._allow(actor, "supervisor", "administrator")
+        if call not in self.calls:
+            raise ServiceError("not-found", "The call has ended.", "通话已结束。")
+        self.end(call)
+
+    async def why(self, actor: Actor, call: str) -> Sequence[Decision]:
+        return [
+            Decision(
+                at=self.clock(),
+                queue="sales",
+                agent="anna",
+                rule="longest_idle",
+                candidates=(
+                    Candidate(agent="anna", chosen=True, score=42.0),
+                    Candidate(agent="bo", chosen=False, filtered_by="state"),
+                ),
+            )
+        ]
+
+    async def set_agent_ready(self, actor: Actor, agent: str) -> None:
+        self._allow(actor, "supervisor", "administrator")
+        self._agent(agent, state="ready")
+
+    async def set_agent_paused(self, actor: Actor, agent: str, reason: str) -> None:
+        self._allow(actor, "supervisor", "administrator")
+        self._agent(agent, state="paused", reason=reason)
+
+    async def set_agent_logged_out(self, actor: Actor, agent: str) -> None:
+        self._allow(actor, "supervisor", "administrator")
+        self._agent(agent, state="logged_out", station="")
+
+    async def recording_played(self, actor: Actor, recording: str) -> None:
+        self.played.append(recording)
+
+    async def check_records(self, actor: Actor) -> RecordsCheck:
+        return RecordsCheck(at=self.clock(), ok=True, calls=3, visits=3)
+
+    # -- administrator ----------------------------------------------------------------------
+
+    def _put(
+        self, store: dict, key: str, kind: str, actor: Actor, thing: msgspec.Struct
+    ) -> Applied:
+        self._allow(actor, "administrator")
+        old = store.get(key)
+        if thing.version != (old.version if old else 0):
+            raise ServiceError("conflict", "Somebody else changed it.", "已被他人修改。")
+        store[key] = msgspec.structs.replace(thing, version=thing.version + 1)
+        return self._applied(actor, kind, key, old, store[key])
+
+    def _delete(self, store: dict, key: str, kind: str, actor: Actor) -> Applied:
+        self._allow(actor, "administrator")
+        if key not in store:
+            raise ServiceError("not-found", "There is no such thing.", "不存在。")
+        return self._applied(actor, kind, key, store.pop(key), None)
+
+    def _applied(self, actor: Actor, kind: str, key: str, old: object, new: object) -> Applied:
+        self.version += 1
+        number = len(self.changes) + 1
+        texts = [msgspec.json.encode(thing).decode() if thing else "" for thing in (old, new)]
+        self.changes.append(
+            ChangeEntry(
+                change=number,
+                at=self.clock(),
+                actor=actor.login,
+                kind=kind,
+                key=key,
+                before=texts[0],
+                after=texts[1],
+            )
+        )
+        self.refresh()
+        return Applied(getattr(new, "version", 0), number)
+
+    async def list_people(self) -> Sequence[PersonSettings]:
+        return list(self.people.values())
+
+    async def put_person(self, actor: Actor, person: PersonSettings, password: str) -> Applied:
+        applied = self._put(self.people, person.login, "person", actor, person)
+        if password:
+            self.hashes[person.login] = PASSWORDS.hash(password)
+        if "agent" in person.roles and person.login not in self.agents:
+            self.agents[person.login] = LiveAgent(
+                login=person.login, name=person.name, state="logged_out", since=self.clock()
+            )
+            self.refresh()
+        return applied
+
+    async def delete_person(self, actor: Actor, login: str) -> Applied:
+        applied = self._delete(self.people, login, "person", actor)
+        self.agents.pop(login, None)
+        self.refresh()
+        return applied
+
+    async def list_queues(self) -> Sequence[QueueSettings]:
+        return list(self.queues.values())
+
+    async def put_queue(self, actor: Actor, queue: QueueSettings) -> Applied:
+        self.counters.setdefault(queue.slug, QueueCounters())
+        return self._put(self.queues, queue.slug, "queue", actor, queue)
+
+    async def delete_queue(self, actor: Actor, slug: str) -> Applied:
+        return self._delete(self.queues, slug, "queue", actor)
+
+    async def list_numbers(self) -> Sequence[NumberSettings]:
+        return list(self.numbers.values())
+
+    async def put_number(self, actor: Actor, number: NumberSettings) -> Applied:
+        return self._put(self.numbers, number.number, "number", actor, number)
+
+    async def delete_number(self, actor: Actor, number: str) -> Applied:
+        return self._delete(self.numbers, number, "number", actor)
+
+    async def list_pause_reasons(self) -> Sequence[PauseReason]:
+        return list(self.reasons.values())
+
+    async def put_pause_reason(self, actor: Actor, reason: PauseReason) -> Applied:
+        return self._put(self.reasons, reason.slug, "pause_reason", actor, reason)
+
+    async def delete_pause_reason(self, actor: Actor, slug: str) -> Applied:
+        return self._delete(self.reasons, slug, "pause_reason", actor)
+
+    async def list_skills(self) -> Sequence[str]:
+        return ["english", "chinese", "billing"]
+
+    async def list_calendars(self) -> Sequence[str]:
+        return ["office"]
+
+    async def list_flows(self) -> Sequence[FlowInfo]:
+        return [FlowInfo(name="main", version=3), FlowInfo(name="voicemail", version=1)]
+
+    async def list_prompts(self) -> Sequence[PromptInfo]:
+        return [PromptInfo(name="music", duration_s=30.0)]
+
+    async def convert_prompt(self, actor: Actor, incoming: str, name: str) -> PromptInfo:
+        self._allow(actor, "administrator")
+        return PromptInfo(name=name, duration_s=1.0, path=incoming)
+
+    async def list_changes(self, actor: Actor, limit: int) -> Sequence[ChangeEntry]:
+        return self.changes[::-1][:limit]
+
+    async def undo_change(self, actor: Actor, change: int) -> Applied:
+        self._allow(actor, "administrator")
+        entry = self.changes[change - 1]
+        if entry.kind != "queue":
+            raise ServiceError("conflict", "It has changed since.", "之后又有修改。")
+        old = self.queues[entry.key]
+        back = msgspec.json.decode(entry.before, type=QueueSettings)
+        back = msgspec.structs.replace(back, version=old.version + 1)
+        self.queues[entry.key] = back
+        return self._applied(actor, "queue", entry.key, old, back)
+
+    # -- technician -------------------------------------------------------------------------
+
+    async def status(self) -> SystemStatus:
+        now = self.clock()
+        return SystemStatus(
+            at=now,
+            version="0.1.0",
+            site="demo",
+            started=now - 3600,
+            processes=(
+                ProcessStatus(name="media", up=True, pid=101, since=now - 3600),
+                ProcessStatus(name="control", up=True, pid=102, since=now - 3600),
+                ProcessStatus(name="speech", up=False, detail="no model for zh"),
+            ),
+            drivers=(
+                DriverStatus(name="trunk", kind="sip", up=True, counters={"INVITE": 12, "4xx": 1}),
+                DriverStatus(name="board", kind="voiceboard", up=True),
+            ),
+            lines=(
+                LineStatus(line="trunk/1", driver="trunk", state="busy", call="06WM3RZ8Q0001"),
+                LineStatus(line="trunk/2", driver="trunk", state="idle"),
+                LineStatus(line="station:2001", driver="trunk", state="idle"),
+                LineStatus(line="board/3", driver="board", state="down", detail="no battery"),
+            ),
+            warnings=(Text("The demo password is in use.", "正在使用演示密码。"),),
+        )
