@@ -1,0 +1,261 @@
+"""Control's end of the link: asks, waits across reconnects, hears every event once."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Final, Self, TypeVar
+
+import msgspec
+
+from daemon.link import commands as ask
+from daemon.link import messages as told
+from daemon.link.channel import Channel
+from daemon.link.errors import MessageError
+from daemon.link.messages import MediaEvent, Reply, Snapshot
+from drivers.api import PortId, RtpAddress, RtpFormat
+
+PATIENCE: Final = 5.0  # s, a command waits this long, reconnects included
+
+Kind = TypeVar("Kind", bound=Reply)
+
+
+class Tap(msgspec.Struct, frozen=True):
+    """A ring of what a port hears; both descriptors belong to the receiver."""
+
+    memfd: int
+    eventfd: int
+    capacity: int
+    """Samples in the ring."""
+
+
+class MediaLink:
+    """Audio ports, players, recorders and bridges of the media process.
+
+    Every request raises MediaRefused when media says no, and MediaAway when media does not
+    answer within the patience, reconnects included.
+    """
+
+    def __init__(self, channel: Channel, ids: Callable[[], int]) -> None:
+        self._channel = channel
+        self._ids = ids
+
+    @classmethod
+    async def connect(
+        cls,
+        path: Path | str,
+        ids: Callable[[], int],
+        *,
+        patience_s: float = PATIENCE,
+        last_seen: tuple[int, int] = (0, 0),
+    ) -> Self:
+        """Connect to media's socket; MediaAway when it is not there within ``patience_s``.
+
+        ``ids`` makes the ids of ports. ``last_seen`` is the ``last_seen`` of an earlier
+        link: the events since then are delivered first.
+        """
+        channel = Channel(Path(path), patience_s=patience_s, last_seen=last_seen)
+        await channel.open()
+        return cls(channel, ids)
+
+    async def disconnect(self) -> None:
+        """Close the link; media keeps everything for its grace time."""
+        await self._channel.close()
+
+    @property
+    def connected(self) -> bool:
+        """Whether media is there at this moment."""
+        return self._channel.connected
+
+    @property
+    def last_seen(self) -> tuple[int, int]:
+        """Media process and number of the event received last, for the journal."""
+        return self._channel.last_seen
+
+    def events(self) -> AsyncIterator[MediaEvent]:
+        """Yield every event once and in order, until the link is closed; for one reader."""
+        return self._channel.events()
+
+    async def open_rtp(self) -> tuple[PortId, RtpAddress]:
+        """Open an RTP port and return it with the address that peers must send to."""
+        port = PortId(self._ids())
+        reply = await self._ask(ask.OpenRtp(port=port), told.RtpOpened)
+        return port, RtpAddress(reply.host, reply.rtp_port)
+
+    async def connect_rtp(self, port: PortId, remote: RtpAddress, fmt: RtpFormat) -> None:
+        """Start (or change) the stream of a port towards a remote address."""
+        key_type = fmt.dtmf_payload_type
+        await self._do(
+            ask.ConnectRtp(
+                port=port,
+                host=remote.host,
+                rtp_port=remote.port,
+                payload_type=fmt.payload_type,
+                codec=fmt.codec,
+                dtmf_payload_type=ask.NO_PAYLOAD_TYPE if key_type is None else key_type,
+                ptime_ms=fmt.ptime_ms,
+                send=fmt.send,
+                receive=fmt.receive,
+            )
+        )
+
+    async def close(self, port: PortId) -> None:
+        """Give a port back; its audio ends at once. Closing twice is harmless."""
+        await self._do(ask.ClosePort(port=port))
+
+    async def send_digits(self, port: PortId, digits: str) -> None:
+        """Send keys as RFC 4733 events or tones, whichever the port negotiated."""
+        await self._do(ask.SendDigits(port=port, digits=digits))
+
+    async def play(
+        self,
+        port: PortId,
+        player: int,
+        files: Sequence[str],
+        *,
+        repeat: int = 1,
+        gain_db: float = 0.0,
+        stop_on_digit: bool = False,
+    ) -> None:
+        """Play raw 8 kHz files, paths relative to the site; ``repeat`` 0 is for ever."""
+        await self._do(
+            ask.Play(
+                port=port,
+                player=player,
+                files=tuple(files),
+                repeat=repeat,
+                gain_db=gain_db,
+                stop_on_digit=stop_on_digit,
+            )
+        )
+
+    async def play_tone(
+        self,
+        port: PortId,
+        player: int,
+        frequencies: Sequence[tuple[float, float]],
+        cadence_ms: Sequence[tuple[int, int]],
+        repeat: int = 0,
+        *,
+        level_dbm0: float = -13.0,
+        stop_on_digit: bool = False,
+    ) -> None:
+        """Play tones in a cadence of (on, off); step n sounds the n-th pair, or the only one.
+
+        An empty cadence is a continuous tone; ``repeat`` 0 is for ever; the second
+        frequency of a pair may be 0.
+        """
+        await self._do(
+            ask.PlayTone(
+                port=port,
+                player=player,
+                frequencies=tuple((float(a), float(b)) for a, b in frequencies),
+                cadence_ms=tuple(cadence_ms),
+                repeat=repeat,
+                level_dbm0=level_dbm0,
+                stop_on_digit=stop_on_digit,
+            )
+        )
+
+    async def stop_play(self, player: int) -> None:
+        """Stop a player; PlayFinished follows when it was playing."""
+        await self._do(ask.StopPlay(player=player))
+
+    async def bridge(self, bridge: int, a: PortId, b: PortId) -> None:
+        """Join the audio of two ports; each leaves the bridge it was in."""
+        await self._do(ask.Bridge(bridge=bridge, a=a, b=b))
+
+    async def unbridge(self, bridge: int) -> None:
+        """End a bridge; its ports stay. Ending it twice is harmless."""
+        await self._do(ask.Unbridge(bridge=bridge))
+
+    async def join(self, bridge: int, port: PortId) -> None:
+        """Add a port to a bridge (made when new), at most eight in one."""
+        await self._do(ask.Join(bridge=bridge, port=port))
+
+    async def leave(self, port: PortId) -> None:
+        """Take a port out of its bridge."""
+        await self._do(ask.Leave(port=port))
+
+    async def set_gain(self, bridge: int, heard: PortId, by: PortId, gain_db: float) -> None:
+        """Set how loud ``by`` hears ``heard`` in a bridge; -90 dB or less is silence."""
+        await self._do(ask.SetGain(bridge=bridge, heard=heard, by=by, gain_db=gain_db))
+
+    async def record(
+        self,
+        recording: int,
+        port: PortId,
+        path_relative: str,
+        *,
+        stereo: bool,
+        max_s: float = 0.0,
+        silence_s: float = 0.0,
+    ) -> None:
+        """Record a port into a new WAV file below the site; RecordFinished tells its end.
+
+        Stereo is left what the port hears, right what it is sent; mono is what it hears.
+        """
+        await self._do(
+            ask.StartRecording(
+                recording=recording,
+                port=port,
+                path=path_relative,
+                stereo=stereo,
+                max_s=max_s,
+                silence_s=silence_s,
+            )
+        )
+
+    async def stop_record(self, recording: int) -> None:
+        """Finish a recording; RecordFinished follows when it was running."""
+        await self._do(ask.StopRecording(recording=recording))
+
+    async def tap(self, port: PortId) -> Tap:
+        """Copy what a port hears into a ring for a recogniser."""
+        answer = await self._channel.ask(ask.OpenTap(port=port))
+        if not isinstance(answer.reply, told.TapOpened) or len(answer.descriptors) != 2:
+            raise MessageError(f"media answered a tap with {answer.reply!r}")
+        return Tap(answer.descriptors[0], answer.descriptors[1], answer.reply.capacity)
+
+    async def untap(self, port: PortId) -> None:
+        """End a port's tap; its ring is marked closed."""
+        await self._do(ask.CloseTap(port=port))
+
+    async def arm_barge_in(self, port: PortId, on: bool) -> None:  # noqa: FBT001
+        """Report the first speech on a port once (SpeechStarted), or stop listening."""
+        await self._do(ask.ArmBargeIn(port=port, on=on))
+
+    async def claim(self, ports: Sequence[PortId]) -> None:
+        """Keep these ports of an earlier control process; any other command claims too."""
+        await self._do(ask.Claim(ports=tuple(ports)))
+
+    async def snapshot(self) -> Snapshot:
+        """Tell what media holds now."""
+        whole = await self._ask(ask.TakeSnapshot(), Snapshot)
+        for page in range(1, whole.pages):
+            part = await self._ask(ask.TakeSnapshot(page=page), Snapshot)
+            whole = msgspec.structs.replace(
+                whole,
+                ports=whole.ports + part.ports,
+                bridges=whole.bridges + part.bridges,
+                players=whole.players + part.players,
+                recordings=whole.recordings + part.recordings,
+            )
+        return whole
+
+    async def counters(self, port: PortId | None = None) -> dict[str, float]:
+        """Counts of a port, or of the engine: packets, losses, times per phase."""
+        command = ask.ReadCounters() if port is None else ask.ReadCounters(port=port)
+        return dict((await self._ask(command, told.Counters)).values)
+
+    async def host(self, host: str, payload: bytes) -> bytes:
+        """Ask a driver that runs in media."""
+        command = ask.HostCommand(host=host, payload=payload)
+        return (await self._ask(command, told.HostAnswer)).payload
+
+    async def _do(self, command: told.Command) -> None:
+        await self._ask(command, told.Done)
+
+    async def _ask(self, command: told.Command, kind: type[Kind]) -> Kind:
+        answer = await self._channel.ask(command)
+        if not isinstance(answer.reply, kind):
+            raise MessageError(f"media answered {command!r} with {answer.reply!r}")
+        return answer.reply

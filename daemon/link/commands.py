@@ -1,0 +1,199 @@
+"""What control may ask of media; every command carries an id and may be sent again."""
+
+from typing import Annotated, Final
+
+from daemon.link.layout import F64, TEXT, U32, U64, Many, Pair
+from daemon.link.messages import (
+    Command,
+    Decimal,
+    Identifier,
+    Message,
+    Number16,
+    Number32,
+    Port,
+    Raw,
+    String,
+    Truth,
+)
+from drivers.api import PortId
+
+NO_PAYLOAD_TYPE: Final = 255
+
+
+class Hello(Message, frozen=True, kw_only=True):
+    """Control says who it is and what it saw last."""
+
+    session: Identifier
+    """One control process; a new one means that nothing is claimed yet."""
+    instance: Identifier
+    """The media process last seen, 0 when none."""
+    last_event: Identifier
+
+
+class Welcome(Message, frozen=True, kw_only=True):
+    """Media says who it is; the events missed since follow, oldest first."""
+
+    instance: Identifier
+    last_event: Identifier
+    missed: Identifier
+    """Events that were asked for and are no longer kept."""
+
+
+class OpenRtp(Command, frozen=True, kw_only=True):
+    """Open an RTP port; answered by RtpOpened."""
+
+    port: Port
+
+
+class ConnectRtp(Command, frozen=True, kw_only=True):
+    """Start or change the stream of an RTP port."""
+
+    port: Port
+    host: String
+    """Address of the peer, verbatim; empty to learn it from the first packet."""
+    rtp_port: Number16
+    payload_type: Number16
+    codec: String
+    dtmf_payload_type: Number16 = NO_PAYLOAD_TYPE
+    ptime_ms: Number16 = 20
+    send: Truth = True
+    receive: Truth = True
+
+
+class ClosePort(Command, frozen=True, kw_only=True):
+    """Give a port back."""
+
+    port: Port
+
+
+class SendDigits(Command, frozen=True, kw_only=True):
+    """Send keys; a comma is a pause of half a second."""
+
+    port: Port
+    digits: String
+
+
+class Play(Command, frozen=True, kw_only=True):
+    """Play files one after the other; replaces what the port plays."""
+
+    port: Port
+    player: Identifier
+    files: Annotated[tuple[str, ...], Many(TEXT)]
+    repeat: Number32 = 1
+    gain_db: Decimal = 0.0
+    stop_on_digit: Truth = False
+
+
+class PlayTone(Command, frozen=True, kw_only=True):
+    """Play a cadence of tones; replaces what the port plays."""
+
+    port: Port
+    player: Identifier
+    frequencies: Annotated[tuple[tuple[float, float], ...], Many(Pair(F64, F64))]
+    cadence_ms: Annotated[tuple[tuple[int, int], ...], Many(Pair(U32, U32))]
+    repeat: Number32 = 0
+    level_dbm0: Decimal = -13.0
+    stop_on_digit: Truth = False
+
+
+class StopPlay(Command, frozen=True, kw_only=True):
+    """Stop a player; nothing happens when it has ended."""
+
+    player: Identifier
+
+
+class Bridge(Command, frozen=True, kw_only=True):
+    """Join the audio of two ports; a port leaves the bridge it was in."""
+
+    bridge: Identifier
+    a: Port
+    b: Port
+
+
+class Join(Command, frozen=True, kw_only=True):
+    """Add a port to a bridge, at most eight in one."""
+
+    bridge: Identifier
+    port: Port
+
+
+class Leave(Command, frozen=True, kw_only=True):
+    """Take a port out of its bridge."""
+
+    port: Port
+
+
+class SetGain(Command, frozen=True, kw_only=True):
+    """Set how loud one member of a bridge hears another; below -90 dB is nothing."""
+
+    bridge: Identifier
+    heard: Port
+    by: Port
+    gain_db: Decimal
+
+
+class Unbridge(Command, frozen=True, kw_only=True):
+    """End a bridge; its ports stay."""
+
+    bridge: Identifier
+
+
+class StartRecording(Command, frozen=True, kw_only=True):
+    """Record a port into a WAV file below the site's recordings."""
+
+    recording: Identifier
+    port: Port
+    path: String
+    stereo: Truth = True
+    max_s: Decimal = 0.0
+    silence_s: Decimal = 0.0
+
+
+class StopRecording(Command, frozen=True, kw_only=True):
+    """Finish a recording; RecordFinished follows."""
+
+    recording: Identifier
+
+
+class OpenTap(Command, frozen=True, kw_only=True):
+    """Copy what a port hears into a ring; answered by TapOpened with two descriptors."""
+
+    port: Port
+
+
+class CloseTap(Command, frozen=True, kw_only=True):
+    """End a port's tap."""
+
+    port: Port
+
+
+class ArmBargeIn(Command, frozen=True, kw_only=True):
+    """Report the first speech on a port, once; or stop listening for it."""
+
+    port: Port
+    on: Truth
+
+
+class Claim(Command, frozen=True, kw_only=True):
+    """Say that these ports are known and wanted, so that the grace time spares them."""
+
+    ports: Annotated[tuple[PortId, ...], Many(U64)]
+
+
+class TakeSnapshot(Command, frozen=True, kw_only=True):
+    """Ask for a page of what media holds; page 0 takes a new picture."""
+
+    page: Number32 = 0
+
+
+class ReadCounters(Command, frozen=True, kw_only=True):
+    """Ask for the counters of a port, or of the engine with port 0."""
+
+    port: Port = PortId(0)
+
+
+class HostCommand(Command, frozen=True, kw_only=True):
+    """A request to a driver that runs in media; answered by HostAnswer."""
+
+    host: String
+    payload: Raw

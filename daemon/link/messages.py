@@ -1,0 +1,217 @@
+"""The messages between control and media: bases, replies and numbered events.
+
+Every frame is ``kind u8, op u8, version u16, number u64`` and then the fields of its body
+in order (``daemon/link/layout.py``). The number is the id of the command or its reply, or
+the event's place in the stream. One frame is one packet of a SEQPACKET socket.
+"""
+
+from typing import Annotated, Final
+
+import msgspec
+
+from daemon.link.layout import (
+    F64,
+    FLAG,
+    I32,
+    OCTETS,
+    TEXT,
+    U16,
+    U32,
+    U64,
+    Many,
+    Pair,
+    fields_of,
+)
+from drivers.api import PortId
+
+VERSION: Final = 1
+MAX_FRAME: Final = 65536  # bytes; below the send buffer that Linux gives without rights
+EVENTS_KEPT: Final = 4096
+
+Port = Annotated[PortId, U64]
+Identifier = Annotated[int, U64]
+Number16 = Annotated[int, U16]
+Number32 = Annotated[int, U32]
+Signed = Annotated[int, I32]
+Decimal = Annotated[float, F64]
+Truth = Annotated[bool, FLAG]
+String = Annotated[str, TEXT]
+Raw = Annotated[bytes, OCTETS]
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of every body."""
+
+
+class Command(Message, frozen=True, kw_only=True):
+    """Base of what control asks; each may be sent again under its id."""
+
+
+class Reply(Message, frozen=True, kw_only=True):
+    """Base of what media answers to a command."""
+
+
+class MediaEvent(Message, frozen=True, kw_only=True):
+    """Base of what media reports; numbers grow by one within a media process."""
+
+    number: int = 0
+
+
+class Done(Reply, frozen=True, kw_only=True):
+    """It was carried out."""
+
+
+class Refused(Reply, frozen=True, kw_only=True):
+    """It was not carried out; ``code`` is stable, ``text`` is for people."""
+
+    code: String
+    text: String
+
+
+class RtpOpened(Reply, frozen=True, kw_only=True):
+    """Where the peer of an RTP port must send to."""
+
+    host: String
+    rtp_port: Number16
+
+
+class TapOpened(Reply, frozen=True, kw_only=True):
+    """A tap's ring; the memfd and the eventfd travel with the packet."""
+
+    capacity: Number32
+
+
+class PortState(msgspec.Struct, frozen=True, kw_only=True):
+    """A port as it is now."""
+
+    port: Port
+    kind: String
+    """rtp or device."""
+    host: String = ""
+    """Our address of an RTP port."""
+    rtp_port: Number16 = 0
+    remote_host: String = ""
+    remote_port: Number16 = 0
+    claimed: Truth = True
+
+
+class BridgeState(msgspec.Struct, frozen=True, kw_only=True):
+    """A bridge and its members."""
+
+    bridge: Identifier
+    ports: Annotated[tuple[PortId, ...], Many(U64)]
+
+
+class PlayerState(msgspec.Struct, frozen=True, kw_only=True):
+    """A player that has not ended."""
+
+    player: Identifier
+    port: Port
+
+
+class RecordingState(msgspec.Struct, frozen=True, kw_only=True):
+    """A recording that has not ended."""
+
+    recording: Identifier
+    port: Port
+    path: String
+
+
+class Snapshot(Reply, frozen=True, kw_only=True):
+    """What media holds; ``pages`` tells how many replies the whole picture needs."""
+
+    last_event: Identifier
+    pages: Number32 = 1
+    ports: Annotated[tuple[PortState, ...], Many(fields_of(PortState))] = ()
+    bridges: Annotated[tuple[BridgeState, ...], Many(fields_of(BridgeState))] = ()
+    players: Annotated[tuple[PlayerState, ...], Many(fields_of(PlayerState))] = ()
+    recordings: Annotated[tuple[RecordingState, ...], Many(fields_of(RecordingState))] = ()
+
+
+class Counters(Reply, frozen=True, kw_only=True):
+    """Named counts and measured values."""
+
+    values: Annotated[tuple[tuple[str, float], ...], Many(Pair(TEXT, F64))]
+
+
+class HostAnswer(Reply, frozen=True, kw_only=True):
+    """What the driver answered."""
+
+    payload: Raw
+
+
+class DigitDetected(MediaEvent, frozen=True, kw_only=True):
+    """A key was pressed at the far end of a port."""
+
+    port: Port
+    key: String
+    duration_ms: Number32
+    source: String
+    """rfc4733, inband or device."""
+
+
+class PlayFinished(MediaEvent, frozen=True, kw_only=True):
+    """A player has ended."""
+
+    player: Identifier
+    port: Port
+    reason: String
+    """finished, stopped, digit, replaced or closed."""
+
+
+class RecordFinished(MediaEvent, frozen=True, kw_only=True):
+    """A recording has ended and its file is complete."""
+
+    recording: Identifier
+    port: Port
+    path: String
+    duration_ms: Number32
+    reason: String
+    """stopped, closed, max, silence or error."""
+
+
+class SpeechStarted(MediaEvent, frozen=True, kw_only=True):
+    """Somebody began to speak on an armed port."""
+
+    port: Port
+
+
+class RtpSilent(MediaEvent, frozen=True, kw_only=True):
+    """No RTP has come for this long although the peer should send."""
+
+    port: Port
+    seconds: Number32
+
+
+class DeviceEvent(MediaEvent, frozen=True, kw_only=True):
+    """The device behind a port reported something."""
+
+    port: Port
+    kind: String
+    """event (the board wants to be asked) or lost (the descriptor is dead)."""
+    value: Signed
+
+
+class PortClosed(MediaEvent, frozen=True, kw_only=True):
+    """Media closed a port by itself."""
+
+    port: Port
+    reason: String
+    """unclaimed."""
+
+
+class HostEvent(MediaEvent, frozen=True, kw_only=True):
+    """A driver that runs in media reports something."""
+
+    host: String
+    payload: Raw
+
+
+class MediaRestarted(MediaEvent, frozen=True, kw_only=True):
+    """The media process is a new one: every port is gone. Made by the client."""
+
+
+class EventsLost(MediaEvent, frozen=True, kw_only=True):
+    """Events between were no longer kept; take a snapshot. Made by the client."""
+
+    missed: Identifier

@@ -1,0 +1,111 @@
+"""A SEQPACKET socket on the loop: whole packets, with descriptors, never blocking."""
+
+import asyncio
+import os
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from daemon.link.messages import MAX_FRAME
+
+MAX_DESCRIPTORS: Final = 4
+MAX_WAITING: Final = 32768
+"""Packets kept for a peer that does not read; behind that the connection is given up."""
+
+_AT_ONCE: Final = 64  # packets read before other work of the loop gets its turn
+
+
+class PacketSocket:
+    """Sends and receives packets; tells once when the connection has ended."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        *,
+        on_packet: Callable[[bytes, list[int]], None],
+        on_closed: Callable[[], None],
+    ) -> None:
+        sock.setblocking(False)
+        self._sock = sock
+        self._on_packet = on_packet
+        self._on_closed = on_closed
+        self._waiting: deque[tuple[bytes, list[int]]] = deque()
+        self._loop = asyncio.get_running_loop()
+        self.closed = False
+        self._loop.add_reader(sock.fileno(), self._readable)
+
+    def send(self, packet: bytes, descriptors: Sequence[int] = ()) -> None:
+        """Send a packet in order, later when the peer is slow; the descriptors stay ours."""
+        if self.closed:
+            return
+        if not self._waiting and self._sent(packet, descriptors):
+            return
+        if self.closed:
+            return
+        if len(self._waiting) >= MAX_WAITING:
+            self.close()
+            return
+        if not self._waiting:
+            self._loop.add_writer(self._sock.fileno(), self._writable)
+        # The owner may close its descriptors before the peer reads.
+        self._waiting.append((packet, [os.dup(number) for number in descriptors]))
+
+    def close(self) -> None:
+        """Close the connection; harmless when it is closed."""
+        if self.closed:
+            return
+        self.closed = True
+        self._loop.remove_reader(self._sock.fileno())
+        self._loop.remove_writer(self._sock.fileno())
+        self._sock.close()
+        for _, descriptors in self._waiting:
+            _close_all(descriptors)
+        self._waiting.clear()
+        self._on_closed()
+
+    def _sent(self, packet: bytes, descriptors: Sequence[int]) -> bool:
+        try:
+            if descriptors:
+                socket.send_fds(self._sock, [packet], list(descriptors))
+            else:
+                self._sock.send(packet)
+        except BlockingIOError:
+            return False
+        except OSError:
+            self.close()
+            return False
+        return True
+
+    def _writable(self) -> None:
+        while self._waiting:
+            packet, descriptors = self._waiting[0]
+            if not self._sent(packet, descriptors):
+                return
+            self._waiting.popleft()
+            _close_all(descriptors)
+        self._loop.remove_writer(self._sock.fileno())
+
+    def _readable(self) -> None:
+        for _ in range(_AT_ONCE):
+            if self.closed:
+                return
+            try:
+                packet, descriptors, flags, _ = socket.recv_fds(
+                    self._sock, MAX_FRAME, MAX_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
+                )
+            except BlockingIOError:
+                return
+            except OSError:
+                self.close()
+                return
+            if not packet or flags & socket.MSG_TRUNC:
+                _close_all(descriptors)
+                self.close()
+                return
+            self._on_packet(packet, descriptors)
+
+
+def _close_all(descriptors: Sequence[int]) -> None:
+    for number in descriptors:
+        os.close(number)
