@@ -60,6 +60,9 @@ class AccountService(Protocol):
     async def revoke_token(self, actor: Actor, slug: str) -> None:
         """Make a token worthless at once."""
 
+    async def ping(self) -> float:
+        """The hotline's clock now; pages show themselves as stale when it fails."""
+
     async def live(self) -> LiveState:
         """The live picture now."""
 

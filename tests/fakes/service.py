@@ -299,6 +299,9 @@ class FakeService:
         self.tokens.pop(slug, None)
         self.token_owner.clear()
 
+    async def ping(self) -> float:
+        return self.clock()
+
     async def live(self) -> LiveState:
         return self.feed.state()
 
