@@ -1,0 +1,42 @@
+"""Faults of the graph: nodes nobody reaches, and loops that never stop for the caller."""
+
+from collections.abc import Iterator, Mapping
+
+from ivr.errors import FlowFault
+from ivr.node import Node
+
+
+def graph_faults(
+    nodes: Mapping[str, Node], start: str, lines: Mapping[str, int], file: str
+) -> Iterator[FlowFault]:
+    """Find every fault of a graph whose targets all exist."""
+    for name in nodes.keys() - _reached(nodes, start):
+        yield FlowFault(file, lines[name], name, "no way leads here")
+    for name in _silent_loops(nodes):
+        yield FlowFault(file, lines[name], name, "goes round for ever without asking the caller")
+
+
+def _reached(nodes: Mapping[str, Node], start: str) -> set[str]:
+    reached = {start}
+    todo = [start]
+    while todo:
+        for target in nodes[todo.pop()].exits().values():
+            if target and target not in reached:
+                reached.add(target)
+                todo.append(target)
+    return reached
+
+
+def _silent_loops(nodes: Mapping[str, Node]) -> Iterator[str]:
+    """Name the nodes from which nodes that never wait lead back to themselves."""
+    silent = {name: node for name, node in nodes.items() if node.silent()}
+    for name in silent:
+        seen: set[str] = set()
+        todo = [target for target in silent[name].exits().values() if target in silent]
+        while todo:
+            target = todo.pop()
+            if target not in seen:
+                seen.add(target)
+                todo.extend(t for t in silent[target].exits().values() if t in silent)
+        if name in seen:
+            yield name

@@ -1,0 +1,107 @@
+"""Ask the caller to choose, by key or by speech."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Annotated
+
+import msgspec
+
+from ivr.actions import Collect
+from ivr.inputs import DigitsEntered, FlowInput, Heard, TimedOut
+from ivr.node import Ask, Leave, Move, Name, Node, NodeId, Phrases, Prompt, Talk, node
+
+Key = Annotated[
+    str, msgspec.Meta(pattern="[0-9*#]{1,4}", description="one to four of the keys 0-9 * #")
+]
+Seconds = Annotated[float, msgspec.Meta(ge=0.5, le=120)]
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """One choice: its key, what may be said instead, and where it leads."""
+
+    key: Key
+    next: NodeId
+    phrases: Phrases = Phrases()
+    value: str = ""
+    """What ``into`` becomes; the key when left out."""
+
+
+@node("menu")
+class Menu(Node, frozen=True, kw_only=True):
+    """Asks until one choice is made, at most ``retries`` times more, then takes ``failed``."""
+
+    say: tuple[Prompt, ...]
+    choices: tuple[Choice, ...]
+    failed: NodeId
+    """Taken when nothing usable came in the end."""
+    no_input: tuple[Prompt, ...] = ()
+    """Said before the question is asked again after silence."""
+    no_match: tuple[Prompt, ...] = ()
+    """Said before the question is asked again after a wrong key or words not known."""
+    retries: Annotated[int, msgspec.Meta(ge=0, le=9)] = 2
+    timeout_s: Seconds = 5.0
+    between_s: Seconds = 2.0
+    barge_in: bool = True
+    into: Name | None = None
+    """Variable for the choice made."""
+
+    def exits(self) -> dict[str, str]:
+        ways: dict[str, str] = {choice.key: choice.next for choice in self.choices}
+        return {**ways, "failed": self.failed}
+
+    def problems(self) -> Iterator[str]:
+        if not self.choices:
+            yield "choices: at least one is needed"
+        for key, count in Counter(choice.key for choice in self.choices).items():
+            if count > 1:
+                yield f"choices: key {key} is given {count} times"
+        spoken = Counter(
+            (language, phrase)
+            for choice in self.choices
+            for language, phrases in choice.phrases.texts.items()
+            for phrase in phrases
+        )
+        for (language, phrase), count in spoken.items():
+            if count > 1:
+                yield f"choices: {phrase!r} ({language}) is given {count} times"
+
+    def enter(self, talk: Talk) -> Move:
+        return self._ask(talk, ())
+
+    def told(self, talk: Talk, event: FlowInput) -> Move:
+        if isinstance(event, TimedOut):
+            return self._again(talk, self.no_input)
+        if isinstance(event, DigitsEntered):
+            chosen = event.digits
+        elif isinstance(event, Heard):
+            chosen = event.value
+        else:
+            return Node.told(self, talk, event)
+        for choice in self.choices:
+            if choice.key == chosen:
+                if self.into:
+                    talk.variables[self.into] = choice.value or choice.key
+                return Leave(choice.key)
+        return self._again(talk, self.no_match)
+
+    def _again(self, talk: Talk, first: tuple[Prompt, ...]) -> Move:
+        talk.tries += 1
+        return Leave("failed") if talk.tries > self.retries else self._ask(talk, first)
+
+    def _ask(self, talk: Talk, first: tuple[Prompt, ...]) -> Move:
+        phrases = {
+            phrase: choice.key
+            for choice in self.choices
+            for phrase in choice.phrases.texts.get(talk.language, ())
+        }
+        collect = Collect(
+            node=talk.node,
+            prompts=talk.say(*first, *self.say),
+            language=talk.language,
+            max_digits=max(len(choice.key) for choice in self.choices),
+            phrases=phrases,
+            first_timeout_s=self.timeout_s,
+            between_timeout_s=self.between_s,
+            barge_in=self.barge_in,
+        )
+        return Ask((collect,))

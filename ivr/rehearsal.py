@@ -1,0 +1,173 @@
+"""A flow's own tests: callers in words, where they arrive, and what of the flow they reached."""
+
+import msgspec
+
+from ivr.actions import EnterQueue, FlowAction, HangUp, Play, RecordMessage, Transfer
+from ivr.errors import FlowError, InputRefused
+from ivr.flow import Expectation, Flow, FlowTest
+from ivr.inputs import (
+    KEYS,
+    CallerLeft,
+    DigitsEntered,
+    Finished,
+    FlowInput,
+    Heard,
+    Played,
+    QueueLeft,
+    Recorded,
+    TimedOut,
+    TransferFailed,
+)
+from ivr.interpreter import IvrSession
+
+
+class TestResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How one test went."""
+
+    name: str
+    path: tuple[str, ...]
+    failures: tuple[str, ...]
+    """Empty when the test passed."""
+
+
+class Rehearsal(msgspec.Struct, frozen=True, kw_only=True):
+    """How all tests of a flow went, and what they reached."""
+
+    flow: str
+    results: tuple[TestResult, ...]
+    nodes: int
+    nodes_reached: int
+    exits: int
+    exits_reached: int
+    missed: tuple[str, ...]
+    """Nodes, and exits as ``node -> exit``, that no test reached."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every test passed."""
+        return not any(result.failures for result in self.results)
+
+
+def rehearse(flow: Flow) -> Rehearsal:
+    """Run every test of a flow."""
+    nodes: set[str] = set()
+    exits: set[tuple[str, str]] = set()
+    results = []
+    for test in flow.tests:
+        session = IvrSession(flow, test.variables, test.language)
+        results.append(_run(session, test))
+        nodes.update(session.path)
+        exits.update(session.exits)
+    every = [(name, way) for name, node in flow.nodes.items() for way in node.exits()]
+    missed = [name for name in flow.nodes if name not in nodes]
+    missed += [f"{name} -> {way}" for name, way in every if (name, way) not in exits]
+    return Rehearsal(
+        flow=flow.name,
+        results=tuple(results),
+        nodes=len(flow.nodes),
+        nodes_reached=len(nodes),
+        exits=len(every),
+        exits_reached=len(exits),
+        missed=tuple(missed),
+    )
+
+
+def _run(session: IvrSession, test: FlowTest) -> TestResult:
+    failures: list[str] = []
+    seen: list[FlowAction] = []
+    left = False
+    try:
+        _hear(session, session.start(), seen)
+        for place, line in enumerate(test.inputs, 1):
+            event = read_input(line, session)
+            if session.ended:
+                failures.append(f"input {place} ({line}): the call is already over")
+                break
+            left = isinstance(event, CallerLeft)
+            _hear(session, session.handle(event), seen)
+    except (InputRefused, FlowError) as error:
+        failures.append(str(error))
+    else:
+        failures += _compare(session, test.expect, seen, left=left)
+    return TestResult(name=test.name, path=tuple(session.path), failures=tuple(failures))
+
+
+def _hear(session: IvrSession, actions: tuple[FlowAction, ...], seen: list[FlowAction]) -> None:
+    """Let the caller listen to everything that is only played."""
+    seen.extend(actions)
+    while actions and isinstance(actions[-1], Play):
+        actions = session.handle(Played())
+        seen.extend(actions)
+
+
+def read_input(line: str, session: IvrSession) -> FlowInput:
+    """Read one line of a test's ``inputs``; raise FlowError for words not known."""
+    word, _, rest = line.partition(" ")
+    if line and all(letter in KEYS for letter in line):
+        return DigitsEntered(digits=line)
+    if word == "say":
+        return _heard(rest, session)
+    if word == "record":
+        return Recorded(file="messages/test.wav", duration_s=_seconds(rest, line))
+    if word == "queue":
+        reason, _, key = rest.partition(" ")
+        return QueueLeft(reason=reason, key=key)
+    fixed: dict[str, FlowInput] = {
+        "silence": TimedOut(),
+        "finished": Finished(),
+        "transfer failed": TransferFailed(reason="test"),
+        "hang up": CallerLeft(),
+    }
+    if line not in fixed:
+        raise FlowError(f"input {line!r} is unknown")
+    return fixed[line]
+
+
+def _seconds(text: str, line: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise FlowError(f"input {line!r}: record SECONDS is expected") from None
+
+
+def _heard(phrase: str, session: IvrSession) -> Heard:
+    """What a recogniser with the node's grammar would report."""
+    for action in session.pending:
+        phrases = getattr(action, "phrases", {})
+        if phrase in phrases:
+            return Heard(text=phrase, phrase=phrase, value=phrases[phrase], score=1.0)
+    return Heard(text=phrase)
+
+
+def _compare(
+    session: IvrSession, expect: Expectation, seen: list[FlowAction], *, left: bool
+) -> list[str]:
+    found = {
+        "path": tuple(session.path),
+        "queue": next((a.queue for a in reversed(seen) if isinstance(a, EnterQueue)), ""),
+        "mailbox": next((a.mailbox for a in reversed(seen) if isinstance(a, RecordMessage)), ""),
+        "transfer": next((a.to for a in reversed(seen) if isinstance(a, Transfer)), ""),
+        "ends": _ending(session, left=left),
+    }
+    wanted = {name: getattr(expect, name) for name in found}
+    failures = [
+        f"{name}: expected {_words(wanted[name])}, got {_words(found[name])}"
+        for name in found
+        if wanted[name] and wanted[name] != found[name]
+    ]
+    for name, value in expect.variables.items():
+        if session.variables.get(name, "") != value:
+            got = session.variables.get(name, "")
+            failures.append(f"variable {name}: expected {value!r}, got {got!r}")
+    return failures
+
+
+def _ending(session: IvrSession, *, left: bool) -> str:
+    if left:
+        return "caller_left"
+    endings = {EnterQueue: "queue", Transfer: "transfer", HangUp: "hang_up"}
+    return endings.get(type(session.pending[-1]), "waiting")
+
+
+def _words(value: object) -> str:
+    return " > ".join(value) if isinstance(value, tuple) else repr(value)
