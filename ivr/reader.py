@@ -7,7 +7,7 @@ A single value is accepted where a list is expected.
 
 import re
 from types import NoneType, UnionType
-from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -85,7 +85,7 @@ class Reader:
             for rule in rules:
                 self._check(rule, result, value.line, key)
             return result
-        if get_origin(kind) is UnionType:
+        if get_origin(kind) in (UnionType, Union):
             (kind,) = (part for part in get_args(kind) if part is not NoneType)
         if kind in self._readers:
             return self._readers[kind](value, key)

@@ -36,7 +36,7 @@ class EnterQueue(Node, frozen=True, kw_only=True):
     def exits(self) -> dict[str, str]:
         return {
             "timed_out": self.timed_out,
-            "refused": self.refused or self.timed_out,
+            **({"refused": self.refused} if self.refused else {}),
             **{f"key {key}": target for key, target in self.keys.items()},
             "next": self.next or "",
         }
@@ -61,4 +61,4 @@ class EnterQueue(Node, frozen=True, kw_only=True):
             return Node.told(self, talk, event)
         if event.reason == "key" and event.key in self.keys:
             return Leave(f"key {event.key}")
-        return Leave("refused" if event.reason == "refused" else "timed_out")
+        return Leave("refused" if self.refused and event.reason == "refused" else "timed_out")

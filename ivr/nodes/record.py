@@ -24,7 +24,7 @@ class Record(Node, frozen=True, kw_only=True):
     beep: bool = True
 
     def exits(self) -> dict[str, str]:
-        return {"next": self.next, "empty": self.empty or self.next}
+        return {"next": self.next, **({"empty": self.empty} if self.empty else {})}
 
     def enter(self, talk: Talk) -> Move:
         if self.say:
@@ -38,7 +38,7 @@ class Record(Node, frozen=True, kw_only=True):
             return Node.told(self, talk, event)
         talk.variables["recording"] = event.file
         talk.variables["recording_s"] = f"{event.duration_s:.1f}"
-        return Leave("next" if event.duration_s >= self.min_s else "empty")
+        return Leave("empty" if self.empty and event.duration_s < self.min_s else "next")
 
     def _record(self, talk: Talk) -> Move:
         record = RecordMessage(
