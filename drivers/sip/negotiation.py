@@ -7,13 +7,13 @@ makes one, and takes an answer; what the media engine must do follows as
 
 import ipaddress
 from enum import Enum, auto
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from drivers.api import RtpAddress, RtpFormat
 from drivers.errors import ProtocolError
-from drivers.sip.sdp import Media, Origin, Sdp, SdpError, build_sdp, parse_sdp
+from drivers.sip.sdp import Media, Origin, Sdp, build_sdp, parse_sdp
 
 STATIC_PAYLOADS: Final = {"PCMU": "0", "PCMA": "8"}  # RFC 3551 table 4
 DTMF_PAYLOAD: Final = "101"  # what we offer; an answer keeps the number it was offered
@@ -36,6 +36,8 @@ class OfferState(Enum):
     """Who owes whom an answer (RFC 3264 4: one open offer at a time)."""
 
     STABLE = auto()
+    CONSIDERED = auto()
+    """The peer's offer waits for our answer."""
     OFFERED = auto()
     """Our offer waits for the peer's answer."""
 
@@ -57,11 +59,25 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
     fmt: RtpFormat | None
 
 
+class _Offer(NamedTuple):
+    """A description of the peer with what we make of it."""
+
+    sdp: Sdp
+    index: int
+    payload: str
+    codec: str
+    dtmf: str | None
+    remote: RtpAddress
+    sends: bool
+    receives: bool
+
+
 class Session:
     """Both descriptions of one call and what they agreed on."""
 
     __slots__ = (
         "_chosen",
+        "_considered",
         "_described",
         "_refused",
         "codecs",
@@ -88,6 +104,7 @@ class Session:
         self.state = OfferState.STABLE
         self.remote: RtpAddress | None = None
         self.fmt: RtpFormat | None = None
+        self._considered: _Offer | None = None
         self._described = b""
         # Place of our stream among the m-lines, and the refused others: their number and
         # order never change within a session (RFC 3264 8).
@@ -101,7 +118,7 @@ class Session:
 
     def offer(self) -> bytes:
         """Make an offer: everything we carry, or the codec in use while a call stands."""
-        if self.state is OfferState.OFFERED:
+        if self.state is not OfferState.STABLE:
             raise NotAcceptable("an offer is open already")
         formats: list[tuple[str, str]] = []
         if self.fmt is None:
@@ -118,38 +135,38 @@ class Session:
         """Forget an offer that was refused (491, 488); what stood before still stands."""
         self.state = OfferState.STABLE
 
-    def answer(self, body: bytes) -> bytes:
-        """Answer an offer; SdpError or NotAcceptable leave the session as it was."""
+    def consider(self, body: bytes) -> None:
+        """Take an offer to ``answer``; SdpError or NotAcceptable leave all as it was."""
         if self.state is OfferState.OFFERED:
             raise NotAcceptable("an offer is open already")
-        sdp = parse_sdp(body)
-        index, media, codecs, dtmf = self._choose(sdp)
-        remote, (peer_sends, peer_receives) = self._peer(sdp, media)
-        payload, codec = codecs
-        send, receive = peer_receives, peer_sends and not self.on_hold
-        self._chosen = index
+        self._considered = self._read(body)
+        self.state = OfferState.CONSIDERED
+
+    def answer(self) -> bytes:
+        """Answer the offer under consideration."""
+        offer = self._considered
+        if offer is None:
+            raise NotAcceptable("no offer to answer")
+        self._considered = None
+        self.state = OfferState.STABLE
+        send, receive = offer.receives, offer.sends and not self.on_hold
+        self._chosen = offer.index
         self._refused = tuple(
             (other.kind, other.protocol, other.formats[0])
-            for place, other in enumerate(sdp.media)
-            if place != index
+            for place, other in enumerate(offer.sdp.media)
+            if place != offer.index
         )
-        self._agree(remote, payload, codec, dtmf, send=send, receive=receive)
-        # RFC 3264 6.1: we may answer recvonly/inactive even when we could do more.
-        self.peer_holds = not peer_receives
-        return self._describe([(payload, codec)], dtmf, (send, receive))
+        self._agree(offer, send=send, receive=receive)
+        self.peer_holds = not offer.receives
+        return self._describe([(offer.payload, offer.codec)], offer.dtmf, (send, receive))
 
     def accept(self, body: bytes) -> None:
         """Take the answer to our offer; SdpError or NotAcceptable when it is none."""
         self.state = OfferState.STABLE
-        sdp = parse_sdp(body)
-        index, media, codecs, dtmf = self._choose(sdp)
-        if index != self._chosen and len(sdp.media) <= self._chosen:
-            raise NotAcceptable("the answer has fewer streams than the offer")
-        remote, (peer_sends, peer_receives) = self._peer(sdp, media)
-        receive = peer_sends and not self.on_hold
-        self._agree(remote, *codecs, dtmf, send=peer_receives, receive=receive)
+        offer = self._read(body)
+        self._agree(offer, send=offer.receives, receive=offer.sends and not self.on_hold)
         if not self.on_hold:
-            self.peer_holds = not peer_receives
+            self.peer_holds = not offer.receives
 
     def record(self) -> SessionRecord:
         """Everything needed to go on after a restart."""
@@ -187,26 +204,22 @@ class Session:
         session._chosen = record.chosen
         return session
 
-    def _agree(
-        self,
-        remote: RtpAddress,
-        payload: str,
-        codec: str,
-        dtmf: str | None,
-        *,
-        send: bool,
-        receive: bool,
-    ) -> None:
-        self.remote = remote
+    def _agree(self, offer: "_Offer", *, send: bool, receive: bool) -> None:
+        self.remote = offer.remote
         self.fmt = RtpFormat(
-            payload_type=int(payload),
-            codec=codec,
-            dtmf_payload_type=None if dtmf is None else int(dtmf),
+            payload_type=int(offer.payload),
+            codec=offer.codec,
+            dtmf_payload_type=None if offer.dtmf is None else int(offer.dtmf),
             send=send,
             receive=receive,
         )
 
-    def _choose(self, sdp: Sdp) -> tuple[int, Media, tuple[str, str], str | None]:
+    def _read(self, body: bytes) -> "_Offer":
+        sdp = parse_sdp(body)
+        index, payload, codec, dtmf = self._choose(sdp)
+        return _Offer(sdp, index, payload, codec, dtmf, *self._peer(sdp, index))
+
+    def _choose(self, sdp: Sdp) -> tuple[int, str, str, str | None]:
         """Pick the first audio stream with a codec of ours, ours in order of preference."""
         for index, media in enumerate(sdp.media):
             if media.kind != "audio" or media.port == 0 or media.protocol != "RTP/AVP":
@@ -216,21 +229,22 @@ class Session:
                 for payload, name in names.items():
                     if name == f"{codec}/8000":
                         dtmf = [p for p, n in names.items() if n == "TELEPHONE-EVENT/8000"]
-                        return index, media, (payload, codec), dtmf[0] if dtmf else None
+                        return index, payload, codec, dtmf[0] if dtmf else None
         raise NotAcceptable("no audio stream with a codec of ours")
 
-    def _peer(self, sdp: Sdp, media: Media) -> tuple[RtpAddress, tuple[bool, bool]]:
+    def _peer(self, sdp: Sdp, index: int) -> tuple[RtpAddress, bool, bool]:
+        media = sdp.media[index]
         host = media.host or sdp.host
         try:
             address = ipaddress.ip_address(host)
         except ValueError:
             raise NotAcceptable(f"media address {host[:64]!r} is not an IP address") from None
-        if address.version != ipaddress.ip_address(self.host).version:
+        if (address.version == 6) is not (":" in self.host):
             raise NotAcceptable("media address of the other IP version")
         sends, receives = _direction(sdp, media)
         if address.is_unspecified:  # hold as RFC 2543 had it: c=0.0.0.0
             receives = False
-        return RtpAddress(host, media.port), (sends, receives)
+        return RtpAddress(host, media.port), sends, receives
 
     def _describe(
         self, formats: list[tuple[str, str]], dtmf: str | None, direction: tuple[bool, bool]
@@ -285,6 +299,3 @@ def _direction(sdp: Sdp, media: Media) -> tuple[bool, bool]:
             if name in _DIRECTIONS:
                 return _DIRECTIONS[name]
     return True, True
-
-
-__all__ = ["NotAcceptable", "OfferState", "SdpError", "Session", "SessionRecord"]

@@ -40,6 +40,9 @@ class TrunkOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """``host:port`` that outgoing calls are sent to; empty: incoming calls only."""
     number: str = ""
     """Caller number of outgoing calls that name none."""
+    username: str = ""
+    """Digest user of outgoing calls, when the carrier asks for one."""
+    password: str = ""
     limit_per_s: float = 0.0
     """Messages a second from one source before they are dropped; 0: no limit."""
 

@@ -1,0 +1,243 @@
+"""Digest authentication, both sides: MD5 and SHA-256 with qop=auth (RFC 7616, 8760, 3261 22).
+
+Nonces carry their time and a keyed hash, so none has to be remembered before it is used;
+only the highest nonce count of each one in use is kept, against replay.
+"""
+
+import hashlib
+import hmac
+import random
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum, auto
+from typing import Final
+
+import msgspec
+
+from cython_ext.sip_wire import Auth, WireError, parse_auth, parse_uri, quote_string
+from drivers.sip.options import StationAccount
+
+ALGORITHMS: Final[dict[str, Callable[[bytes], "hashlib._Hash"]]] = {
+    "SHA-256": hashlib.sha256,
+    "MD5": lambda data: hashlib.md5(data, usedforsecurity=False),
+}
+"""Strongest first: the order in which we offer them and choose from a challenge."""
+
+NONCE_LIFETIME: Final = 300.0  # s; an older one is answered with stale=true
+NONCES_KEPT: Final = 20_000
+
+
+class Verdict(Enum):
+    """What the credentials of a request are worth."""
+
+    GOOD = auto()
+    MISSING = auto()
+    STALE = auto()
+    """Right, but for a nonce that is too old, used up or not ours: ask again."""
+    WRONG = auto()
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """Result of a check."""
+
+    verdict: Verdict
+    user: str = ""
+    """Authenticated station; only set with GOOD."""
+
+
+class Challenger:
+    """The server's side: makes challenges and checks credentials."""
+
+    def __init__(self, realm: str, *, secret: bytes, rng: random.Random) -> None:
+        self.realm = realm
+        self._secret = secret
+        self._random = rng
+        self._counts: OrderedDict[str, int] = OrderedDict()
+        self._floor = 0.0
+        # Unknown stations are checked against this, so that they take as long as known ones.
+        self._nobody = f"{rng.getrandbits(128):032x}"
+
+    def challenges(self, now: float, *, stale: bool = False) -> list[str]:
+        """Header values to ask with, strongest first; the same for known and unknown users."""
+        nonce = self._nonce(now)
+        tail = ", stale=true" if stale else ""
+        return [
+            f'Digest realm="{self.realm}", nonce="{nonce}", algorithm={algorithm}, qop="auth"{tail}'
+            for algorithm in ALGORITHMS
+        ]
+
+    def check(
+        self,
+        values: Sequence[str],
+        method: str,
+        uri: str,
+        accounts: Mapping[str, StationAccount],
+        now: float,
+    ) -> Checked:
+        """Check the Authorization values of a request against the stations' secrets."""
+        verdict = Verdict.MISSING
+        for value in values:
+            try:
+                credentials = parse_auth(value)
+            except WireError:
+                verdict = Verdict.WRONG
+                continue
+            params = credentials.params
+            if credentials.scheme.lower() != "digest" or params.get("realm") != self.realm:
+                continue
+            verdict = self._check_one(params, method, uri, accounts, now)
+            if verdict is Verdict.GOOD:
+                return Checked(verdict, params["username"])
+        return Checked(verdict)
+
+    def _check_one(
+        self,
+        params: Mapping[str, str],
+        method: str,
+        uri: str,
+        accounts: Mapping[str, StationAccount],
+        now: float,
+    ) -> Verdict:
+        algorithm = params.get("algorithm", "MD5").upper()
+        account = accounts.get(params.get("username", ""))
+        ha1 = ""
+        if account is not None and account.realm in {"", self.realm}:
+            ha1 = account.ha1_sha256 if algorithm == "SHA-256" else account.ha1_md5
+        known = bool(ha1)
+        try:
+            wanted = digest_response(ha1 or self._nobody, method, params, algorithm=algorithm)
+        except ValueError:
+            return Verdict.WRONG
+        same = hmac.compare_digest(wanted.encode(), params.get("response", "").lower().encode())
+        if not (same and known and _same_uri(params.get("uri", ""), uri)):
+            return Verdict.WRONG
+        nonce = params.get("nonce", "")
+        if not self._fresh(nonce, now) or not self._count(nonce, params.get("nc")):
+            return Verdict.STALE
+        return Verdict.GOOD
+
+    def _nonce(self, now: float) -> str:
+        head = f"{int(now * 1000):012x}{self._random.getrandbits(32):08x}"
+        return head + self._seal(head)
+
+    def _seal(self, head: str) -> str:
+        return hmac.new(self._secret, head.encode(), hashlib.sha256).hexdigest()[:24]
+
+    def _fresh(self, nonce: str, now: float) -> bool:
+        head = nonce[:20]
+        if not nonce.isascii() or not hmac.compare_digest(self._seal(head), nonce[20:]):
+            return False
+        made = int(head[:12], 16) / 1000
+        return made > self._floor and now - NONCE_LIFETIME <= made <= now + 1.0
+
+    def _count(self, nonce: str, text: str | None) -> bool:
+        """Whether this nonce count was not seen yet; without qop a nonce is good once."""
+        count = 1 if text is None else int(text, 16)
+        if count <= self._counts.get(nonce, 0):
+            return False
+        self._counts[nonce] = count
+        if len(self._counts) > NONCES_KEPT:
+            forgotten, _ = self._counts.popitem(last=False)
+            self._floor = max(self._floor, int(forgotten[:12], 16) / 1000)
+        return True
+
+
+def hash_secret(user: str, realm: str, password: str, *, algorithm: str = "MD5") -> str:
+    """HA1, the form in which secrets are stored."""
+    return _hash(algorithm, f"{user}:{realm}:{password}")
+
+
+def digest_response(
+    ha1: str, method: str, params: Mapping[str, str], *, algorithm: str = "MD5"
+) -> str:
+    """The response parameter that belongs to the others; ValueError when they make no sense."""
+    ha2 = _hash(algorithm, f"{method}:{params.get('uri', '')}")
+    nonce, qop = params.get("nonce", ""), params.get("qop")
+    if qop is None:
+        return _hash(algorithm, f"{ha1}:{nonce}:{ha2}")
+    count = params.get("nc", "")
+    if qop.lower() != "auth" or len(count) != 8 or not _is_hex(count):
+        raise ValueError("qop or nonce count not usable")
+    cnonce = params.get("cnonce", "")
+    return _hash(algorithm, f"{ha1}:{nonce}:{count}:{cnonce}:{qop}:{ha2}")
+
+
+def credentials(
+    challenges: Sequence[str],
+    *,
+    user: str,
+    password: str,
+    method: str,
+    uri: str,
+    cnonce: str,
+    count: int = 1,
+) -> str | None:
+    """Answer the strongest challenge we know; None when there is none (the client's side)."""
+    best: Auth | None = None
+    ranks = list(ALGORITHMS)
+    for value in challenges:
+        try:
+            offered = parse_auth(value)
+        except WireError:
+            continue
+        rank = _rank(ranks, offered)
+        if rank is not None and (best is None or rank < (_rank(ranks, best) or 0)):
+            best = offered
+    if best is None:
+        return None
+    asked = best.params
+    algorithm = asked.get("algorithm", "MD5").upper()
+    realm, nonce = asked.get("realm", ""), asked.get("nonce", "")
+    params = {"nonce": nonce, "uri": uri}
+    if "qop" in asked:
+        params |= {"qop": "auth", "nc": f"{count:08x}", "cnonce": cnonce}
+    ha1 = hash_secret(user, realm, password, algorithm=algorithm)
+    response = digest_response(ha1, method, params, algorithm=algorithm)
+    parts = [
+        f"username={quote_string(user)}",
+        f"realm={quote_string(realm)}",
+        f"nonce={quote_string(nonce)}",
+        f"uri={quote_string(uri)}",
+        f'response="{response}"',
+        f"algorithm={algorithm}",
+    ]
+    if "qop" in asked:
+        parts += [f'cnonce="{cnonce}"', "qop=auth", f"nc={count:08x}"]
+    if "opaque" in asked:
+        parts.append(f"opaque={quote_string(asked['opaque'])}")
+    return "Digest " + ", ".join(parts)
+
+
+def _rank(ranks: list[str], offered: Auth) -> int | None:
+    algorithm = offered.params.get("algorithm", "MD5").upper()
+    qop = [part.strip().lower() for part in offered.params.get("qop", "auth").split(",")]
+    if offered.scheme.lower() != "digest" or algorithm not in ranks or "auth" not in qop:
+        return None
+    return ranks.index(algorithm)
+
+
+def _hash(algorithm: str, text: str) -> str:
+    function = ALGORITHMS.get(algorithm)
+    if function is None:
+        raise ValueError(f"algorithm {algorithm!r} not known")
+    return function(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _is_hex(text: str) -> bool:
+    return all(letter in "0123456789abcdefABCDEF" for letter in text)
+
+
+def _same_uri(signed: str, requested: str) -> bool:
+    """Whether the signed URI is the requested one; phones may leave out its parameters."""
+    if signed == requested:
+        return True
+    try:
+        one, other = parse_uri(signed), parse_uri(requested)
+    except WireError:
+        return False
+    return (one.scheme, one.user, one.host, one.port) == (
+        other.scheme,
+        other.user,
+        other.host,
+        other.port,
+    )

@@ -1,0 +1,258 @@
+"""A call of the SIP core: its state table, what it holds, and its journal record."""
+
+from enum import Enum, auto
+from typing import Final, Protocol
+
+import msgspec
+
+from drivers.events import Cause
+from drivers.sip.core.request import Received
+from drivers.sip.dialog import Dialog, DialogRecord
+from drivers.sip.negotiation import Session, SessionRecord
+from drivers.sip.transaction import Address, ClientTransaction, ServerKey
+
+
+class CallState(Enum):
+    """Where a call stands, in either direction."""
+
+    OFFERED = auto()
+    """In: the INVITE waits for our final response."""
+    ACCEPTED = auto()
+    """In: our 200 waits for its ACK."""
+    CLOSING = auto()
+    """In: released before the ACK came; a BYE must wait for it (RFC 3261 15)."""
+    CALLING = auto()
+    """Out: nothing was heard yet, so a CANCEL must wait (9.1)."""
+    PROCEEDING = auto()
+    """Out: a 1xx came."""
+    CANCELLING = auto()
+    """Out: given up; the final response is awaited."""
+    CONFIRMED = auto()
+    ENDING = auto()
+    """Our BYE waits for its response."""
+    ENDED = auto()
+
+
+class CallInput(Enum):
+    """What moves a call on."""
+
+    ACCEPT = auto()
+    RELEASE = auto()
+    ACK = auto()
+    NO_ACK = auto()
+    PROVISIONAL = auto()
+    ANSWER = auto()
+    REFUSAL = auto()
+    """A final failure of the INVITE, or no response at all."""
+    PEER_CANCEL = auto()
+    PEER_BYE = auto()
+    LOST = auto()
+    """The peer does not know the dialog any more."""
+    DONE = auto()
+    """Our BYE was answered, or never will be."""
+
+
+_S, _I = CallState, CallInput
+
+CALL_TABLE: Final[dict[tuple[CallState, CallInput], CallState]] = {
+    (_S.OFFERED, _I.ACCEPT): _S.ACCEPTED,
+    (_S.OFFERED, _I.RELEASE): _S.ENDED,
+    (_S.OFFERED, _I.PEER_CANCEL): _S.ENDED,
+    (_S.OFFERED, _I.PEER_BYE): _S.ENDED,
+    (_S.ACCEPTED, _I.ACK): _S.CONFIRMED,
+    (_S.ACCEPTED, _I.RELEASE): _S.CLOSING,
+    (_S.ACCEPTED, _I.NO_ACK): _S.ENDING,
+    (_S.ACCEPTED, _I.PEER_BYE): _S.ENDED,
+    (_S.CLOSING, _I.ACK): _S.ENDING,
+    (_S.CLOSING, _I.NO_ACK): _S.ENDING,
+    (_S.CLOSING, _I.PEER_BYE): _S.ENDED,
+    (_S.CALLING, _I.PROVISIONAL): _S.PROCEEDING,
+    (_S.CALLING, _I.ANSWER): _S.CONFIRMED,
+    (_S.CALLING, _I.REFUSAL): _S.ENDED,
+    (_S.CALLING, _I.RELEASE): _S.CANCELLING,
+    (_S.PROCEEDING, _I.PROVISIONAL): _S.PROCEEDING,
+    (_S.PROCEEDING, _I.ANSWER): _S.CONFIRMED,
+    (_S.PROCEEDING, _I.REFUSAL): _S.ENDED,
+    (_S.PROCEEDING, _I.RELEASE): _S.CANCELLING,
+    (_S.CANCELLING, _I.PROVISIONAL): _S.CANCELLING,
+    # The 200 crossed our CANCEL: acknowledge it, then hang up.
+    (_S.CANCELLING, _I.ANSWER): _S.ENDING,
+    (_S.CANCELLING, _I.REFUSAL): _S.ENDED,
+    (_S.CONFIRMED, _I.RELEASE): _S.ENDING,
+    (_S.CONFIRMED, _I.NO_ACK): _S.ENDING,
+    (_S.CONFIRMED, _I.PEER_BYE): _S.ENDED,
+    (_S.CONFIRMED, _I.LOST): _S.ENDED,
+    # Two BYEs crossed: ours still needs its response.
+    (_S.ENDING, _I.PEER_BYE): _S.ENDING,
+    (_S.ENDING, _I.DONE): _S.ENDED,
+}
+
+TALKING: Final = frozenset({CallState.ACCEPTED, CallState.CONFIRMED})
+
+
+class CallTimer(Enum):
+    """Deadlines of a call."""
+
+    OK_REPEAT = 1
+    """Send the 200 again (13.3.1.4)."""
+    ACK_LIMIT = 2
+    GLARE = 3
+    """Try our re-INVITE again after a 491 (14.1)."""
+    RING_LIMIT = 4
+    CANCEL_LIMIT = 5
+    """No final response although we cancelled (9.1)."""
+
+
+class Peer(msgspec.Struct, frozen=True):
+    """Who a call is with: a trunk or a station, by name."""
+
+    name: str
+    is_station: bool
+    codecs: tuple[str, ...]
+
+
+class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A call as the journal keeps it; written before the message that makes it true leaves."""
+
+    inbound: bool
+    state: str
+    """``accepted``, ``confirmed`` or ``ending``."""
+    line: str
+    port: int | None
+    peer: Peer
+    dialog: DialogRecord
+    session: SessionRecord | None
+    invite_cseq: int
+    ok: bytes = b""
+    """The 200 that is not acknowledged yet."""
+    ok_address: Address | None = None
+    invite_key: ServerKey = ()
+
+
+class CallMark(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of a recorded call's state; ``ended`` takes it out."""
+
+    tag: str
+    state: str
+
+
+class TimerUser(Protocol):
+    """Who decides what a call's deadline means."""
+
+    def call_timer(self, call: "Call", timer: CallTimer) -> None: ...
+
+
+class Call:
+    """One call in either direction; only data, the parts of the core act on it."""
+
+    __slots__ = (
+        "ack",
+        "address",
+        "ani",
+        "answered",
+        "auth_tries",
+        "cancel_reason",
+        "cancel_sent",
+        "cseq",
+        "delayed_offer",
+        "dialog",
+        "from_value",
+        "inbound",
+        "invite",
+        "invite_key",
+        "line",
+        "local_tag",
+        "ok",
+        "ok_address",
+        "ok_interval",
+        "owner",
+        "peer",
+        "port",
+        "ref",
+        "reinvite",
+        "remote_tags",
+        "reported",
+        "session",
+        "state",
+        "timers",
+        "tone",
+        "uri",
+        "via",
+        "wants_hold",
+    )
+
+    def __init__(
+        self, owner: TimerUser, *, inbound: bool, ref: str, local_tag: str, peer: Peer
+    ) -> None:
+        self.owner = owner
+        self.inbound = inbound
+        self.ref = ref
+        """Call-ID."""
+        self.local_tag = local_tag
+        self.peer = peer
+        self.state = CallState.OFFERED if inbound else CallState.CALLING
+        self.timers: dict[int, float] = {}
+        self.line = ""
+        self.port: int | None = None
+        self.dialog: Dialog | None = None
+        self.session: Session | None = None
+        self.answered = False
+        self.reported = False
+        """The end was told to the driver."""
+        self.delayed_offer = False
+        """The ACK carries the answer to our offer."""
+        self.reinvite: ClientTransaction | None = None
+        self.wants_hold = False
+        # Inbound: the INVITE until its final response, the 200 until its ACK.
+        self.invite: Received | None = None
+        self.invite_key: ServerKey = ()
+        self.ok = b""
+        self.ok_address: Address | None = None
+        self.ok_interval = 0.0
+        # Outbound: what CANCEL and ACK repeat from the INVITE.
+        self.uri = ""
+        self.from_value = ""
+        self.ani = ""
+        self.address: Address = ("", 0)
+        self.via = ""
+        self.cseq = 0
+        self.ack = b""
+        self.auth_tries = 0
+        self.cancel_sent = False
+        self.cancel_reason: Cause | None = None
+        self.remote_tags: set[str] = set()
+        self.tone = ""
+
+    def step(self, happened: CallInput) -> bool:
+        """Move to the next state; False when the table has none."""
+        found = CALL_TABLE.get((self.state, happened))
+        if found is None:
+            return False
+        self.state = found
+        return True
+
+    def timer_fired(self, timer: int) -> None:
+        """Pass a deadline on to the part that set it."""
+        self.owner.call_timer(self, CallTimer(timer))
+
+    def stop(self, *timers: CallTimer) -> None:
+        """Stop deadlines."""
+        for timer in timers:
+            self.timers.pop(timer.value, None)
+
+    def record(self, state: str) -> CallRecord:
+        """The call for the journal; only for calls with a dialog."""
+        assert self.dialog is not None
+        return CallRecord(
+            inbound=self.inbound,
+            state=state,
+            line=self.line,
+            port=self.port,
+            peer=self.peer,
+            dialog=self.dialog.record(),
+            session=None if self.session is None else self.session.record(),
+            invite_cseq=self.cseq,
+            ok=self.ok,
+            ok_address=self.ok_address,
+            invite_key=self.invite_key,
+        )

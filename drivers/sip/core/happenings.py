@@ -1,0 +1,91 @@
+"""What the core tells the driver, in the core's own terms: calls, not lines."""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from drivers.api import RtpAddress, RtpFormat
+from drivers.events import Cause
+from drivers.sip.core.identity import Identity
+
+if TYPE_CHECKING:
+    from drivers.sip.core.call import Call
+
+
+class Offered(msgspec.Struct, frozen=True):
+    """A call came in; the driver must ``ring`` or ``release`` it."""
+
+    call: "Call"
+    identity: Identity
+
+
+class Progressed(msgspec.Struct, frozen=True):
+    """The far end of our call rings or sends early media."""
+
+    call: "Call"
+    tone: str
+
+
+class MediaAgreed(msgspec.Struct, frozen=True):
+    """Where a call's audio goes and how, at first or changed."""
+
+    call: "Call"
+    remote: RtpAddress
+    fmt: RtpFormat
+
+
+class Connected(msgspec.Struct, frozen=True):
+    """The call stands."""
+
+    call: "Call"
+
+
+class KeyPressed(msgspec.Struct, frozen=True):
+    """A key came as INFO."""
+
+    call: "Call"
+    key: str
+    duration_ms: int
+
+
+class HoldChanged(msgspec.Struct, frozen=True):
+    """The peer put us on hold or took us back."""
+
+    call: "Call"
+    held: bool
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """The call is over for its user; what is left of the signalling goes on by itself."""
+
+    call: "Call"
+    cause: Cause
+    detail: str = ""
+
+
+class StationCame(msgspec.Struct, frozen=True):
+    """A station registered or renewed."""
+
+    station: str
+    contact: str
+    expires_s: float
+
+
+class StationWent(msgspec.Struct, frozen=True):
+    """A station has no phone any more."""
+
+    station: str
+    reason: str
+
+
+Happening = (
+    Offered
+    | Progressed
+    | MediaAgreed
+    | Connected
+    | KeyPressed
+    | HoldChanged
+    | Ended
+    | StationCame
+    | StationWent
+)

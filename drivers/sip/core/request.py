@@ -1,0 +1,95 @@
+"""A request that came in, with what every response to it must echo (RFC 3261 8.2.6)."""
+
+import re
+
+from cython_ext.sip_wire import Message, Via, build_response, format_via
+from drivers.sip.core.causes import phrase
+from drivers.sip.transaction import Address, MergeKey, ServerKey, ServerTransaction
+
+_RPORT = re.compile(r";[ \t]*rport(?=[ \t]*(?:;|$))", re.IGNORECASE)
+
+
+class Received:
+    """One request on its way through the core."""
+
+    __slots__ = ("echo", "key", "message", "reply_to", "source", "to", "transaction")
+
+    def __init__(self, message: Message, source: Address) -> None:
+        self.message = message
+        self.source = source
+        self.key = server_key(message)
+        vias = message.headers("Via")
+        via = message.top_via
+        vias[0] = _stamped(vias[0], via, source)
+        # RFC 3581 4: with rport back to where it came from, else to the port in the Via.
+        port = source[1] if "rport" in via.params else via.port or 5060
+        self.reply_to: Address = (source[0], port)
+        self.to = message.header("To") or ""
+        self.echo = [("Via", value) for value in vias]
+        self.echo.append(("From", message.header("From") or ""))
+        self.transaction: ServerTransaction | None = None
+
+    def response(
+        self,
+        status: int,
+        *,
+        tag: str = "",
+        headers: list[tuple[str, str]] | None = None,
+        body: bytes = b"",
+    ) -> bytes:
+        """Write a response; ``tag`` is added to To when the request had none."""
+        message = self.message
+        to = self.to if message.to_tag or not tag else f"{self.to};tag={tag}"
+        lines = [
+            *self.echo,
+            ("To", to),
+            ("Call-ID", message.call_id),
+            ("CSeq", f"{message.cseq.number} {message.method}"),
+        ]
+        if headers is not None:
+            lines += headers
+        return build_response(status, phrase(status), lines, body)
+
+
+def server_key(message: Message) -> ServerKey:
+    """Which transaction a request belongs to (17.2.3); an ACK belongs to its INVITE."""
+    via = message.top_via
+    method = "INVITE" if message.method == "ACK" else message.method
+    branch = via.branch
+    if branch.startswith("z9hG4bK") and len(branch) > 7:
+        return branch, via.host, str(via.port), method
+    # RFC 2543 peers: the To tag is left out, since their ACK carries ours.
+    return (
+        message.uri,
+        message.from_tag,
+        message.call_id,
+        str(message.cseq.number),
+        f"{via.host}:{via.port};{branch}",
+        method,
+    )
+
+
+def cancelled_key(key: ServerKey) -> ServerKey:
+    """The key of the INVITE that a CANCEL with this key is about (9.2)."""
+    return (*key[:-1], "INVITE")
+
+
+def merge_key(message: Message) -> MergeKey:
+    """What two copies of one request over different paths have in common (8.2.2.2)."""
+    return message.from_tag, message.call_id, f"{message.cseq.number} {message.method}"
+
+
+def _stamped(text: str, via: Via, source: Address) -> str:
+    """The top Via with ``received`` and ``rport`` (RFC 3581 4)."""
+    params = via.params
+    if "received" in params or params.get("rport"):
+        fresh = {k: v for k, v in params.items() if k != "received"}
+        if "rport" in fresh:
+            fresh["rport"] = str(source[1])
+        fresh["received"] = source[0]
+        return format_via(Via(via.transport, via.host, via.port, fresh))
+    if "rport" in params:
+        return _RPORT.sub(f";rport={source[1]}", text, count=1) + f";received={source[0]}"
+    if via.host != source[0]:
+        return f"{text};received={source[0]}"
+    return text

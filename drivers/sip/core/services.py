@@ -1,0 +1,91 @@
+"""What all parts of the core share: outbox, events, counters, timers, tokens, journal."""
+
+import random
+from collections.abc import Callable
+from typing import Final
+
+from cython_ext.sip_wire import format_host
+from drivers.sip.core.happenings import Happening
+from drivers.sip.core.request import Received
+from drivers.sip.core.timers import Timers
+from drivers.sip.options import SipOptions
+from drivers.sip.transaction import Address, Transactions
+
+ALLOW: Final = ("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO")
+ACCEPT: Final = ("Accept", "application/sdp")
+
+Headers = list[tuple[str, str]]
+
+
+class Services:
+    """The hands of the core; nothing here decides anything."""
+
+    def __init__(
+        self,
+        options: SipOptions,
+        *,
+        host: str,
+        port: int,
+        rng: random.Random,
+        journal: Callable[[str, bytes], None],
+    ) -> None:
+        self.options = options
+        self.host = host
+        """Address we write into our messages."""
+        self.port = port
+        self.random = rng
+        self.journal = journal
+        self.timers = Timers()
+        self.out: list[tuple[bytes, Address]] = []
+        self.happened: list[Happening] = []
+        self.counters: dict[str, int] = {}
+        self.transactions = Transactions(
+            options.timers, self.timers, send=self.send, count=self.count
+        )
+        self.set_address(host, port)
+
+    def set_address(self, host: str, port: int) -> None:
+        """Tell where the socket is bound, once that is known."""
+        self.host, self.port = host, port
+        place = format_host(host, port)
+        self.contact = ("Contact", f"<sip:{place}>")
+        self.via_start = f"SIP/2.0/UDP {place};rport;branch="
+        self.server = ("Server", self.options.user_agent)
+        self.user_agent = ("User-Agent", self.options.user_agent)
+
+    def send(self, data: bytes, address: Address) -> None:
+        """Put a datagram into the outbox."""
+        self.out.append((data, address))
+
+    def count(self, name: str) -> None:
+        """Add one to a counter."""
+        self.counters[name] = self.counters.get(name, 0) + 1
+
+    def token(self) -> str:
+        """A tag, branch tail or Call-ID that nobody guesses: 64 random bits."""
+        return f"{self.random.getrandbits(64):016x}"
+
+    def branch(self) -> str:
+        """A new branch of our own."""
+        return f"z9hG4bK{self.random.getrandbits(64):016x}"
+
+    def respond(
+        self,
+        received: Received,
+        status: int,
+        *,
+        tag: str = "",
+        headers: Headers | None = None,
+        body: bytes = b"",
+    ) -> bytes:
+        """Send a response, through the request's transaction when it has one."""
+        extra = [self.server] if headers is None else [*headers, self.server]
+        if status > 100 and not tag and not received.message.to_tag:
+            tag = self.token()
+        data = received.response(status, tag=tag, headers=extra, body=body)
+        self.count(f"sent_{status}")
+        if received.transaction is None:
+            self.send(data, received.reply_to)
+        else:
+            received.transaction.respond(status, data)
+        return data

@@ -1,0 +1,224 @@
+"""Dialogs (RFC 3261 12): identity, numbering, route set and where requests go."""
+
+import ipaddress
+import re
+from typing import Final
+
+import msgspec
+
+from cython_ext.sip_wire import Message, WireError, build_request, parse_name_addr, parse_uri
+from drivers.errors import ProtocolError
+from drivers.sip.transaction import Address
+
+_IPV4: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
+MAX_FORWARDS: Final = ("Max-Forwards", "70")
+
+
+class DialogRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A dialog as the journal keeps it."""
+
+    call_id: str
+    local: str
+    """Our From or To value, with our tag."""
+    local_tag: str
+    remote: str
+    remote_tag: str
+    local_cseq: int
+    remote_cseq: int
+    """Highest number seen from the peer; -1 before its first request."""
+    target: str
+    routes: tuple[str, ...]
+    source: Address
+    fixed: bool
+
+
+class Dialog:
+    """One dialog, as either side of it."""
+
+    __slots__ = (
+        "address",
+        "call_id",
+        "fixed",
+        "local",
+        "local_cseq",
+        "local_tag",
+        "remote",
+        "remote_cseq",
+        "remote_tag",
+        "routes",
+        "source",
+        "target",
+    )
+
+    def __init__(self, record: DialogRecord) -> None:
+        self.call_id = record.call_id
+        self.local = record.local
+        self.local_tag = record.local_tag
+        self.remote = record.remote
+        self.remote_tag = record.remote_tag
+        self.local_cseq = record.local_cseq
+        self.remote_cseq = record.remote_cseq
+        self.target = record.target
+        self.routes = record.routes
+        self.source = record.source
+        self.fixed = record.fixed
+        """Requests go to ``source`` whatever Contact says: a phone behind NAT."""
+        self.address = self._next_hop()
+
+    @classmethod
+    def answering(
+        cls, message: Message, local_tag: str, source: Address, *, fixed: bool
+    ) -> "Dialog":
+        """The dialog of an INVITE we received; ProtocolError without a usable Contact."""
+        return cls(
+            DialogRecord(
+                call_id=message.call_id,
+                local=f"{message.header('To') or ''};tag={local_tag}",
+                local_tag=local_tag,
+                remote=message.header("From") or "",
+                remote_tag=message.from_tag,
+                local_cseq=0,
+                remote_cseq=message.cseq.number,
+                target=_contact(message),
+                routes=tuple(message.headers("Record-Route")),
+                source=source,
+                fixed=fixed,
+            )
+        )
+
+    @classmethod
+    def calling(
+        cls,
+        response: Message,
+        *,
+        local: str,
+        local_tag: str,
+        cseq: int,
+        source: Address,
+        fixed: bool,
+    ) -> "Dialog":
+        """The dialog that a 2xx to our INVITE makes; ProtocolError without a usable Contact."""
+        return cls(
+            DialogRecord(
+                call_id=response.call_id,
+                local=local,
+                local_tag=local_tag,
+                remote=response.header("To") or "",
+                remote_tag=response.to_tag,
+                local_cseq=cseq,
+                remote_cseq=-1,
+                target=_contact(response),
+                # 12.1.2: the route set of the caller is the Record-Route set reversed.
+                routes=tuple(reversed(response.headers("Record-Route"))),
+                source=source,
+                fixed=fixed,
+            )
+        )
+
+    def record(self) -> DialogRecord:
+        """The dialog for the journal."""
+        return DialogRecord(
+            call_id=self.call_id,
+            local=self.local,
+            local_tag=self.local_tag,
+            remote=self.remote,
+            remote_tag=self.remote_tag,
+            local_cseq=self.local_cseq,
+            remote_cseq=self.remote_cseq,
+            target=self.target,
+            routes=self.routes,
+            source=self.source,
+            fixed=self.fixed,
+        )
+
+    def is_next(self, number: int) -> bool:
+        """Take the CSeq of a new request of the peer; False when it is out of order (12.2.2)."""
+        if number <= self.remote_cseq:
+            return False
+        self.remote_cseq = number
+        return True
+
+    def refresh_target(self, message: Message) -> None:
+        """Take the Contact of a re-INVITE or its 2xx (12.2); without a usable one nothing changes."""
+        try:
+            target = _contact(message)
+        except ProtocolError:
+            return
+        if target != self.target:
+            self.target = target
+            self.address = self._next_hop()
+
+    def request(
+        self,
+        method: str,
+        *,
+        via: str,
+        number: int,
+        headers: list[tuple[str, str]],
+        body: bytes = b"",
+    ) -> bytes:
+        """Write a request within the dialog (12.2.1.1); the caller counts ``local_cseq``."""
+        uri, routes = self.target, list(self.routes)
+        if routes and not _is_loose(routes[0]):
+            # A strict router wants to find itself in the request line.
+            uri = parse_name_addr(routes.pop(0)).uri
+            routes.append(f"<{self.target}>")
+        lines = [
+            ("Via", via),
+            MAX_FORWARDS,
+            ("From", self.local),
+            ("To", self.remote),
+            ("Call-ID", self.call_id),
+            ("CSeq", f"{number} {method}"),
+        ]
+        lines += [("Route", route) for route in routes]
+        return build_request(method, uri, lines + headers, body)
+
+    def _next_hop(self) -> Address:
+        """Where requests go: first route or Contact when that is a usable address."""
+        if self.fixed and not self.routes:
+            return self.source
+        try:
+            uri = parse_name_addr(self.routes[0]).uri if self.routes else self.target
+            place = parse_uri(uri)
+        except WireError:
+            return self.source
+        host, port = place.host, place.port or 5060
+        if host == self.source[0]:
+            return host, port
+        return (host, port) if _is_reachable(host, self.source[0]) else self.source
+
+
+def _contact(message: Message) -> str:
+    values = message.headers("Contact")
+    if not values:
+        raise ProtocolError("no Contact")
+    try:
+        uri = parse_name_addr(values[0]).uri
+        if parse_uri(uri).scheme not in {"sip", "sips"}:
+            raise ProtocolError("Contact is no SIP URI")
+    except WireError as error:
+        raise ProtocolError(f"Contact: {error.reason}") from None
+    if not uri.isascii():
+        raise ProtocolError("Contact is not ASCII")
+    return uri.partition("?")[0]
+
+
+def _is_loose(route: str) -> bool:
+    try:
+        return "lr" in parse_uri(parse_name_addr(route).uri).params
+    except WireError:
+        return True
+
+
+def _is_reachable(host: str, source: str) -> bool:
+    """Whether a Contact host can be used: an address, and not a private one behind NAT."""
+    if not _IPV4.match(host) and ":" not in host:
+        return False  # a name: the peer is where its messages come from
+    try:
+        address, came_from = ipaddress.ip_address(host), ipaddress.ip_address(source)
+    except ValueError:
+        return False
+    if address.is_unspecified or address.version != came_from.version:
+        return False
+    return not (address.is_private and came_from.is_global)
