@@ -5,14 +5,9 @@
 ``build_request`` and ``build_response`` write messages with a right Content-Length.
 """
 
-from cython_ext.sip_wire.oracle import Message, build_request, build_response, parse
-from cython_ext.sip_wire.oracle_parts import (
-    parse_auth,
-    parse_name_addr,
-    parse_uri,
-    parse_via,
-    split_list,
-)
+from typing import TYPE_CHECKING
+
+from cython_ext.implementation import PURE_PYTHON
 from cython_ext.sip_wire.structs import (
     Auth,
     CSeq,
@@ -27,6 +22,34 @@ from cython_ext.sip_wire.structs import (
     format_via,
     quote_string,
 )
+
+if TYPE_CHECKING or not PURE_PYTHON:
+    try:
+        from cython_ext.sip_wire._sip_wire import (
+            Message,
+            build_request,
+            build_response,
+            parse,
+            parse_auth,
+            parse_name_addr,
+            parse_uri,
+            parse_via,
+            split_list,
+        )
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            "the compiled SIP parser is missing: run `make build`, "
+            "or set HOOKFLASH_PURE_PYTHON=1 to do without compiled kernels"
+        ) from error
+else:
+    from cython_ext.sip_wire.oracle import Message, build_request, build_response, parse
+    from cython_ext.sip_wire.oracle_parts import (
+        parse_auth,
+        parse_name_addr,
+        parse_uri,
+        parse_via,
+        split_list,
+    )
 
 __all__ = [
     "Auth",

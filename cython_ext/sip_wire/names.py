@@ -33,7 +33,9 @@ _LISTS: Final = frozenset({
     "Route", "Service-Route", "Supported", "Unsupported", "User-to-User", "Via", "Warning",
 })  # fmt: skip
 
-CANONICAL: Final[dict[str, str]] = {name.lower(): name for name in (*_KNOWN, *_LISTS)} | _COMPACT
+CANONICAL: Final[dict[str, str]] = {
+    name.lower(): name for name in (*_KNOWN, *_LISTS, *_COMPACT.values())
+} | _COMPACT
 
 
 def canonical_name(name: str) -> str:

@@ -16,6 +16,7 @@ from cython_ext.sip_wire.oracle_parts import (
     parse_via,
     split_list,
 )
+from cython_ext.sip_wire.salvage import salvage
 from cython_ext.sip_wire.structs import (
     MAX_CSEQ,
     MAX_HEADERS,
@@ -26,14 +27,13 @@ from cython_ext.sip_wire.structs import (
 )
 
 _FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
-_VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+\Z", re.IGNORECASE)
-_STATUS_LINE = re.compile(r"SIP/2\.0 ([0-9]{3})(?: (.*))?\Z", re.IGNORECASE | re.DOTALL)
+_VERSION = re.compile(r"SIP/([0-9]+\.[0-9]+)\Z", re.IGNORECASE | re.ASCII)
+_STATUS_LINE = re.compile(r"SIP/2\.0 ([0-9]{3})(?: (.*))?\Z", re.IGNORECASE | re.DOTALL | re.ASCII)
 _URI_REFUSED = re.compile(r"[^\x21-\x7e]|[<>\"]")
 _DIGITS = re.compile(r"[0-9]+\Z")
 _CSEQ = re.compile(r"([0-9]+)[ \t]+(.+)\Z", re.DOTALL)
 _SINGLE = ("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length", "Content-Type")
 _REQUIRED = ("Via", "From", "To", "Call-ID", "CSeq")
-_ECHOED = ("Via", "From", "To", "Call-ID", "CSeq")
 
 
 class Message:
@@ -170,10 +170,11 @@ def _request_line(message: Message, line: str) -> None:
     uri, found, version = rest.rpartition(" ")
     if not found or not is_token(method):
         raise WireError("bad request line")
-    if version.upper() != "SIP/2.0":
-        if _VERSION.match(version):
-            raise WireError("SIP version not supported", 505)
+    match = _VERSION.match(version)
+    if match is None:
         raise WireError("bad request line")
+    if match[1] != "2.0":
+        raise WireError("SIP version not supported", 505)
     if not uri or _URI_REFUSED.search(uri):
         raise WireError("bad request URI")
     message.method, message.uri = method, uri
@@ -258,20 +259,6 @@ def _body(message: Message, rest: bytes) -> bytes:
     if len(digits) > 6 or int(digits) > len(rest):
         raise WireError("body shorter than Content-Length")
     return rest[: int(digits)]  # what follows in a datagram is not ours: RFC 4475 3.1.1.8
-
-
-def salvage(data: bytes) -> tuple[tuple[str, str], ...]:
-    """Read what a refusal must echo from a message that does not parse; never raises."""
-    head = bytes(data[:MAX_MESSAGE]).partition(b"\r\n\r\n")[0].decode("utf-8", "surrogateescape")
-    found: list[tuple[str, str]] = []
-    for line in _FOLD.sub(" ", head).split("\r\n")[1:]:
-        name, colon, value = line.partition(":")
-        canonical = canonical_name(name.strip(WS))
-        if not colon or canonical not in _ECHOED or "\r" in value or "\n" in value:
-            continue
-        if canonical == "Via" or canonical not in {known for known, _ in found}:
-            found.append((canonical, value.strip(WS)))
-    return tuple(found[:MAX_HEADERS])
 
 
 def build_request(

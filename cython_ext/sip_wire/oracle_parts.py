@@ -4,7 +4,7 @@ Everything takes text (a header value, unfolded) and raises WireError only. RFC 
 """
 
 import re
-from ipaddress import AddressValueError, IPv6Address
+import socket
 from typing import Final
 
 from cython_ext.sip_wire.structs import TOKEN, Auth, NameAddr, Uri, Via, WireError
@@ -13,8 +13,10 @@ WS: Final = " \t"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:.", re.DOTALL)
 _URI_REFUSED = re.compile(r"[\x00-\x20\x7f<>\"]")
 _HOST = re.compile(r"[A-Za-z0-9._\-]+\Z")
+_IPV6 = re.compile(r"[0-9A-Fa-f:.]+\Z")
 _VIA_HEAD = re.compile(
-    r"SIP[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*([^ \t/;,]+)[ \t]+([^;]*)(.*)\Z", re.IGNORECASE | re.DOTALL
+    r"SIP[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*([^ \t/;,]+)[ \t]+([^;]*)(.*)\Z",
+    re.IGNORECASE | re.DOTALL | re.ASCII,
 )
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 
@@ -153,6 +155,11 @@ def parse_auth(text: str) -> Auth:
 def _one_line(text: str) -> str:
     if "\r" in text or "\n" in text:
         raise WireError("line break in a value")
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        try:
+            text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            raise WireError("bad text") from None
     return text
 
 
@@ -173,7 +180,11 @@ def _after_quoted(text: str, at: int, *, strict: bool) -> int:
 
 def _unquote(quoted: str) -> str:
     inner = quoted[1:-1]
-    return re.sub(r"\\(.)", r"\1", inner, flags=re.DOTALL) if "\\" in inner else inner
+    if "\\" not in inner:
+        return inner
+    plain = re.sub(r"\\(.)", r"\1", inner, flags=re.DOTALL)
+    # Bytes that were no UTF-8 may become UTF-8 when the backslash between them goes.
+    return plain.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
 
 
 def _params(text: str) -> dict[str, str | None]:
@@ -212,11 +223,7 @@ def _host_port(text: str, *, spaces: bool) -> tuple[str, int | None]:
         host, found, rest = text[1:].partition("]")
         if not found:
             raise WireError("bad host")
-        try:
-            IPv6Address(host)
-        except AddressValueError:
-            raise WireError("bad host") from None
-        if "%" in host:
+        if not _IPV6.match(host) or not _is_ipv6(host):
             raise WireError("bad host")
     else:
         length = next((n for n, letter in enumerate(text) if letter in ": \t"), len(text))
@@ -231,6 +238,14 @@ def _host_port(text: str, *, spaces: bool) -> tuple[str, int | None]:
     if rest[0] != ":" or not re.fullmatch(r"[0-9]{1,5}", digits) or int(digits) > 65_535:
         raise WireError("bad port")
     return host, int(digits)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        socket.inet_pton(socket.AF_INET6, text)
+    except OSError:
+        return False
+    return True
 
 
 def _uri_params(text: str) -> dict[str, str | None]:

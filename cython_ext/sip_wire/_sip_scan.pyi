@@ -1,0 +1,1 @@
+"""Scanners over bytes; everything in it is for the other compiled modules."""
