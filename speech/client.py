@@ -11,7 +11,7 @@ from typing import Any, Self
 import structlog
 
 from speech.api import EngineDown, Final, Grammar, Limits, NoInput, SpeechEvent, TooLong
-from speech.errors import SpeechError, SpeechUnavailable, by_name
+from speech.errors import SpeechError, SpeechUnavailable, TextRefused, by_name
 from speech.link.channel import Channel, MessageTooLarge, close_all
 from speech.link.messages import (
     CheckRequest,
@@ -161,6 +161,8 @@ class SpeechClient:
             raise SpeechUnavailable(AWAY)
         try:
             self._channel.send(encode(request), descriptors)
+        except UnicodeEncodeError as error:
+            raise TextRefused(f"the text holds half a character: {error.reason}") from None
         except MessageTooLarge as error:
             raise SpeechError(f"the request is too large: {error}") from None
 

@@ -1,0 +1,42 @@
+"""Stands in where no model or no voice is installed, so that a call goes on with keys.
+
+Whatever is asked of it fails at once with the sentence that says what to install.
+"""
+
+from speech.api import AsrSession, Grammar, Pcm
+from speech.errors import SpeechError
+
+
+class SilentRecognizer:
+    """A recogniser for a language that cannot be recognised here."""
+
+    engine = "none"
+
+    def __init__(self, language: str, reason: SpeechError) -> None:
+        self.language = language
+        self.reason = reason
+
+    async def check_grammar(self, grammar: Grammar) -> list[str]:
+        return [str(self.reason)]
+
+    async def open(self, grammar: Grammar) -> AsrSession:
+        raise self.reason
+
+    async def close(self) -> None:
+        """Nothing to end."""
+
+
+class SilentSynthesizer:
+    """A synthesiser where none is installed."""
+
+    engine = "none"
+    version = ""
+
+    def __init__(self, reason: SpeechError) -> None:
+        self.reason = reason
+
+    async def synthesize(self, text: str, voice: str, rate: int) -> Pcm:
+        raise self.reason
+
+    async def close(self) -> None:
+        """Nothing to end."""
