@@ -1,0 +1,377 @@
+"""One port of the board as a line: its device, its state machine and its audio port.
+
+The machine decides, this carries out: requests to the device, the audio port in the media
+engine, timers, and opening the device again after it failed.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from drivers.api import Capability, LineId, PortId
+from drivers.backoff import Backoff
+from drivers.errors import DriverError, LineBusy, LinkLost, NotCapable
+from drivers.events import Cause, Digit, LineDown, LineEvent, LineUp, Released
+from drivers.voiceboard import dahdi, port
+from drivers.voiceboard.dahdi import Event, Hook, Request
+from drivers.voiceboard.device import BoardDevice
+from drivers.voiceboard.fxs import FxsPort
+from drivers.voiceboard.listening import ToneListener
+from drivers.voiceboard.options import ChannelOptions, VoiceBoardOptions
+from drivers.voiceboard.port import IllegalTransition, PortInput, PortMachine
+from drivers.voiceboard.progress import ProgressDetector
+
+log = structlog.get_logger()
+
+TRUNK_PORT = (
+    Capability.AUDIO
+    | Capability.DIAL
+    | Capability.ANSWER
+    | Capability.TRANSFER
+    | Capability.SEND_DTMF
+    | Capability.FLASH
+)
+STATION_PORT = (
+    Capability.AUDIO
+    | Capability.DIAL
+    | Capability.ANSWER
+    | Capability.SEND_DTMF
+    | Capability.SUPERVISION
+)
+PHASES_WITH_CALL = ("ringing", "dialling", "talking")
+
+_INPUTS: dict[int, PortInput] = {
+    Event.RINGBEGIN: PortInput.RING,
+    Event.ONHOOK: PortInput.ON_HOOK,
+    Event.HOOKCOMPLETE: PortInput.HOOK_DONE,
+    Event.DIALCOMPLETE: PortInput.DIGITS_DONE,
+    Event.POLARITY: PortInput.REVERSED,
+    Event.WINKFLASH: PortInput.FLASHED,
+    Event.RINGERON: PortInput.RINGER,
+    Event.RINGEROFF: PortInput.RINGER,
+    Event.ALARM: PortInput.ALARM,
+    Event.NOALARM: PortInput.NO_ALARM,
+}
+
+
+class DevicePorts(Protocol):
+    """How a device's audio becomes a port of the media engine."""
+
+    def open_device(self, fd: int, law: str) -> PortId:
+        """Make a descriptor with 20 ms chunks of G.711 a port (``alaw`` or ``ulaw``)."""
+
+    def close(self, port: PortId) -> None:
+        """Give a port back; closing twice is harmless."""
+
+
+class BoardLine:
+    """One port of the board; a ``Line``."""
+
+    def __init__(
+        self,
+        line: LineId,
+        channel: ChannelOptions,
+        options: VoiceBoardOptions,
+        device: BoardDevice,
+        machine: PortMachine,
+        report: Callable[[LineEvent], None],
+        *,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self.id = line
+        self.channel = channel
+        self.can = TRUNK_PORT if channel.kind == "fxo" else STATION_PORT
+        self.port: PortId | None = None
+        self.up = False
+        self.counts: Counter[str] = Counter()
+        self.backoff = backoff or Backoff()
+        self._options = options
+        self._device = device
+        self._machine = machine
+        self._report = report
+        self._ports: DevicePorts | None = None
+        self._lock = asyncio.Lock()
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._listener: ToneListener | None = None
+        self._tried = asyncio.Event()
+
+    @property
+    def phase(self) -> str:
+        """idle, ringing, dialling or talking."""
+        return self._machine.phase
+
+    @property
+    def ref(self) -> str:
+        """Reference of the present call; empty between calls."""
+        return self._machine.ref if self.phase in PHASES_WITH_CALL else ""
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the port can be dialled now."""
+        hung_up = not isinstance(self._machine, FxsPort) or self._machine.hung_up
+        return self.up and hung_up and self.phase == "idle"
+
+    async def run(self, ports: DevicePorts) -> None:
+        """Keep the port open until cancelled; a failing one is tried again, ever later."""
+        self._ports = ports
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                try:
+                    await self._work()
+                except DriverError as error:
+                    pause = self.backoff.failed(loop.time())
+                    await self._failed(error, pause)
+                    self._tried.set()
+                    await asyncio.sleep(pause)
+        finally:
+            self._stop_timers()
+            await self._listen(on=False)
+            self._close_audio()
+            self._device.close()
+
+    async def tried(self) -> None:
+        """Wait until the port was opened once, or failed to."""
+        await self._tried.wait()
+
+    async def dial(self, number: str, *, ani: str = "", name: str = "") -> None:
+        """Place a call; a board line cannot send a caller number."""
+        if not self.up:
+            raise LinkLost(f"{self.id}: out of service")
+        if not set(number) <= dahdi.DIAL_DIGITS:
+            raise DriverError(f"{self.id}: {number!r} cannot be dialled")
+        await self._control(PortInput.DIAL, number=number)
+
+    async def answer(self) -> None:
+        """Go off-hook; Answered follows."""
+        await self._control(PortInput.ANSWER)
+
+    async def release(self, cause: Cause | None = None) -> None:
+        """Go on-hook in any state; an analogue line cannot tell the cause."""
+        await self._control(PortInput.RELEASE)
+
+    async def hold(self) -> None:
+        """Boards cannot hold: NotCapable; the bridge is what changes."""
+        raise NotCapable(f"{self.id}: a board port cannot hold")
+
+    async def retrieve(self) -> None:
+        """Boards cannot hold: NotCapable."""
+        raise NotCapable(f"{self.id}: a board port cannot hold")
+
+    async def send_digits(self, digits: str) -> None:
+        """Send keys as tones made by the board."""
+        if self.phase != "talking":
+            raise NotCapable(f"{self.id}: no conversation to send keys in")
+        if not set(digits) <= dahdi.DIAL_DIGITS:
+            raise DriverError(f"{self.id}: {digits!r} are not keys")
+        tones = dahdi.pack_dial(digits, operation=dahdi.DIAL_APPEND)
+        await self._command(Request.DIAL, tones)
+
+    async def flash(self) -> None:
+        """Flash the hook, as a telephone does to reach the exchange's functions."""
+        await self._control(PortInput.FLASH)
+
+    async def transfer(self, number: str) -> None:
+        """Flash, dial and hang up: the exchange joins the caller and the number."""
+        if not self.can & Capability.TRANSFER:
+            raise NotCapable(f"{self.id}: a telephone port cannot transfer")
+        if not set(number) <= dahdi.DIAL_DIGITS:
+            raise DriverError(f"{self.id}: {number!r} cannot be dialled")
+        await self._control(PortInput.TRANSFER, number=number)
+
+    async def set_lamp(self, *, on: bool) -> None:
+        """Light or darken the telephone's message lamp."""
+        if self.channel.kind != "fxs":
+            raise NotCapable(f"{self.id}: only telephones have a lamp")
+        await self._command(Request.VMWI, dahdi.pack_int(int(on)))
+
+    def wake(self) -> None:
+        """The media engine met an event on the descriptor: ask the board."""
+        self._device.wake()
+
+    async def _work(self) -> None:
+        await self._device.open()
+        await self._command(Request.HOOK, dahdi.pack_int(Hook.ONHOOK))
+        loop = asyncio.get_running_loop()
+        self.backoff.worked(loop.time())
+        self.counts["opened"] += 1
+        self._tell(LineUp(line=self.id))
+        self._tried.set()
+        async for event in self._device.events():
+            await self._event(event)
+
+    async def _event(self, event: int) -> None:
+        digit = dahdi.digit_of(event)
+        if digit is not None:
+            self._digit(*digit)
+            return
+        cause = _INPUTS.get(event)
+        if event == Event.RINGOFFHOOK:
+            cause = PortInput.RING if self.channel.kind == "fxo" else PortInput.LIFTED
+        if cause is None:
+            self.counts[f"event_{event}"] += 1
+            return
+        async with self._lock:
+            try:
+                await self._perform(self._machine.handle(cause, self._now()))
+            except IllegalTransition as error:
+                self.counts["unexpected_events"] += 1
+                log.info("board event out of place", line=self.id, what=str(error))
+        if cause is PortInput.ON_HOOK and self.phase == "talking":
+            self.counts["glitches"] += 1
+
+    def _digit(self, key: str, down: bool) -> None:  # noqa: FBT001 - one pair of a table
+        if down:
+            return
+        if self._options.digits != "device":
+            self.counts["device_digits_dropped"] += 1
+        elif self.phase == "talking":
+            self._report(Digit(line=self.id, key=key, source="device"))
+
+    async def _control(self, cause: PortInput, *, number: str = "") -> None:
+        async with self._lock:
+            try:
+                effects = self._machine.handle(cause, self._now(), number=number)
+            except IllegalTransition as error:
+                kind = LineBusy if cause is PortInput.DIAL else NotCapable
+                raise kind(f"{self.id}: {error}") from error
+            try:
+                await self._perform(effects)
+            except LinkLost:
+                # The reader of events sees the same loss and reports it.
+                self._device.close()
+                raise
+
+    async def _perform(self, effects: list[port.Effect]) -> None:
+        self._arm()
+        for effect in effects:
+            match effect:
+                case port.SetHook(hook):
+                    await self._set_hook(hook)
+                case port.SendTones(digits):
+                    if self._listener is not None:
+                        self._listener.restart()
+                    await self._command(Request.DIAL, dahdi.pack_dial(digits))
+                case port.OpenAudio():
+                    await self._open_audio()
+                case port.CloseAudio():
+                    self._close_audio()
+                case port.ListenForTones(on):
+                    await self._listen(on=on)
+                case port.Report(event):
+                    self._tell(event)
+
+    def _tell(self, event: LineEvent) -> None:
+        if isinstance(event, LineUp | LineDown):
+            self.up = isinstance(event, LineUp)
+        name = type(event).__name__.lower()
+        self.counts[name] += 1
+        self._report(event)
+
+    async def _set_hook(self, hook: Hook) -> None:
+        await self._command(Request.HOOK, dahdi.pack_int(hook))
+        if hook is Hook.OFFHOOK and self._options.echo_taps:
+            try:
+                taps = dahdi.pack_int(self._options.echo_taps)
+                await self._command(Request.ECHOCANCEL, taps)
+            except LinkLost:
+                raise
+            except DriverError:
+                # A board without a canceller works; the call has echo and this counts it.
+                self.counts["no_echo_canceller"] += 1
+
+    async def _command(self, request: Request, argument: bytes = b"") -> bytes:
+        return await self._device.command(request, argument)
+
+    async def _open_audio(self) -> None:
+        if self._ports is None or self.port is not None:
+            return
+        await self._device.flush()
+        self.port = self._ports.open_device(self._device.audio_fd, self._options.law)
+
+    def _close_audio(self) -> None:
+        if self._ports is not None and self.port is not None:
+            self._ports.close(self.port)
+        self.port = None
+
+    async def _listen(self, *, on: bool) -> None:
+        if on and self._listener is None:
+            await self._device.flush()
+            detector = ProgressDetector(self._options.country, self._options.law)
+            self._listener = ToneListener(self._device.audio_fd, detector, self._heard)
+        elif not on and self._listener is not None:
+            self._listener.close()
+            self._listener = None
+
+    def _heard(self, cause: PortInput) -> None:
+        self.counts["tone_" + cause.name.lower()] += 1
+        self._later(cause)
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self._machine.deadline
+        if deadline is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(deadline, self._later, None)
+
+    def _later(self, cause: PortInput | None) -> None:
+        task = asyncio.create_task(self._take(cause), name=f"{self.id} {cause}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _take(self, cause: PortInput | None) -> None:
+        """Give the machine a tone, or None: its deadline."""
+        async with self._lock:
+            now = self._now()
+            try:
+                if cause is None:
+                    effects = self._machine.expire(now)
+                else:
+                    effects = self._machine.handle(cause, now)
+                await self._perform(effects)
+            except IllegalTransition:
+                self.counts["unexpected_tones"] += 1
+            except DriverError as error:
+                log.warning("board port failed", line=self.id, why=str(error))
+                self._device.close()
+
+    async def _failed(self, error: DriverError, pause: float) -> None:
+        async with self._lock:
+            self.counts["failures"] += 1
+            await self._listen(on=False)
+            self._close_audio()
+            self._device.close()
+            self._stop_timers()
+            in_call = self.phase in PHASES_WITH_CALL
+            self._machine.reset()
+            quarantined = self.backoff.quarantined
+        log.warning(
+            "board port is down",
+            line=self.id,
+            why=str(error),
+            retry_s=pause,
+            quarantined=quarantined,
+        )
+        if in_call:
+            gone = Cause.DESTINATION_OUT_OF_ORDER
+            self._tell(Released(line=self.id, cause=gone, detail=str(error)))
+        if self.up or self.counts["failures"] == 1 or quarantined:
+            reason = f"quarantined after {self.backoff.failures} failures: " if quarantined else ""
+            self._tell(LineDown(line=self.id, reason=reason + str(error)))
+
+    def _stop_timers(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()

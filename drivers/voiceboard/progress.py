@@ -1,0 +1,201 @@
+"""Which call-progress tone a line sends while a call is dialled. No I/O.
+
+Frequencies are recognised in 20 ms frames, tones by how they pulse. Time is counted in the
+frames that were fed.
+"""
+
+import math
+from typing import Final
+
+import msgspec
+
+from drivers.voiceboard.options import TONES, CountryTones, Tone
+from drivers.voiceboard.port import PortInput
+
+RATE: Final = 8000
+FRAME_MS: Final = 20
+FRAME: Final = RATE * FRAME_MS // 1000
+PURITY: Final = 0.8
+"""Part of a frame's energy that a tone's frequencies must hold; speech has far less."""
+QUIET: Final = 40.0
+"""Root mean square of 16-bit samples below which a frame is silence (about -50 dBm0)."""
+TOLERANCE: Final = 0.15
+PAIRS: Final = 2
+"""Equal on and off times needed before busy is believed, after the first burst."""
+VOICE_MS: Final = 240
+"""Sound that is no tone for this long, gaps of 100 ms allowed, is somebody speaking."""
+GAP_MS: Final = 100
+
+
+def _alaw(byte: int) -> int:
+    """Decode one A-law byte (ITU-T G.711)."""
+    byte ^= 0x55
+    exponent, mantissa = (byte >> 4) & 7, byte & 15
+    value = (mantissa << 4) + 8 if exponent == 0 else ((mantissa << 4) + 0x108) << (exponent - 1)
+    return value if byte & 0x80 else -value
+
+
+def _ulaw(byte: int) -> int:
+    """Decode one mu-law byte (ITU-T G.711)."""
+    byte = ~byte & 0xFF
+    value = (((byte & 15) << 3) + 0x84 << (byte >> 4 & 7)) - 0x84
+    return -value if byte & 0x80 else value
+
+
+DECODED: Final = {
+    "alaw": tuple(_alaw(byte) for byte in range(256)),
+    "ulaw": tuple(_ulaw(byte) for byte in range(256)),
+}
+
+
+class _Filter:
+    """Energy of a frame at one frequency."""
+
+    def __init__(self, hertz: float) -> None:
+        step = 2 * math.pi * hertz / RATE
+        self._cosine = [math.cos(step * n) for n in range(FRAME)]
+        self._sine = [math.sin(step * n) for n in range(FRAME)]
+
+    def energy(self, samples: list[int]) -> float:
+        real = sum(map(float.__mul__, self._cosine, map(float, samples)))
+        imaginary = sum(map(float.__mul__, self._sine, map(float, samples)))
+        return 2 * (real * real + imaginary * imaginary) / FRAME
+
+
+class _Burst(msgspec.Struct):
+    """What has sounded without a change, and for how long."""
+
+    hertz: tuple[float, ...] | None
+    """None: silence; empty: sound that is no tone."""
+    ms: int = 0
+
+
+class ProgressDetector:
+    """Frames of G.711 in, tones of one country out, as inputs of a port's machine."""
+
+    def __init__(self, country: str, law: str = "alaw") -> None:
+        self._tones: CountryTones = TONES[country]
+        self._decode = DECODED[law]
+        found = (self._tones.dial, self._tones.ringback, self._tones.busy, self._tones.congestion)
+        self._pairs = list(dict.fromkeys(tone.hertz for tone in found))
+        every = {hertz for tone in found for hertz in tone.hertz}
+        self._filters = {hertz: _Filter(hertz) for hertz in sorted(every)}
+        self._longest_busy = max(found[2].cadence_ms + found[3].cadence_ms)
+        self._rest = b""
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what was heard: digits have been sent."""
+        self._now: _Burst = _Burst(None)
+        self._ended: list[_Burst] = []
+        self._voice_ms = 0
+        self._voice_gap_ms = 0
+        self._ringback_heard = False
+        self._told: set[PortInput] = set()
+
+    def feed(self, audio: bytes) -> list[PortInput]:
+        """Take audio in pieces of any size and return what it says."""
+        audio = self._rest + audio
+        found: list[PortInput] = []
+        for start in range(0, len(audio) - FRAME + 1, FRAME):
+            self._frame([self._decode[byte] for byte in audio[start : start + FRAME]], found)
+        self._rest = audio[len(audio) - len(audio) % FRAME :]
+        return found
+
+    def _frame(self, samples: list[int], found: list[PortInput]) -> None:
+        hertz = self._classify(samples)
+        if hertz == self._now.hertz:
+            self._now.ms += FRAME_MS
+        else:
+            self._end_burst(found)
+            self._now = _Burst(hertz, FRAME_MS)
+        self._continuous(found)
+        self._speech(found)
+
+    def _classify(self, samples: list[int]) -> tuple[float, ...] | None:
+        total = float(sum(sample * sample for sample in samples))
+        if total < QUIET * QUIET * FRAME:
+            return None
+        energies = {hertz: item.energy(samples) for hertz, item in self._filters.items()}
+        best: tuple[float, ...] = ()
+        for pair in self._pairs:
+            # Each frequency of a pair must be there; 20 ms tell 50 Hz apart, so one tone
+            # of a neighbouring pair would otherwise pass.
+            share = min(sum(energies[hertz] for hertz in pair), total)
+            weakest = min(energies[hertz] for hertz in pair)
+            if (
+                share >= PURITY * total
+                and weakest * 8 * len(pair) >= total
+                and len(pair) > len(best)
+            ):
+                best = pair
+        return best
+
+    def _end_burst(self, found: list[PortInput]) -> None:
+        # The frames at an edge hold half a tone and look like noise: too short to count.
+        if self._now.hertz == () and self._now.ms <= FRAME_MS:
+            if self._ended:
+                self._ended[-1].ms += self._now.ms // 2
+            return
+        if self._ended and self._ended[-1].hertz == self._now.hertz:
+            self._ended[-1].ms += self._now.ms
+        else:
+            self._ended.append(self._now)
+        del self._ended[:-8]
+        if self._now.hertz:
+            self._tone_ended(found)
+
+    def _tone_ended(self, found: list[PortInput]) -> None:
+        tones = self._tones
+        for cause, tone in ((PortInput.BUSY, tones.busy), (PortInput.CONGESTION, tones.congestion)):
+            if cause not in self._told and self._pulses(tone):
+                self._told.add(cause)
+                found.append(cause)
+                return
+        burst = self._ended[-1]
+        if burst.hertz == tones.ringback.hertz and _near(burst.ms, tones.ringback.cadence_ms[0]):
+            self._ringback_heard = True
+            found.append(PortInput.RINGBACK)
+
+    def _pulses(self, tone: Tone) -> bool:
+        """Whether the last bursts are on, off, on, off, on in this tone's times."""
+        count = 2 * PAIRS + 1
+        last = self._ended[-count:]
+        if len(last) < count:
+            return False
+        for index, burst in enumerate(last):
+            wanted = tone.hertz if index % 2 == 0 else None
+            if burst.hertz != wanted or not _near(burst.ms, tone.cadence_ms[index % 2]):
+                return False
+        return True
+
+    def _continuous(self, found: list[PortInput]) -> None:
+        """Dial tone lasts; ringback is over when its pause does not end."""
+        now, tones = self._now, self._tones
+        steady = now.hertz == tones.dial.hertz and now.ms > self._longest_busy * 1.3
+        if steady and PortInput.DIAL_TONE not in self._told and not self._ringback_heard:
+            self._told.add(PortInput.DIAL_TONE)
+            found.append(PortInput.DIAL_TONE)
+        pause = max(tones.ringback.cadence_ms[1::2])
+        if now.hertz is None and self._ringback_heard and now.ms > pause * 1.2:
+            self._tell_voice(found)
+
+    def _speech(self, found: list[PortInput]) -> None:
+        if self._now.hertz == () and self._now.ms > FRAME_MS:
+            self._voice_ms += FRAME_MS
+            self._voice_gap_ms = 0
+        else:
+            self._voice_gap_ms += FRAME_MS
+            if self._voice_gap_ms > GAP_MS:
+                self._voice_ms = 0
+        if self._voice_ms >= VOICE_MS:
+            self._tell_voice(found)
+
+    def _tell_voice(self, found: list[PortInput]) -> None:
+        if PortInput.VOICE not in self._told:
+            self._told.add(PortInput.VOICE)
+            found.append(PortInput.VOICE)
+
+
+def _near(measured_ms: int, nominal_ms: int) -> bool:
+    return abs(measured_ms - nominal_ms) <= max(2 * FRAME_MS, TOLERANCE * nominal_ms)
