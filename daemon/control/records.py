@@ -6,13 +6,15 @@ so each is in the database exactly once.
 """
 
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import msgspec
 
 from acd_core.agent import AgentState
 from acd_core.commands import AgentStateChanged
-from daemon.control.call import Call, OpenRecording, OpenSegment, Visit
+from acd_core.ids import to_text
+from daemon.control.calls.call import Call, OpenRecording, OpenSegment, Visit
 from daemon.store.rows import (
     AgentStateRow,
     CallRow,
@@ -67,15 +69,18 @@ class Records:
         self._wrap_ups: dict[int, SegmentRow] = {}
         self._visits: dict[int, QueueVisitRow] = {}
         """Visits whose agent is talking or wrapping up, by call."""
+        self._recordings: dict[int, RecordingRow] = {}
 
     def restore(self, rows: Iterable[HistoryRow]) -> None:
-        """Take up the rows that were open when control ended, oldest first."""
+        """Take up the newest form of each row that was open when control ended."""
         for row in rows:
             match row:
                 case AgentStateRow(ended_ms=None):
                     self._states[row.agent_id] = row
                 case SegmentRow(kind="wrap_up", ended_ms=None, agent_id=int(agent)):
                     self._wrap_ups[agent] = row
+                case RecordingRow(ended_ms=None):
+                    self._recordings[row.id] = row
                 case QueueVisitRow(agent_id=int()):
                     self._visits[row.call_id] = row
                 case _:
@@ -182,26 +187,35 @@ class Records:
             self._visits[call.id] = row
         self._write(row)
 
-    def recording(
-        self, call: Call, recording: OpenRecording, *, ended: float = 0.0, duration_ms: int = 0
-    ) -> None:
-        """Write a recording: when it begins, and when it is complete."""
-        self._write(
-            RecordingRow(
-                id=recording.id,
-                call_id=call.id,
-                leg_id=call.caller.id,
-                kind=recording.kind,
-                path=recording.path,
-                started_ms=milliseconds(recording.started),
-                ended_ms=_optional(ended),
-                duration_ms=duration_ms,
-                stereo=recording.kind == "call",
-                queue_id=call.queue or None,
-                agent_id=call.agent or None,
-                mailbox=recording.mailbox,
-            )
+    def recording(self, call: Call, recording: OpenRecording) -> None:
+        """Write that a recording has begun; ``recording_finished`` completes the row."""
+        row = RecordingRow(
+            id=recording.id,
+            call_id=call.id,
+            leg_id=call.caller.id,
+            kind=recording.kind,
+            path=recording.path,
+            started_ms=milliseconds(recording.started),
+            stereo=recording.kind == "call",
+            queue_id=call.queue or None,
+            agent_id=call.agent or None,
+            mailbox=recording.mailbox,
         )
+        self._recordings[recording.id] = row
+        self._write(row)
+
+    def recording_finished(self, recording: int, duration_ms: int) -> bool:
+        """Complete a recording's row; False when it is not an open one."""
+        row = self._recordings.pop(recording, None)
+        if row is None:
+            return False
+        ended = row.started_ms + duration_ms
+        self._write(msgspec.structs.replace(row, ended_ms=ended, duration_ms=duration_ms))
+        return True
+
+    def open_recordings(self) -> tuple[RecordingRow, ...]:
+        """Recordings that media has not reported complete."""
+        return tuple(self._recordings.values())
 
     # -- agents ---------------------------------------------------------------------------
 
@@ -253,6 +267,13 @@ class Records:
     def _write(self, row: HistoryRow) -> None:
         sequence = self._journal.append(JOURNAL_KIND, _encoder.encode(row), self._clock())
         self._sink.write(row, sequence)
+
+
+def recording_path(kind: str, call: int, leg: int, now: float) -> str:
+    """Where a recording goes, relative to the site: a folder a day, in UTC."""
+    day = datetime.fromtimestamp(now, UTC).strftime("%Y/%m/%d")
+    folder = "voicemail" if kind == "message" else "recordings"
+    return f"{folder}/{day}/{to_text(call)}-{to_text(leg)}.wav"
 
 
 def _segment_row(call: Call, segment: OpenSegment) -> SegmentRow:

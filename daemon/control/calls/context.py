@@ -1,0 +1,133 @@
+"""What one call needs of the control process, and what people may ask of a call."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from acd_core.commands import OfferToAgent
+from acd_core.ids import AgentId, SkillId
+from daemon.control.acd_runner import AcdRunner
+from daemon.control.calls.call import Call
+from daemon.control.dial_plan import Target
+from daemon.control.facade.directory import QueueInfo
+from daemon.control.flows.active import ActiveFlow
+from daemon.control.flows.hooks import CallMedia, Listener
+from daemon.control.flows.prompts import Prompts
+from daemon.control.records import Records
+from drivers.api import Line, LineId, PortId
+from drivers.ctilink.details import CallDetail
+
+
+class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of what people ask of a call."""
+
+
+class HangUpRequest(CallRequest, frozen=True, kw_only=True):
+    """End the call; ``by`` is caller, agent or system."""
+
+    by: str = "system"
+
+
+class HoldRequest(CallRequest, frozen=True, kw_only=True):
+    """Put the caller on hold, or take the call back."""
+
+    on: bool
+
+
+class BridgingMedia(CallMedia, Protocol):
+    """The part of the link to media that a call needs."""
+
+    async def bridge(self, bridge: int, a: PortId, b: PortId) -> None: ...
+    async def unbridge(self, bridge: int) -> None: ...
+    async def record(
+        self,
+        recording: int,
+        port: PortId,
+        path_relative: str,
+        *,
+        stereo: bool,
+        max_s: float = 0.0,
+        silence_s: float = 0.0,
+    ) -> None: ...
+
+
+class EndingCall(Protocol):
+    """A call's life, as the controller sees it."""
+
+    call: Call
+
+
+class CallContext(Protocol):
+    """The control process as one call sees it."""
+
+    clock: Callable[[], float]
+    ids: Callable[[], int]
+    acd: AcdRunner
+    listener: Listener
+    prompts: Prompts
+    records: Records
+
+    @property
+    def media(self) -> BridgingMedia:
+        """The link to media."""
+
+    def line(self, line: LineId) -> Line:
+        """A line by its name; DriverError when it is gone."""
+
+    async def call_detail(self, line: LineId) -> CallDetail | None:
+        """What a serial link tells of the call ringing on a board port."""
+
+    def station_line(self, station: str) -> Line:
+        """A line towards a station; DriverError when it cannot be reached."""
+
+    def watch(self, line: LineId, life: "EndingCall") -> None:
+        """Send the events of a line to this call from now on."""
+
+    def find_target(self, dnis: str) -> Target | None:
+        """What a called number leads to now."""
+
+    def admits(self) -> bool:
+        """Whether one more call may be answered."""
+
+    def flow(self, name: str) -> ActiveFlow | None:
+        """The active version of a flow."""
+
+    def queue_flow(self, slug: str) -> ActiveFlow:
+        """The flow of a number that leads straight into a queue."""
+
+    def queue(self, slug: str) -> QueueInfo | None:
+        """A queue that takes calls, by its slug."""
+
+    def records_queue(self, key: int) -> bool:
+        """Whether conversations of a queue are recorded."""
+
+    def skill(self, slug: str) -> SkillId | None:
+        """A skill by its name."""
+
+    def last_agent(self, ani: str) -> AgentId | None:
+        """Who served this caller last."""
+
+    def remember_agent(self, call: Call) -> None:
+        """The call's agent has served its caller."""
+
+    def station_lost(self, agent: int) -> None:
+        """The agent's station did not answer to us."""
+
+    def keep_reasons(self, call: int, offer: OfferToAgent) -> None:
+        """Keep why an offer was made."""
+
+    def reasons(self, call: int) -> tuple[int, ...]:
+        """Why the present offer of a call was made."""
+
+    def message_lamp(self, mailbox: str, *, on: bool) -> None:
+        """Light or darken the message lamp of a station."""
+
+    def keep(self, call: Call) -> None:
+        """Journal the call as it is now, and show it."""
+
+    def changed(self, call: Call) -> None:
+        """Show the call as it is now."""
+
+    def ended(self, life: "EndingCall") -> None:
+        """The call is over."""

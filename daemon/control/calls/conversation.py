@@ -1,0 +1,150 @@
+"""The conversation of a call: joining caller and agent, hold, and its end."""
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from acd_core.commands import ConnectToAgent
+from acd_core.events import CallAnswered, CallEnded, CallHeld, CallRetrieved
+from acd_core.ids import AgentId, CallId, to_text
+from daemon.control.calls.call import Phase, Step
+from daemon.control.calls.context import CallContext
+from daemon.link.errors import LinkError
+from drivers.api import Line
+from drivers.errors import DriverError
+from ivr.inputs import Finished
+
+if TYPE_CHECKING:
+    from daemon.control.calls.life import CallLife
+
+log = structlog.get_logger()
+
+
+class Conversation:
+    """Audio and records of a call while an agent has it."""
+
+    def __init__(self, life: "CallLife", context: CallContext) -> None:
+        self.call = life.call
+        self._life = life
+        self._context = context
+        self._log = log.bind(call=to_text(life.call.id))
+
+    async def connect(self, command: ConnectToAgent) -> None:
+        """Join caller and agent, and start recording where the queue wants it."""
+        call, context, now = self.call, self._context, self._context.clock()
+        leg, visit = call.agent_leg, call.visit
+        if leg is None or visit is None:
+            # The agent hung up in the same moment; his rejection is on its way.
+            return
+        if leg.port is None or call.caller.port is None:
+            raise DriverError(f"cannot join {call.caller.line} and {leg.line}: no audio port")
+        call.step(Step.CONNECT, now)
+        self._life.flow.pause_sound()
+        await self.quiet()
+        call.bridge = context.ids()
+        await context.media.bridge(call.bridge, call.caller.port, leg.port)
+        detail: dict[str, object] = {"reasons": list(context.reasons(call.id))}
+        context.records.close_segment(call, "ring", now, result="answered", detail=detail)
+        context.records.close_segment(call, "wait", now, result="answered")
+        context.records.open_segment(call, "talk", now, agent=call.agent, on_agent_leg=True)
+        visit.answered, visit.agent = now, call.agent
+        call.answered = call.answered or now
+        context.records.visit(call, visit)
+        context.records.call(call)
+        context.acd.submit(CallAnswered(call=CallId(call.id), agent=AgentId(call.agent)))
+        context.remember_agent(call)
+        if context.records_queue(visit.queue) and call.recording is None:
+            await self._life.flow.record("call", call.caller.port)
+        self._log.info("call connected", agent=call.agent, waited_s=round(command.waited_s, 2))
+
+    async def agent_left(self) -> None:
+        """The agent hung up; the flow says whether the caller hears more."""
+        call, now = self.call, self._context.clock()
+        self.finish(now)
+        if call.phase is Phase.ON_HOLD:
+            call.step(Step.RETRIEVE, now)
+        call.step(Step.LEAVE_QUEUE, now)
+        await self.stop_recording()
+        await self.unbridge()
+        self._context.records.open_segment(call, "ivr", now)
+        self._life.flow.signal(Finished())
+
+    def finish(self, now: float) -> None:
+        """The conversation is over: segments, visit, and the agent's wrap-up."""
+        call, visit = self.call, self.call.visit
+        talked = self._context.records.close_segment(call, "talk", now)
+        held = self._context.records.close_segment(call, "hold", now)
+        if visit is not None:
+            visit.talk_s += talked
+            visit.hold_s += held
+            visit.closed = True
+            self._context.records.visit(call, visit)
+        call.outcome = "answered"
+        self._context.acd.submit(CallEnded(call=CallId(call.id)))
+
+    async def hold(self, *, on: bool) -> None:
+        """A person asks for hold at the desk; the station's own key arrives as an event."""
+        leg = self.call.agent_leg
+        if leg is None:
+            return
+        line: Line = self._context.line(leg.line)
+        if on and self.call.phase is Phase.TALKING:
+            await line.hold()
+            await self.held()
+        elif not on and self.call.phase is Phase.ON_HOLD:
+            await line.retrieve()
+            await self.retrieved()
+
+    async def held(self) -> None:
+        """The agent put the caller on hold: music instead of the agent."""
+        call, now = self.call, self._context.clock()
+        call.step(Step.HOLD, now)
+        self._swap_segment("talk", "hold", now)
+        self._context.acd.submit(CallHeld(call=CallId(call.id)))
+        await self.unbridge()
+        await self._life.flow.hold_music()
+
+    async def retrieved(self) -> None:
+        """The agent is back."""
+        call, now = self.call, self._context.clock()
+        call.step(Step.RETRIEVE, now)
+        self._swap_segment("hold", "talk", now)
+        self._context.acd.submit(CallRetrieved(call=CallId(call.id)))
+        await self.quiet()
+        leg = call.agent_leg
+        if leg is not None and leg.port is not None and call.caller.port is not None:
+            call.bridge = self._context.ids()
+            await self._context.media.bridge(call.bridge, call.caller.port, leg.port)
+
+    def _swap_segment(self, before: str, after: str, now: float) -> None:
+        call = self.call
+        lasted = self._context.records.close_segment(call, before, now)
+        if call.visit is not None:
+            if before == "talk":
+                call.visit.talk_s += lasted
+            else:
+                call.visit.hold_s += lasted
+        self._context.records.open_segment(call, after, now, agent=call.agent, on_agent_leg=True)
+
+    async def quiet(self) -> None:
+        """Stop whatever plays to the caller."""
+        player, self.call.player = self.call.player, 0
+        if player:
+            await self._context.media.stop_play(player)
+
+    async def unbridge(self) -> None:
+        """Part caller and agent."""
+        bridge, self.call.bridge = self.call.bridge, 0
+        if bridge:
+            await self._context.media.unbridge(bridge)
+
+    async def stop_recording(self) -> None:
+        """Finish the recording of the conversation."""
+        recording, self.call.recording = self.call.recording, None
+        if recording is None:
+            return
+        try:
+            await self._context.media.stop_record(recording.id)
+        except LinkError as error:
+            # Media finishes what it records when a port closes; the call must end anyway.
+            self._log.warning("recording cannot be stopped", why=str(error))

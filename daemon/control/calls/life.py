@@ -1,0 +1,359 @@
+"""One call from first ring to last release: the only writer of its ``Call``.
+
+Line events, media events, the distribution engine's commands and people's requests arrive
+in one queue, so a call has one order of events and needs no locks. The flow runs as a task
+of its own beside it and changes the call only through the hooks in ``flows/call_flow.py``.
+"""
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from acd_core.commands import (
+    AcdCommand,
+    CallRefused,
+    CallTimedOut,
+    CallWaiting,
+    ConnectToAgent,
+    OfferToAgent,
+    WithdrawOffer,
+    WithdrawReason,
+)
+from acd_core.events import (
+    AgentReachable,
+    AgentUnreachable,
+    CallAbandoned,
+    OfferAccepted,
+    OfferRejected,
+    OfferRinging,
+)
+from acd_core.ids import AgentId, CallId, to_text
+from daemon.control.calls.call import Call, IllegalStep, Leg, Phase, Step
+from daemon.control.calls.context import CallContext, CallRequest, HangUpRequest, HoldRequest
+from daemon.control.calls.conversation import Conversation
+from daemon.control.flows.call_flow import CallFlow
+from daemon.link.messages import MediaEvent, RecordFinished
+from drivers import events as line_events
+from drivers.api import LineId
+from drivers.errors import DriverError
+from drivers.events import Cause, LineEvent
+from ivr.inputs import QueueLeft
+
+log = structlog.get_logger()
+
+CallInput = LineEvent | MediaEvent | AcdCommand | CallRequest
+
+WITHDRAWN: Final = {
+    WithdrawReason.RONA: (Cause.NO_ANSWER, "no_answer"),
+    WithdrawReason.REJECTED: (Cause.NORMAL, "refused"),
+    WithdrawReason.CALLER_LEFT: (Cause.NORMAL, "withdrawn"),
+    WithdrawReason.CALL_WITHDRAWN: (Cause.NORMAL, "withdrawn"),
+    WithdrawReason.AGENT_LEFT: (Cause.NORMAL, "withdrawn"),
+    WithdrawReason.NOT_CONNECTED: (Cause.TEMPORARY_FAILURE, "failed"),
+    WithdrawReason.QUEUE_CHANGED: (Cause.NORMAL, "withdrawn"),
+}
+"""Cause towards the agent's station, and how the ring segment ends."""
+
+REJECTIONS: Final = {
+    Cause.BUSY: "busy",
+    Cause.REJECTED: "declined",
+    Cause.NO_ANSWER: "no_answer",
+    Cause.UNALLOCATED: "unreachable",
+    Cause.NO_USER_RESPONDING: "unreachable",
+    Cause.DESTINATION_OUT_OF_ORDER: "unreachable",
+}
+
+
+class CallLife:
+    """Handles what happens to one call, one thing after the other."""
+
+    def __init__(self, call: Call, context: CallContext) -> None:
+        self.call = call
+        self.flow = CallFlow(self, context)
+        self.conversation = Conversation(self, context)
+        self._context = context
+        self._inbox: asyncio.Queue[CallInput] = asyncio.Queue()
+        self._log = log.bind(call=to_text(call.id), line=call.caller.line)
+
+    def tell(self, happened: CallInput) -> None:
+        """Put something into the call's queue."""
+        self._inbox.put_nowait(happened)
+
+    async def run(self, *, restored: bool = False) -> None:
+        """Live through the call; returns when it has ended."""
+        try:
+            await (self._resume() if restored else self._begin())
+            while self.call.phase is not Phase.ENDED:
+                await self._handle(await self._inbox.get())
+                self._context.keep(self.call)
+        except DriverError as error:
+            self._log.error("call fails", why=str(error))
+            await self._fail()
+        except Exception:
+            self._log.exception("call fails by a fault of ours")
+            await self._fail()
+        finally:
+            await self.flow.stop()
+            self._context.ended(self)
+
+    async def _fail(self) -> None:
+        if self.call.phase is not Phase.ENDED:
+            await self.end(Cause.TEMPORARY_FAILURE, by="system", failed=True)
+
+    async def _begin(self) -> None:
+        call, context = self.call, self._context
+        detail = await context.call_detail(call.caller.line)
+        if detail is not None:
+            call.ani = "" if detail.restricted else detail.ani
+            call.ani_verbatim = detail.ani
+            call.redirecting, call.reason = detail.forwarded_from, detail.reason
+        target = context.find_target(call.dnis)
+        context.records.call(call)
+        context.keep(call)
+        if target is None or not (target.flow or target.queue):
+            closed = target is not None and target.closed
+            self._log.info("call refused", dnis=call.dnis, closed=closed)
+            cause = Cause.NO_USER_RESPONDING if closed else Cause.UNALLOCATED
+            await self.end(cause, by="system", outcome="refused_closed" if closed else "failed")
+            return
+        if not context.admits():
+            self._log.warning("call refused: too many calls")
+            await self.end(Cause.CONGESTION, by="system", outcome="refused_full")
+            return
+        call.language = target.language
+        call.flow = target.flow
+        self.flow.prepare(target)
+        await context.line(call.caller.line).answer()
+
+    async def _resume(self) -> None:
+        """Go on with a call of a control process that ended without warning."""
+        call = self.call
+        if call.phase is Phase.OFFERED:
+            # Ringing stations are not restored: the caller goes back without a miss.
+            agent = AgentId(call.agent)
+            self._context.acd.submit(AgentUnreachable(agent=agent))
+            self._context.acd.submit(AgentReachable(agent=agent))
+            self._close_offer("withdrawn")
+        if call.phase is Phase.RINGING:
+            await self.end(Cause.TEMPORARY_FAILURE, by="system", failed=True)
+            return
+        if call.phase is Phase.FLOW and call.recording is not None:
+            await self._context.media.stop_record(call.recording.id)
+        self.flow.resume()
+        self._log.info("call goes on after a restart", phase=call.phase)
+
+    # -- what happens ---------------------------------------------------------------------
+
+    async def _handle(self, happened: CallInput) -> None:
+        try:
+            match happened:
+                case LineEvent():
+                    await self._line_event(happened)
+                case MediaEvent():
+                    await self._media_event(happened)
+                case HangUpRequest(by=by):
+                    await self.end(Cause.NORMAL, by=by)
+                case HoldRequest(on=on):
+                    await self.conversation.hold(on=on)
+                case _:
+                    await self._command(happened)
+        except IllegalStep as error:
+            # Two sides acted at once; the one that came first counts.
+            self._log.info("too late for the call", what=type(happened).__name__, why=str(error))
+
+    async def _line_event(self, event: LineEvent) -> None:
+        call = self.call
+        if event.line == call.caller.line:
+            await self._caller_event(event)
+        elif call.agent_leg is not None and event.line == call.agent_leg.line:
+            await self._agent_event(event, call.agent_leg)
+
+    async def _caller_event(self, event: LineEvent) -> None:
+        call, now = self.call, self._context.clock()
+        match event:
+            case line_events.Answered() if call.phase is Phase.RINGING:
+                call.step(Step.ANSWER, now)
+                call.caller.answered = now
+                call.caller.port = self._context.line(call.caller.line).port
+                self._context.records.open_segment(call, "ivr", now)
+                self.flow.start()
+            case line_events.Digit(key=key, duration_ms=duration) if call.caller.port is not None:
+                self.flow.key(call.caller.port, key, duration)
+            case line_events.Released(cause=cause):
+                await self.end(cause, by="caller", caller_released=True)
+            case line_events.LineDown(reason=reason):
+                self._log.error("line of the caller is down", why=reason)
+                await self.end(Cause.DESTINATION_OUT_OF_ORDER, by="system", failed=True)
+            case _:
+                pass
+
+    async def _agent_event(self, event: LineEvent, leg: Leg) -> None:
+        call = self.call
+        agent = AgentId(call.agent)
+        match event:
+            case line_events.Progress():
+                self._context.acd.submit(OfferRinging(call=CallId(call.id), agent=agent))
+            case line_events.Answered() if call.phase is Phase.OFFERED:
+                leg.answered = self._context.clock()
+                leg.port = self._context.line(leg.line).port
+                self._context.acd.submit(OfferAccepted(call=CallId(call.id), agent=agent))
+            case line_events.Held() if call.phase is Phase.TALKING:
+                await self.conversation.held()
+            case line_events.Retrieved() if call.phase is Phase.ON_HOLD:
+                await self.conversation.retrieved()
+            case line_events.Released(cause=cause) if call.phase is Phase.OFFERED:
+                call.agent_leg = None
+                reason = REJECTIONS.get(cause, "failed")
+                if reason == "unreachable":
+                    self._context.station_lost(call.agent)
+                rejected = OfferRejected(call=CallId(call.id), agent=agent, reason=reason)
+                self._context.acd.submit(rejected)
+            case line_events.Released() if call.connected:
+                call.agent_leg = None
+                await self.conversation.agent_left()
+            case _:
+                pass
+
+    async def _media_event(self, event: MediaEvent) -> None:
+        recording = self.call.recording
+        if (
+            isinstance(event, RecordFinished)
+            and recording is not None
+            and recording.id == event.recording
+            and recording.kind == "call"
+        ):
+            self.call.recording = None
+            return
+        self.flow.signal(event)
+
+    async def _command(self, command: CallInput) -> None:
+        match command:
+            case OfferToAgent():
+                await self._offer(command)
+            case WithdrawOffer(agent=agent, why=why) if agent == self.call.agent:
+                await self._withdraw(why)
+            case ConnectToAgent():
+                await self.conversation.connect(command)
+            case CallTimedOut(reason=reason):
+                self._leave_queue("timed_out", str(reason))
+            case CallRefused(reason=reason):
+                self._leave_queue("refused_full", "refused", str(reason))
+            case CallWaiting():
+                self._context.changed(self.call)
+            case _:
+                pass
+
+    # -- the agent ------------------------------------------------------------------------
+
+    async def _offer(self, offer: OfferToAgent) -> None:
+        call, context, now = self.call, self._context, self._context.clock()
+        if call.visit is None:
+            return
+        call.step(Step.OFFER, now)
+        call.agent = offer.agent
+        call.visit.offers += 1
+        call.visit.first_offer = call.visit.first_offer or now
+        context.records.open_segment(call, "ring", now, agent=offer.agent)
+        context.records.visit(call, call.visit)
+        context.keep_reasons(call.id, offer)
+        self._log.info("call offered", agent=offer.agent, station=offer.station)
+        try:
+            line = context.station_line(offer.station)
+            call.agent_leg = Leg(id=context.ids(), line=line.id)
+            context.watch(line.id, self)
+            await line.dial(offer.station, ani=call.ani, name=call.name)
+        except DriverError as error:
+            self._log.warning("station cannot be rung", station=offer.station, why=str(error))
+            call.agent_leg = None
+            context.station_lost(offer.agent)
+            rejected = OfferRejected(call=CallId(call.id), agent=offer.agent, reason="unreachable")
+            context.acd.submit(rejected)
+
+    async def _withdraw(self, why: WithdrawReason) -> None:
+        cause, result = WITHDRAWN[why]
+        leg = self.call.agent_leg
+        self._close_offer(result)
+        if leg is not None:
+            await self._release(leg.line, cause)
+
+    def _close_offer(self, result: str) -> None:
+        call, now = self.call, self._context.clock()
+        detail: dict[str, object] = {"reasons": list(self._context.reasons(call.id))}
+        self._context.records.close_segment(call, "ring", now, result=result, detail=detail)
+        call.agent_leg = None
+        call.agent = 0
+        if call.phase is Phase.OFFERED:
+            call.step(Step.OFFER_ENDS, now)
+
+    # -- leaving --------------------------------------------------------------------------
+
+    def _leave_queue(self, outcome: str, reason: str, detail: str = "") -> None:
+        """The queue gave the call up: back to the flow."""
+        self.close_visit(outcome)
+        self.call.step(Step.LEAVE_QUEUE, self._context.clock())
+        self._context.records.open_segment(self.call, "ivr", self._context.clock())
+        told = "timed_out" if reason in ("max_wait", "queue_removed") else reason
+        self.flow.signal(QueueLeft(reason="no_agents" if detail == "no_agents" else told))
+
+    def close_visit(self, outcome: str) -> None:
+        """End the present stay in a queue with its one outcome."""
+        call, now = self.call, self._context.clock()
+        self._context.records.close_segment(call, "wait", now, result=outcome)
+        if call.visit is not None and not call.visit.closed:
+            call.visit.closed = True
+            self._context.records.visit(call, call.visit, left=now, outcome=outcome)
+            call.outcome = outcome
+
+    async def end(
+        self,
+        cause: Cause,
+        *,
+        by: str,
+        outcome: str = "",
+        failed: bool = False,
+        caller_released: bool = False,
+    ) -> None:
+        """End the call from any phase: legs, recording, records, distribution."""
+        call, context, now = self.call, self._context, self._context.clock()
+        was_waiting, was_connected = call.in_queue, call.connected
+        agent_leg, call.agent_leg = call.agent_leg, None
+        call.step(Step.END, now)
+        await self.flow.stop()
+        if by == "caller":
+            self.flow.caller_left()
+        if was_waiting:
+            detail: dict[str, object] = {"reasons": list(context.reasons(call.id))}
+            context.records.close_segment(call, "ring", now, result="withdrawn", detail=detail)
+            self.close_visit("abandoned")
+            context.acd.submit(CallAbandoned(call=CallId(call.id)))
+        if was_connected:
+            self.conversation.finish(now)
+        await self.conversation.stop_recording()
+        for kind in tuple(call.segments):
+            context.records.close_segment(call, kind, now)
+        final = outcome or _outcome(call, failed=failed)
+        context.records.call(call, ended=now, outcome=final, cause=int(cause), ended_by=by)
+        context.keep(call)
+        self._log.info("call ended", by=by, outcome=final, cause=int(cause))
+        # Signalling comes last: whatever a peer does now, the records are complete.
+        if agent_leg is not None:
+            await self._release(agent_leg.line, Cause.NORMAL)
+        if not caller_released:
+            await self._release(call.caller.line, cause)
+
+    async def _release(self, line: LineId, cause: Cause) -> None:
+        try:
+            await self._context.line(line).release(cause)
+        except DriverError as error:
+            self._log.warning("line cannot be released", released=line, why=str(error))
+
+
+def _outcome(call: Call, *, failed: bool) -> str:
+    if call.answered:
+        return "answered"
+    if call.message_left:
+        return "voicemail"
+    if call.outcome:
+        return call.outcome
+    return "failed" if failed or not call.caller.answered else "ivr_contained"

@@ -1,0 +1,332 @@
+"""The only writer of calls: routes what happens to the call it belongs to.
+
+Line events, media events and commands of the distribution engine come in here; each goes
+into the queue of its call. The controller is also the ``CallContext`` of every call.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final, Protocol
+
+import structlog
+
+from acd_core.agent import AgentState
+from acd_core.commands import AcdCommand, AgentStateChanged, OfferToAgent
+from acd_core.engine import AcdEngine
+from acd_core.events import AgentReachable, AgentUnreachable
+from acd_core.ids import AgentId, SkillId
+from daemon.control.acd_runner import AcdRunner
+from daemon.control.calls.call import Call, Leg, Phase, encode_call
+from daemon.control.calls.context import BridgingMedia, CallRequest, EndingCall
+from daemon.control.calls.life import CallLife
+from daemon.control.dial_plan import DialPlan, Target
+from daemon.control.facade.directory import Directory, QueueInfo
+from daemon.control.flows.active import ActiveFlow, ActiveFlows
+from daemon.control.flows.hooks import Listener
+from daemon.control.flows.prompts import Prompts
+from daemon.control.journal import Journal
+from daemon.control.line_table import LineTable
+from daemon.control.records import Records
+from daemon.link.messages import MediaEvent, MediaRestarted, RecordFinished
+from drivers import events as line_events
+from drivers.api import Line, LineId, PortId
+from drivers.ctilink.details import CallDetail
+from drivers.errors import DriverError
+from drivers.events import LineEvent
+
+log = structlog.get_logger()
+
+JOURNAL_KIND: Final = "call"
+REMEMBERED_CALLERS: Final = 100_000
+LAST_AGENT_S: Final = 24 * 3600.0  # s for which a caller belongs to the agent of the last call
+
+
+class EventfulMedia(BridgingMedia, Protocol):
+    """The link to media with its events."""
+
+    def events(self) -> AsyncIterator[MediaEvent]:
+        """Every event once and in order."""
+
+
+class Controller:
+    """All calls of this process."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        ids: Callable[[], int],
+        journal: Journal,
+        records: Records,
+        engine: AcdEngine,
+        media: EventfulMedia,
+        listener: Listener,
+        prompts: Prompts,
+        flows: ActiveFlows,
+        lines: LineTable,
+        directory: Directory,
+        dial_plan: DialPlan,
+        max_calls: int,
+    ) -> None:
+        self.clock = clock
+        self.ids = ids
+        self.records = records
+        self.media: EventfulMedia = media
+        self.listener = listener
+        self.prompts = prompts
+        self.flows = flows
+        self.lines = lines
+        self.directory = directory
+        self.dial_plan = dial_plan
+        self.acd = AcdRunner(engine, journal, clock, self._perform)
+        self.calls: dict[int, CallLife] = {}
+        self.seats: dict[str, int] = {}
+        """Station -> key of the agent who sits there."""
+        self.dirty = asyncio.Event()
+        """Set whenever the live picture may have changed."""
+        self._journal = journal
+        self._max_calls = max_calls
+        self._watched: dict[LineId, CallLife] = {}
+        self._ports: dict[PortId, CallLife] = {}
+        self._reasons: dict[int, tuple[int, ...]] = {}
+        self._last_agents: dict[str, tuple[int, float]] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+
+    async def run(self, restored: Sequence[Call] = ()) -> None:
+        """Route events until cancelled; ``restored`` calls go on first."""
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            for call in restored:
+                self._start(call, restored=True)
+            self.acd.start()
+            tasks.create_task(self._media_events(), name="media events")
+            for name, events in self.lines.streams():
+                tasks.create_task(self._line_events(name, events), name=f"events of {name}")
+
+    # -- routing --------------------------------------------------------------------------
+
+    async def _line_events(self, driver: str, events: AsyncIterator[LineEvent]) -> None:
+        async for event in events:
+            try:
+                self._line_event(event)
+            except Exception:
+                # One bad event must not deafen us to all lines of the driver.
+                log.exception("line event cannot be handled", driver=driver, event=repr(event))
+
+    def _line_event(self, event: LineEvent) -> None:
+        match event:
+            case line_events.StationUp(station=station) if station in self.seats:
+                self.acd.submit(AgentReachable(agent=AgentId(self.seats[station])))
+            case line_events.StationDown(station=station) if station in self.seats:
+                self.acd.submit(AgentUnreachable(agent=AgentId(self.seats[station])))
+            case line_events.Ringing() if not self._in_use(event.line):
+                self._arrive(event)
+            case _:
+                life = self._watched.get(event.line)
+                if life is not None:
+                    life.tell(event)
+                if isinstance(event, line_events.Released):
+                    self._watched.pop(event.line, None)
+        self.dirty.set()
+
+    def _in_use(self, line: LineId) -> bool:
+        life = self._watched.get(line)
+        return life is not None and life.call.phase is not Phase.ENDED
+
+    def _arrive(self, event: line_events.Ringing) -> None:
+        now = self.clock()
+        call = Call(
+            id=self.ids(),
+            started=now,
+            since=now,
+            caller=Leg(id=self.ids(), line=event.line, ref=event.ref),
+            ani="" if event.restricted else event.ani,
+            ani_verbatim=event.ani,
+            dnis=event.dnis,
+            name=event.name,
+            redirecting=event.redirecting,
+            reason=event.reason,
+        )
+        self._start(call, restored=False)
+
+    def _start(self, call: Call, *, restored: bool) -> None:
+        life = CallLife(call, self)
+        self.calls[call.id] = life
+        self._watched[call.caller.line] = life
+        self._index(call)
+        if call.agent_leg is not None:
+            self._watched[call.agent_leg.line] = life
+        if self._tasks is not None:
+            self._tasks.create_task(life.run(restored=restored), name=f"call {call.id}")
+
+    async def _media_events(self) -> None:
+        async for event in self.media.events():
+            match event:
+                case RecordFinished(recording=recording, duration_ms=duration):
+                    self.records.recording_finished(recording, duration)
+                    self._tell_port(event.port, event)
+                case MediaRestarted():
+                    self._media_restarted()
+                case _:
+                    port = getattr(event, "port", None)
+                    if port is not None:
+                        self._tell_port(port, event)
+
+    def _tell_port(self, port: PortId, event: MediaEvent) -> None:
+        life = self._ports.get(port)
+        if life is not None:
+            life.tell(event)
+
+    def _media_restarted(self) -> None:
+        """Every audio port is gone, so every conversation is."""
+        log.error("media process restarted, calls are lost", calls=len(self.calls))
+        for row in self.records.open_recordings():
+            self.records.recording_finished(row.id, 0)
+        for life in tuple(self.calls.values()):
+            life.tell(
+                line_events.LineDown(line=life.call.caller.line, reason="media process restarted")
+            )
+
+    def _perform(self, command: AcdCommand, now: float) -> None:
+        """Pass a command of the engine on to the call it concerns."""
+        if isinstance(command, AgentStateChanged):
+            self.records.agent_state(command, self._station_of(command.agent))
+            if command.state is AgentState.LOGGED_OUT:
+                self.seats = {s: a for s, a in self.seats.items() if a != command.agent}
+        else:
+            life = self.calls.get(command.call)
+            if life is not None:
+                life.tell(command)
+        self.dirty.set()
+
+    def _station_of(self, agent: int) -> str:
+        return next((station for station, seat in self.seats.items() if seat == agent), "")
+
+    def request(self, call: int, request: CallRequest) -> bool:
+        """Pass on what a person asks of a call; False when there is no such call."""
+        life = self.calls.get(call)
+        if life is None:
+            return False
+        life.tell(request)
+        return True
+
+    def call_of_agent(self, agent: int) -> Call | None:
+        """The call that an agent is offered or has."""
+        return next((c.call for c in self.calls.values() if c.call.agent == agent), None)
+
+    # -- CallContext ----------------------------------------------------------------------
+
+    def line(self, line: LineId) -> Line:
+        """A line by its name; DriverError when it is gone."""
+        return self.lines.line(line)
+
+    async def call_detail(self, line: LineId) -> CallDetail | None:
+        """What a serial link tells of the call ringing on a board port."""
+        return await self.lines.call_detail(line)
+
+    def station_line(self, station: str) -> Line:
+        """A line towards a station; DriverError when it cannot be reached."""
+        return self.lines.station_line(station)
+
+    def watch(self, line: LineId, life: EndingCall) -> None:
+        """Send the events of a line to this call from now on."""
+        self._watched[line] = self.calls[life.call.id]
+
+    def find_target(self, dnis: str) -> Target | None:
+        """What a called number leads to now."""
+        return self.dial_plan.find(dnis, self.clock())
+
+    def admits(self) -> bool:
+        """Whether one more call may be answered."""
+        return len(self.calls) <= self._max_calls
+
+    def flow(self, name: str) -> ActiveFlow | None:
+        """The active version of a flow."""
+        return self.flows.get(name)
+
+    def queue_flow(self, slug: str) -> ActiveFlow:
+        """The flow of a number that leads straight into a queue."""
+        return self.flows.queue_only(slug)
+
+    def queue(self, slug: str) -> QueueInfo | None:
+        """A queue that takes calls, by its slug."""
+        found = self.directory.queue_by_slug(slug)
+        return found if found is not None and found.enabled else None
+
+    def records_queue(self, key: int) -> bool:
+        """Whether conversations of a queue are recorded."""
+        queue = self.directory.queue(key)
+        return queue is not None and queue.record
+
+    def skill(self, slug: str) -> SkillId | None:
+        """A skill by its name."""
+        return self.directory.skill(slug)
+
+    def last_agent(self, ani: str) -> AgentId | None:
+        """Who served this caller last, if it is not too long ago."""
+        agent, at = self._last_agents.get(ani, (0, 0.0))
+        if not ani or not agent or self.clock() - at > LAST_AGENT_S:
+            return None
+        return AgentId(agent)
+
+    def remember_agent(self, call: Call) -> None:
+        """The call's agent has served its caller."""
+        self.remember(call.ani, call.agent, self.clock())
+
+    def remember(self, ani: str, agent: int, at: float) -> None:
+        """An agent served a caller at a moment."""
+        if not ani:
+            return
+        self._last_agents.pop(ani, None)
+        self._last_agents[ani] = (agent, at)
+        if len(self._last_agents) > REMEMBERED_CALLERS:
+            del self._last_agents[next(iter(self._last_agents))]
+
+    def station_lost(self, agent: int) -> None:
+        """The agent's station did not answer to us: no further offers until it is back."""
+        station = self._station_of(agent)
+        if station and not self.lines.reachable(station):
+            self.acd.submit(AgentUnreachable(agent=AgentId(agent)))
+
+    def keep_reasons(self, call: int, offer: OfferToAgent) -> None:
+        """Keep why an offer was made."""
+        self._reasons[call] = offer.reasons
+
+    def reasons(self, call: int) -> tuple[int, ...]:
+        """Why the present offer of a call was made."""
+        return self._reasons.get(call, ())
+
+    def message_lamp(self, mailbox: str, *, on: bool) -> None:
+        """Light or darken the message lamp of a station."""
+        if self._tasks is not None:
+            self._tasks.create_task(self._set_lamp(mailbox, on=on), name=f"lamp {mailbox}")
+
+    async def _set_lamp(self, mailbox: str, *, on: bool) -> None:
+        for lamps in self.lines.lamps:
+            try:
+                await lamps.set_lamp(mailbox, on=on)
+            except DriverError as error:
+                log.warning("lamp cannot be set", mailbox=mailbox, on=on, why=str(error))
+
+    def keep(self, call: Call) -> None:
+        """Journal the call as it is now, and show it."""
+        self._journal.append(JOURNAL_KIND, encode_call(call), self.clock())
+        self._index(call)
+        self.dirty.set()
+
+    def _index(self, call: Call) -> None:
+        if call.caller.port is not None and call.phase is not Phase.ENDED:
+            self._ports[call.caller.port] = self.calls[call.id]
+
+    def changed(self, call: Call) -> None:
+        """Show the call as it is now."""
+        self.dirty.set()
+
+    def ended(self, life: EndingCall) -> None:
+        """The call is over."""
+        call = life.call
+        self.calls.pop(call.id, None)
+        self._reasons.pop(call.id, None)
+        if call.caller.port is not None:
+            self._ports.pop(call.caller.port, None)
+        self.dirty.set()

@@ -1,0 +1,1 @@
+"""The facade on top of the controller, one file a part."""

@@ -1,0 +1,1 @@
+"""Running call flows on calls: what they need, hear and say."""

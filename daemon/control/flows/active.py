@@ -1,0 +1,49 @@
+"""The flows that calls use: active versions, by name."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from ivr.flow import Flow, load_flow
+
+QUEUE_ONLY = """\
+version: 1
+title: {slug}
+start: queue
+nodes:
+  queue:
+    kind: enter_queue
+    queue: {slug}
+    timed_out: goodbye
+  goodbye:
+    kind: hang_up
+"""
+"""The flow of a number that leads straight into a queue."""
+
+
+class ActiveFlow(msgspec.Struct, frozen=True):
+    """One flow and which version of it is active."""
+
+    flow: Flow
+    version: int
+    text: str
+
+
+class ActiveFlows:
+    """Every flow that a call may run."""
+
+    def __init__(self, flows: Iterable[ActiveFlow]) -> None:
+        self._flows = {item.flow.name: item for item in flows}
+
+    def get(self, name: str) -> ActiveFlow | None:
+        """The active version of a flow; None when there is none of that name."""
+        return self._flows.get(name)
+
+    def names(self) -> list[str]:
+        """Names of all active flows, sorted."""
+        return sorted(self._flows)
+
+    def queue_only(self, slug: str) -> ActiveFlow:
+        """A flow that does nothing but enter a queue."""
+        text = QUEUE_ONLY.format(slug=slug)
+        return ActiveFlow(load_flow(text, f"queue:{slug}"), 0, text)

@@ -1,0 +1,260 @@
+"""The flow of one call: starts and resumes its runner, and is the hooks it acts through."""
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from acd_core.events import CallOffered, CallWithdrawn, Outcome
+from acd_core.ids import CallId, QueueId, to_text
+from acd_core.skills import Requirement
+from daemon.control.calls.call import Call, OpenRecording, Step, Visit
+from daemon.control.calls.context import CallContext, HangUpRequest
+from daemon.control.dial_plan import Target
+from daemon.control.flows.active import ActiveFlow
+from daemon.control.flows.hooks import Signal
+from daemon.control.ivr_runner import IvrRunner
+from daemon.control.records import recording_path
+from daemon.link.messages import DigitDetected, RecordFinished
+from drivers.api import PortId
+from drivers.errors import DriverError
+from ivr.actions import EnterQueue, RecordMessage, Transfer
+from ivr.inputs import FlowInput, QueueLeft, TransferFailed
+from ivr.interpreter import IvrSession
+
+if TYPE_CHECKING:
+    from daemon.control.calls.life import CallLife
+
+log = structlog.get_logger()
+
+MIN_MESSAGE_MS: Final = 1000  # ms; shorter is a click and a hang-up, not a message
+
+
+class CallFlow:
+    """Binds a call to its flow."""
+
+    def __init__(self, life: "CallLife", context: CallContext) -> None:
+        self._life = life
+        self._context = context
+        self._runner: IvrRunner | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def _call(self) -> Call:
+        return self._life.call
+
+    # -- life of the flow -----------------------------------------------------------------
+
+    def prepare(self, target: Target) -> None:
+        """Choose the flow of a call that will be answered."""
+        active = self._active(target.flow or target.queue, queue=not target.flow)
+        self._call.flow = active.flow.name
+        self._call.flow_version = active.version
+
+    def start(self) -> None:
+        """Run the flow from its start."""
+        self._run(in_queue=False)
+
+    def resume(self) -> None:
+        """Run the flow from where it was when control ended."""
+        self._run(in_queue=self._call.in_queue or self._call.connected)
+        if self._call.connected and self._runner is not None:
+            self._runner.connected.set()
+
+    async def stop(self) -> None:
+        """End the flow; safe to call twice, and from the flow itself."""
+        task, self._task = self._task, None
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def signal(self, happened: Signal) -> None:
+        """Tell the flow what happened."""
+        if self._runner is not None:
+            self._runner.signal(happened)
+
+    def key(self, port: PortId, key: str, duration_ms: int) -> None:
+        """Tell the flow of a key that the line itself reported."""
+        self.signal(DigitDetected(port=port, key=key, duration_ms=duration_ms, source="line"))
+
+    def caller_left(self) -> None:
+        """Let the flow note that the caller hung up."""
+        if self._runner is not None and self._call.phase:
+            self._runner.caller_left()
+            self._note()
+
+    def pause_sound(self) -> None:
+        """An agent talks: the flow keeps silent until he is done."""
+        if self._runner is not None:
+            self._runner.connected.set()
+
+    async def hold_music(self) -> None:
+        """Let the caller hear music while the agent has the call on hold."""
+        call, context = self._call, self._context
+        if call.caller.port is None:
+            return
+        call.player = context.ids()
+        music = await context.prompts.music()
+        if music:
+            await context.media.play(call.caller.port, call.player, (music,), repeat=0)
+
+    def _run(self, *, in_queue: bool) -> None:
+        call, context = self._call, self._context
+        if call.caller.port is None:
+            raise DriverError(f"{call.caller.line} has no audio port")
+        name = call.flow.removeprefix("queue:")
+        active = self._active(name, queue=call.flow.startswith("queue:"))
+        variables = {"ani": call.ani, "dnis": call.dnis, "name": call.name}
+        session = IvrSession(active.flow, variables, call.language)
+        self._runner = IvrRunner(
+            session,
+            call.caller.port,
+            media=context.media,
+            listener=context.listener,
+            prompts=context.prompts,
+            hooks=self,
+            ids=context.ids,
+        )
+        replay = tuple(call.inputs)
+        self._task = asyncio.create_task(
+            self._guarded(self._runner, replay, in_queue=in_queue), name=f"flow {to_text(call.id)}"
+        )
+
+    async def _guarded(
+        self, runner: IvrRunner, replay: tuple[bytes, ...], *, in_queue: bool
+    ) -> None:
+        try:
+            await runner.run(replay, in_queue=in_queue)
+        except DriverError as error:
+            log.error("flow fails", call=to_text(self._call.id), why=str(error))
+            self._life.tell(HangUpRequest(by="system"))
+        except Exception:
+            log.exception("flow fails by a fault of ours", call=to_text(self._call.id))
+            self._life.tell(HangUpRequest(by="system"))
+
+    def _active(self, name: str, *, queue: bool) -> ActiveFlow:
+        if queue:
+            return self._context.queue_flow(name)
+        active = self._context.flow(name)
+        if active is None:
+            raise DriverError(f"flow {name!r} is not active; check it with: hookflash flow check")
+        return active
+
+    def _note(self) -> None:
+        if self._runner is not None:
+            session = self._runner.session
+            self._call.path = list(session.path)
+            self._call.data = {key: str(value) for key, value in session.variables.items()}
+
+    # -- hooks ----------------------------------------------------------------------------
+
+    def flow_told(self, given: FlowInput, encoded: bytes) -> None:
+        """Keep an input for replay, and where the flow is for people."""
+        self._call.inputs.append(encoded)
+        self._note()
+        self._context.keep(self._call)
+
+    def playing(self, player: int) -> None:
+        """Remember what the caller hears."""
+        self._call.player = player
+
+    def enter_queue(self, action: EnterQueue) -> FlowInput | None:
+        """Let the call wait for an agent."""
+        call, context, now = self._call, self._context, self._context.clock()
+        queue = context.queue(action.queue)
+        if queue is None:
+            log.error("flow names a queue that takes no calls", queue=action.queue, flow=call.flow)
+            return QueueLeft(reason="refused")
+        self._note()
+        context.records.close_segment(call, "ivr", now)
+        call.queue = queue.key
+        call.visit = Visit(id=context.ids(), queue=queue.key, entered=now, priority=action.priority)
+        call.step(Step.ENQUEUE, now)
+        if self._runner is not None:
+            self._runner.connected.clear()
+        context.records.open_segment(call, "wait", now)
+        context.records.visit(call, call.visit)
+        context.keep(call)
+        limit = action.last_agent_s or queue.last_agent_s
+        needed = [
+            Requirement(skill, level)
+            for name, level in action.skills.items()
+            if (skill := context.skill(name)) is not None
+        ]
+        context.acd.submit(
+            CallOffered(
+                call=CallId(call.id),
+                queue=QueueId(queue.key),
+                ani=call.ani,
+                priority=action.priority,
+                requirements=tuple(needed),
+                preferred=context.last_agent(call.ani) if limit else None,
+                preferred_limit_s=limit,
+            )
+        )
+        return None
+
+    def leave_queue(self) -> bool:
+        """The caller pressed an exit key."""
+        call, now = self._call, self._context.clock()
+        if not call.in_queue:
+            return False
+        withdrawn = CallWithdrawn(call=CallId(call.id), outcome=Outcome.OVERFLOWED)
+        if not self._context.acd.submit(withdrawn):
+            return False
+        self._life.close_visit("overflowed")
+        call.step(Step.LEAVE_QUEUE, now)
+        self._context.records.open_segment(call, "ivr", now)
+        return True
+
+    async def record_message(self, action: RecordMessage) -> int:
+        """Record what the caller says."""
+        call = self._call
+        if call.caller.port is None:
+            raise DriverError("a message needs an audio port")
+        return await self.record(
+            "message",
+            call.caller.port,
+            mailbox=action.mailbox,
+            max_s=action.max_s,
+            silence_s=action.silence_s,
+        )
+
+    async def record(
+        self, kind: str, port: PortId, *, mailbox: str = "", max_s: float = 0, silence_s: float = 0
+    ) -> int:
+        """Start a recording; stereo for conversations, mono for messages."""
+        call, context, now = self._call, self._context, self._context.clock()
+        path = recording_path(kind, call.id, call.caller.id, now)
+        recording = OpenRecording(
+            id=context.ids(), path=path, kind=kind, started=now, mailbox=mailbox
+        )
+        call.recording = recording
+        if kind == "message":
+            context.records.open_segment(call, "message", now)
+        context.records.recording(call, recording)
+        context.keep(call)
+        await context.media.record(
+            recording.id, port, path, stereo=kind == "call", max_s=max_s, silence_s=silence_s
+        )
+        return recording.id
+
+    def message_recorded(self, recorded: RecordFinished) -> None:
+        """A message is on disk."""
+        call = self._call
+        mailbox = call.recording.mailbox if call.recording is not None else ""
+        call.recording = None
+        self._context.records.close_segment(call, "message", self._context.clock())
+        if recorded.duration_ms >= MIN_MESSAGE_MS:
+            call.message_left = True
+            if mailbox:
+                self._context.message_lamp(mailbox, on=True)
+
+    async def transfer(self, action: Transfer) -> FlowInput | None:
+        """Connect the caller with a number: refused until trunks dial out for callers."""
+        log.warning("transfer out of a flow is refused", to=action.to)
+        return TransferFailed(reason="not-supported")
+
+    async def hang_up(self) -> None:
+        """The flow is over."""
+        self._life.tell(HangUpRequest(by="agent" if self._call.answered else "system"))

@@ -1,0 +1,84 @@
+"""What a flow needs of its surroundings: media, a listener, and the call itself."""
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol
+
+from daemon.link.messages import MediaEvent, RecordFinished
+from drivers.api import PortId
+from ivr.actions import EnterQueue, RecordMessage, Transfer
+from ivr.inputs import FlowInput
+from speech.api import Grammar, Limits, SpeechEvent
+
+Signal = MediaEvent | SpeechEvent | FlowInput
+"""What a running flow is told about its call."""
+
+
+class TapFds(Protocol):
+    """The two descriptors of a tap."""
+
+    memfd: int
+    eventfd: int
+
+
+class CallMedia(Protocol):
+    """The part of the link to media that a flow needs."""
+
+    async def play(
+        self,
+        port: PortId,
+        player: int,
+        files: Sequence[str],
+        *,
+        repeat: int = 1,
+        gain_db: float = 0.0,
+        stop_on_digit: bool = False,
+    ) -> None: ...
+    async def play_tone(
+        self,
+        port: PortId,
+        player: int,
+        frequencies: Sequence[tuple[float, float]],
+        cadence_ms: Sequence[tuple[int, int]],
+        repeat: int = 0,
+    ) -> None: ...
+    async def stop_play(self, player: int) -> None: ...
+    async def stop_record(self, recording: int) -> None: ...
+    async def arm_barge_in(self, port: PortId, on: bool) -> None: ...  # noqa: FBT001
+    async def tap(self, port: PortId) -> TapFds: ...
+    async def untap(self, port: PortId) -> None: ...
+
+
+class Listener(Protocol):
+    """The part of the speech client that a flow needs."""
+
+    def listen(
+        self, memfd: int, eventfd: int, grammar: Grammar, language: str, limits: Limits
+    ) -> AsyncGenerator[SpeechEvent, None]: ...
+
+
+class CallHooks(Protocol):
+    """What only the call itself can do."""
+
+    def flow_told(self, given: FlowInput, encoded: bytes) -> None:
+        """Keep what the flow was told, so that it can be replayed."""
+
+    def playing(self, player: int) -> None:
+        """Remember what the caller hears; 0 for nothing."""
+
+    def enter_queue(self, action: EnterQueue) -> FlowInput | None:
+        """Put the call into a queue; an input when it was not let in."""
+
+    def leave_queue(self) -> bool:
+        """Take the call out of the queue by the caller's wish; False when it is too late."""
+
+    async def record_message(self, action: RecordMessage) -> int:
+        """Start recording the caller; returns the recording's id."""
+
+    def message_recorded(self, recorded: RecordFinished) -> None:
+        """A message is complete."""
+
+    async def transfer(self, action: Transfer) -> FlowInput | None:
+        """Connect the caller with a number; an input when it failed at once."""
+
+    async def hang_up(self) -> None:
+        """End the call."""

@@ -1,0 +1,75 @@
+"""Finds the audio for what a flow says: spoken texts and uploaded files, ready for media."""
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from ivr.actions import Speech
+from speech.client import SpeechClient
+from speech.errors import SpeechError
+
+log = structlog.get_logger()
+
+SUFFIXES: Final = (".wav", ".mp3", ".ogg", ".flac")
+BYTES_PER_SECOND: Final = 16000  # raw 16-bit mono at 8 kHz
+MUSIC: Final = "hold_music"
+"""Name of the file below ``prompts/`` that waiting callers hear."""
+
+
+class Prompts:
+    """Paths of prompts relative to the site; what cannot be made is left out and logged."""
+
+    def __init__(self, site: Path, speech: SpeechClient) -> None:
+        self._site = site
+        self._speech = speech
+        self._files: dict[str, str] = {}
+        self._missing: set[str] = set()
+
+    async def path(self, prompt: Speech) -> str:
+        """Where the audio of a prompt is; empty when it cannot be had.
+
+        A menu without its announcement still takes keys, so this never ends a call.
+        """
+        try:
+            if prompt.file:
+                return await self._file(prompt.file)
+            return await self._speech.prompt(prompt.text, prompt.language)
+        except SpeechError as error:
+            key = prompt.file or prompt.text
+            if key not in self._missing:
+                self._missing.add(key)
+                log.error("prompt cannot be played", prompt=key[:60], why=str(error))
+            return ""
+
+    async def music(self) -> str:
+        """The site's waiting music; empty when it has none."""
+        if self._source(MUSIC) is None:
+            return ""
+        return await self.path(Speech(file=MUSIC))
+
+    async def duration(self, paths: list[str]) -> float:
+        """Seconds that these files last together."""
+        sizes = await asyncio.to_thread(
+            lambda: [(self._site / path).stat().st_size for path in paths]
+        )
+        return sum(sizes) / BYTES_PER_SECOND
+
+    async def _file(self, name: str) -> str:
+        known = self._files.get(name)
+        if known and (self._site / known).is_file():
+            return known
+        source = self._source(name)
+        if source is None:
+            raise SpeechError(f"prompts/{name}: no such file; upload it or say a text instead")
+        path = await self._speech.convert(str(source.relative_to(self._site)), name)
+        self._files[name] = path
+        return path
+
+    def _source(self, name: str) -> Path | None:
+        for suffix in SUFFIXES:
+            candidate = self._site / "prompts" / f"{name}{suffix}"
+            if candidate.is_file():
+                return candidate
+        return None

@@ -1,0 +1,346 @@
+"""Performs what a flow asks for: plays, listens for keys and speech, records, queues.
+
+One runner a call, one action at a time. What happens on the call reaches it as signals;
+where the call itself has to change (queue, transfer, hang-up) it asks its ``CallHooks``.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import msgspec
+import structlog
+
+from daemon.control.flows.ears import Ears
+from daemon.control.flows.hooks import CallHooks, CallMedia, Listener, Signal
+from daemon.control.flows.prompts import Prompts
+from daemon.link.errors import LinkError
+from daemon.link.messages import (
+    DigitDetected,
+    PlayFinished,
+    RecordFinished,
+    SpeechStarted,
+)
+from drivers.api import PortId
+from ivr.actions import Collect, EnterQueue, FlowAction, HangUp, Play, RecordMessage, Transfer
+from ivr.actions import Speech as PromptText
+from ivr.inputs import (
+    CallerLeft,
+    DigitsEntered,
+    FlowInput,
+    Heard,
+    Played,
+    QueueLeft,
+    Recorded,
+    TimedOut,
+)
+from ivr.interpreter import IvrSession
+from speech.api import (
+    EngineDown,
+    Limits,
+    NoInput,
+    TooLong,
+)
+from speech.api import (
+    Final as SpeechFinal,
+)
+
+log = structlog.get_logger()
+
+BEEP_HZ: Final = 1000.0  # Hz, the tone before a recorded message
+BEEP_MS: Final = 300  # ms
+RINGBACK: Final = ((425.0, 0.0),)  # Hz; played while waiting when there is no music
+RINGBACK_MS: Final = ((1000, 4000),)  # ms on, off
+SPEECH_SPARE_S: Final = 2.0  # s beyond the listening limits before we stop waiting for an end
+RECORD_SPARE_S: Final = 5.0  # s beyond a recording's limit, likewise
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[FlowInput] = msgspec.msgpack.Decoder(FlowInput)
+
+
+class IvrRunner:
+    """Runs one flow on one call until it hangs up or is cancelled."""
+
+    def __init__(
+        self,
+        session: IvrSession,
+        port: PortId,
+        *,
+        media: CallMedia,
+        listener: Listener,
+        prompts: Prompts,
+        hooks: CallHooks,
+        ids: Callable[[], int],
+    ) -> None:
+        self.session = session
+        self.connected = asyncio.Event()
+        """Set while an agent talks with the caller: nothing is played."""
+        self._port = port
+        self._media = media
+        self._listener = listener
+        self._prompts = prompts
+        self._hooks = hooks
+        self._ids = ids
+        self._signals: asyncio.Queue[Signal] = asyncio.Queue()
+        self._typed: deque[str] = deque(maxlen=32)
+        """Keys pressed before anybody asked for them."""
+
+    def signal(self, happened: Signal) -> None:
+        """Tell what happened on the call."""
+        self._signals.put_nowait(happened)
+
+    async def run(self, replay: Sequence[bytes] = (), *, in_queue: bool = False) -> None:
+        """Run the flow to its end; ``replay`` brings it back to where it was.
+
+        With ``in_queue`` the call is in the queue already that the flow asks for last.
+        """
+        actions = self.session.start()
+        for encoded in replay:
+            actions = self.session.handle(_decoder.decode(encoded))
+        while actions:
+            given: FlowInput | None = None
+            for action in actions:
+                given = await self._perform(action, in_queue=in_queue)
+                in_queue = False
+                if given is not None:
+                    break
+            if given is None:
+                return
+            self._hooks.flow_told(given, _encoder.encode(given))
+            actions = self.session.handle(given)
+
+    def caller_left(self) -> None:
+        """Tell the flow that the caller is gone, for its path and variables."""
+        given = CallerLeft()
+        self._hooks.flow_told(given, _encoder.encode(given))
+        self.session.handle(given)
+
+    # -- actions --------------------------------------------------------------------------
+
+    async def _perform(self, action: FlowAction, *, in_queue: bool) -> FlowInput | None:
+        match action:
+            case Play():
+                return await self._play(action)
+            case Collect():
+                return await self._collect(action)
+            case RecordMessage():
+                return await self._record(action)
+            case EnterQueue():
+                return await self._queue(action, resumed=in_queue)
+            case Transfer():
+                return await self._hooks.transfer(action) or await self._flow_input()
+            case HangUp():
+                await self._hooks.hang_up()
+                return None
+
+    async def _play(self, action: Play) -> FlowInput:
+        player = await self._start(action.prompts, stop_on_digit=action.barge_in)
+        while player:
+            match await self._signals.get():
+                case DigitDetected(key=key) if action.barge_in:
+                    await self._stop(player)
+                    return DigitsEntered(digits=key)
+                case PlayFinished(player=finished) if finished == player:
+                    break
+                case other:
+                    self._keep(other)
+        self._hooks.playing(0)
+        return Played()
+
+    async def _collect(self, action: Collect) -> FlowInput:
+        digits = ""
+        while self._typed and not _complete(action, digits):
+            digits += self._typed.popleft()
+        if _complete(action, digits):
+            return _entered(action, digits)
+        player = 0 if digits else await self._start(action.prompts, stop_on_digit=action.barge_in)
+        async with self._ears(action) as ears:
+            return await self._await_choice(action, digits, player, ears)
+
+    async def _await_choice(
+        self, action: Collect, digits: str, player: int, ears: "Ears"
+    ) -> FlowInput:
+        if not player:
+            ears.open()
+        while True:
+            timeout = _patience(action, digits, playing=bool(player), listening=ears.listening)
+            try:
+                signal = await asyncio.wait_for(self._signals.get(), timeout)
+            except TimeoutError:
+                return _entered(action, digits) if digits else TimedOut()
+            match signal:
+                case DigitDetected(key=key):
+                    if player and not action.barge_in:
+                        self._typed.append(key)
+                        continue
+                    await self._stop(player)
+                    player = 0
+                    ears.close()
+                    digits += key
+                    if _complete(action, digits):
+                        return _entered(action, digits)
+                case PlayFinished(player=finished) if player and finished == player:
+                    player = 0
+                    self._hooks.playing(0)
+                    ears.open()
+                case SpeechStarted() if player and action.barge_in and ears.usable:
+                    await self._stop(player)
+                    player = 0
+                    ears.open()
+                case SpeechFinal() | TooLong() as said if not digits:
+                    return Heard(
+                        text=said.text, phrase=said.phrase, value=said.value, score=said.score
+                    )
+                case NoInput() if not digits:
+                    return TimedOut()
+                case EngineDown(reason=reason):
+                    log.warning("no speech recognition, going on with keys", why=reason)
+                    ears.fail()
+                case other:
+                    self._keep(other)
+
+    async def _record(self, action: RecordMessage) -> FlowInput:
+        if action.beep:
+            beep = self._ids()
+            await self._media.play_tone(self._port, beep, ((BEEP_HZ, 0.0),), ((BEEP_MS, 0),), 1)
+            while not _is_end(await self._signals.get(), beep):
+                pass
+        recording = await self._hooks.record_message(action)
+        give_up = action.max_s + RECORD_SPARE_S
+        while True:
+            try:
+                signal = await asyncio.wait_for(self._signals.get(), give_up)
+            except TimeoutError:
+                log.error("recording did not end by itself", recording=recording)
+                await self._media.stop_record(recording)
+                give_up = RECORD_SPARE_S
+                continue
+            match signal:
+                case DigitDetected(key=key) if key in action.stop_keys:
+                    await self._media.stop_record(recording)
+                case RecordFinished(recording=finished) if finished == recording:
+                    self._hooks.message_recorded(signal)
+                    return Recorded(file=signal.path, duration_s=signal.duration_ms / 1000)
+                case _:
+                    pass
+
+    async def _queue(self, action: EnterQueue, *, resumed: bool) -> FlowInput:
+        if not resumed:
+            refused = self._hooks.enter_queue(action)
+            if refused is not None:
+                return refused
+        announcer = asyncio.create_task(self._keep_company(action), name="waiting music")
+        try:
+            while True:
+                match await self._signals.get():
+                    case DigitDetected(key=key) if key in action.exit_keys:
+                        if self._hooks.leave_queue():
+                            return QueueLeft(reason="key", key=key)
+                    case DigitDetected() | PlayFinished() | SpeechStarted():
+                        pass
+                    case given if isinstance(given, FlowInput):
+                        return given
+                    case _:
+                        pass
+        finally:
+            announcer.cancel()
+            await asyncio.gather(announcer, return_exceptions=True)
+
+    async def _keep_company(self, action: EnterQueue) -> None:
+        """Music, and from time to time what the flow says to those who wait."""
+        said = await self._paths(action.waiting)
+        music = await self._prompts.music()
+        announce = bool(said)
+        while not self.connected.is_set():
+            player = self._ids()
+            self._hooks.playing(player)
+            if announce:
+                await self._media.play(self._port, player, said)
+                pause: float | None = await self._prompts.duration(said)
+            else:
+                if music:
+                    await self._media.play(self._port, player, (music,), repeat=0)
+                else:
+                    await self._media.play_tone(self._port, player, RINGBACK, RINGBACK_MS)
+                pause = action.repeat_s if said else None
+            announce = not announce
+            try:
+                await asyncio.wait_for(self.connected.wait(), pause)
+            except TimeoutError:
+                continue
+
+    async def _flow_input(self) -> FlowInput:
+        while True:
+            signal = await self._signals.get()
+            if isinstance(signal, FlowInput):
+                return signal
+
+    # -- sound ----------------------------------------------------------------------------
+
+    async def _start(self, prompts: Sequence[PromptText], *, stop_on_digit: bool) -> int:
+        """Start playing; 0 when there is nothing to be heard."""
+        files = await self._paths(prompts)
+        if not files:
+            return 0
+        player = self._ids()
+        self._hooks.playing(player)
+        await self._media.play(self._port, player, files, stop_on_digit=stop_on_digit)
+        return player
+
+    async def _paths(self, prompts: Sequence[PromptText]) -> list[str]:
+        found = [await self._prompts.path(prompt) for prompt in prompts]
+        return [path for path in found if path]
+
+    async def _stop(self, player: int) -> None:
+        if player:
+            await self._media.stop_play(player)
+            self._hooks.playing(0)
+
+    def _keep(self, signal: Signal) -> None:
+        if isinstance(signal, DigitDetected):
+            self._typed.append(signal.key)
+
+    @asynccontextmanager
+    async def _ears(self, action: Collect) -> AsyncIterator["Ears"]:
+        ears = Ears(self._listener, action, self.signal)
+        if action.phrases:
+            try:
+                ears.attach(await self._media.tap(self._port))
+                await self._media.arm_barge_in(self._port, action.barge_in)
+            except LinkError as error:
+                log.warning("cannot listen to the caller, going on with keys", why=str(error))
+        try:
+            yield ears
+        finally:
+            await ears.end()
+            if action.phrases:
+                await self._media.arm_barge_in(self._port, on=False)
+                await self._media.untap(self._port)
+
+
+def _patience(action: Collect, digits: str, *, playing: bool, listening: bool) -> float | None:
+    """Seconds until the choice is given up; None while prompts play."""
+    if digits:
+        return action.between_timeout_s
+    if playing:
+        return None
+    if listening:
+        # The endpointer counts in audio time and ends by itself; this only guards it.
+        return action.first_timeout_s + Limits().longest_s + SPEECH_SPARE_S
+    return action.first_timeout_s
+
+
+def _complete(action: Collect, digits: str) -> bool:
+    return bool(digits) and (
+        len(digits) >= action.max_digits or (bool(action.end_key) and digits[-1] == action.end_key)
+    )
+
+
+def _entered(action: Collect, digits: str) -> DigitsEntered:
+    return DigitsEntered(digits=digits.removesuffix(action.end_key) if action.end_key else digits)
+
+
+def _is_end(signal: Signal, player: int) -> bool:
+    return isinstance(signal, PlayFinished) and signal.player == player
