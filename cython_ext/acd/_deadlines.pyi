@@ -1,0 +1,18 @@
+from typing import final
+
+@final
+class Deadlines:
+    """One deadline a handle, the earliest first; equal times in the order they were set."""
+
+    def __len__(self) -> int: ...
+    def set(self, handle: int, when: float) -> None:
+        """Set or replace the deadline of a handle (0 or above)."""
+
+    def cancel(self, handle: int) -> None:
+        """Forget the deadline of a handle; nothing when it has none."""
+
+    def first(self) -> float | None:
+        """The earliest deadline."""
+
+    def pop(self, now: float) -> int:
+        """Take the earliest handle whose deadline is not after now; -1 for none."""

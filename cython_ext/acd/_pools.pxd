@@ -1,0 +1,95 @@
+"""Storage and heaps of the distribution kernel, as other modules of the kernel see them."""
+
+from libc.stdint cimport int8_t, int32_t, int64_t, uint64_t
+
+cdef extern from *:
+    """
+    #define hf_lowest_bit(word) __builtin_ctzll(word)
+    """
+    int hf_lowest_bit(uint64_t word) noexcept nogil
+
+cdef enum:
+    STATES = 16
+    IDLE_STATE = 1
+    FREE = 0
+    LISTED = 1
+    HELD = 2
+
+
+cdef struct Heap:
+    int32_t* items
+    int32_t length
+    int32_t room
+
+
+cdef struct Agent:
+    int64_t key
+    double since
+    int32_t profile
+    int32_t place      # in the heap of its profile; -1 when not idle
+    int8_t state
+    int8_t used
+
+
+cdef struct Call:
+    int64_t key
+    double arrival
+    int32_t priority
+    int32_t demand
+    int32_t place      # in the heap of its demand; -1 when held
+    int8_t status
+
+
+cdef struct Side:
+    Heap heap
+    uint64_t* fits     # bit i: this profile or demand fits demand or profile i
+    int32_t* scores    # demands only: score of each profile
+
+
+cdef inline bint agent_less(const Agent* a, const Agent* b) noexcept nogil:
+    """Longest idle first, then the lower key."""
+    if a.since != b.since:
+        return a.since < b.since
+    return a.key < b.key
+
+
+cdef inline bint call_less(const Call* a, const Call* b) noexcept nogil:
+    """Highest priority first, then the earlier arrival, then the lower key."""
+    if a.priority != b.priority:
+        return a.priority > b.priority
+    if a.arrival != b.arrival:
+        return a.arrival < b.arrival
+    return a.key < b.key
+
+
+cdef class Pools:
+    cdef Agent* agents
+    cdef Call* calls
+    cdef Side* profiles
+    cdef Side* demands
+    cdef int64_t* counts               # STATES counters a profile
+    cdef uint64_t* idle_profiles       # bit: somebody idle
+    cdef uint64_t* waiting_demands     # bit: somebody waiting
+    cdef int agents_used, agents_room, calls_used, calls_room
+    cdef int profiles_used, demands_used, sides_room, words
+    cdef list profile_levels, demand_needs
+
+    cdef int more_agents(self) except -1
+    cdef int more_calls(self) except -1
+    cdef int new_profile(self, dict levels) except -1
+    cdef int new_demand(self, tuple needs) except -1
+    cdef int join_pool(self, int agent) except -1
+    cdef void leave_pool(self, int agent) noexcept
+    cdef int join_list(self, int call) except -1
+    cdef void leave_list(self, int call) noexcept
+
+    cdef int _room(self, Heap* heap) except -1
+    cdef void _put(self, Heap* heap, int place, int item, bint calls) noexcept nogil
+    cdef bint _less(self, int a, int b, bint calls) noexcept nogil
+    cdef void _rise(self, Heap* heap, int place, int item, bint calls) noexcept nogil
+    cdef void _sink(self, Heap* heap, int place, int item, bint calls) noexcept nogil
+    cdef void _remove(self, Heap* heap, int place, bint calls) noexcept nogil
+    cdef int _pair(self, int profile, int demand) except -1
+    cdef int _open_side(self, Side* side) except -1
+    cdef int _more_sides(self, int room) except -1
+    cdef uint64_t* _more_words(self, uint64_t* old, int words) except NULL

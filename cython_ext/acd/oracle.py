@@ -1,0 +1,254 @@
+"""The distribution kernel in plain Python: the same faces, by search instead of heaps.
+
+It is what the compiled kernel is compared with, and what runs without a compiler. The
+contracts are in ``_acd.pyi``.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+IDLE: Final = 1
+LONGEST_IDLE: Final = 0
+MOST_SKILLED: Final = 1
+LEAST_SKILLED: Final = 2
+RULES: Final = 3
+_STATES: Final = 16
+
+Pairs = tuple[tuple[int, int], ...]
+
+
+class _Agent(msgspec.Struct):
+    key: int
+    profile: int
+    state: int = 0
+    since: float = 0.0
+
+
+class _Call(msgspec.Struct):
+    key: int
+    demand: int
+    priority: int
+    arrival: float
+    held: bool = False
+
+    def order(self) -> tuple[int, float, int]:
+        return (-self.priority, self.arrival, self.key)
+
+
+class _Handles:
+    """Small integers, the last one given back first."""
+
+    def __init__(self) -> None:
+        self._free: list[int] = []
+        self._next = 0
+
+    def take(self) -> int:
+        if self._free:
+            return self._free.pop()
+        self._next += 1
+        return self._next - 1
+
+    def give_back(self, handle: int) -> None:
+        self._free.append(handle)
+
+
+class Matcher:
+    """Pools of idle agents, lists of waiting calls, and the choice between them."""
+
+    def __init__(self) -> None:
+        self._profiles: list[Pairs] = []
+        self._demands: list[Pairs] = []
+        self._agents: dict[int, _Agent] = {}
+        self._calls: dict[int, _Call] = {}
+        self._agent_handles = _Handles()
+        self._call_handles = _Handles()
+
+    def profile(self, levels: Iterable[tuple[int, int]]) -> int:
+        """Number the agents with exactly these (skill, level) pairs."""
+        return _number(self._profiles, _pairs(levels))
+
+    def demand(self, needs: Iterable[tuple[int, int]]) -> int:
+        """Number the calls with exactly these (skill, least level) pairs."""
+        return _number(self._demands, _pairs(needs))
+
+    def fits(self, profile: int, demand: int) -> bool:
+        """Whether agents of the profile have every level that the demand needs."""
+        levels = dict(_known(self._profiles, profile, "profile"))
+        return all(
+            levels.get(skill, 0) >= least
+            for skill, least in _known(self._demands, demand, "demand")
+        )
+
+    def score(self, profile: int, demand: int) -> int:
+        """Sum of the profile's levels over the skills of the demand."""
+        levels = dict(_known(self._profiles, profile, "profile"))
+        return sum(levels.get(skill, 0) for skill, _ in _known(self._demands, demand, "demand"))
+
+    def add_agent(self, key: int, profile: int) -> int:
+        """Add an agent in state 0."""
+        _known(self._profiles, profile, "profile")
+        agent = self._agent_handles.take()
+        self._agents[agent] = _Agent(key, profile)
+        return agent
+
+    def drop_agent(self, agent: int) -> None:
+        """Forget an agent."""
+        self._agent(agent)
+        del self._agents[agent]
+        self._agent_handles.give_back(agent)
+
+    def set_profile(self, agent: int, profile: int) -> None:
+        """Change an agent's skills; state and place in time stay."""
+        found = self._agent(agent)
+        _known(self._profiles, profile, "profile")
+        found.profile = profile
+
+    def profile_of(self, agent: int) -> int:
+        """Return the profile an agent has now."""
+        return self._agent(agent).profile
+
+    def set_state(self, agent: int, state: int, since: float) -> None:
+        """Set an agent's state, 0 to 15."""
+        found = self._agent(agent)
+        if not 0 <= state < _STATES:
+            raise ValueError(f"state {state} is not 0 to {_STATES - 1}")
+        found.state, found.since = state, _finite(since)
+
+    def add_call(self, key: int, demand: int, priority: int, arrival: float) -> int:
+        """Let a call wait."""
+        _known(self._demands, demand, "demand")
+        _finite(arrival)
+        call = self._call_handles.take()
+        self._calls[call] = _Call(key, demand, priority, arrival)
+        return call
+
+    def drop_call(self, call: int) -> None:
+        """Forget a call."""
+        self._call(call)
+        del self._calls[call]
+        self._call_handles.give_back(call)
+
+    def hold_call(self, call: int) -> None:
+        """Keep a call out of every choice; it keeps its place."""
+        self._call(call).held = True
+
+    def release_call(self, call: int) -> None:
+        """Let a held call be chosen again, at its place."""
+        self._call(call).held = False
+
+    def best_agent(self, demand: int, rule: int) -> int:
+        """Choose an idle agent that fits, -1 for none."""
+        if not 0 <= rule < RULES:
+            raise ValueError(f"rule {rule} is not 0 to {RULES - 1}")
+        sign = (0, -1, 1)[rule]
+
+        def order(agent: int) -> tuple[int, float, int]:
+            found = self._agents[agent]
+            return (sign * self.score(found.profile, demand), found.since, found.key)
+
+        return min(self.idle_agents(demand), key=order, default=-1)
+
+    def best_call(self, profile: int) -> int:
+        """Choose the first waiting call that fits; -1 for none."""
+        _known(self._profiles, profile, "profile")
+        waiting = (
+            handle
+            for handle, call in self._calls.items()
+            if not call.held and self.fits(profile, call.demand)
+        )
+        return min(waiting, key=lambda handle: self._calls[handle].order(), default=-1)
+
+    def idle_agents(self, demand: int) -> list[int]:
+        """Every idle agent that fits, longest idle first."""
+        _known(self._demands, demand, "demand")
+        idle = [
+            handle
+            for handle, agent in self._agents.items()
+            if agent.state == IDLE and self.fits(agent.profile, demand)
+        ]
+        return sorted(idle, key=lambda h: (self._agents[h].since, self._agents[h].key))
+
+    def tally(self, demand: int) -> tuple[int, ...]:
+        """Count the agents that fit by state, 16 numbers."""
+        _known(self._demands, demand, "demand")
+        counts = [0] * _STATES
+        for agent in self._agents.values():
+            counts[agent.state] += self.fits(agent.profile, demand)
+        return tuple(counts)
+
+    def memory(self) -> tuple[int, int]:
+        """Plain objects are not counted."""
+        return 0, 0
+
+    def _agent(self, agent: int) -> _Agent:
+        if agent not in self._agents:
+            raise ValueError(f"there is no agent {agent}")
+        return self._agents[agent]
+
+    def _call(self, call: int) -> _Call:
+        if call not in self._calls:
+            raise ValueError(f"there is no call {call}")
+        return self._calls[call]
+
+
+class Deadlines:
+    """One deadline a handle, the earliest first; equal times in the order they were set."""
+
+    def __init__(self) -> None:
+        self._due: dict[int, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def set(self, handle: int, when: float) -> None:
+        """Set or replace the deadline of a handle (0 or above)."""
+        if handle < 0:
+            raise ValueError(f"handle {handle} is below 0")
+        _finite(when)
+        self._due.pop(handle, None)
+        self._due[handle] = when
+
+    def cancel(self, handle: int) -> None:
+        """Forget the deadline of a handle; nothing when it has none."""
+        self._due.pop(handle, None)
+
+    def first(self) -> float | None:
+        """The earliest deadline."""
+        return min(self._due.values(), default=None)
+
+    def pop(self, now: float) -> int:
+        """Take the earliest handle whose deadline is not after now; -1 for none."""
+        # min() keeps the first of equal ones, and a dict keeps the order of setting.
+        handle = min(self._due, key=self._due.__getitem__, default=-1)
+        if handle < 0 or not self._due[handle] <= now:
+            return -1
+        del self._due[handle]
+        return handle
+
+
+def _pairs(levels: Iterable[tuple[int, int]]) -> Pairs:
+    pairs = tuple(sorted(levels))
+    if len({skill for skill, _ in pairs}) < len(pairs):
+        raise ValueError("a skill is named twice")
+    return pairs
+
+
+def _number(known: list[Pairs], pairs: Pairs) -> int:
+    if pairs not in known:
+        known.append(pairs)
+    return known.index(pairs)
+
+
+def _known(table: list[Pairs], number: int, what: str) -> Pairs:
+    if not 0 <= number < len(table):
+        raise ValueError(f"there is no {what} {number}")
+    return table[number]
+
+
+def _finite(when: float) -> float:
+    if not math.isfinite(when):
+        raise ValueError(f"time {when} is not finite")
+    return when

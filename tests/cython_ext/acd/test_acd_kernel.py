@@ -1,0 +1,290 @@
+"""The distribution kernel: compiled and plain, one suite, and both on the same histories."""
+
+import math
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cython_ext.acd import oracle
+from cython_ext.implementation import PURE_PYTHON
+
+IMPLEMENTATIONS: list[Any] = [oracle]
+if not PURE_PYTHON:
+    from cython_ext.acd import _acd, _deadlines
+
+    class Compiled:
+        Matcher = _acd.Matcher
+        Deadlines = _deadlines.Deadlines
+
+    IMPLEMENTATIONS.append(Compiled)
+
+
+@pytest.fixture(params=IMPLEMENTATIONS, ids=["plain", "compiled"][: len(IMPLEMENTATIONS)])
+def kernel(request: pytest.FixtureRequest) -> ModuleType:
+    return request.param
+
+
+def floor(kernel: Any, *agents: tuple[int, dict[int, int], float]) -> tuple[Any, list[int]]:
+    """A matcher with idle agents (key, levels, idle since)."""
+    matcher = kernel.Matcher()
+    handles = []
+    for key, levels, since in agents:
+        handle = matcher.add_agent(key, matcher.profile(levels.items()))
+        matcher.set_state(handle, oracle.IDLE, since)
+        handles.append(handle)
+    return matcher, handles
+
+
+def test_equal_skills_share_a_profile(kernel: Any) -> None:
+    matcher = kernel.Matcher()
+    assert matcher.profile([(1, 5), (2, 3)]) == matcher.profile([(2, 3), (1, 5)])
+    assert matcher.profile([(1, 5)]) != matcher.profile([(1, 6)])
+    assert matcher.demand([(1, 5)]) == matcher.demand([(1, 5)])
+
+
+def test_longest_idle_wins_and_ties_go_to_the_lower_key(kernel: Any) -> None:
+    matcher, agents = floor(kernel, (7, {1: 5}, 20.0), (9, {1: 8}, 10.0), (8, {1: 2}, 10.0))
+    assert matcher.best_agent(matcher.demand([(1, 1)]), oracle.LONGEST_IDLE) == agents[2]
+
+
+def test_most_skilled_adds_the_levels_of_the_queue_only(kernel: Any) -> None:
+    # metrics.md section 4: levels 5, 6, 7; a queue that needs 1 and 3 scores 12, 1 alone 5.
+    matcher, _ = floor(kernel, (1, {1: 5, 2: 6, 3: 7}, 0.0))
+    assert matcher.score(0, matcher.demand([(1, 1), (3, 1)])) == 12
+    assert matcher.score(0, matcher.demand([(1, 1)])) == 5
+
+
+@pytest.mark.parametrize(("rule", "winner"), [(oracle.MOST_SKILLED, 1), (oracle.LEAST_SKILLED, 2)])
+def test_skill_rules_choose_by_score_then_idle_time(kernel: Any, rule: int, winner: int) -> None:
+    matcher, agents = floor(
+        kernel, (1, {1: 9}, 30.0), (2, {1: 9}, 10.0), (3, {1: 2}, 5.0), (4, {1: 2}, 7.0)
+    )
+    assert matcher.best_agent(matcher.demand([(1, 1)]), rule) == agents[winner]
+
+
+def test_nobody_below_the_level_is_chosen(kernel: Any) -> None:
+    matcher, _ = floor(kernel, (1, {1: 4}, 0.0), (2, {2: 10}, 0.0))
+    demand = matcher.demand([(1, 5)])
+    assert matcher.best_agent(demand, 0) == -1
+    assert matcher.idle_agents(demand) == []
+    assert matcher.tally(demand) == (0,) * 16
+
+
+def test_calls_wait_by_priority_then_arrival_then_key(kernel: Any) -> None:
+    matcher, _ = floor(kernel, (1, {1: 5}, 0.0))
+    sales, everybody = matcher.demand([(1, 1)]), matcher.demand([])
+    late = matcher.add_call(4, sales, 0, 20.0)
+    early = matcher.add_call(3, everybody, 0, 10.0)
+    same = matcher.add_call(2, sales, 0, 10.0)
+    vip = matcher.add_call(9, sales, 5, 99.0)
+    order = []
+    while (call := matcher.best_call(0)) >= 0:
+        order.append(call)
+        matcher.drop_call(call)
+    assert order == [vip, same, early, late]
+
+
+def test_a_held_call_keeps_its_place(kernel: Any) -> None:
+    matcher, _ = floor(kernel, (1, {}, 0.0))
+    demand = matcher.demand([])
+    first, second = matcher.add_call(1, demand, 0, 1.0), matcher.add_call(2, demand, 0, 2.0)
+    matcher.hold_call(first)
+    matcher.hold_call(first)
+    assert matcher.best_call(0) == second
+    matcher.release_call(first)
+    matcher.release_call(first)
+    assert matcher.best_call(0) == first
+
+
+def test_new_skills_move_an_idle_agent_with_his_idle_time(kernel: Any) -> None:
+    matcher, (one, two) = floor(kernel, (1, {1: 5}, 10.0), (2, {1: 5}, 20.0))
+    other = matcher.demand([(2, 1)])
+    matcher.set_profile(one, matcher.profile([(2, 3)]))
+    matcher.set_profile(two, matcher.profile([(2, 9)]))
+    assert matcher.idle_agents(other) == [one, two]
+    assert matcher.profile_of(one) != matcher.profile_of(two)
+
+
+def test_the_tally_counts_by_state(kernel: Any) -> None:
+    matcher, agents = floor(kernel, (1, {1: 5}, 0.0), (2, {1: 6}, 0.0), (3, {}, 0.0))
+    matcher.set_state(agents[0], 4, 1.0)
+    assert matcher.tally(matcher.demand([(1, 1)])) == (0, 1, 0, 0, 1) + (0,) * 11
+    matcher.drop_agent(agents[1])
+    assert sum(matcher.tally(matcher.demand([(1, 1)]))) == 1
+
+
+def test_hundreds_of_profiles_and_demands_still_match(kernel: Any) -> None:
+    matcher = kernel.Matcher()
+    for skill in range(300):
+        agent = matcher.add_agent(skill, matcher.profile([(skill, 5)]))
+        matcher.set_state(agent, oracle.IDLE, float(skill))
+        matcher.add_call(skill, matcher.demand([(skill, 5)]), 0, float(skill))
+    for skill in range(300):
+        assert matcher.best_agent(matcher.demand([(skill, 5)]), 0) == skill
+        assert matcher.best_call(matcher.profile([(skill, 5)])) == skill
+    assert all(isinstance(size, int) for size in matcher.memory())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda m: m.best_agent(9, 0),
+        lambda m: m.best_agent(-1, 0),
+        lambda m: m.best_agent(0, 7),
+        lambda m: m.best_call(9),
+        lambda m: m.tally(9),
+        lambda m: m.idle_agents(9),
+        lambda m: m.fits(0, 9),
+        lambda m: m.score(9, 0),
+        lambda m: m.add_agent(1, 9),
+        lambda m: m.drop_agent(9),
+        lambda m: m.set_profile(9, 0),
+        lambda m: m.set_profile(0, 9),
+        lambda m: m.profile_of(-1),
+        lambda m: m.set_state(9, 0, 0.0),
+        lambda m: m.set_state(0, 16, 0.0),
+        lambda m: m.set_state(0, 1, math.nan),
+        lambda m: m.add_call(1, 9, 0, 0.0),
+        lambda m: m.add_call(1, 0, 0, math.inf),
+        lambda m: m.drop_call(9),
+        lambda m: m.hold_call(0),
+        lambda m: m.release_call(-1),
+        lambda m: m.profile([(1, 2), (1, 3)]),
+        lambda m: m.demand([(1, 2), (1, 3)]),
+    ],
+)
+def test_wrong_arguments_are_refused_and_change_nothing(kernel: Any, wrong: Any) -> None:
+    matcher, agents = floor(kernel, (1, {}, 0.0))
+    demand = matcher.demand([])
+    with pytest.raises(ValueError, match=r"there is no|is not|twice"):
+        wrong(matcher)
+    assert matcher.best_agent(demand, 0) == agents[0]
+    assert matcher.best_call(0) == -1
+
+
+def test_handles_are_used_again(kernel: Any) -> None:
+    matcher, agents = floor(kernel, (1, {}, 0.0), (2, {}, 0.0))
+    matcher.drop_agent(agents[0])
+    with pytest.raises(ValueError, match="no agent"):
+        matcher.drop_agent(agents[0])
+    assert matcher.add_agent(5, 0) == agents[0]
+    call = matcher.add_call(1, matcher.demand([]), 0, 0.0)
+    matcher.drop_call(call)
+    assert matcher.add_call(2, 0, 0, 0.0) == call
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["add_agent", "drop_agent", "set_profile", "state", "state", "add_call", "add_call", "drop_call", "hold", "release", "decide"]
+        ),
+        st.integers(0, 7),
+        st.integers(0, 5),
+        st.integers(0, 3),
+    ),
+    max_size=80,
+)
+PROFILES = [[], [(1, 5)], [(1, 9), (2, 3)], [(2, 8)], [(1, 2), (2, 2), (3, 10)]]
+DEMANDS = [[], [(1, 1)], [(1, 5)], [(2, 3)], [(1, 1), (2, 2)]]
+
+
+def play(kernel: Any, steps: list[tuple[str, int, int, int]]) -> list[Any]:
+    """Everything a matcher answers to a history."""
+    matcher = kernel.Matcher()
+    seen: list[Any] = []
+    agents: list[int] = []
+    calls: list[int] = []
+    for clock, (step, a, b, c) in enumerate(steps):
+        agent = agents[a % len(agents)] if agents else -1
+        call = calls[a % len(calls)] if calls else -1
+        if step == "add_agent":
+            agents.append(matcher.add_agent(a, matcher.profile(PROFILES[b % 5])))
+        elif step == "drop_agent" and agents:
+            agents.remove(agent)
+            matcher.drop_agent(agent)
+        elif step == "set_profile" and agents:
+            matcher.set_profile(agent, matcher.profile(PROFILES[b % 5]))
+        elif step == "state" and agents:
+            matcher.set_state(agent, b % 3, float(clock // 3))
+        elif step == "add_call":
+            demand = matcher.demand(DEMANDS[b % 5])
+            calls.append(matcher.add_call(clock, demand, c, float(a)))
+        elif step == "drop_call" and calls:
+            calls.remove(call)
+            matcher.drop_call(call)
+        elif step == "hold" and calls:
+            matcher.hold_call(call)
+        elif step == "release" and calls:
+            matcher.release_call(call)
+        for needs in DEMANDS:
+            demand = matcher.demand(needs)
+            seen.append([matcher.best_agent(demand, rule) for rule in range(3)])
+            seen.append((matcher.tally(demand), matcher.idle_agents(demand)))
+        seen.append([matcher.best_call(matcher.profile(levels)) for levels in PROFILES])
+    return seen
+
+
+@pytest.mark.skipif(PURE_PYTHON, reason="nothing to compare with")
+@given(STEPS)
+def test_compiled_and_plain_decide_alike(steps: list[tuple[str, int, int, int]]) -> None:
+    assert play(Compiled, steps) == play(oracle, steps)
+
+
+def test_deadlines_come_in_order_and_equal_ones_as_they_were_set(kernel: Any) -> None:
+    deadlines = kernel.Deadlines()
+    assert deadlines.first() is None
+    assert deadlines.pop(100.0) == -1
+    for handle, when in ((3, 5.0), (200, 2.0), (1, 5.0), (7, 9.0)):
+        deadlines.set(handle, when)
+    deadlines.set(7, 1.0)
+    deadlines.cancel(200)
+    deadlines.cancel(200)
+    deadlines.cancel(-4)
+    assert (len(deadlines), deadlines.first()) == (3, 1.0)
+    assert [deadlines.pop(5.0) for _ in range(4)] == [7, 3, 1, -1]
+
+
+def test_a_deadline_is_not_due_before_its_time(kernel: Any) -> None:
+    deadlines = kernel.Deadlines()
+    deadlines.set(0, 5.0)
+    assert deadlines.pop(4.999) == -1
+    assert deadlines.pop(math.nan) == -1
+
+
+def test_wrong_deadlines_are_refused(kernel: Any) -> None:
+    deadlines = kernel.Deadlines()
+    with pytest.raises(ValueError, match="below 0"):
+        deadlines.set(-1, 1.0)
+    with pytest.raises(ValueError, match="not finite"):
+        deadlines.set(1, math.nan)
+    assert len(deadlines) == 0
+
+
+def wait(kernel: Any, steps: list[tuple[str, int, int]]) -> list[Any]:
+    deadlines = kernel.Deadlines()
+    seen: list[Any] = []
+    for step, handle, when in steps:
+        if step == "set":
+            deadlines.set(handle, float(when))
+        elif step == "cancel":
+            deadlines.cancel(handle)
+        else:
+            seen.append(deadlines.pop(float(when)))
+        seen.append((deadlines.first(), len(deadlines)))
+    return seen
+
+
+@pytest.mark.skipif(PURE_PYTHON, reason="nothing to compare with")
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["set", "set", "cancel", "pop"]), st.integers(0, 90), st.integers(0, 20)
+        ),
+        max_size=120,
+    )
+)
+def test_compiled_and_plain_deadlines_agree(steps: list[tuple[str, int, int]]) -> None:
+    assert wait(Compiled, steps) == wait(oracle, steps)
