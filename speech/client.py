@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import random
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, Self
 
@@ -117,7 +117,7 @@ class SpeechClient:
 
     async def listen(
         self, memfd: int, eventfd: int, grammar: Grammar, language: str, limits: Limits
-    ) -> AsyncIterator[SpeechEvent]:
+    ) -> AsyncGenerator[SpeechEvent, None]:
         """Listen to a tap until Final, NoInput, TooLong or EngineDown, which ends the iteration.
 
         Both descriptors stay the caller's. Leaving early stops the recogniser; use

@@ -1,8 +1,14 @@
 """The ``[speech]`` section of ``hookflash.toml``."""
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Final, Literal
 
 import msgspec
+
+from speech.models import describe
+
+POCKETSPHINX: Final = "pocketsphinx"
+"""In place of a model's directory: English by PocketSphinx, whose model comes with it."""
 
 Language = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2,3}(-[a-z0-9]{2,8})*$")]
 
@@ -38,3 +44,16 @@ class SpeechOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Days an unused synthesised prompt is kept."""
     upload_mb: Annotated[int, msgspec.Meta(ge=1, le=500)] = 30
     """Largest uploaded prompt, in MiB."""
+
+    def faults(self) -> list[str]:
+        """Models that are configured and cannot be used, as ``key: what; what to do``."""
+        found = []
+        for language, model in self.languages.items():
+            if model == POCKETSPHINX:
+                if language.split("-")[0] != "en":
+                    found.append(f"languages.{language}: pocketsphinx knows English only")
+            elif model:
+                fault = describe(Path(model).expanduser(), "configured", language).fault
+                if fault:
+                    found.append(f"languages.{language}: {fault}")
+        return found

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import signal
 import socket
 import time
 from collections.abc import Callable, Coroutine
@@ -34,7 +35,7 @@ from speech.link.messages import (
 )
 from speech.link.tap import Tap, TapError
 from speech.models import find_model
-from speech.options import SpeechOptions
+from speech.options import POCKETSPHINX, SpeechOptions
 from speech.prompt_cache import PromptCache
 from speech.recognizers.listener import Listener
 from speech.recognizers.remote import WorkerRecognizer
@@ -48,7 +49,6 @@ SAMPLES_PER_S = 8000
 TRIM_EVERY = 3600.0  # s
 SOCKET_MODE = 0o660
 VOICE_NAME = re.compile(r"\w[\w+-]*(/[\w+-]+)*", re.ASCII)  # it is part of a file's path
-ENGLISH_ALWAYS = "pocketsphinx"  # its model comes with the package
 
 
 class SpeechServer:
@@ -76,12 +76,15 @@ class SpeechServer:
     async def start(self) -> None:
         """Listen on the socket, then load the configured languages in the background."""
         self._socket = _bind(self._path)
-        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._accept)
         try:
             await self._espeak.start()
+            # Its sound is the library's: a new library makes new prompts.
+            self._pyttsx3.version += f" on {self._espeak.version}"
         except SpeechError as error:
             # Uploaded prompts, recognition and keys still work; every text prompt says why not.
             log.error("no synthesised prompts", reason=str(error))
+        # Only now: the library's version is part of every prompt's name.
+        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._accept)
         for language in self._options.languages:
             self.spawn(self._load(language), f"load {language}")
         self.spawn(self._trim(), "trim the prompt cache")
@@ -311,25 +314,31 @@ class _Client:
         self._server.forget(self)
 
 
-async def serve(options: SpeechOptions, site: Path, socket_path: Path) -> None:
-    """Run the speech process until it is cancelled."""
+async def serve(
+    options: SpeechOptions, site: Path, socket_path: Path, ready: Callable[[], None]
+) -> None:
+    """Run the speech process until SIGTERM or SIGINT; ``ready`` is called once it answers."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     server = SpeechServer(options, site, socket_path)
     try:
         await server.start()
-        await asyncio.get_running_loop().create_future()
+        ready()
+        await stop.wait()
     finally:
         await server.close()
 
 
 def _choose(language: str, configured: str) -> list[str]:
     """Engine and its arguments for a language; raises ModelMissing."""
-    if configured == ENGLISH_ALWAYS:
-        return [ENGLISH_ALWAYS]
+    if configured == POCKETSPHINX:
+        return [POCKETSPHINX]
     try:
         return ["vosk", str(find_model(language, configured))]
     except ModelMissing:
         if language.split("-")[0] == "en" and not configured:
-            return [ENGLISH_ALWAYS]
+            return [POCKETSPHINX]
         raise
 
 

@@ -1,9 +1,9 @@
-"""Stands in where no model or no voice is installed, so that a call goes on with keys.
+"""Stands in where a language cannot be recognised, so that a call goes on with keys.
 
 Whatever is asked of it fails at once with the sentence that says what to install.
 """
 
-from speech.api import AsrSession, Grammar, Pcm
+from speech.api import AsrSession, Grammar
 from speech.errors import SpeechError
 
 
@@ -20,22 +20,6 @@ class SilentRecognizer:
         return [str(self.reason)]
 
     async def open(self, grammar: Grammar) -> AsrSession:
-        raise self.reason
-
-    async def close(self) -> None:
-        """Nothing to end."""
-
-
-class SilentSynthesizer:
-    """A synthesiser where none is installed."""
-
-    engine = "none"
-    version = ""
-
-    def __init__(self, reason: SpeechError) -> None:
-        self.reason = reason
-
-    async def synthesize(self, text: str, voice: str, rate: int) -> Pcm:
         raise self.reason
 
     async def close(self) -> None:

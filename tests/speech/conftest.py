@@ -29,7 +29,7 @@ from pathlib import Path
 from speech.options import SpeechOptions
 from speech.server import serve
 options = msgspec.json.decode(sys.argv[1], type=SpeechOptions)
-asyncio.run(serve(options, Path(sys.argv[2]), Path(sys.argv[3])))
+asyncio.run(serve(options, Path(sys.argv[2]), Path(sys.argv[3]), lambda: None))
 """
 
 
