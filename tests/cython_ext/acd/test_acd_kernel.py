@@ -179,7 +179,19 @@ def test_handles_are_used_again(kernel: Any) -> None:
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(
-            ["add_agent", "drop_agent", "set_profile", "state", "state", "add_call", "add_call", "drop_call", "hold", "release", "decide"]
+            [
+                "add_agent",
+                "drop_agent",
+                "set_profile",
+                "state",
+                "state",
+                "add_call",
+                "add_call",
+                "drop_call",
+                "hold",
+                "release",
+                "decide",
+            ]
         ),
         st.integers(0, 7),
         st.integers(0, 5),
