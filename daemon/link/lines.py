@@ -91,6 +91,8 @@ class LineState(msgspec.Struct, frozen=True, kw_only=True):
     """A line as it is now."""
 
     line: str
+    serial: int
+    """Grows with every change, so that an older picture never replaces a newer one."""
     can: int
     """Value of its ``Capability`` flags."""
     up: bool = True
@@ -114,7 +116,9 @@ class HostReply(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Done(HostReply, frozen=True, kw_only=True):
-    """The request was carried out."""
+    """The request was carried out; ``state`` is the line after it."""
+
+    state: LineState | None = None
 
 
 class Failed(HostReply, frozen=True, kw_only=True):

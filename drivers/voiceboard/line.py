@@ -110,6 +110,16 @@ class BoardLine:
         return self._machine.ref if self.phase in PHASES_WITH_CALL else ""
 
     @property
+    def dnis(self) -> str:
+        """Number that callers of this port have dialled."""
+        return self.channel.number if self.channel.kind == "fxo" else ""
+
+    @property
+    def station(self) -> str:
+        """Extension of the telephone at the port; empty at a trunk port."""
+        return self.channel.number if self.channel.kind == "fxs" else ""
+
+    @property
     def reachable(self) -> bool:
         """Whether the port can be dialled now."""
         hung_up = not isinstance(self._machine, FxsPort) or self._machine.hung_up
@@ -189,9 +199,12 @@ class BoardLine:
             raise NotCapable(f"{self.id}: only telephones have a lamp")
         await self._command(Request.VMWI, dahdi.pack_int(int(on)))
 
-    def wake(self) -> None:
-        """The media engine met an event on the descriptor: ask the board."""
-        self._device.wake()
+    def wake(self, *, lost: bool = False) -> None:
+        """The media engine met an event on the descriptor, or its end: ask the board."""
+        if lost:
+            self._device.close()
+        else:
+            self._device.wake()
 
     async def _work(self) -> None:
         await self._device.open()

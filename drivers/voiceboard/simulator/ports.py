@@ -1,0 +1,247 @@
+"""A port of the simulated board, and the telephone that may be in it."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable
+
+from drivers.voiceboard.simulator.sound import CHUNK, SILENCE
+
+GETEVENT, HOOK, DIAL, GET_PARAMS, CHANNO = (
+    0x8004DA08,
+    0x4004DA07,
+    0x4104DA1F,
+    0xC088DA05,
+    0x8004DA22,
+)
+ACCEPTED = frozenset(
+    # block size, flush, law, buffers, echo canceller and its training, lamp, tone detector
+    (0x4004DA01, 0x4004DA03, 0x4004DA27, 0x4018DA1B, 0x4004DA21, 0x4004DA32, 0xC004DA5E, 0x4004DA5B)
+)
+EV_ONHOOK, EV_RINGOFFHOOK, EV_WINKFLASH, EV_ALARM, EV_NOALARM = 1, 2, 3, 4, 5
+EV_DIALCOMPLETE, EV_RINGERON, EV_RINGEROFF, EV_REMOVED = 9, 10, 11, 20
+HOOK_ON, HOOK_OFF, HOOK_RING, HOOK_RINGOFF = 0, 1, 5, 6
+DIGIT_TICKS = 10
+
+
+class SimulatedPort:
+    """What both kinds of port have: the connection of the driver, events, and audio."""
+
+    signalling = 0
+
+    def __init__(self, channel: int, *, law: str = "alaw") -> None:
+        self.channel = channel
+        self.law = law
+        self.board_off_hook = False
+        self.source: Callable[[], bytes] | None = None
+        """Gives the next 160 bytes that the outside says."""
+        self.heard: Callable[[bytes], None] | None = None
+        """Takes each 160 bytes that the board sends while it is off-hook."""
+        self.dialled: asyncio.Queue[str] = asyncio.Queue()
+        self.connected = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._control: socket.socket | None = None
+        self._audio: socket.socket | None = None
+        self._events: deque[int] = deque()
+        self._later: list[tuple[int, Callable[[], None]]] = []
+        self._ticks = 0
+
+    def tick(self) -> None:
+        """Let 20 ms pass."""
+        self._ticks += 1
+        due = [action for at, action in self._later if at <= self._ticks]
+        self._later = [item for item in self._later if item[0] > self._ticks]
+        for action in due:
+            action()
+        self.outside()
+        self._move_audio()
+
+    def outside(self) -> None:
+        """Advance what is plugged into the port by 20 ms."""
+
+    def after(self, ticks: int, action: Callable[[], None]) -> None:
+        """Do something so many steps of the clock from now."""
+        self._later.append((self._ticks + ticks, action))
+
+    def event(self, number: int) -> None:
+        """Queue an event for the driver and tell it that one waits."""
+        self._events.append(number)
+        if self._control is not None:
+            with contextlib.suppress(OSError):
+                self._control.send(struct.pack("<B3x", 2))
+
+    def alarm(self, *, on: bool) -> None:
+        """Pull the cable out, or put it back."""
+        self.event(EV_ALARM if on else EV_NOALARM)
+
+    def remove(self) -> None:
+        """Take the board out of the machine."""
+        self.event(EV_REMOVED)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for a state of the port; it is looked at after every change."""
+        while not condition():
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def board_answers(self) -> None:
+        """Wait until the board is off-hook."""
+        await self.until(lambda: self.board_off_hook)
+
+    async def board_hangs_up(self) -> None:
+        """Wait until the board is on-hook."""
+        await self.until(lambda: not self.board_off_hook)
+
+    def attach(self, control: socket.socket) -> socket.socket:
+        """Give the port to a driver; returns the audio socket that is the driver's."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        for end in (ours, theirs):
+            end.setblocking(False)
+            # A few chunks only, as a board has: more would be delay that nobody removes.
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        self._control, self._audio = control, ours
+        self._events.clear()
+        self.connected.set()
+        return theirs
+
+    def detach(self) -> None:
+        """The driver is gone: the port goes on-hook."""
+        if self._audio is not None:
+            self._audio.close()
+        self._control = self._audio = None
+        self.connected.clear()
+        self._set_off_hook(off=False)
+
+    @property
+    def attached(self) -> bool:
+        """Whether a driver owns the port."""
+        return self._control is not None
+
+    def request(self, number: int, argument: bytes) -> tuple[int, bytes]:
+        """Carry out one request: result and answer."""
+        if number == GETEVENT:
+            return 0, struct.pack("<i", self._events.popleft() if self._events else 0)
+        if number == HOOK:
+            return self.hook(struct.unpack("<i", argument)[0]), argument
+        if number == DIAL:
+            return self._dial(argument), argument
+        if number == GET_PARAMS:
+            fields = [self.channel, 1, self.channel, self.signalling] + [0] * 6 + [2, 0]
+            return 0, struct.pack("<12i40s12i", *fields, b"simulated", *[0] * 12)
+        if number == CHANNO:
+            return 0, struct.pack("<i", self.channel)
+        if number in ACCEPTED:
+            return 0, argument
+        return -errno.ENOTTY, argument
+
+    def hook(self, state: int) -> int:
+        """The board changes its hook; 0 or -errno."""
+        if state in (HOOK_ON, HOOK_OFF):
+            self._set_off_hook(off=state == HOOK_OFF)
+            return 0
+        return -errno.EINVAL
+
+    def dialled_digits(self, digits: str) -> None:
+        """The board has sent all digits of one command."""
+        self.dialled.put_nowait(digits)
+
+    def _dial(self, argument: bytes) -> int:
+        text = argument[4:].split(b"\0", 1)[0].decode("ascii", "replace")
+        if text[:1] not in ("T", "P"):
+            return -errno.EINVAL
+
+        def done() -> None:
+            self.dialled_digits(text[1:])
+            self.event(EV_DIALCOMPLETE)
+
+        self.after(DIGIT_TICKS * max(len(text) - 1, 1), done)
+        return 0
+
+    def _set_off_hook(self, *, off: bool) -> None:
+        if off != self.board_off_hook:
+            self.board_off_hook = off
+            self.hook_changed()
+            self._changed.set()
+
+    def hook_changed(self) -> None:
+        """The board went on or off hook."""
+
+    def speech(self) -> bytes | None:
+        """What the outside says now; None: nothing is heard, the line is silent."""
+        return self.source() if self.source is not None else None
+
+    def _move_audio(self) -> None:
+        if self._audio is None or not self.board_off_hook:
+            return
+        while True:
+            try:
+                chunk = self._audio.recv(CHUNK)
+            except OSError:
+                break
+            if not chunk:
+                break
+            if self.heard is not None:
+                self.heard(chunk)
+        # A full buffer means that nobody reads: the board drops, as real ones do.
+        with contextlib.suppress(OSError):
+            self._audio.send(self.speech() or SILENCE[self.law])
+
+
+class SimulatedTelephone(SimulatedPort):
+    """A station port and the telephone in it; ``board_off_hook`` is the board's talk state."""
+
+    signalling = 0x1020
+    RING_TICKS, PAUSE_TICKS = 50, 200
+
+    def __init__(self, channel: int, *, law: str = "alaw") -> None:
+        super().__init__(channel, law=law)
+        self.ringing = False
+        self.lifted = False
+        self._ring_since = 0
+
+    def lift(self) -> None:
+        """Lift the handset: answers when it rings, else calls."""
+        self.lifted, self.ringing = True, False
+        self.event(EV_RINGOFFHOOK)
+
+    def hang_up(self) -> None:
+        """Put the handset down."""
+        self.lifted = False
+        self.event(EV_ONHOOK)
+
+    def flash(self) -> None:
+        """Press the recall key."""
+        self.event(EV_WINKFLASH)
+
+    def press(self, key: str) -> None:
+        """Press a key that the board's detector hears."""
+        self.event(1 << 17 | ord(key))
+        self.event(1 << 18 | ord(key))
+
+    async def rings(self) -> None:
+        """Wait until the telephone rings."""
+        await self.until(lambda: self.ringing)
+
+    def hook(self, state: int) -> int:
+        """Ring the telephone, stop ringing, or give it the line."""
+        if state == HOOK_RING:
+            if self.lifted:
+                return -errno.EBUSY
+            self.ringing, self._ring_since = True, self._ticks
+            self._changed.set()
+            return -errno.EINPROGRESS
+        self.ringing = False
+        return 0 if state == HOOK_RINGOFF else super().hook(state)
+
+    def outside(self) -> None:
+        """Ring in the board's cadence."""
+        if not self.ringing:
+            return
+        place = (self._ticks - self._ring_since - 1) % (self.RING_TICKS + self.PAUSE_TICKS)
+        if place == 0:
+            self.event(EV_RINGERON)
+        elif place == self.RING_TICKS:
+            self.event(EV_RINGEROFF)

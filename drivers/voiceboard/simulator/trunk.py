@@ -1,0 +1,135 @@
+"""A trunk port of the simulated board and the exchange's line behind it."""
+
+import errno
+from collections.abc import Callable
+from typing import Literal
+
+from drivers.errors import LineBusy
+from drivers.voiceboard.simulator.ports import EV_ONHOOK, EV_RINGOFFHOOK, SimulatedPort
+from drivers.voiceboard.simulator.sound import CHINA, TICK_S, Tones, tone
+
+EV_HOOKCOMPLETE, EV_POLARITY, EV_RINGBEGIN = 12, 17, 18
+HOOK_FLASH = 3
+FLASH_TICKS = 38
+"""The kernel's flash of 750 ms."""
+
+Outcome = Literal["answer", "busy", "congestion", "no answer"]
+
+
+class SimulatedTrunk(SimulatedPort):
+    """A trunk port and the exchange's line behind it."""
+
+    signalling = 0x2004
+
+    def __init__(
+        self,
+        channel: int,
+        *,
+        law: str = "alaw",
+        tones: Tones = CHINA,
+        ring_s: tuple[float, float] = (1.0, 4.0),
+        plan: Callable[[str], Outcome] = lambda _number: "no answer",
+        reverses: bool = False,
+    ) -> None:
+        super().__init__(channel, law=law)
+        self.ringing = False
+        self.flashes = 0
+        self.plan = plan
+        self._reverses = reverses
+        self._ring_ticks = (round(ring_s[0] / TICK_S), round(ring_s[1] / TICK_S))
+        self._ring_since = 0
+        self._tones = tones
+        self._chunks = {name: tone(item[0], law) for name, item in tones.items()}
+        self._tone = ""
+        self._tone_since = 0
+        self._engaged = False
+        """A conversation stands, or stood and its line is still held."""
+
+    def ring(self) -> None:
+        """Begin to ring the board; it goes on until it answers or ``hang_up``."""
+        if self.board_off_hook or self.ringing:
+            raise LineBusy(f"channel {self.channel} is in use")
+        self.ringing, self._ring_since = True, self._ticks
+
+    def hang_up(self) -> None:
+        """The far end leaves: ringing ends, or the battery drops."""
+        self.source = self.heard = None
+        if self.ringing:
+            self.ringing = False
+        else:
+            self.event(EV_ONHOOK)
+        self._tone = ""
+        self._changed.set()
+
+    def play(self, name: str) -> None:
+        """Send a tone to the board: dial, ringback, busy, congestion; empty: none."""
+        self._tone, self._tone_since = name, self._ticks
+
+    def far_end_answers(self) -> None:
+        """Somebody answers the call that the board has dialled."""
+        self.play("")
+        self._engaged = True
+        if self._reverses:
+            self.event(EV_POLARITY)
+        self._changed.set()
+
+    def outside(self) -> None:
+        """Ring in the exchange's cadence."""
+        if not self.ringing:
+            return
+        on, off = self._ring_ticks
+        place = (self._ticks - self._ring_since - 1) % (on + off)
+        if place == 0:
+            self.event(EV_RINGBEGIN)
+        elif place == on:
+            self.event(EV_RINGOFFHOOK)
+
+    def hook(self, state: int) -> int:
+        """On, off and flash."""
+        if state != HOOK_FLASH:
+            return super().hook(state)
+        if not self.board_off_hook:
+            return -errno.EBUSY
+        self.flashes += 1
+        self.after(FLASH_TICKS, lambda: self.event(EV_HOOKCOMPLETE))
+        self._changed.set()
+        return -errno.EINPROGRESS
+
+    def hook_changed(self) -> None:
+        """Off-hook answers a ringing line, and gets dial tone on an idle one."""
+        if not self.board_off_hook:
+            self._tone, self._engaged = "", False
+        elif self.ringing:
+            self.ringing, self._engaged = False, True
+        else:
+            self.play("dial")
+
+    def dialled_digits(self, digits: str) -> None:
+        """Put the call through as the plan says."""
+        super().dialled_digits(digits)
+        if self._engaged:
+            return
+        outcome = self.plan(digits)
+        if outcome in ("busy", "congestion"):
+            self.play(outcome)
+            return
+        self.play("ringback")
+        if outcome == "answer":
+            ring, _ = self._ring_ticks
+            self.after(ring + 10, self.far_end_answers)
+
+    def speech(self) -> bytes | None:
+        """A tone, or what the far end says."""
+        if not self._tone:
+            return super().speech()
+        cadence = self._tones[self._tone][1]
+        if cadence:
+            place = (self._ticks - self._tone_since) * TICK_S % sum(cadence)
+            sounding = True
+            for length in cadence:
+                if place < length - TICK_S / 2:
+                    break
+                place, sounding = place - length, not sounding
+            if not sounding:
+                return None
+        return self._chunks[self._tone][self._ticks % 50]
