@@ -5,6 +5,7 @@ into the queue of its call. The controller is also the ``CallContext`` of every 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, Protocol
 
@@ -13,7 +14,7 @@ import structlog
 from acd_core.agent import AgentState
 from acd_core.commands import AcdCommand, AgentStateChanged, OfferToAgent
 from acd_core.engine import AcdEngine
-from acd_core.events import AgentReachable, AgentUnreachable
+from acd_core.events import AgentReachable, AgentUnreachable, DayBegan
 from acd_core.ids import AgentId, SkillId
 from daemon.control.acd_runner import AcdRunner
 from daemon.control.calls.call import Call, Leg, Phase, encode_call
@@ -27,7 +28,14 @@ from daemon.control.flows.prompts import Prompts
 from daemon.control.journal import Journal
 from daemon.control.line_table import LineTable
 from daemon.control.records import Records
-from daemon.link.messages import MediaEvent, MediaRestarted, RecordFinished
+from daemon.control.remote_driver import RemoteDriver
+from daemon.link.messages import (
+    EventsLost,
+    HostEvent,
+    MediaEvent,
+    MediaRestarted,
+    RecordFinished,
+)
 from drivers import events as line_events
 from drivers.api import Line, LineId, PortId
 from drivers.ctilink.details import CallDetail
@@ -82,6 +90,10 @@ class Controller:
         self.calls: dict[int, CallLife] = {}
         self.seats: dict[str, int] = {}
         """Station -> key of the agent who sits there."""
+        self.stations: tuple[str, ...] = ()
+        """Stations that agents may sit at."""
+        self.down: dict[str, str] = {}
+        """Lines and links that are out of service, with the reason."""
         self.dirty = asyncio.Event()
         """Set whenever the live picture may have changed."""
         self._journal = journal
@@ -90,6 +102,12 @@ class Controller:
         self._ports: dict[PortId, CallLife] = {}
         self._reasons: dict[int, tuple[int, ...]] = {}
         self._last_agents: dict[str, tuple[int, float]] = {}
+        self._answered_today: Counter[int] = Counter()
+        self._hosted = {
+            item.driver.name: item.driver
+            for item in lines.drivers
+            if isinstance(item.driver, RemoteDriver)
+        }
         self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self, restored: Sequence[Call] = ()) -> None:
@@ -119,9 +137,13 @@ class Controller:
                 self.acd.submit(AgentReachable(agent=AgentId(self.seats[station])))
             case line_events.StationDown(station=station) if station in self.seats:
                 self.acd.submit(AgentUnreachable(agent=AgentId(self.seats[station])))
+            case line_events.LineUp():
+                self.down.pop(event.line, None)
             case line_events.Ringing() if not self._in_use(event.line):
                 self._arrive(event)
             case _:
+                if isinstance(event, line_events.LineDown):
+                    self.down[event.line] = event.reason
                 life = self._watched.get(event.line)
                 if life is not None:
                     life.tell(event)
@@ -165,12 +187,25 @@ class Controller:
                 case RecordFinished(recording=recording, duration_ms=duration):
                     self.records.recording_finished(recording, duration)
                     self._tell_port(event.port, event)
-                case MediaRestarted():
-                    self._media_restarted()
+                case HostEvent(host=host, payload=payload):
+                    if host in self._hosted:
+                        self._hosted[host].happened(payload)
+                case MediaRestarted() | EventsLost():
+                    restarted = isinstance(event, MediaRestarted)
+                    if restarted:
+                        self._media_restarted()
+                    for driver in self._hosted.values():
+                        await self._resync(driver, restarted=restarted)
                 case _:
                     port = getattr(event, "port", None)
                     if port is not None:
                         self._tell_port(port, event)
+
+    async def _resync(self, driver: RemoteDriver, *, restarted: bool) -> None:
+        try:
+            await driver.resync(restarted=restarted)
+        except DriverError as error:
+            log.error("lines of a board are not known", driver=driver.name, why=str(error))
 
     def _tell_port(self, port: PortId, event: MediaEvent) -> None:
         life = self._ports.get(port)
@@ -213,6 +248,24 @@ class Controller:
     def call_of_agent(self, agent: int) -> Call | None:
         """The call that an agent is offered or has."""
         return next((c.call for c in self.calls.values() if c.call.agent == agent), None)
+
+    def take_seat(self, agent: int, station: str) -> None:
+        """An agent sits down at a station, and nowhere else any more."""
+        self.seats = {s: a for s, a in self.seats.items() if a != agent} | {station: agent}
+
+    def answered_today(self, agent: int) -> int:
+        """Calls that an agent answered since the day began."""
+        return self._answered_today[agent]
+
+    def begin_day(self) -> None:
+        """Counts of the day start again."""
+        self._answered_today.clear()
+        self.acd.submit(DayBegan())
+        self.dirty.set()
+
+    def known_stations(self) -> tuple[str, ...]:
+        """Stations that agents may sit at."""
+        return self.stations
 
     # -- CallContext ----------------------------------------------------------------------
 
@@ -271,6 +324,7 @@ class Controller:
 
     def remember_agent(self, call: Call) -> None:
         """The call's agent has served its caller."""
+        self._answered_today[call.agent] += 1
         self.remember(call.ani, call.agent, self.clock())
 
     def remember(self, ani: str, agent: int, at: float) -> None:

@@ -1,7 +1,9 @@
 """All lines of all drivers, found by name or by the station at their end."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
+
+import msgspec
 
 from drivers.api import Driver, Line, LineId, MessageLamps, Stations
 from drivers.ctilink.details import CallDetail, CallDetails
@@ -9,68 +11,89 @@ from drivers.errors import DeviceMissing, DriverError
 from drivers.events import LineEvent
 
 
+class OpenDriver(msgspec.Struct, frozen=True, kw_only=True):
+    """A driver that runs, with what it is besides a ``Driver``."""
+
+    driver: Driver
+    kind: str
+    lines: tuple[LineId, ...] = ()
+    """Lines that exist from the start; stations come and go."""
+    stations: Stations | None = None
+    lamps: MessageLamps | None = None
+    details: CallDetails | None = None
+
+
 @runtime_checkable
-class TerminalLine(Protocol):
-    """A board port that a serial link knows by desk and terminal."""
+class DetailedLines(Protocol):
+    """A driver some of whose lines a serial link tells about."""
 
-    @property
-    def link(self) -> str:
-        """Name of the link; empty when the site has only one."""
-
-    @property
-    def terminal(self) -> str:
-        """``DESK/TERMINAL``; empty when no link tells of this port."""
+    async def call_detail(
+        self, line: LineId, links: Mapping[str, CallDetails], wait_s: float | None = None
+    ) -> CallDetail | None:
+        """Why and from whom a line rings; None when nothing is known in time."""
 
 
 class LineTable:
     """The drivers of a site."""
 
-    def __init__(
-        self,
-        drivers: Sequence[Driver],
-        *,
-        stations: Sequence[Stations] = (),
-        lamps: Sequence[MessageLamps] = (),
-        details: Mapping[str, CallDetails] | None = None,
-    ) -> None:
-        self.drivers = tuple(drivers)
-        self.lamps = tuple(lamps)
-        self._stations = tuple(stations)
-        self._details = dict(details or {})
+    def __init__(self, opened: Iterable[OpenDriver]) -> None:
+        self._opened = {item.driver.name: item for item in opened}
+
+    @property
+    def drivers(self) -> tuple[OpenDriver, ...]:
+        """Every driver that runs."""
+        return tuple(self._opened.values())
+
+    @property
+    def lamps(self) -> Sequence[MessageLamps]:
+        """Drivers that can light message lamps."""
+        return [item.lamps for item in self._opened.values() if item.lamps is not None]
 
     def streams(self) -> list[tuple[str, AsyncIterator[LineEvent]]]:
         """The events of each driver."""
-        return [(driver.name, driver.events()) for driver in self.drivers]
+        return [(name, item.driver.events()) for name, item in self._opened.items()]
 
     def line(self, line: LineId) -> Line:
         """A line by its name; DriverError when no driver has it."""
-        for driver in self.drivers:
-            try:
-                return driver.line(line)
-            except KeyError:
-                continue
-        raise DeviceMissing(f"{line}: no driver has this line")
+        return self._owner(line).line(line)
 
     def station_line(self, station: str) -> Line:
         """A line towards a station; DriverError when nobody can reach it."""
         why = f"station {station}: not registered and not plugged in"
-        for stations in self._stations:
+        for item in self._opened.values():
+            if item.stations is None:
+                continue
             try:
-                return stations.station_line(station)
+                return item.stations.station_line(station)
             except DriverError as error:
+                if item.stations.reachable(station):
+                    raise
                 why = str(error)
         raise DeviceMissing(why)
 
     def reachable(self, station: str) -> bool:
         """Whether a call to the station would ring."""
-        return any(stations.reachable(station) for stations in self._stations)
+        return any(
+            item.stations.reachable(station)
+            for item in self._opened.values()
+            if item.stations is not None
+        )
 
     async def call_detail(self, line: LineId) -> CallDetail | None:
         """What a serial link tells of the call ringing on a board port, waiting for it."""
-        found = self.line(line)
-        if not isinstance(found, TerminalLine) or not found.terminal:
+        driver = self._owner(line)
+        if not isinstance(driver, DetailedLines):
             return None
-        link = self._details.get(found.link)
-        if link is None and not found.link and len(self._details) == 1:
-            link = next(iter(self._details.values()))
-        return None if link is None else await link.wait_for(found.terminal)
+        links = {
+            name: item.details for name, item in self._opened.items() if item.details is not None
+        }
+        return await driver.call_detail(line, links)
+
+    def _owner(self, line: LineId) -> Driver:
+        for item in self._opened.values():
+            try:
+                item.driver.line(line)
+            except KeyError:
+                continue
+            return item.driver
+        raise DeviceMissing(f"{line}: no driver has this line")

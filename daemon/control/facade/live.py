@@ -1,0 +1,168 @@
+"""The live picture: what the engine, the calls and the directory look like together."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from acd_core.agent import AgentState
+from acd_core.ids import to_text
+from acd_core.snapshot import AgentView, QueueView, Snapshot, Visits
+from daemon.control.calls.call import Call, Phase
+from daemon.control.controller import Controller
+from daemon.control.facade.directory import AgentInfo, QueueInfo
+from daemon.service.live import LiveAgent, LiveCall, LiveQueue, QueueCounters, WaitingCaller
+from daemon.service.live_feed import LiveFeed
+
+REFRESH_S: Final = 0.2  # s; pages are read by people
+
+
+class LivePicture:
+    """Publishes the live picture whenever it may have changed."""
+
+    def __init__(self, controller: Controller, clock: Callable[[], float]) -> None:
+        self.feed = LiveFeed(clock())
+        self._controller = controller
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Refresh until cancelled, at most five times a second."""
+        while True:
+            await self._controller.dirty.wait()
+            self._controller.dirty.clear()
+            self.refresh()
+            await asyncio.sleep(REFRESH_S)
+
+    def refresh(self) -> None:
+        """Compare with what was published last and publish the differences."""
+        controller, now = self._controller, self._clock()
+        snapshot = controller.acd.engine.snapshot(now)
+        calls = {life.call.id: life.call for life in controller.calls.values()}
+        self.feed.show(
+            now,
+            queues=self._queues(snapshot, calls),
+            agents=self._agents(snapshot, calls),
+            calls=self._calls(snapshot, calls),
+            version=controller.directory.version,
+        )
+
+    def _queues(self, snapshot: Snapshot, calls: dict[int, Call]) -> list[LiveQueue]:
+        views = {view.queue: view for view in snapshot.queues}
+        directory = self._controller.directory
+        agents = {view.agent: view for view in snapshot.agents}
+        shown = []
+        for queue in directory.queues:
+            view = views.get(queue.key)  # type: ignore[call-overload]
+            if view is None:
+                continue
+            serving = [
+                agents[agent.key]  # type: ignore[index]
+                for agent in directory.agents
+                if agent.key in agents and directory.serves(agent, queue)
+            ]
+            on = [a for a in serving if a.state is not AgentState.LOGGED_OUT]
+            shown.append(
+                LiveQueue(
+                    slug=queue.slug,
+                    name=queue.name or queue.slug,
+                    waiting=_waiting(view, calls),
+                    today=_counters(view.visits),
+                    service_level_s=queue.service_level_s,
+                    service_level_target=queue.service_level_target,
+                    max_wait_s=queue.max_wait_s,
+                    agents=len(on),
+                    ready=sum(a.state is AgentState.READY for a in on),
+                )
+            )
+        return shown
+
+    def _agents(self, snapshot: Snapshot, calls: dict[int, Call]) -> list[LiveAgent]:
+        views = {view.agent: view for view in snapshot.agents}
+        directory = self._controller.directory
+        return [
+            self._agent(agent, views[agent.key], calls)  # type: ignore[index]
+            for agent in directory.agents
+            if agent.key in views
+        ]
+
+    def _agent(self, agent: AgentInfo, view: AgentView, calls: dict[int, Call]) -> LiveAgent:
+        directory = self._controller.directory
+        call = calls.get(view.call) if view.call is not None else None
+        queue = directory.queue(view.queue) if view.queue is not None else None
+        return LiveAgent(
+            login=agent.login,
+            name=agent.name,
+            state=view.state,
+            since=view.since,
+            reason=view.reason,
+            station=view.station,
+            call=to_text(view.call) if view.call is not None else "",
+            caller=call.ani if call is not None else "",
+            queue=queue.slug if queue is not None else "",
+            until=view.until or 0.0,
+            queues=tuple(q.slug for q in directory.queues if directory.serves(agent, q)),
+            answered_today=self._controller.answered_today(agent.key),
+        )
+
+    def _calls(self, snapshot: Snapshot, calls: dict[int, Call]) -> list[LiveCall]:
+        positions = {w.call: w.position for view in snapshot.queues for w in view.waiting}
+        return [
+            self._call(call, positions.get(call.id, 0))  # type: ignore[call-overload]
+            for call in calls.values()
+            if call.phase is not Phase.ENDED
+        ]
+
+    def _call(self, call: Call, position: int) -> LiveCall:
+        directory = self._controller.directory
+        queue: QueueInfo | None = directory.queue(call.queue)
+        agent = directory.agent(call.agent)
+        state = call.phase.value
+        if call.recording is not None and call.recording.kind == "message":
+            state = "voicemail"
+        step = f"{call.flow}: {call.path[-1]}" if call.path else call.flow
+        return LiveCall(
+            call=to_text(call.id),
+            ani=call.ani,
+            name=call.name,
+            dnis=call.dnis,
+            state=state,
+            since=call.visit.entered if call.in_queue and call.visit else call.since,
+            started=call.started,
+            line=call.caller.line,
+            queue=queue.slug if queue is not None else "",
+            position=position,
+            agent=agent.login if agent is not None else "",
+            agent_name=agent.name if agent is not None else "",
+            step=step if call.phase is Phase.FLOW else "",
+        )
+
+
+def _waiting(view: QueueView, calls: dict[int, Call]) -> tuple[WaitingCaller, ...]:
+    return tuple(
+        WaitingCaller(
+            call=to_text(waiting.call),
+            ani=waiting.ani,
+            name=calls[waiting.call].name if waiting.call in calls else "",
+            since=waiting.entered,
+            position=waiting.position,
+            priority=waiting.priority,
+            state="offered" if waiting.agent is not None else "waiting",
+        )
+        for waiting in view.waiting
+    )
+
+
+def _counters(visits: Visits) -> QueueCounters:
+    return QueueCounters(
+        offered=visits.offered,
+        answered=visits.answered,
+        abandoned=visits.abandoned,
+        overflowed=visits.overflowed,
+        timed_out=visits.timed_out,
+        refused=visits.refused,
+        voicemail=visits.voicemail,
+        callback_taken=visits.callback_taken,
+        transferred_out=visits.transferred_out,
+        in_system=visits.in_system,
+        answered_in_time=visits.answered_in_time,
+        answered_wait_s=visits.answered_wait_s,
+    )

@@ -1,0 +1,157 @@
+"""The supervisor's and technician's part of the facade: other people's calls, lines, status."""
+
+import os
+from collections.abc import Callable, Sequence
+from importlib import metadata
+
+from acd_core.agent import AgentState
+from acd_core.errors import AcdError
+from acd_core.ids import AgentId, from_text, to_text
+from daemon.control.calls.context import HangUpRequest
+from daemon.control.controller import Controller
+from daemon.control.facade.agents import AgentFacade
+from daemon.readiness import endpoints
+from daemon.service.errors import ServiceError
+from daemon.service.messages import (
+    Actor,
+    DriverStatus,
+    LineStatus,
+    ProcessStatus,
+    SystemStatus,
+    Text,
+)
+from daemon.site_directory import SiteDirectory
+from drivers.api import LineId
+
+
+class SupervisorFacade:
+    """What supervisors and technicians ask."""
+
+    def __init__(
+        self,
+        controller: Controller,
+        agents: AgentFacade,
+        site: SiteDirectory,
+        clock: Callable[[], float],
+        warnings: Sequence[Text] = (),
+    ) -> None:
+        self._controller = controller
+        self._agents = agents
+        self._site = site
+        self._clock = clock
+        self._started = clock()
+        self._warnings = tuple(warnings)
+
+    async def release_call(self, actor: Actor, call: str) -> None:
+        """End any call in progress."""
+        if not self._controller.request(call_id(call), HangUpRequest(by="system")):
+            raise ServiceError("not-found", "This call has already ended.", "该通话已结束。")
+
+    async def set_agent_ready(self, actor: Actor, agent: str) -> None:
+        """End another person's pause."""
+        self._agents.make_ready(self._agents.agent_of(agent))
+
+    async def set_agent_paused(self, actor: Actor, agent: str, reason: str) -> None:
+        """Pause another person."""
+        self._agents.make_paused(self._agents.agent_of(agent), reason)
+
+    async def set_agent_logged_out(self, actor: Actor, agent: str) -> None:
+        """Take a person off the seat."""
+        self._agents.make_logged_out(self._agents.agent_of(agent))
+
+    async def status(self) -> SystemStatus:
+        """Processes, drivers and lines now."""
+        return SystemStatus(
+            at=self._clock(),
+            version=metadata.version("hookflash"),
+            site=self._site.config.site.name,
+            started=self._started,
+            processes=tuple(self._process(n) for n in ("media", "speech", "control", "web")),
+            drivers=tuple(
+                DriverStatus(
+                    name=item.driver.name,
+                    kind=item.kind,
+                    up=item.driver.name not in self._controller.down,
+                    detail=self._controller.down.get(item.driver.name, ""),
+                    counters=dict(item.driver.counters()),
+                )
+                for item in self._controller.lines.drivers
+            ),
+            lines=tuple(self._lines()),
+            warnings=self._warnings,
+        )
+
+    def _lines(self) -> list[LineStatus]:
+        by_line = {
+            leg.line: life.call
+            for life in self._controller.calls.values()
+            for leg in (life.call.caller, life.call.agent_leg)
+            if leg is not None
+        }
+        shown = []
+        lines = [
+            (item.driver.name, line)
+            for item in self._controller.lines.drivers
+            for line in item.lines
+        ]
+        for driver, line in lines:
+            call = by_line.get(line)
+            down = self._controller.down.get(line)
+            state = "down" if down is not None else "busy" if call is not None else "idle"
+            shown.append(
+                LineStatus(
+                    line=line,
+                    driver=driver,
+                    state=state,
+                    since=call.since if call is not None else 0.0,
+                    call=to_text(call.id) if call is not None else "",
+                    detail=down or "",
+                )
+            )
+        for station in self._controller.known_stations():
+            line = LineId(f"station:{station}")
+            call = by_line.get(line)
+            reachable = self._controller.lines.reachable(station)
+            state = "busy" if call is not None else "idle" if reachable else "unreachable"
+            shown.append(
+                LineStatus(
+                    line=line,
+                    driver="stations",
+                    state=state,
+                    call=to_text(call.id) if call is not None else "",
+                    detail=self._seated(station),
+                )
+            )
+        return shown
+
+    def _seated(self, station: str) -> str:
+        agent = self._controller.directory.agent(self._controller.seats.get(station, 0))
+        if agent is None:
+            return ""
+        snapshot = self._controller.acd.engine.snapshot(self._clock())
+        states = {view.agent: view.state for view in snapshot.agents}
+        return f"{agent.login} {states.get(AgentId(agent.key), AgentState.LOGGED_OUT)}"
+
+    def _process(self, name: str) -> ProcessStatus:
+        told = endpoints(self._site.run_dir, name)
+        pid = told.get("pid")
+        if not isinstance(pid, int):
+            return ProcessStatus(name=name, up=False)
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return ProcessStatus(name=name, up=False, pid=pid)
+        except PermissionError:
+            # Somebody else's process: under systemd each runs with its own rights.
+            return ProcessStatus(name=name, up=True, pid=pid)
+        return ProcessStatus(name=name, up=True, pid=pid)
+
+
+def call_id(text: str) -> int:
+    """Read a call's text; not-found for anything that is none."""
+    try:
+        return from_text(text)
+    except AcdError:
+        raise ServiceError(
+            "not-found", f"{text} is not a call.", f"{text} 不是通话编号。"
+        ) from None
