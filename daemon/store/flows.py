@@ -5,7 +5,7 @@ from tortoise.models import Model
 
 
 class FlowVersion(Model):
-    """One activated text of a flow; never changed after it is stored."""
+    """One activated text of a flow, never changed after it is stored."""
 
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=64, db_index=True)
@@ -16,7 +16,7 @@ class FlowVersion(Model):
     sha256 = fields.CharField(max_length=64)
     """Of the text in UTF-8, in hex: tells whether the draft differs."""
     active = fields.BooleanField(default=False)
-    """True for the version that calls use; at most one a flow."""
+    """True for the version that calls use, at most one a flow."""
     author = fields.CharField(max_length=64, default="")
     note = fields.CharField(max_length=255, default="")
     created_ms = fields.BigIntField()

@@ -13,21 +13,21 @@ from tortoise.models import Model
 
 
 class Outcome(StrEnum):
-    """How a call or a queue visit ended; a visit ends in exactly one, a call too."""
+    """How a call or a queue visit ended, a visit ends in exactly one, a call too."""
 
     ANSWERED = "answered"
     ABANDONED = "abandoned"
     OVERFLOWED = "overflowed"
     TIMED_OUT = "timed_out"
     REFUSED = "refused"
-    """Full, closed, or nobody there; the visit's ``detail`` says which."""
+    """Full, closed, or nobody there, the visit's ``detail`` says which."""
     VOICEMAIL = "voicemail"
     CALLBACK_TAKEN = "callback_taken"
     TRANSFERRED_OUT = "transferred_out"
     IVR_CONTAINED = "ivr_contained"
     """Calls only: the caller was served by the flow and entered no queue."""
     FAILED = "failed"
-    """Calls only: ended by a fault of ours or of a line; the cause says which."""
+    """Calls only: ended by a fault of ours or of a line, the cause says which."""
 
 
 VISIT_OUTCOMES = tuple(
@@ -73,17 +73,17 @@ class Call(Model):
     """The call's variables as the flow and the agent left them."""
     started_ms = fields.BigIntField(db_index=True)
     answered_ms = fields.BigIntField(null=True)
-    """When an agent answered first; null when none did."""
+    """When an agent answered first, null when none did."""
     ended_ms = fields.BigIntField(null=True)
     """Null while the call is in progress."""
     outcome = fields.CharField(max_length=16, default="")
-    """An ``Outcome``; empty while the call is in progress."""
+    """An ``Outcome``, empty while the call is in progress."""
     queue_id = fields.IntField(null=True)
     """The last queue entered."""
     agent_id = fields.IntField(null=True)
     """The last agent who talked with the caller."""
     cause = fields.IntField(default=0)
-    """Q.850 cause of the caller's leg; 0 while in progress."""
+    """Q.850 cause of the caller's leg, 0 while in progress."""
     ended_by = fields.CharField(max_length=8, default="")
     """caller, agent or system."""
     disposition = fields.CharField(max_length=64, default="")
@@ -121,7 +121,7 @@ class Segment(Model):
 
 
 class QueueVisit(Model):
-    """One stay of a call in one queue; ends in exactly one outcome."""
+    """One stay of a call in one queue, ends in exactly one outcome."""
 
     id = fields.BigIntField(primary_key=True, generated=False)
     call_id = fields.BigIntField(db_index=True)
@@ -131,9 +131,9 @@ class QueueVisit(Model):
     """How often an agent was rung."""
     first_offer_ms = fields.BigIntField(null=True)
     left_ms = fields.BigIntField(null=True)
-    """When the wait ended: answered, abandoned and so on; null while in the queue."""
+    """When the wait ended: answered, abandoned and so on, null while in the queue."""
     outcome = fields.CharField(max_length=16, default="")
-    """One of ``VISIT_OUTCOMES``; empty while in the queue."""
+    """One of ``VISIT_OUTCOMES``, empty while in the queue."""
     detail = fields.CharField(max_length=16, default="")
     """Why refused or timed out: full, closed, no_agents, max_wait."""
     agent_id = fields.IntField(null=True)
@@ -188,11 +188,11 @@ class Recording(Model):
     """The queue a message was left for."""
     agent_id = fields.IntField(null=True)
     mailbox = fields.CharField(max_length=64, default="")
-    """The station whose message lamp a message lights; empty for none."""
+    """The station whose message lamp a message lights, empty for none."""
     heard_ms = fields.BigIntField(null=True)
     """When somebody first listened to a message."""
     deleted_ms = fields.BigIntField(null=True)
-    """When retention removed the file; the row stays."""
+    """When retention removed the file, the row stays."""
 
     class Meta:
         """Table name."""
@@ -201,7 +201,7 @@ class Recording(Model):
 
 
 class AppliedSequence(Model):
-    """The last journal sequence number whose rows are in the database; one row, id 1."""
+    """The last journal sequence number whose rows are in the database, one row, id 1."""
 
     id = fields.IntField(primary_key=True, generated=False)
     sequence = fields.BigIntField(default=0)

@@ -7,7 +7,7 @@ from tortoise.models import Model
 
 
 class Role(StrEnum):
-    """What a user may do; a person may have several."""
+    """What a user may do, a person may have several."""
 
     AGENT = "agent"
     SUPERVISOR = "supervisor"
@@ -25,7 +25,7 @@ class User(Model):
     """``Role`` values."""
     language = fields.CharField(max_length=8, default="en")
     password_hash = fields.CharField(max_length=255, default="")
-    """Argon2; empty means nobody can log in."""
+    """Argon2, empty means nobody can log in."""
     must_change_password = fields.BooleanField(default=False)
     """True while the password is the one-time one."""
     enabled = fields.BooleanField(default=True)
@@ -45,10 +45,10 @@ class Station(Model):
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=64, unique=True)
     line = fields.CharField(max_length=64, default="")
-    """The line of a board station port; empty for a SIP phone that registers."""
+    """The line of a board station port, empty for a SIP phone that registers."""
     realm = fields.CharField(max_length=128, default="")
     ha1_md5 = fields.CharField(max_length=32, default="")
-    """MD5 of name:realm:secret, in hex; a digest cannot be answered from argon2."""
+    """MD5 of name:realm:secret, in hex, a digest cannot be answered from argon2."""
     ha1_sha256 = fields.CharField(max_length=64, default="")
     enabled = fields.BooleanField(default=True)
 
@@ -59,7 +59,7 @@ class Station(Model):
 
 
 class Agent(Model):
-    """A user who takes calls; its id is the AgentId of the engine."""
+    """A user who takes calls, its id is the AgentId of the engine."""
 
     id = fields.IntField(primary_key=True)
     user: fields.OneToOneRelation[User] = fields.OneToOneField(
@@ -76,7 +76,7 @@ class Agent(Model):
 
 
 class Skill(Model):
-    """What a call may need and an agent may know; its id is the SkillId of the engine."""
+    """What a call may need and an agent may know, its id is the SkillId of the engine."""
 
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=64, unique=True)

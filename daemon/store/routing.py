@@ -5,13 +5,13 @@ from tortoise.models import Model
 
 
 class Queue(Model):
-    """A queue: who may serve it and its limits; its id is the QueueId of the engine."""
+    """A queue: who may serve it and its limits, its id is the QueueId of the engine."""
 
     id = fields.IntField(primary_key=True)
     slug = fields.CharField(max_length=64, unique=True)
     name = fields.CharField(max_length=128, default="")
     skills: fields.Field[dict[str, int]] = fields.JSONField(default=dict)
-    """Skill name -> least level, 1 to 10, 10 best; none means every agent."""
+    """Skill name -> least level, 1 to 10, 10 best, none means every agent."""
     strategy = fields.CharField(max_length=32, default="longest_idle")
     """Name of a rule in ``acd_core/routing/``."""
     priority = fields.IntField(default=0)
@@ -19,19 +19,19 @@ class Queue(Model):
     ring_s = fields.FloatField(default=15.0)
     wrap_up_s = fields.FloatField(default=20.0)
     max_wait_s = fields.FloatField(default=0.0)
-    """Then the caller goes to ``on_timeout``; 0 means no limit."""
+    """Then the caller goes to ``on_timeout``, 0 means no limit."""
     max_waiting = fields.IntField(default=0)
-    """More callers are refused; 0 means no limit."""
+    """More callers are refused, 0 means no limit."""
     on_timeout = fields.CharField(max_length=64, default="")
-    """Flow for callers who waited too long; empty hangs up."""
+    """Flow for callers who waited too long, empty hangs up."""
     on_full = fields.CharField(max_length=64, default="")
-    """Flow for refused callers; empty hangs up."""
+    """Flow for refused callers, empty hangs up."""
     last_agent_s = fields.FloatField(default=0.0)
-    """How long a caller is kept for the agent of the last call; 0 switches it off."""
+    """How long a caller is kept for the agent of the last call, 0 switches it off."""
     misses_to_pause = fields.IntField(default=1)
-    """Offers missed in a row after which an agent is paused; 0 never."""
+    """Offers missed in a row after which an agent is paused, 0 never."""
     music = fields.CharField(max_length=255, default="")
-    """Prompt played while waiting; empty plays the built-in ring-back tone."""
+    """Prompt played while waiting, empty plays the built-in ring-back tone."""
     service_level_s = fields.FloatField(default=20.0)
     service_level_target = fields.FloatField(default=0.8)
     short_abandon_s = fields.FloatField(default=5.0)
@@ -50,15 +50,15 @@ class Number(Model):
 
     id = fields.IntField(primary_key=True)
     number = fields.CharField(max_length=64, unique=True)
-    """DNIS, verbatim; ``*`` at the end stands for any digits, ``*`` alone for every number."""
+    """DNIS, verbatim, ``*`` at the end stands for any digits, ``*`` alone for every number."""
     name = fields.CharField(max_length=128, default="")
     flow = fields.CharField(max_length=64, default="")
     queue = fields.CharField(max_length=64, default="")
-    """Slug; used when ``flow`` is empty."""
+    """Slug, used when ``flow`` is empty."""
     calendar = fields.CharField(max_length=64, default="")
-    """Name of a calendar; empty means always open."""
+    """Name of a calendar, empty means always open."""
     closed_flow = fields.CharField(max_length=64, default="")
-    """Flow outside the opening hours; empty hangs up."""
+    """Flow outside the opening hours, empty hangs up."""
     language = fields.CharField(max_length=8, default="en")
     enabled = fields.BooleanField(default=True)
     version = fields.IntField(default=1)
@@ -75,7 +75,7 @@ class Calendar(Model):
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=64, unique=True)
     zone = fields.CharField(max_length=64, default="")
-    """IANA zone; empty means the site's."""
+    """IANA zone, empty means the site's."""
     week: fields.Field[dict[str, list[str]]] = fields.JSONField(default=dict)
     """``mon`` to ``sun`` -> intervals ``09:00-12:30``, several a day."""
     days: fields.Field[dict[str, list[str]]] = fields.JSONField(default=dict)

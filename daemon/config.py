@@ -1,0 +1,253 @@
+"""``hookflash.toml`` to structs: lines, ports, paths; all faults are reported together.
+
+Each driver declares its options beside its code (``drivers/<kind>/options.py``); so do
+media and speech. Options may have ``faults()``, which returns those that types cannot say,
+each as ``key: what is wrong; what to do``.
+"""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from daemon.errors import ConfigError, Fault
+from daemon.language import pick
+from daemon.media.options import MediaOptions
+from daemon.site_files.toml_table import TomlFile, did_you_mean
+from daemon.site_files.zones import known_zone
+from drivers import registry
+from drivers.errors import OptionsError
+from speech.options import SpeechOptions
+
+FILE: Final = "hookflash.toml"
+SECTIONS: Final = ("site", "media", "speech", "web", "records", "journal", "drivers")
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+
+
+class SiteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[site]``: who we are and where we are."""
+
+    name: str = "hookflash"
+    """Shown in the console and in the agents' phones."""
+    language: Literal["en", "zh"] = "en"
+    """Language of prompts where a flow or number names none, and of fresh log-ins."""
+    timezone: str = "UTC"
+    """IANA zone in which days begin and screens show times."""
+    run_dir: str = ""
+    """Directory of the sockets; empty chooses one (see ``SiteDirectory.run_dir``)."""
+    node: Annotated[int, msgspec.Meta(ge=0, le=1023)] = 0
+    """Number of this machine, unique among machines that share records."""
+
+
+class WebOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[web]``: the console and the API."""
+
+    address: str = "127.0.0.1"
+    """IP address to listen at; anything but loopback needs a certificate."""
+    port: Port = 8080
+    """TCP port; 0 takes any free one."""
+    tls_certificate: str = ""
+    """PEM file, relative to the site directory; empty serves plain HTTP."""
+    tls_key: str = ""
+    """PEM file of its key, relative to the site directory."""
+
+
+class RecordsOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[records]``: the database."""
+
+    database: str = ""
+    """URL such as ``postgres://user:secret@host/name``; empty: ``hookflash.db`` in the site."""
+    batch_rows: Annotated[int, msgspec.Meta(ge=1, le=5000)] = 500
+    """Rows written in one transaction."""
+    batch_ms: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 250
+    """Longest time a row waits to be written."""
+    waiting_rows: Annotated[int, msgspec.Meta(ge=1000)] = 20_000
+    """Rows kept in memory while the database is slow or away; more go to ``spill/``."""
+
+
+class JournalOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[journal]``: what control recovers from."""
+
+    days: Annotated[int, msgspec.Meta(ge=1)] = 14
+    """Days that finished journal files are kept, for replay."""
+    segment_mb: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 64
+    """Size at which a new file begins, in MiB."""
+
+
+class DriverSection(msgspec.Struct, frozen=True, kw_only=True):
+    """``[drivers.<name>]``: one driver with the options its kind declares."""
+
+    name: str
+    kind: str
+    options: Any
+    """The struct registered for ``kind`` in ``drivers.registry``."""
+    host: str
+    """Process that runs it: control or media."""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """All of ``hookflash.toml``."""
+
+    site: SiteOptions = SiteOptions()
+    media: MediaOptions = MediaOptions()
+    speech: SpeechOptions = SpeechOptions()
+    web: WebOptions = WebOptions()
+    records: RecordsOptions = RecordsOptions()
+    journal: JournalOptions = JournalOptions()
+    drivers: tuple[DriverSection, ...] = ()
+
+    def driver(self, name: str) -> DriverSection:
+        """The driver section of a name; KeyError when there is none."""
+        for section in self.drivers:
+            if section.name == name:
+                return section
+        raise KeyError(name)
+
+
+def load_config(path: Path) -> Config:
+    """Read ``hookflash.toml`` of a site directory; ConfigError with every fault."""
+    try:
+        content = (path / FILE).read_bytes()
+    except OSError as error:
+        todo = pick(f"make a site with: hookflash init {path}", f"新建站点：hookflash init {path}")
+        what = pick(f"cannot be read: {error.strerror}", f"无法读取：{error.strerror}")
+        raise ConfigError([Fault(file=FILE, what=what, todo=todo)]) from error
+    return parse_config(content)
+
+
+def parse_config(content: bytes) -> Config:
+    """Make a Config of a file's bytes; ConfigError with every fault."""
+    toml = TomlFile(FILE, content)
+    for key in toml.data:
+        if key not in SECTIONS:
+            toml.unknown((), key, SECTIONS)
+    site = toml.table(("site",), SiteOptions)
+    media = toml.table(("media",), MediaOptions)
+    speech = toml.table(("speech",), SpeechOptions)
+    web = toml.table(("web",), WebOptions)
+    records = toml.table(("records",), RecordsOptions)
+    journal = toml.table(("journal",), JournalOptions)
+    drivers = _drivers(toml)
+    if site is not None:
+        _check_zone(toml, site)
+    if web is not None:
+        _check_web(toml, web)
+    for section, options in (("media", media), ("speech", speech)):
+        _own_faults(toml, (section,), options)
+    toml.check()
+    if not (site and media and speech and web and records and journal):
+        raise ConfigError(toml.faults)
+    return Config(
+        site=site,
+        media=media,
+        speech=speech,
+        web=web,
+        records=records,
+        journal=journal,
+        drivers=drivers,
+    )
+
+
+def is_loopback(address: str) -> bool:
+    """True when an IP address can be reached from this machine only."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _drivers(toml: TomlFile) -> tuple[DriverSection, ...]:
+    sections = toml.data.get("drivers", {})
+    if not isinstance(sections, dict):
+        toml.fault(("drivers",), pick("must be tables [drivers.NAME]", "必须是 [drivers.名称] 表"))
+        return ()
+    found = []
+    for name, table in sections.items():
+        section = _driver(toml, name, table)
+        if section is not None:
+            found.append(section)
+    return tuple(found)
+
+
+def _driver(toml: TomlFile, name: str, table: object) -> DriverSection | None:
+    path = ("drivers", name)
+    if not isinstance(table, dict):
+        toml.fault(path, pick("must be a table", "必须是表"))
+        return None
+    if not name or not name.replace("-", "").replace("_", "").isalnum():
+        todo = pick("use letters, digits, - and _", "请用字母、数字、- 和 _")
+        toml.fault(path, pick("is not a usable name", "名称不可用"), todo)
+    kind = table.pop("driver", None)
+    known = registry.available()
+    if not isinstance(kind, str):
+        todo = did_you_mean("", known)
+        toml.fault((*path, "driver"), pick("is missing", "缺少"), todo)
+        return None
+    if kind not in known:
+        reason = registry.unavailable().get(kind)
+        what = (
+            pick(f"driver {kind!r} cannot be loaded: {reason}", f"驱动 {kind!r} 无法加载：{reason}")
+            if reason
+            else pick(f"there is no driver {kind!r}", f"没有驱动 {kind!r}")
+        )
+        toml.fault((*path, "driver"), what, "" if reason else did_you_mean(kind, known))
+        return None
+    options = toml.table(path, known[kind].options)
+    if options is None:
+        return None
+    _own_faults(toml, path, options)
+    return DriverSection(name=name, kind=kind, options=options, host=known[kind].host)
+
+
+def _own_faults(toml: TomlFile, path: tuple[str, ...], options: msgspec.Struct | None) -> None:
+    """Ask the options for the faults that their types cannot express."""
+    faults = getattr(options, "faults", None)
+    if faults is None:
+        return
+    found: list[OptionsError | str] = faults()
+    for error in found:
+        key, _, message = str(error).partition(": ")
+        what, _, todo = message.partition("; ")
+        toml.fault((*path, *_split(key)), what, todo)
+
+
+def _split(key: str) -> tuple[str | int, ...]:
+    """``trunks[0].name`` as a path."""
+    parts: list[str | int] = []
+    for name in key.split("."):
+        word, _, index = name.partition("[")
+        parts.append(word)
+        if index.rstrip("]").isdigit():
+            parts.append(int(index.rstrip("]")))
+    return tuple(parts)
+
+
+def _check_zone(toml: TomlFile, site: SiteOptions) -> None:
+    if not known_zone(site.timezone):
+        toml.fault(
+            ("site", "timezone"),
+            pick(f"there is no time zone {site.timezone!r}", f"没有时区 {site.timezone!r}"),
+            pick("write one like Europe/Berlin", "请写如 Asia/Shanghai"),
+        )
+
+
+def _check_web(toml: TomlFile, web: WebOptions) -> None:
+    try:
+        ipaddress.ip_address(web.address)
+    except ValueError:
+        what = pick(f"{web.address!r} is not an IP address", f"{web.address!r} 不是 IP 地址")
+        toml.fault(("web", "address"), what, pick("write 127.0.0.1", "请写 127.0.0.1"))
+        return
+    if bool(web.tls_certificate) != bool(web.tls_key):
+        missing = "tls_key" if web.tls_certificate else "tls_certificate"
+        toml.fault(("web", missing), pick("is missing", "缺少"))
+    if not is_loopback(web.address) and not web.tls_certificate:
+        toml.fault(
+            ("web", "address"),
+            pick("listens to the network without TLS", "对网络监听但没有 TLS"),
+            pick(
+                "set tls_certificate and tls_key, or address = 127.0.0.1",
+                "请设 tls_certificate 和 tls_key，或 address = 127.0.0.1",
+            ),
+        )

@@ -1,0 +1,1 @@
+"""The site's TOML files as structs, with every fault named at once."""

@@ -1,0 +1,150 @@
+"""Opens the site's database: SQLite in the site directory, or what ``[records]`` names.
+
+Control opens it for writing and brings its tables up to date; the console opens it
+read-only. Migrations are Tortoise's own, numbered, forward only, in ``migrations/``.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from tortoise.apps import Apps
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.context import TortoiseContext, get_current_context, set_global_context
+from tortoise.exceptions import BaseORMException
+from tortoise.migrations.executor import MigrationExecutor
+
+from daemon.errors import StoreError
+from daemon.site_directory import SiteDirectory
+
+MODELS: Final = (
+    "daemon.store.people",
+    "daemon.store.routing",
+    "daemon.store.flows",
+    "daemon.store.history",
+    "daemon.store.audit",
+)
+SQLITE_HEADER: Final = b"SQLite format 3\0"
+BUSY_TIMEOUT_MS: Final = 5000  # longest wait for another writer, such as `hookflash import`
+
+
+def database_config(database: Path | str, *, read_only: bool = False) -> dict[str, Any]:
+    """Tortoise's configuration for a file, or for a URL such as ``postgres://...``."""
+    connection: object
+    if isinstance(database, Path):
+        options: dict[str, object] = {
+            "journal_mode": "WAL",
+            # In WAL mode a power cut may lose the last commits, never the file; the
+            # journal writes them again.
+            "synchronous": "NORMAL",
+            "foreign_keys": "ON",
+            "busy_timeout": BUSY_TIMEOUT_MS,
+        }
+        if read_only:
+            options["query_only"] = "ON"
+        connection = {
+            "engine": "tortoise.backends.sqlite",
+            "credentials": {"file_path": str(database), **options},
+        }
+    else:
+        connection = database
+    return {
+        "connections": {"default": connection},
+        "apps": {
+            "store": {
+                "models": list(MODELS),
+                "default_connection": "default",
+                "migrations": "daemon.store.migrations",
+            }
+        },
+        "use_tz": False,
+    }
+
+
+class Store:
+    """An open database; the models use the first one opened in a process."""
+
+    def __init__(self, database: Path | str, context: TortoiseContext) -> None:
+        self.database = database
+        self._context = context
+
+    @property
+    def connection(self) -> BaseDBAsyncClient:
+        """The connection, for statements that models cannot express."""
+        return self._context.db()
+
+    @property
+    def apps(self) -> Apps:
+        """The models as Tortoise knows them."""
+        apps = self._context.apps
+        if apps is None:
+            raise StoreError(f"{self.database}: is closed")
+        return apps
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """Let the models use this database inside the block, whatever else is open."""
+        with self._context:
+            yield
+
+    async def close(self) -> None:
+        """Close the connection; closing twice is harmless."""
+        await self._context.close_connections()
+
+
+async def open_database(site: SiteDirectory, *, read_only: bool = False) -> Store:
+    """Open the database of a site; see ``open_store``."""
+    return await open_store(site.database, read_only=read_only)
+
+
+async def open_store(database: Path | str, *, read_only: bool = False) -> Store:
+    """Connect the models to a database; without ``read_only`` bring its tables up to date.
+
+    Raises StoreError when it is missing (read-only), locked, newer than we are, or broken.
+    """
+    if isinstance(database, Path):
+        await asyncio.to_thread(_check_file, database, must_exist=read_only)
+    config = database_config(database, read_only=read_only)
+    context = TortoiseContext()
+    try:
+        with context:
+            await context.init(config=config)
+            if not read_only:
+                await MigrationExecutor(context.db(), config["apps"]).migrate()
+            await context.db().execute_query("SELECT 1")
+    except (BaseORMException, OSError, ValueError, sqlite3.Error) as error:
+        await context.close_connections()
+        raise StoreError(f"{database}: {error}") from error
+    # Requests of the console and tasks of control start outside the task that opened the
+    # database; they find it through the process-wide fallback.
+    if get_current_context() is None:
+        set_global_context(context)
+    return Store(database, context)
+
+
+@asynccontextmanager
+async def opened_store(database: Path | str, *, read_only: bool = False) -> AsyncIterator[Store]:
+    """Open for the length of an ``async with`` block, for this task and those it starts."""
+    store = await open_store(database, read_only=read_only)
+    try:
+        with store.current():
+            yield store
+    finally:
+        await store.close()
+
+
+def _check_file(database: Path, *, must_exist: bool) -> None:
+    try:
+        with database.open("rb") as file:
+            start = file.read(len(SQLITE_HEADER))
+    except FileNotFoundError:
+        if must_exist:
+            raise StoreError(f"{database}: no database yet; `hookflash run` makes it") from None
+        return
+    except OSError as error:
+        raise StoreError(f"{database}: {error.strerror}") from error
+    if start and start != SQLITE_HEADER:
+        raise StoreError(f"{database}: this is not a database; move it away")

@@ -1,0 +1,90 @@
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from tortoise.migrations.autodetector import MigrationAutodetector
+
+from daemon.errors import StoreError
+from daemon.store import history, rows
+from daemon.store.connection import Store, database_config, open_store, opened_store
+from daemon.store.people import Agent, User
+
+
+async def test_a_new_database_gets_every_table(store: Store) -> None:
+    user = await User.create(login="anna", roles=["agent"])
+    await Agent.create(user=user)
+    assert [agent.id for agent in await Agent.filter(user__login="anna")] == [1]
+
+
+async def test_opening_again_keeps_what_is_there(tmp_path: Path) -> None:
+    for expected in (1, 2):
+        async with opened_store(tmp_path / "hookflash.db"):
+            await User.create(login=f"user{expected}", roles=[])
+            assert await User.all().count() == expected
+
+
+async def test_the_file_is_in_wal_mode_with_a_busy_timeout(store: Store) -> None:
+    rows = [
+        (await store.connection.execute_query(f"PRAGMA {name}"))[1][0][0]
+        for name in ("journal_mode", "busy_timeout", "foreign_keys")
+    ]
+    assert rows == ["wal", 5000, 1]
+
+
+async def test_read_only_refuses_to_write(tmp_path: Path, store: Store) -> None:
+    async with opened_store(tmp_path / "hookflash.db", read_only=True):
+        assert await User.all().count() == 0
+        with pytest.raises(Exception, match="readonly"):
+            await User.create(login="anna", roles=[])
+
+
+async def test_read_only_without_a_database_says_so(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no database yet"):
+        await open_store(tmp_path / "hookflash.db", read_only=True)
+
+
+async def test_a_file_that_is_no_database_is_a_store_error(tmp_path: Path) -> None:
+    (tmp_path / "hookflash.db").write_bytes(b"this is not a database" * 100)
+    with pytest.raises(StoreError, match="not a database"):
+        await open_store(tmp_path / "hookflash.db")
+
+
+async def test_models_work_in_tasks_that_did_not_open_the_database(tmp_path: Path) -> None:
+    opened = await open_store(tmp_path / "hookflash.db")
+    try:
+        assert await asyncio.create_task(_count()) == 0
+    finally:
+        await opened.close()
+
+
+async def _count() -> int:
+    return await User.all().count()
+
+
+async def test_migrations_say_what_the_models_say(tmp_path: Path) -> None:
+    config = database_config(tmp_path / "hookflash.db")
+    async with opened_store(tmp_path / "hookflash.db") as store:
+        detector = MigrationAutodetector(store.apps, config["apps"])
+        assert [str(writer.operations) for writer in await detector.changes()] == []
+
+
+@pytest.mark.parametrize("row", rows.ROW_TYPES)
+def test_rows_have_the_columns_of_their_model(row: type[rows.Row]) -> None:
+    models = {
+        model._meta.db_table: model
+        for model in vars(history).values()
+        if isinstance(model, type)
+        and issubclass(model, history.Model)
+        and model.__module__ == history.__name__
+    }
+    columns = set(models[row.table]._meta.db_fields)
+    assert {field.name for field in msgspec.structs.fields(row)} == columns
+
+
+def test_importing_the_store_does_not_pull_in_control() -> None:
+    code = "import daemon.store.connection, sys; print('daemon.control' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout == "False\n", result.stderr
