@@ -4,11 +4,11 @@ Frequencies are recognised in 20 ms frames, tones by how they pulse. Time is cou
 frames that were fed.
 """
 
-import math
 from typing import Final
 
 import msgspec
 
+from cython_ext import dsp
 from drivers.voiceboard.options import TONES, CountryTones, Tone
 from drivers.voiceboard.port import PortInput
 
@@ -17,49 +17,14 @@ FRAME_MS: Final = 20
 FRAME: Final = RATE * FRAME_MS // 1000
 PURITY: Final = 0.8
 """Part of a frame's energy that a tone's frequencies must hold; speech has far less."""
-QUIET: Final = 40.0
-"""Root mean square of 16-bit samples below which a frame is silence (about -50 dBm0)."""
+QUIET_DBM0: Final = -45.0
+"""A frame below this is silence; exchanges send tones above -40 dBm0."""
 TOLERANCE: Final = 0.15
 PAIRS: Final = 2
 """Equal on and off times needed before busy is believed, after the first burst."""
 VOICE_MS: Final = 240
 """Sound that is no tone for this long, gaps of 100 ms allowed, is somebody speaking."""
 GAP_MS: Final = 100
-
-
-def _alaw(byte: int) -> int:
-    """Decode one A-law byte (ITU-T G.711)."""
-    byte ^= 0x55
-    exponent, mantissa = (byte >> 4) & 7, byte & 15
-    value = (mantissa << 4) + 8 if exponent == 0 else ((mantissa << 4) + 0x108) << (exponent - 1)
-    return value if byte & 0x80 else -value
-
-
-def _ulaw(byte: int) -> int:
-    """Decode one mu-law byte (ITU-T G.711)."""
-    byte = ~byte & 0xFF
-    value = (((byte & 15) << 3) + 0x84 << (byte >> 4 & 7)) - 0x84
-    return -value if byte & 0x80 else value
-
-
-DECODED: Final = {
-    "alaw": tuple(_alaw(byte) for byte in range(256)),
-    "ulaw": tuple(_ulaw(byte) for byte in range(256)),
-}
-
-
-class _Filter:
-    """Energy of a frame at one frequency."""
-
-    def __init__(self, hertz: float) -> None:
-        step = 2 * math.pi * hertz / RATE
-        self._cosine = [math.cos(step * n) for n in range(FRAME)]
-        self._sine = [math.sin(step * n) for n in range(FRAME)]
-
-    def energy(self, samples: list[int]) -> float:
-        real = sum(map(float.__mul__, self._cosine, map(float, samples)))
-        imaginary = sum(map(float.__mul__, self._sine, map(float, samples)))
-        return 2 * (real * real + imaginary * imaginary) / FRAME
 
 
 class _Burst(msgspec.Struct):
@@ -75,11 +40,10 @@ class ProgressDetector:
 
     def __init__(self, country: str, law: str = "alaw") -> None:
         self._tones: CountryTones = TONES[country]
-        self._decode = DECODED[law]
+        self._decode = dsp.alaw_decode if law == "alaw" else dsp.ulaw_decode
         found = (self._tones.dial, self._tones.ringback, self._tones.busy, self._tones.congestion)
         self._pairs = list(dict.fromkeys(tone.hertz for tone in found))
-        every = {hertz for tone in found for hertz in tone.hertz}
-        self._filters = {hertz: _Filter(hertz) for hertz in sorted(every)}
+        self._hertz = sorted({hertz for tone in found for hertz in tone.hertz})
         self._longest_busy = max(found[2].cadence_ms + found[3].cadence_ms)
         self._rest = b""
         self.restart()
@@ -98,12 +62,12 @@ class ProgressDetector:
         audio = self._rest + audio
         found: list[PortInput] = []
         for start in range(0, len(audio) - FRAME + 1, FRAME):
-            self._frame([self._decode[byte] for byte in audio[start : start + FRAME]], found)
+            self._frame(self._decode(audio[start : start + FRAME]), found)
         self._rest = audio[len(audio) - len(audio) % FRAME :]
         return found
 
-    def _frame(self, samples: list[int], found: list[PortInput]) -> None:
-        hertz = self._classify(samples)
+    def _frame(self, pcm: bytes, found: list[PortInput]) -> None:
+        hertz = self._classify(pcm)
         if hertz == self._now.hertz:
             self._now.ms += FRAME_MS
         else:
@@ -112,22 +76,20 @@ class ProgressDetector:
         self._continuous(found)
         self._speech(found)
 
-    def _classify(self, samples: list[int]) -> tuple[float, ...] | None:
-        total = float(sum(sample * sample for sample in samples))
-        if total < QUIET * QUIET * FRAME:
+    def _classify(self, pcm: bytes) -> tuple[float, ...] | None:
+        level = dsp.level(pcm)
+        if level < QUIET_DBM0:
             return None
-        energies = {hertz: item.energy(samples) for hertz, item in self._filters.items()}
+        shares = {
+            hertz: 10 ** ((dsp.goertzel(pcm, RATE, hertz) - level) / 10) for hertz in self._hertz
+        }
         best: tuple[float, ...] = ()
         for pair in self._pairs:
             # Each frequency of a pair must be there; 20 ms tell 50 Hz apart, so one tone
             # of a neighbouring pair would otherwise pass.
-            share = min(sum(energies[hertz] for hertz in pair), total)
-            weakest = min(energies[hertz] for hertz in pair)
-            if (
-                share >= PURITY * total
-                and weakest * 8 * len(pair) >= total
-                and len(pair) > len(best)
-            ):
+            enough = sum(shares[hertz] for hertz in pair) >= PURITY
+            weakest = min(shares[hertz] for hertz in pair)
+            if enough and weakest * 8 * len(pair) >= 1 and len(pair) > len(best):
                 best = pair
         return best
 
