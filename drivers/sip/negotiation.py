@@ -63,7 +63,7 @@ class _Offer(NamedTuple):
     """A description of the peer with what we make of it."""
 
     sdp: Sdp
-    index: int
+    place: int
     payload: str
     codec: str
     dtmf: str | None
@@ -150,11 +150,11 @@ class Session:
         self._considered = None
         self.state = OfferState.STABLE
         send, receive = offer.receives, offer.sends and not self.on_hold
-        self._chosen = offer.index
+        self._chosen = offer.place
         self._refused = tuple(
             (other.kind, other.protocol, other.formats[0])
             for place, other in enumerate(offer.sdp.media)
-            if place != offer.index
+            if place != offer.place
         )
         self._agree(offer, send=send, receive=receive)
         self.peer_holds = not offer.receives

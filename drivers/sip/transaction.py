@@ -15,7 +15,7 @@ from drivers.sip.options import TimerOptions
 
 Address = tuple[str, int]
 ServerKey = tuple[str, ...]
-"""Branch, sent-by and method; for RFC 2543 peers what section 17.2.3 lists instead."""
+"""Branch, sent-by, method; for RFC 2543 peers what section 17.2.3 lists."""
 MergeKey = tuple[str, str, str]
 """From tag, Call-ID and CSeq of a request outside a dialog (RFC 3261 8.2.2.2)."""
 
@@ -191,8 +191,7 @@ class Transactions:
         self.servers: dict[ServerKey, ServerTransaction] = {}
         self.clients: dict[tuple[str, str], ClientTransaction] = {}
         self.merges: dict[MergeKey, ServerKey] = {}
-        t1, t2, t4 = timing.t1, timing.t2, timing.t4
-        self.t1, self.t2 = t1, t2
+        self.t1, self.t2 = t1, t2 = timing.t1, timing.t2
         self.delays: dict[Input, float] = {
             Input.TIMER_A: t1,
             Input.TIMER_B: 64 * t1,
@@ -201,9 +200,9 @@ class Transactions:
             Input.TIMER_F: 64 * t1,
             Input.TIMER_G: t1,
             Input.TIMER_H: 64 * t1,
-            Input.TIMER_I: t4,
+            Input.TIMER_I: timing.t4,
             Input.TIMER_J: 64 * t1,
-            Input.TIMER_K: t4,
+            Input.TIMER_K: timing.t4,
             Input.TIMER_L: 64 * t1,
             Input.TIMER_M: 64 * t1,
         }
@@ -218,8 +217,13 @@ class Transactions:
             self.merges.setdefault(merge, key)
         return transaction
 
+    def restore_accepted(self, key: ServerKey, address: Address) -> None:
+        """Begin again the transaction of an INVITE that had its 2xx before a restart."""
+        transaction = self.open_server(key, address, invite=True, merge=None)
+        transaction.step(Input.SUCCESS)
+
     def is_merged(self, key: ServerKey, merge: MergeKey) -> bool:
-        """Whether the same request is already here over another path (RFC 3261 8.2.2.2)."""
+        """Whether the same request is already here over another path (8.2.2.2)."""
         return self.merges.get(merge, key) != key
 
     def open_client(
@@ -277,15 +281,13 @@ class _Transaction:
 
     def _start(self, timer: Input) -> None:
         layer = self.layer
+        delay = layer.delays[timer]
         if timer in (Input.TIMER_A, Input.TIMER_E, Input.TIMER_G):
-            delay = self.interval
-            self.interval = delay * 2
+            delay, self.interval = self.interval, self.interval * 2
             if timer is not Input.TIMER_A:
                 self.interval = min(self.interval, layer.t2)
                 if self.machine is CLIENT and self.state is State.PROCEEDING:
                     delay = layer.t2  # 17.1.2.2: E runs at T2 once a 1xx came
-        else:
-            delay = layer.delays[timer]
         layer.timers.start(self, timer, delay)
 
     def _act(self, action: Action, data: bytes, message: Message | None) -> None:
@@ -332,8 +334,9 @@ class ServerTransaction(_Transaction):
 
     def _act(self, action: Action, data: bytes, message: Message | None) -> None:
         if action is Action.SEND:
-            self.layer.send(data, self.address)
-            # Nothing repeats a 2xx to an INVITE from here.
+            if data:  # empty when restored: it was sent before the restart
+                self.layer.send(data, self.address)
+            # A 2xx to an INVITE is the dialog's to repeat.
             self.kept = b"" if self.state is State.ACCEPTED else data
         elif action is Action.REPEAT:
             if self.kept:

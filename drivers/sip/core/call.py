@@ -1,7 +1,7 @@
 """A call of the SIP core: its state table, what it holds, and its journal record."""
 
 from enum import Enum, auto
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -111,12 +111,15 @@ class Peer(msgspec.Struct, frozen=True):
     codecs: tuple[str, ...]
 
 
+RecordState = Literal["accepted", "confirmed", "closing", "ending"]
+MarkState = Literal["confirmed", "closing", "ending", "ended"]
+
+
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A call as the journal keeps it; written before the message that makes it true leaves."""
 
     inbound: bool
-    state: str
-    """``accepted``, ``confirmed`` or ``ending``."""
+    state: RecordState
     line: str
     port: int | None
     peer: Peer
@@ -127,13 +130,14 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The 200 that is not acknowledged yet."""
     ok_address: Address | None = None
     invite_key: ServerKey = ()
+    delayed_offer: bool = False
 
 
 class CallMark(msgspec.Struct, frozen=True, kw_only=True):
     """A change of a recorded call's state; ``ended`` takes it out."""
 
     tag: str
-    state: str
+    state: MarkState
 
 
 class TimerUser(Protocol):
@@ -235,12 +239,17 @@ class Call:
         """Pass a deadline on to the part that set it."""
         self.owner.call_timer(self, CallTimer(timer))
 
+    @property
+    def held(self) -> bool:
+        """Whether the peer holds us."""
+        return self.session is not None and self.session.peer_holds
+
     def stop(self, *timers: CallTimer) -> None:
         """Stop deadlines."""
         for timer in timers:
             self.timers.pop(timer.value, None)
 
-    def record(self, state: str) -> CallRecord:
+    def record(self, state: RecordState) -> CallRecord:
         """The call for the journal; only for calls with a dialog."""
         assert self.dialog is not None
         return CallRecord(
@@ -254,5 +263,6 @@ class Call:
             invite_cseq=self.cseq,
             ok=self.ok,
             ok_address=self.ok_address,
-            invite_key=self.invite_key,
+            invite_key=self.invite_key if self.ok else (),
+            delayed_offer=self.delayed_offer,
         )

@@ -6,7 +6,7 @@ import msgspec
 
 from drivers.api import RtpAddress, RtpFormat
 from drivers.events import Cause
-from drivers.sip.core.identity import Identity
+from drivers.sip.core.request import Identity
 
 if TYPE_CHECKING:
     from drivers.sip.core.call import Call

@@ -8,7 +8,7 @@ from cython_ext.sip_wire import format_host
 from drivers.sip.core.happenings import Happening
 from drivers.sip.core.request import Received
 from drivers.sip.core.timers import Timers
-from drivers.sip.options import SipOptions
+from drivers.sip.options import SipOptions, TrunkOptions
 from drivers.sip.transaction import Address, Transactions
 
 ALLOW: Final = ("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO")
@@ -48,6 +48,7 @@ class Services:
         """Tell where the socket is bound, once that is known."""
         self.host, self.port = host, port
         place = format_host(host, port)
+        self.via_host = place
         self.contact = ("Contact", f"<sip:{place}>")
         self.via_start = f"SIP/2.0/UDP {place};rport;branch="
         self.server = ("Server", self.options.user_agent)
@@ -60,6 +61,10 @@ class Services:
     def count(self, name: str) -> None:
         """Add one to a counter."""
         self.counters[name] = self.counters.get(name, 0) + 1
+
+    def trunk(self, name: str) -> TrunkOptions | None:
+        """Options of a trunk."""
+        return next((t for t in self.options.trunks if t.name == name), None)
 
     def token(self) -> str:
         """A tag, branch tail or Call-ID that nobody guesses: 64 random bits."""

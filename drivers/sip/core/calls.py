@@ -1,0 +1,166 @@
+"""The calls that exist, their journal records, and the one report of each end."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from drivers.events import Cause
+from drivers.sip.core.call import (
+    Call,
+    CallInput,
+    CallMark,
+    CallRecord,
+    CallState,
+    MarkState,
+    RecordState,
+    TimerUser,
+)
+from drivers.sip.core.happenings import Ended
+from drivers.sip.core.services import Services
+from drivers.sip.dialog import Dialog
+from drivers.sip.negotiation import Session
+from drivers.sip.stations.registrar import BindingRecord
+
+_pack = msgspec.msgpack.Encoder().encode
+
+_read_call = msgspec.msgpack.Decoder(CallRecord).decode
+_read_mark = msgspec.msgpack.Decoder(CallMark).decode
+_read_binding = msgspec.msgpack.Decoder(BindingRecord).decode
+
+CALL_KIND: Final = "sip.call"
+MARK_KIND: Final = "sip.mark"
+BINDING_KIND: Final = "sip.binding"
+
+_STATE_NAMES: Final[dict[CallState, RecordState]] = {
+    CallState.ACCEPTED: "accepted",
+    CallState.CONFIRMED: "confirmed",
+    CallState.CLOSING: "closing",
+    CallState.ENDING: "ending",
+}
+
+
+class Calls:
+    """All calls by Call-ID and our tag."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self._calls: dict[tuple[str, str], Call] = {}
+        self._recorded: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def add(self, call: Call) -> None:
+        """Take in a new call."""
+        self._calls[call.ref, call.local_tag] = call
+
+    def find(self, ref: str, local_tag: str) -> Call | None:
+        """The call a message belongs to."""
+        return self._calls.get((ref, local_tag))
+
+    def all(self) -> list[Call]:
+        """Every call, also those that only wait for the end of their signalling."""
+        return list(self._calls.values())
+
+    def step(self, call: Call, happened: CallInput) -> bool:
+        """Move a call; counted when its table has no such step."""
+        if call.step(happened):
+            if call.state is CallState.ENDED:
+                self._forget(call)
+            return True
+        self.services.count("call_unexpected")
+        return False
+
+    def save(self, call: Call, state: RecordState) -> None:
+        """Write the whole call to the journal, before the message it describes leaves."""
+        self._recorded.add(call.local_tag)
+        self.services.journal(CALL_KIND, _pack(call.record(state)))
+
+    def mark(self, call: Call, state: MarkState) -> None:
+        """Write a call's new state to the journal."""
+        if call.local_tag in self._recorded:
+            self.services.journal(MARK_KIND, _pack(CallMark(tag=call.local_tag, state=state)))
+
+    def restore(
+        self, records: Iterable[tuple[str, bytes]], owner: TimerUser
+    ) -> tuple[list[Call], list[BindingRecord]]:
+        """Rebuild what the journal's records add up to; a record nobody can read is counted."""
+        latest: dict[str, CallRecord] = {}
+        bindings: list[BindingRecord] = []
+        for kind, payload in records:
+            try:
+                if kind == CALL_KIND:
+                    record = _read_call(payload)
+                    latest[record.dialog.local_tag] = record
+                elif kind == MARK_KIND:
+                    _apply(latest, _read_mark(payload))
+                elif kind == BINDING_KIND:
+                    bindings.append(_read_binding(payload))
+            except msgspec.DecodeError:
+                self.services.count("journal_unreadable")
+        calls = [self._rebuild(record, owner) for record in latest.values()]
+        return calls, bindings
+
+    def snapshot(self) -> list[tuple[str, bytes]]:
+        """Records that say the same as all written so far, for a shorter journal."""
+        return [
+            (CALL_KIND, _pack(call.record(_STATE_NAMES[call.state])))
+            for call in self._calls.values()
+            if call.local_tag in self._recorded
+        ]
+
+    def _rebuild(self, record: CallRecord, owner: TimerUser) -> Call:
+        dialog = Dialog(record.dialog)
+        call = Call(
+            owner,
+            inbound=record.inbound,
+            ref=dialog.call_id,
+            local_tag=dialog.local_tag,
+            peer=record.peer,
+        )
+        call.state = next(state for state, name in _STATE_NAMES.items() if name == record.state)
+        call.line, call.port = record.line, record.port
+        call.dialog = dialog
+        call.session = None if record.session is None else Session.restore(record.session)
+        call.wants_hold = call.session is not None and call.session.on_hold
+        call.cseq = record.invite_cseq
+        call.answered = call.state is CallState.CONFIRMED
+        call.ok, call.ok_address = record.ok, record.ok_address
+        call.delayed_offer = record.delayed_offer
+        if call.ok and call.ok_address is not None and record.invite_key:
+            # A repeated INVITE must find its transaction, else it would be a new call.
+            self.services.transactions.restore_accepted(record.invite_key, call.ok_address)
+        call.reported = call.state in (CallState.CLOSING, CallState.ENDING)
+        if call.state is CallState.ENDING:
+            # The BYE sent before the crash used the next number already.
+            dialog.local_cseq += 1
+        self.add(call)
+        self._recorded.add(call.local_tag)
+        return call
+
+    def report_end(self, call: Call, cause: Cause, detail: str = "") -> None:
+        """Tell the driver once that the call is over."""
+        if not call.reported:
+            call.reported = True
+            self.services.happened.append(Ended(call, cause, detail))
+
+    def _forget(self, call: Call) -> None:
+        self._calls.pop((call.ref, call.local_tag), None)
+        call.timers.clear()
+        call.ok = b""
+        call.invite = None
+        self.mark(call, "ended")
+        self._recorded.discard(call.local_tag)
+
+
+def _apply(latest: dict[str, CallRecord], mark: CallMark) -> None:
+    record = latest.get(mark.tag)
+    if record is None:
+        return
+    if mark.state == "ended":
+        del latest[mark.tag]
+    elif mark.state == "confirmed":
+        latest[mark.tag] = msgspec.structs.replace(record, state="confirmed", ok=b"")
+    else:
+        latest[mark.tag] = msgspec.structs.replace(record, state=mark.state)

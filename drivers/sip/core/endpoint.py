@@ -1,0 +1,201 @@
+"""The SIP core: takes datagrams and time, gives datagrams, happenings and deadlines.
+
+It reads no clock and no socket. After each call of ``receive``, ``advance`` or a command,
+``take_out`` and ``take_happenings`` hand over what is to be sent and told.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from urllib.parse import quote
+
+import msgspec
+
+from cython_ext.sip_wire import format_host
+from drivers.events import Cause
+from drivers.sip.auth import Challenger
+from drivers.sip.core.call import Call, CallState, CallTimer, Peer
+from drivers.sip.core.calls import BINDING_KIND, Calls
+from drivers.sip.core.happenings import Happening, StationCame, StationWent
+from drivers.sip.core.in_dialog import InDialog
+from drivers.sip.core.inbound import InboundCalls
+from drivers.sip.core.incoming import Incoming
+from drivers.sip.core.outbound import OutboundCalls
+from drivers.sip.core.services import Services
+from drivers.sip.options import SipOptions, StationAccount, host_and_port
+from drivers.sip.stations.registrar import BindingRecord, Registrar
+from drivers.sip.stations.subscriptions import Lamps
+from drivers.sip.transaction import Address
+
+_pack = msgspec.msgpack.Encoder().encode
+
+
+class SipCore:
+    """Everything SIP but the socket."""
+
+    def __init__(
+        self,
+        options: SipOptions,
+        *,
+        host: str,
+        port: int,
+        rng: random.Random,
+        journal: Callable[[str, bytes], None],
+        secret: bytes,
+    ) -> None:
+        services = Services(options, host=host, port=port, rng=rng, journal=journal)
+        self.services = services
+        self.options = options
+        self.calls = Calls(services)
+        self.in_dialog = InDialog(services, self.calls)
+        self.inbound = InboundCalls(services, self.calls, self.in_dialog)
+        self.outbound = OutboundCalls(services, self.calls, self.in_dialog)
+        self.registrar = Registrar(
+            options,
+            services.timers,
+            journal=self._journal_binding,
+            came=self._came,
+            went=self._went,
+        )
+        self.lamps = Lamps(services, self.registrar)
+        self.incoming = Incoming(
+            services,
+            self.calls,
+            owner=self,
+            inbound=self.inbound,
+            in_dialog=self.in_dialog,
+            registrar=self.registrar,
+            challenger=Challenger(options.realm, secret=secret, rng=rng),
+        )
+
+    # Datagrams and time
+
+    def receive(self, data: bytes, source: Address, now: float) -> None:
+        """Take one datagram; whatever it holds, nothing is raised."""
+        self.services.timers.now = now
+        self.incoming.receive(data, source)
+
+    def advance(self, now: float) -> None:
+        """Let every deadline up to ``now`` pass."""
+        self.services.timers.fire(now)
+
+    def next_deadline(self) -> float | None:
+        """When ``advance`` has something to do; None when never."""
+        return self.services.timers.next_deadline()
+
+    def take_out(self) -> list[tuple[bytes, Address]]:
+        """Datagrams to send now, in order."""
+        out, self.services.out = self.services.out, []
+        return out
+
+    def take_happenings(self) -> list[Happening]:
+        """What happened, in order."""
+        happened, self.services.happened = self.services.happened, []
+        return happened
+
+    # Commands
+
+    def ring(self, call: Call) -> None:
+        """Tell the caller that it rings."""
+        self.inbound.ring(call)
+
+    def accept(self, call: Call, host: str, port: int) -> bool:
+        """Answer with this audio address; False when the caller is gone."""
+        return self.inbound.accept(call, host, port)
+
+    def release(self, call: Call, cause: Cause) -> None:
+        """End a call in any state; harmless when it is over."""
+        if call.state is CallState.OFFERED:
+            self.inbound.refuse(call, cause)
+        elif call.state in (CallState.CALLING, CallState.PROCEEDING):
+            self.outbound.release(call, cause)
+        elif call.state in (CallState.ACCEPTED, CallState.CONFIRMED):
+            self.in_dialog.release(call, cause)
+
+    def dial_trunk(self, trunk: str, number: str, *, line: str, ani: str) -> Call:
+        """Prepare a call to a number over a trunk; KeyError when it takes no outgoing calls."""
+        options = self.services.trunk(trunk)
+        if options is None or not options.target:
+            raise KeyError(trunk)
+        address = host_and_port(options.target)
+        uri = f"sip:{_user(number)}@{format_host(*address)}"
+        peer = Peer(trunk, False, options.codecs)
+        return self._new_call(peer, uri, address, line=line, ani=ani or options.number)
+
+    def dial_station(self, station: str, *, line: str, ani: str) -> Call:
+        """Prepare a call to a station's phone; KeyError when none is registered."""
+        binding = self.registrar.find(station)
+        if binding is None:
+            raise KeyError(station)
+        peer = Peer(station, True, self.options.station_codecs)
+        return self._new_call(peer, binding.contact, binding.source, line=line, ani=ani)
+
+    def start(self, call: Call, *, name: str, host: str, port: int) -> None:
+        """Send the INVITE of a prepared call, with our audio address."""
+        self.outbound.dial(call, name=name, host=host, port=port)
+
+    def set_hold(self, call: Call, *, hold: bool) -> None:
+        """Hold or retrieve the peer."""
+        self.in_dialog.set_hold(call, hold=hold)
+
+    def set_stations(self, accounts: Sequence[StationAccount]) -> None:
+        """Replace the station accounts; phones of those that are gone are forgotten."""
+        gone = set(self.incoming.accounts) - {account.name for account in accounts}
+        self.incoming.accounts = {account.name: account for account in accounts}
+        for station in gone:
+            self.registrar.remove(station, "account removed")
+
+    def restore(self, records: Iterable[tuple[str, bytes]], now: float) -> list[Call]:
+        """Rebuild calls and registrations from the journal; returns the calls to go on with."""
+        self.services.timers.now = now
+        calls, bindings = self.calls.restore(records, self)
+        self.registrar.restore(bindings)
+        for call in calls:
+            if call.state is CallState.ENDING:
+                self.in_dialog.send_bye(call, Cause.NORMAL)
+            elif call.ok:
+                self.in_dialog.await_ack(call)
+        return [call for call in calls if not call.reported]
+
+    def snapshot(self) -> list[tuple[str, bytes]]:
+        """Journal records that replace all earlier ones."""
+        bindings = [(BINDING_KIND, _pack(record)) for record in self.registrar.records()]
+        return self.calls.snapshot() + bindings
+
+    def call_timer(self, call: Call, timer: CallTimer) -> None:
+        """A call's deadline passed."""
+        if timer is CallTimer.OK_REPEAT:
+            self.in_dialog.repeat_ok(call)
+        elif timer is CallTimer.ACK_LIMIT:
+            self.in_dialog.no_ack(call)
+        elif timer is CallTimer.GLARE:
+            self.in_dialog.settled(call)
+        elif timer is CallTimer.RING_LIMIT:
+            self.outbound.ring_limit(call)
+        else:
+            self.outbound.cancel_limit(call)
+
+    def _new_call(self, peer: Peer, uri: str, address: Address, *, line: str, ani: str) -> Call:
+        services = self.services
+        ref = f"{services.token()}{services.token()}"
+        call = Call(self, inbound=False, ref=ref, local_tag=services.token(), peer=peer)
+        call.uri, call.address = uri, address
+        call.line = line
+        call.ani = _user(ani)
+        return call
+
+    def _journal_binding(self, record: BindingRecord) -> None:
+        self.services.journal(BINDING_KIND, _pack(record))
+
+    def _came(self, record: BindingRecord) -> None:
+        services = self.services
+        left = record.expires - services.timers.now
+        services.happened.append(StationCame(record.station, record.contact, left))
+        self.lamps.tell(record.station)
+
+    def _went(self, station: str, reason: str) -> None:
+        self.services.happened.append(StationWent(station, reason))
+
+
+def _user(number: str) -> str:
+    """A number as the user part of a URI, escaped."""
+    return quote(number, safe="-_.!~*'()&=+$,;?/")

@@ -1,0 +1,199 @@
+"""Calls that come in: INVITE to 200 and ACK, or to a refusal (RFC 3261 13.3, 9.2)."""
+
+from typing import Final
+
+from cython_ext.sip_wire import Message
+from drivers.errors import ProtocolError
+from drivers.events import Cause
+from drivers.sip.core.call import Call, CallInput, CallState, CallTimer, Peer, TimerUser
+from drivers.sip.core.calls import Calls
+from drivers.sip.core.causes import reason_values, status_for
+from drivers.sip.core.happenings import Connected, HoldChanged, MediaAgreed, Offered
+from drivers.sip.core.in_dialog import InDialog
+from drivers.sip.core.request import Received, cancelled_key, identify
+from drivers.sip.core.services import ALLOW, Headers, Services
+from drivers.sip.dialog import Dialog
+from drivers.sip.negotiation import Session
+from drivers.sip.transaction import ServerKey
+
+RETRY_AFTER: Final = ("Retry-After", "5")
+SDP_TYPE: Final = ("Content-Type", "application/sdp")
+
+
+class InboundCalls:
+    """The UAS side of INVITE."""
+
+    def __init__(self, services: Services, calls: Calls, in_dialog: InDialog) -> None:
+        self.services = services
+        self.calls = calls
+        self.in_dialog = in_dialog
+        self._offers: dict[ServerKey, Call] = {}
+
+    def invite(self, received: Received, peer: Peer, owner: TimerUser) -> None:
+        """Take a new INVITE: 100, and an offer to the driver; or the refusal it deserves."""
+        services, message = self.services, received.message
+        tag = services.token()
+        try:
+            dialog = Dialog.answering(message, tag, received.source, fixed=peer.is_station)
+        except ProtocolError:
+            services.count("invite_bad_contact")
+            services.respond(received, 400)
+            return
+        session = Session(
+            host=services.host, port=0, codecs=peer.codecs, session_id=self._session_id()
+        )
+        if message.body:
+            try:
+                session.consider(message.body)
+            except ProtocolError:
+                services.count("invite_not_acceptable")
+                services.respond(received, 488, headers=[warning(services.host)])
+                return
+        call = Call(owner, inbound=True, ref=message.call_id, local_tag=tag, peer=peer)
+        call.dialog = dialog
+        call.session = session
+        call.delayed_offer = not message.body
+        call.cseq = message.cseq.number
+        call.invite = received
+        call.invite_key = received.key
+        self.calls.add(call)
+        self._offers[received.key] = call
+        services.respond(received, 100)
+        identity = identify(message, trusted=not peer.is_station)
+        services.happened.append(Offered(call, identity))
+
+    def ring(self, call: Call) -> None:
+        """Send 180; harmless when the call is not waiting any more."""
+        if call.state is CallState.OFFERED and call.invite is not None:
+            headers = [*_routes(call.invite), self.services.contact]
+            self.services.respond(call.invite, 180, tag=call.local_tag, headers=headers)
+
+    def accept(self, call: Call, host: str, port: int) -> bool:
+        """Send 200 with our audio address; False when the caller is gone already."""
+        services, received, session = self.services, call.invite, call.session
+        if call.state is not CallState.OFFERED or received is None or session is None:
+            return False
+        session.host, session.port = host, port
+        body = session.offer() if call.delayed_offer else session.answer()
+        headers = [*_routes(received), services.contact, ALLOW, SDP_TYPE, services.server]
+        self.calls.step(call, CallInput.ACCEPT)
+        self._offers.pop(call.invite_key, None)
+        call.ok = received.response(200, tag=call.local_tag, headers=headers, body=body)
+        call.ok_address = received.reply_to
+        call.invite = None
+        self.calls.save(call, "accepted")
+        services.count("sent_200")
+        if received.transaction is not None:
+            received.transaction.acknowledged = self._acknowledged(call)
+            received.transaction.respond(200, call.ok)
+        self.in_dialog.await_ack(call)
+        self._report_media(call)
+        return True
+
+    def refuse(self, call: Call, cause: Cause) -> None:
+        """Send the final failure that fits the cause."""
+        received = call.invite
+        if received is None or not self.calls.step(call, CallInput.RELEASE):
+            return
+        self._offers.pop(call.invite_key, None)
+        status = status_for(cause)
+        headers: Headers = [("Reason", reason_values(cause))]
+        if status == 503:
+            headers.append(RETRY_AFTER)
+        self.services.respond(received, status, tag=call.local_tag, headers=headers)
+        self.calls.report_end(call, cause)
+
+    def cancel(self, received: Received) -> None:
+        """Answer a CANCEL; end the call when it still waits (9.2)."""
+        services = self.services
+        key = cancelled_key(received.key)
+        if key not in services.transactions.servers:
+            services.count("cancel_unmatched")
+            services.respond(received, 481)
+            return
+        call = self._offers.get(key)
+        services.respond(received, 200, tag="" if call is None else call.local_tag)
+        if call is not None:
+            elsewhere = "cause=200" in (received.message.header("Reason") or "").replace(" ", "")
+            cause = Cause.ANSWERED_ELSEWHERE if elsewhere else Cause.NORMAL
+            self.terminate(call, CallInput.PEER_CANCEL, cause)
+
+    def terminate(self, call: Call, happened: CallInput, cause: Cause) -> None:
+        """The caller gave up before we answered: 487."""
+        invite = call.invite
+        if invite is not None and self.calls.step(call, happened):
+            self._offers.pop(call.invite_key, None)
+            self.services.respond(invite, 487, tag=call.local_tag)
+            self.calls.report_end(call, cause)
+
+    def ack(self, call: Call, message: Message) -> None:
+        """Take the ACK of our 200, first or re-INVITE; others are ignored."""
+        if not call.ok or message.cseq.number != call.cseq:
+            self.services.count("ack_unexpected")
+            return
+        call.stop(CallTimer.OK_REPEAT, CallTimer.ACK_LIMIT)
+        call.ok = b""
+        if call.delayed_offer and not self._take_answer(call, message):
+            return
+        if call.state is CallState.CONFIRMED:
+            self.in_dialog.settled(call)
+            return
+        if not self.calls.step(call, CallInput.ACK):
+            return
+        if call.state is CallState.ENDING:  # released in the meantime
+            self.in_dialog.send_bye(call, Cause.NORMAL)
+            return
+        self.calls.mark(call, "confirmed")
+        call.answered = True
+        self.services.happened.append(Connected(call))
+
+    def _take_answer(self, call: Call, message: Message) -> bool:
+        call.delayed_offer = False
+        try:
+            if call.session is None or not message.body:
+                raise ProtocolError("no answer in the ACK")
+            call.session.accept(message.body)
+        except ProtocolError as error:
+            self.services.count("answer_not_acceptable")
+            self.calls.report_end(call, Cause.INCOMPATIBLE, str(error))
+            self.calls.step(call, CallInput.NO_ACK)
+            self.in_dialog.send_bye(call, Cause.INCOMPATIBLE)
+            return False
+        self._report_media(call)
+        if call.answered and call.session.peer_holds:
+            self.services.happened.append(HoldChanged(call, held=True))
+        self.calls.save(call, "confirmed")
+        return True
+
+    def _report_media(self, call: Call) -> None:
+        session = call.session
+        if session is not None and session.remote is not None and session.fmt is not None:
+            self.services.happened.append(MediaAgreed(call, session.remote, session.fmt))
+
+    def _acknowledged(self, call: Call) -> "_AckOfInvite":
+        return _AckOfInvite(self, call)
+
+    def _session_id(self) -> int:
+        return self.services.random.getrandbits(31) + 1
+
+
+class _AckOfInvite:
+    """Hands an ACK with the INVITE's own branch to the call it acknowledges."""
+
+    __slots__ = ("call", "inbound")
+
+    def __init__(self, inbound: InboundCalls, call: Call) -> None:
+        self.inbound = inbound
+        self.call = call
+
+    def __call__(self, message: Message) -> None:
+        self.inbound.ack(self.call, message)
+
+
+def warning(host: str) -> tuple[str, str]:
+    """The Warning of a 488: nothing in the offer that we carry (RFC 3261 20.43)."""
+    return "Warning", f'305 {host} "Incompatible media format"'
+
+
+def _routes(received: Received) -> Headers:
+    return [("Record-Route", value) for value in received.message.headers("Record-Route")]

@@ -1,0 +1,266 @@
+"""What arrives: transactions first, then the part of the core a message is for.
+
+Malformed and unexpected messages get the status RFC 3261 8.2 gives them, or silence; each
+kind has a counter.
+"""
+
+import ipaddress
+from typing import Final
+
+from cython_ext.sip_wire import (
+    Message,
+    WireError,
+    build_response,
+    parse,
+    parse_name_addr,
+    parse_uri,
+)
+from drivers.events import Cause
+from drivers.sip.auth import Challenger, Verdict
+from drivers.sip.core.call import CallInput, CallState, Peer, TimerUser
+from drivers.sip.core.calls import Calls
+from drivers.sip.core.causes import phrase
+from drivers.sip.core.in_dialog import InDialog
+from drivers.sip.core.inbound import InboundCalls
+from drivers.sip.core.request import Received, merge_key
+from drivers.sip.core.services import ACCEPT, ALLOW, Services
+from drivers.sip.options import StationAccount, networks
+from drivers.sip.stations.registrar import Registrar
+from drivers.sip.transaction import Address, Input
+
+HANDLED: Final = frozenset({"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "INFO"})
+_COUNTED: Final = HANDLED | {"SUBSCRIBE", "NOTIFY", "REFER", "UPDATE", "PRACK", "MESSAGE"}
+_SDP_RANGES: Final = frozenset({"application/sdp", "application/*", "*/*"})
+_SOURCES_KEPT: Final = 4096
+
+
+class Incoming:
+    """Every datagram goes through here."""
+
+    def __init__(
+        self,
+        services: Services,
+        calls: Calls,
+        *,
+        owner: TimerUser,
+        inbound: InboundCalls,
+        in_dialog: InDialog,
+        registrar: Registrar,
+        challenger: Challenger,
+    ) -> None:
+        self.services = services
+        self.calls = calls
+        self.owner = owner
+        self.inbound = inbound
+        self.in_dialog = in_dialog
+        self.registrar = registrar
+        self.challenger = challenger
+        self.accounts: dict[str, StationAccount] = {}
+        trunks = services.options.trunks
+        self._trunks = [(networks(t), Peer(t.name, False, t.codecs)) for t in trunks]
+        self._known: dict[str, Peer | None] = {}
+
+    def receive(self, data: bytes, source: Address) -> None:
+        """Take one datagram."""
+        try:
+            message = parse(data)
+        except WireError as error:
+            self._refuse_garbage(error, source)
+            return
+        if message.is_request:
+            self._request(message, source)
+        else:
+            self._response(message)
+
+    def trunk_at(self, host: str) -> Peer | None:
+        """The trunk that calls from this address, the narrowest network first."""
+        if host in self._known:
+            return self._known[host]
+        best: tuple[int, Peer] | None = None
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return None
+        for places, peer in self._trunks:
+            for network in places:
+                if address in network and (best is None or network.prefixlen > best[0]):
+                    best = network.prefixlen, peer
+        if len(self._known) >= _SOURCES_KEPT:
+            self._known.clear()
+        self._known[host] = None if best is None else best[1]
+        return self._known[host]
+
+    # Requests
+
+    def _request(self, message: Message, source: Address) -> None:
+        services, method = self.services, message.method
+        services.count("received_" + (method.lower() if method in _COUNTED else "other"))
+        received = Received(message, source)
+        transactions = services.transactions
+        known = transactions.servers.get(received.key)
+        if known is not None:
+            is_ack = method == "ACK"
+            known.step(Input.ACK if is_ack else Input.REQUEST, message=message)
+            return
+        if method == "ACK":
+            call = self.calls.find(message.call_id, message.to_tag)
+            if call is None or call.dialog is None or call.dialog.remote_tag != message.from_tag:
+                services.count("ack_unexpected")
+            else:
+                self.inbound.ack(call, message)
+            return
+        merge = None if message.to_tag or method == "CANCEL" else merge_key(message)
+        merged = merge is not None and transactions.is_merged(received.key, merge)
+        received.transaction = transactions.open_server(
+            received.key, received.reply_to, invite=method == "INVITE", merge=merge
+        )
+        if merged:
+            services.count("merged")
+            services.respond(received, 482)
+        elif method == "CANCEL":
+            self.inbound.cancel(received)
+        elif self._is_understood(received):
+            self._dispatch(received)
+
+    def _is_understood(self, received: Received) -> bool:
+        """Refuse what RFC 3261 8.2 says a server must not process."""
+        message, services = received.message, self.services
+        if message.method not in HANDLED:
+            services.count("method_not_allowed")
+            services.respond(received, 405, headers=[ALLOW])
+            return False
+        try:
+            parse_uri(message.uri)
+        except WireError as error:
+            status = error.status or 400
+            services.count("uri_not_supported" if status == 416 else "uri_malformed")
+            services.respond(received, status)
+            return False
+        required = [*message.headers("Require"), *message.headers("Proxy-Require")]
+        if required:
+            services.count("extension_required")
+            unsupported = ("Unsupported", ", ".join(required))
+            services.respond(received, 420, headers=[unsupported])
+            return False
+        if message.body and message.method == "INVITE":
+            kind = (message.header("Content-Type") or "").partition(";")[0].strip().lower()
+            coding = (message.header("Content-Encoding") or "identity").strip().lower()
+            if kind != "application/sdp" or coding != "identity":
+                services.count("content_not_supported")
+                services.respond(received, 415, headers=[ACCEPT])
+                return False
+        return True
+
+    def _dispatch(self, received: Received) -> None:
+        message, services = received.message, self.services
+        if message.method == "REGISTER":
+            self._register(received)
+        elif message.to_tag:
+            call = self.calls.find(message.call_id, message.to_tag)
+            if call is not None and message.method == "BYE" and call.state is CallState.OFFERED:
+                services.respond(received, 200)
+                self.inbound.terminate(call, CallInput.PEER_BYE, Cause.NORMAL)
+            elif call is not None:
+                self.in_dialog.receive(call, received)
+            else:
+                services.count("dialog_unknown")
+                services.respond(received, 481)
+        elif message.method == "INVITE":
+            self._invite(received)
+        elif message.method == "OPTIONS":
+            services.respond(received, 200, headers=[ALLOW, ACCEPT])
+        else:
+            services.count("dialog_unknown")
+            services.respond(received, 481)
+
+    def _invite(self, received: Received) -> None:
+        services, message = self.services, received.message
+        accepts = message.headers("Accept")
+        if accepts and not any(a.partition(";")[0].strip() in _SDP_RANGES for a in accepts):
+            services.count("answer_not_wanted")
+            services.respond(received, 406)
+            return
+        station = self.registrar.station_at(received.source)
+        peer = None if station else self.trunk_at(received.source[0])
+        if peer is None:
+            if not self.accounts:
+                services.count("invite_from_stranger")
+                services.respond(received, 403)
+                return
+            user = self._authenticate(received, proxy=True)
+            if not user:
+                return
+            peer = Peer(user, True, services.options.station_codecs)
+        self.inbound.invite(received, peer, self.owner)
+
+    def _register(self, received: Received) -> None:
+        services, message = self.services, received.message
+        if not self.accounts:
+            services.count("register_without_stations")
+            services.respond(received, 403)
+            return
+        user = self._authenticate(received, proxy=False)
+        if not user:
+            return
+        try:
+            wanted = parse_uri(parse_name_addr(message.header("To") or "").uri).user
+        except WireError:
+            services.respond(received, 400)
+            return
+        if wanted != user:
+            services.count("register_for_other")
+            services.respond(received, 403)
+            return
+        reply = self.registrar.register(user, message, received.source)
+        services.respond(received, reply.status, headers=list(reply.headers))
+
+    def _authenticate(self, received: Received, *, proxy: bool) -> str:
+        """The authenticated station; empty after a challenge was sent instead."""
+        services, message = self.services, received.message
+        values = message.headers("Proxy-Authorization" if proxy else "Authorization")
+        checked = self.challenger.check(
+            values, message.method, message.uri, self.accounts, services.timers.now
+        )
+        if checked.verdict is Verdict.GOOD:
+            return checked.user
+        services.count(f"auth_{checked.verdict.name.lower()}")
+        asked = self.challenger.challenges(
+            services.timers.now, stale=checked.verdict is Verdict.STALE
+        )
+        name = "Proxy-Authenticate" if proxy else "WWW-Authenticate"
+        services.respond(received, 407 if proxy else 401, headers=[(name, v) for v in asked])
+        return ""
+
+    # Responses
+
+    def _response(self, message: Message) -> None:
+        services = self.services
+        services.count(f"received_{message.status // 100}xx")
+        if len(message.headers("Via")) != 1:
+            services.count("response_not_ours")  # 8.1.3.3
+            return
+        key = message.top_via.branch, message.cseq.method
+        transaction = services.transactions.clients.get(key)
+        if transaction is not None:
+            transaction.receive(message)
+            return
+        services.count("response_unmatched")
+        if message.cseq.method == "INVITE" and 200 <= message.status < 300:
+            # A 200 whose ACK was lost while we were restarted: acknowledge it again.
+            call = self.calls.find(message.call_id, message.from_tag)
+            dialog = None if call is None else call.dialog
+            if call is not None and dialog is not None and dialog.remote_tag == message.to_tag:
+                self.in_dialog.acknowledge(call, message.cseq.number)
+
+    def _refuse_garbage(self, error: WireError, source: Address) -> None:
+        services = self.services
+        services.count("malformed_" + error.reason.replace(" ", "_").replace("-", "_").lower())
+        vias = [value for name, value in error.echo if name == "Via"]
+        if not error.status or not vias:
+            return
+        try:
+            data = build_response(error.status, phrase(error.status), error.echo)
+        except WireError:
+            return
+        services.count(f"sent_{error.status}")
+        services.send(data, source)

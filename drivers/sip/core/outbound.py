@@ -1,0 +1,316 @@
+"""Calls that go out: INVITE to its answer, CANCEL, forks, credentials (RFC 3261 13.2, 9.1)."""
+
+from typing import Final
+
+from cython_ext.sip_wire import Message, NameAddr, build_request, format_name_addr
+from drivers.errors import ProtocolError
+from drivers.events import Cause
+from drivers.sip.auth import credentials
+from drivers.sip.core.call import Call, CallInput, CallState, CallTimer
+from drivers.sip.core.calls import Calls
+from drivers.sip.core.causes import cause_for, cause_from_reason
+from drivers.sip.core.happenings import Connected, MediaAgreed, Progressed
+from drivers.sip.core.in_dialog import InDialog
+from drivers.sip.core.services import ALLOW, Headers, Services
+from drivers.sip.dialog import MAX_FORWARDS, Dialog
+from drivers.sip.negotiation import Session
+from drivers.sip.transaction import ClientTransaction
+
+SDP_TYPE: Final = ("Content-Type", "application/sdp")
+ELSEWHERE: Final = ("Reason", 'SIP;cause=200;text="Call completed elsewhere"')
+AUTH_TRIES: Final = 2  # a second one only for a nonce that went stale on the way
+
+
+class OutboundCalls:
+    """The UAC side of INVITE."""
+
+    def __init__(self, services: Services, calls: Calls, in_dialog: InDialog) -> None:
+        self.services = services
+        self.calls = calls
+        self.in_dialog = in_dialog
+
+    def dial(self, call: Call, *, name: str, host: str, port: int) -> None:
+        """Send the INVITE of a new call whose ``uri``, ``address`` and ``ani`` are set."""
+        services = self.services
+        call.session = Session(
+            host=host,
+            port=port,
+            codecs=call.peer.codecs,
+            session_id=services.random.getrandbits(31) + 1,
+        )
+        caller = f"sip:{call.ani or 'anonymous'}@{services.via_host}"
+        display = NameAddr(name or call.ani, caller, {"tag": call.local_tag})
+        call.from_value = format_name_addr(display)
+        self.calls.add(call)
+        self._invite(call, call.session.offer(), [])
+        services.timers.start(call, CallTimer.RING_LIMIT.value, services.options.ring_timeout_s)
+
+    def release(self, call: Call, cause: Cause) -> None:
+        """Give up a call that is not answered: CANCEL, at once or after the first 1xx."""
+        if call.cseq == 0:  # prepared, never sent
+            call.state = CallState.ENDED
+            self.calls.report_end(call, cause)
+            return
+        proceeding = call.state is CallState.PROCEEDING
+        if not self.calls.step(call, CallInput.RELEASE):
+            return
+        call.cancel_reason = cause
+        call.stop(CallTimer.RING_LIMIT)
+        self.calls.report_end(call, cause)
+        if proceeding:
+            self._cancel(call)
+
+    def response(self, call: Call, transaction: ClientTransaction, message: Message) -> None:
+        """Take a response to the INVITE."""
+        status = message.status
+        if status < 200:
+            self._provisional(call, message)
+        elif status < 300:
+            self._answer(call, message)
+        else:
+            self._refusal(call, transaction, message)
+
+    def timed_out(self, call: Call) -> None:
+        """Nobody answered the INVITE."""
+        if self.calls.step(call, CallInput.REFUSAL):
+            call.stop(*CallTimer)
+            self.calls.report_end(call, Cause.NO_USER_RESPONDING, "no response")
+
+    def ring_limit(self, call: Call) -> None:
+        """It rang long enough."""
+        self.release(call, Cause.NO_ANSWER)
+
+    def cancel_limit(self, call: Call) -> None:
+        """A cancelled INVITE got no final response: forget it (9.1)."""
+        self.calls.step(call, CallInput.REFUSAL)
+
+    def _invite(self, call: Call, body: bytes, extra: Headers) -> None:
+        services = self.services
+        call.cseq += 1
+        call.via = services.via_start + services.branch()
+        headers = [
+            services.contact,
+            ALLOW,
+            *extra,
+            services.user_agent,
+            SDP_TYPE,
+        ]
+        data = self._request(call, "INVITE", headers, body)
+        ack_start, _, ack_rest = self._request(call, "ACK", extra).partition(b"\r\nTo: ")
+        ack = ack_start + b"\r\nTo: ", b"\r\n" + ack_rest.partition(b"\r\n")[2]
+        services.count("sent_invite")
+        services.transactions.open_client(
+            (call.via.rpartition("=")[2], "INVITE"),
+            data,
+            call.address,
+            user=_Invite(self, call),
+            ack=ack,
+        )
+
+    def _request(self, call: Call, method: str, headers: Headers, body: bytes = b"") -> bytes:
+        """A request that belongs to the INVITE: same Via, From, To, Call-ID and number."""
+        lines = [
+            ("Via", call.via),
+            MAX_FORWARDS,
+            ("From", call.from_value),
+            ("To", f"<{call.uri}>"),
+            ("Call-ID", call.ref),
+            ("CSeq", f"{call.cseq} {method}"),
+            *headers,
+        ]
+        return build_request(method, call.uri, lines, body)
+
+    def _cancel(self, call: Call) -> None:
+        if call.cancel_sent:
+            return
+        call.cancel_sent = True
+        services = self.services
+        elsewhere = call.cancel_reason is Cause.ANSWERED_ELSEWHERE
+        data = self._request(call, "CANCEL", [ELSEWHERE] if elsewhere else [])
+        services.count("sent_cancel")
+        branch = call.via.rpartition("=")[2]
+        services.transactions.open_client((branch, "CANCEL"), data, call.address, user=NOBODY)
+        limit = 64 * services.options.timers.t1
+        services.timers.start(call, CallTimer.CANCEL_LIMIT.value, limit)
+
+    def _provisional(self, call: Call, message: Message) -> None:
+        if not self.calls.step(call, CallInput.PROVISIONAL):
+            return
+        if call.state is CallState.CANCELLING:
+            self._cancel(call)
+            return
+        if message.status == 100:
+            return
+        tone = "ringback" if call.tone != "early" else "early"
+        session = call.session
+        if message.body and session is not None and call.tone != "early":
+            try:
+                session.accept(message.body)
+            except ProtocolError:
+                self.services.count("answer_not_acceptable")
+            else:
+                tone = "early"
+                self._report_media(call)
+        if tone != call.tone:
+            call.tone = tone
+            self.services.happened.append(Progressed(call, tone))
+
+    def _answer(self, call: Call, message: Message) -> None:
+        if call.dialog is not None or message.to_tag in call.remote_tags:
+            if call.dialog is not None and message.to_tag == call.dialog.remote_tag:
+                self.services.send(
+                    call.ack or self._ack(call.dialog, call.cseq), call.dialog.address
+                )
+            else:
+                self._hang_up_fork(call, message)
+            return
+        try:
+            dialog = self._dialog(call, message)
+        except ProtocolError:
+            self.services.count("answer_bad_contact")
+            return  # it cannot even be acknowledged; the INVITE times out at the peer
+        cancelled = call.state is CallState.CANCELLING
+        if not self.calls.step(call, CallInput.ANSWER):
+            return
+        call.dialog = dialog
+        call.stop(CallTimer.RING_LIMIT, CallTimer.CANCEL_LIMIT)
+        call.ack = self._ack(dialog, call.cseq)
+        if cancelled:
+            self.services.send(call.ack, dialog.address)
+            self.in_dialog.send_bye(call, Cause.NORMAL)
+            return
+        fault = self._take_answer(call, message)
+        self.calls.save(call, "confirmed")
+        self.services.send(call.ack, dialog.address)
+        if fault:
+            self.services.count("answer_not_acceptable")
+            self.calls.report_end(call, Cause.INCOMPATIBLE, fault)
+            self.calls.step(call, CallInput.RELEASE)
+            self.in_dialog.send_bye(call, Cause.INCOMPATIBLE)
+            return
+        call.answered = True
+        self._report_media(call)
+        self.services.happened.append(Connected(call))
+
+    def _take_answer(self, call: Call, message: Message) -> str:
+        session = call.session
+        if session is None:
+            return "no session"
+        if not message.body and session.fmt is not None:
+            return ""  # what early media agreed on stands
+        try:
+            session.accept(message.body)
+        except ProtocolError as error:
+            return str(error)
+        return ""
+
+    def _hang_up_fork(self, call: Call, message: Message) -> None:
+        """Another phone answered too: acknowledge it and hang up (13.2.2.4)."""
+        if call.dialog is None:
+            return
+        try:
+            dialog = self._dialog(call, message)
+        except ProtocolError:
+            return
+        services = self.services
+        services.count("fork_hung_up")
+        services.send(self._ack(dialog, call.cseq), dialog.address)
+        if message.to_tag in call.remote_tags:
+            return
+        call.remote_tags.add(message.to_tag)
+        branch = services.branch()
+        bye = dialog.request(
+            "BYE",
+            via=services.via_start + branch,
+            number=call.cseq + 1,
+            headers=[services.user_agent],
+        )
+        services.transactions.open_client((branch, "BYE"), bye, dialog.address, user=NOBODY)
+
+    def _dialog(self, call: Call, message: Message) -> Dialog:
+        return Dialog.calling(
+            message,
+            local=call.from_value,
+            local_tag=call.local_tag,
+            cseq=call.cseq,
+            source=call.address,
+            fixed=call.peer.is_station,
+        )
+
+    def _ack(self, dialog: Dialog, number: int) -> bytes:
+        via = self.services.via_start + self.services.branch()
+        return dialog.request("ACK", via=via, number=number, headers=[])
+
+    def _refusal(self, call: Call, transaction: ClientTransaction, message: Message) -> None:
+        status = message.status
+        if status in (401, 407) and self._try_again(call, message):
+            return
+        if not self.calls.step(call, CallInput.REFUSAL):
+            return
+        call.stop(*CallTimer)
+        cause = cause_from_reason(message.headers("Reason")) or cause_for(status)
+        self.calls.report_end(call, cause, f"{status} {message.reason}")
+
+    def _try_again(self, call: Call, message: Message) -> bool:
+        """Send the INVITE once more with credentials (22.2); False when that is no use."""
+        trunk = self.services.trunk(call.peer.name)
+        if trunk is None or not trunk.username or call.peer.is_station:
+            return False
+        if call.auth_tries >= AUTH_TRIES or call.state is CallState.CANCELLING:
+            return False
+        proxy = message.status == 407
+        asked = message.headers("Proxy-Authenticate" if proxy else "WWW-Authenticate")
+        if call.auth_tries and not any("stale=true" in value.lower() for value in asked):
+            return False  # the same answer would be refused the same way
+        value = credentials(
+            asked,
+            user=trunk.username,
+            password=trunk.password,
+            method="INVITE",
+            uri=call.uri,
+            cnonce=self.services.token(),
+        )
+        if value is None or call.session is None:
+            return False
+        call.auth_tries += 1
+        call.session.withdraw()
+        name = "Proxy-Authorization" if proxy else "Authorization"
+        call.state = CallState.CALLING
+        self._invite(call, call.session.offer(), [(name, value)])
+        return True
+
+    def _report_media(self, call: Call) -> None:
+        session = call.session
+        if session is not None and session.remote is not None and session.fmt is not None:
+            self.services.happened.append(MediaAgreed(call, session.remote, session.fmt))
+
+
+class _Invite:
+    """Carries responses of one INVITE to its call."""
+
+    __slots__ = ("call", "outbound")
+
+    def __init__(self, outbound: OutboundCalls, call: Call) -> None:
+        self.outbound = outbound
+        self.call = call
+
+    def response(self, transaction: ClientTransaction, message: Message) -> None:
+        """Hand a response on."""
+        self.outbound.response(self.call, transaction, message)
+
+    def timed_out(self, transaction: ClientTransaction) -> None:
+        """Tell that nobody answered."""
+        self.outbound.timed_out(self.call)
+
+
+class _Nobody:
+    """Sender of a request whose outcome changes nothing."""
+
+    def response(self, transaction: ClientTransaction, message: Message) -> None:
+        """Nothing depends on it."""
+
+    def timed_out(self, transaction: ClientTransaction) -> None:
+        """Nothing depends on it."""
+
+
+NOBODY: Final = _Nobody()

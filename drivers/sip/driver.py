@@ -1,0 +1,374 @@
+"""The SIP driver: trunk slots and stations as lines, around the core without I/O."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from random import Random, SystemRandom
+
+import msgspec
+import structlog
+
+from drivers.api import AudioPorts, Line, LineId, PortId
+from drivers.errors import DriverError, LineBusy
+from drivers.events import (
+    Answered,
+    Cause,
+    Digit,
+    Held,
+    LineEvent,
+    Progress,
+    Released,
+    Retrieved,
+    Ringing,
+    StationDown,
+    StationUp,
+)
+from drivers.registry import register
+from drivers.sip.core.call import Call, CallState
+from drivers.sip.core.endpoint import SipCore
+from drivers.sip.core.happenings import (
+    Connected,
+    Ended,
+    Happening,
+    HoldChanged,
+    KeyPressed,
+    MediaAgreed,
+    Offered,
+    Progressed,
+    StationCame,
+)
+from drivers.sip.line import SipLine
+from drivers.sip.options import SipOptions, StationAccount
+from drivers.sip.transaction import Address
+from drivers.sip.transport import FloodGuard, UdpEndpoint
+
+log = structlog.get_logger()
+
+TIMER_GRAIN = 0.005  # s; deadlines closer together than this share one wake-up
+
+
+class RestoredCall(msgspec.Struct, frozen=True):
+    """A call that stood before the restart and stands again."""
+
+    line: LineId
+    port: PortId | None
+    ref: str
+    """SIP Call-ID, as in ``Ringing.ref``."""
+    state: str
+    """``answered``; ``answering`` while the caller's ACK is still due (``Answered`` follows)."""
+    inbound: bool
+
+
+@register("sip", options=SipOptions)
+class SipDriver:
+    """SIP over UDP: answers trunks and stations, calls both, registers stations.
+
+    ``clock`` gives seconds since the epoch. ``journal(kind, payload)`` is called before each
+    message that changes a call or registration leaves; ``restore`` takes the same pairs.
+    """
+
+    def __init__(
+        self,
+        options: SipOptions,
+        *,
+        clock: Callable[[], float],
+        journal: Callable[[str, bytes], None],
+        random: Random | None = None,
+        name: str = "sip",
+    ) -> None:
+        options.check()
+        self.name = name
+        self.options = options
+        self.clock = clock
+        self.core = SipCore(
+            options,
+            host=options.advertise or options.listen,
+            port=options.port,
+            rng=SystemRandom() if random is None else random,
+            journal=journal,
+            secret=secrets.token_bytes(32),
+        )
+        self.ports: AudioPorts | None = None
+        self._endpoint = UdpEndpoint(self._receive)
+        self._guard = FloodGuard(self._rate_of, burst=options.source_burst)
+        self._events: asyncio.Queue[LineEvent | None] = asyncio.Queue()
+        self._lines: dict[LineId, SipLine] = {}
+        self._free: dict[str, list[SipLine]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._busy = False
+        self._closed = False
+        for trunk in options.trunks:
+            slots = [
+                SipLine(
+                    self, LineId(f"{trunk.name}/{number}"), trunk.name, can_dial=bool(trunk.target)
+                )
+                for number in range(1, trunk.max_calls + 1)
+            ]
+            self._lines |= {line.id: line for line in slots}
+            self._free[trunk.name] = slots[::-1]
+
+    # Driver
+
+    async def open(self, ports: AudioPorts) -> Sequence[Line]:
+        """Bind the socket and go on with restored calls; DriverError when it cannot be bound."""
+        self.ports = ports
+        options = self.options
+        await self._endpoint.open(
+            options.listen, options.port, receive_buffer=options.receive_buffer
+        )
+        self.core.services.set_address(options.advertise or options.listen, self.port)
+        log.info("sip listens", driver=self.name, address=options.listen, port=self.port)
+        for binding in self.core.registrar.records():
+            self._station_up(binding.station, binding.contact, binding.expires - self.clock())
+        self.act()
+        self.flush()
+        return list(self._lines.values())
+
+    async def close(self) -> None:
+        """Release every call and close the socket; safe to call twice."""
+        if self._closed:
+            return
+        core = self.act()
+        for line in self._lines.values():
+            if line.call is not None:
+                core.release(line.call, Cause.TEMPORARY_FAILURE)
+        self.flush()
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        await asyncio.gather(*(line.finish() for line in self._lines.values()))
+        self._endpoint.close()
+        self._events.put_nowait(None)
+
+    async def events(self) -> AsyncIterator[LineEvent]:
+        """Yield what happens until the driver is closed."""
+        while (event := await self._events.get()) is not None:
+            yield event
+
+    def line(self, line: LineId) -> SipLine:
+        """Find a line by its name; KeyError when there is none."""
+        return self._lines[line]
+
+    def counters(self) -> dict[str, int]:
+        """Messages by method and status, refusals by cause, drops."""
+        found = dict(self.core.services.counters)
+        found["flood_dropped"] = self._guard.dropped
+        found["socket_errors"] = self._endpoint.errors
+        found["calls_open"] = len(self.core.calls)
+        return found
+
+    @property
+    def port(self) -> int:
+        """The UDP port in use; 0 before ``open``."""
+        return self._endpoint.address[1]
+
+    # Stations, MessageLamps
+
+    def set_stations(self, accounts: Sequence[StationAccount]) -> None:
+        """Replace the accounts of the stations, at once and without a restart."""
+        for account in accounts:
+            line = LineId(f"station:{account.name}")
+            if line not in self._lines:
+                self._lines[line] = SipLine(self, line, account.name, is_station=True)
+        self.act().set_stations(accounts)
+        if self.ports is not None:
+            self.flush()
+
+    def station_line(self, station: str) -> SipLine:
+        """The station's line; DriverError when no phone is registered, LineBusy in a call."""
+        line = self._lines.get(LineId(f"station:{station}"))
+        if line is None or not self.reachable(station):
+            raise DriverError(f"station {station} is not registered")
+        if line.call is not None:
+            raise LineBusy(f"station {station} is in a call")
+        return line
+
+    def reachable(self, station: str) -> bool:
+        """Whether a phone of the station is registered."""
+        return self.core.registrar.find(station) is not None
+
+    async def set_lamp(self, station: str, *, on: bool) -> None:
+        """Light or put out a station's message lamp."""
+        self.act().lamps.set_lamp(station, on=on)
+        self.flush()
+
+    # Recovery
+
+    def restore(self, records: Iterable[tuple[str, bytes]]) -> None:
+        """Take journal records of an earlier run, oldest first, before ``open``."""
+        for call in self.core.restore(records, self.clock()):
+            line = self._lines.get(LineId(call.line))
+            if line is None:
+                # Its trunk or station is gone from the configuration, the caller is not.
+                line = SipLine(
+                    self, LineId(call.line), call.peer.name, is_station=call.peer.is_station
+                )
+                self._lines[line.id] = line
+            elif line in self._free.get(call.peer.name, ()):
+                self._free[call.peer.name].remove(line)
+            line.take(call)
+
+    def restored_calls(self) -> list[RestoredCall]:
+        """Calls that go on, by line; to be asked after ``restore``."""
+        return [
+            RestoredCall(
+                line.id,
+                line.port,
+                line.call.ref,
+                "answered" if line.call.state is CallState.CONFIRMED else "answering",
+                line.call.inbound,
+            )
+            for line in self._lines.values()
+            if line.call is not None and line.call.dialog is not None
+        ]
+
+    def snapshot(self) -> list[tuple[str, bytes]]:
+        """Journal records that replace all earlier ones of this driver."""
+        return self.core.snapshot()
+
+    # For the lines
+
+    def act(self) -> SipCore:
+        """The core, told what time it is; ``flush`` must follow what is asked of it."""
+        self.core.services.timers.now = self.clock()
+        return self.core
+
+    def emit(self, event: LineEvent) -> None:
+        """Hand an event up."""
+        self._events.put_nowait(event)
+
+    def claim(self, line: SipLine) -> None:
+        """Take a trunk slot for an outgoing call; LineBusy when it carries a call."""
+        if line.call is not None:
+            raise LineBusy(f"{line.id} carries a call")
+        slots = self._free.get(line.owner, [])
+        if line in slots:
+            slots.remove(line)
+
+    def give_back(self, line: SipLine) -> None:
+        """The line is free again."""
+        if not line.is_station and line.owner in self._free:
+            self._free[line.owner].append(line)
+
+    def flush(self) -> None:
+        """Send what the core has to send, tell what it has to tell, set the timer."""
+        if self._busy:
+            return
+        self._busy = True
+        core = self.core
+        try:
+            while True:
+                for data, address in core.take_out():
+                    self._endpoint.send(data, address)
+                happened = core.take_happenings()
+                if not happened:
+                    break
+                for one in happened:
+                    self._tell(one)
+        finally:
+            self._busy = False
+        self._set_timer()
+
+    # Inner parts
+
+    def _receive(self, data: bytes, source: Address) -> None:
+        now = self.clock()
+        if self._guard.allows(source[0], now):
+            self.core.receive(data, source, now)
+            self.flush()
+
+    def _rate_of(self, host: str) -> float:
+        peer = self.core.incoming.trunk_at(host)
+        trunk = None if peer is None else self.core.services.trunk(peer.name)
+        return self.options.source_limit_per_s if trunk is None else trunk.limit_per_s
+
+    def _set_timer(self) -> None:
+        deadline = self.core.next_deadline()
+        if deadline is None or self._closed:
+            return
+        if self._timer is not None:
+            if self._timer_at <= deadline:
+                return
+            self._timer.cancel()
+        self._timer_at = deadline
+        delay = max(deadline - self.clock(), TIMER_GRAIN)
+        self._timer = asyncio.get_running_loop().call_later(delay, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self.core.advance(self.clock())
+        self.flush()
+
+    def _tell(self, happened: Happening) -> None:
+        if isinstance(happened, Offered):
+            self._offer(happened)
+        elif isinstance(happened, StationCame):
+            self._station_up(happened.station, happened.contact, happened.expires_s)
+        elif isinstance(happened, Ended):
+            self._ended(happened)
+        elif isinstance(happened, MediaAgreed):
+            line = self._carrier(happened.call)
+            if line is not None:
+                line.connect(happened.remote, happened.fmt)
+        elif isinstance(happened, Connected | Progressed | KeyPressed | HoldChanged):
+            line = self._carrier(happened.call)
+            if line is not None:
+                line.tell(_event(line.id, happened))
+        else:
+            station = LineId(f"station:{happened.station}")
+            self.emit(StationDown(line=station, station=happened.station, reason=happened.reason))
+
+    def _carrier(self, call: Call) -> SipLine | None:
+        line = self._lines.get(LineId(call.line))
+        return line if line is not None and line.call is call else None
+
+    def _offer(self, offered: Offered) -> None:
+        call, identity = offered.call, offered.identity
+        if call.peer.is_station:
+            line = self._lines.get(LineId(f"station:{call.peer.name}"))
+            if line is None or line.call is not None:
+                self.core.release(call, Cause.BUSY)
+                return
+        else:
+            slots = self._free[call.peer.name]
+            if not slots:
+                self.core.services.count("no_free_line")
+                self.core.release(call, Cause.CONGESTION)
+                return
+            line = slots.pop()
+        line.take(call)
+        self.core.ring(call)
+        self.emit(
+            Ringing(
+                line=line.id,
+                ani=call.peer.name if call.peer.is_station else identity.ani,
+                dnis=identity.dnis,
+                name=identity.name,
+                redirecting=identity.redirecting,
+                reason=identity.reason,
+                restricted=identity.restricted,
+                ref=call.ref,
+            )
+        )
+
+    def _ended(self, ended: Ended) -> None:
+        line = self._carrier(ended.call)
+        if line is not None:
+            line.drop()
+            self.emit(Released(line=line.id, cause=ended.cause, detail=ended.detail))
+            self.give_back(line)
+
+    def _station_up(self, station: str, contact: str, expires_s: float) -> None:
+        line = LineId(f"station:{station}")
+        self.emit(StationUp(line=line, station=station, contact=contact, expires_s=expires_s))
+
+
+def _event(line: LineId, happened: Connected | Progressed | KeyPressed | HoldChanged) -> LineEvent:
+    if isinstance(happened, Connected):
+        return Answered(line=line)
+    if isinstance(happened, Progressed):
+        return Progress(line=line, tone=happened.tone)
+    if isinstance(happened, KeyPressed):
+        return Digit(line=line, key=happened.key, source="info", duration_ms=happened.duration_ms)
+    return Held(line=line) if happened.held else Retrieved(line=line)

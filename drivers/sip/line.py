@@ -1,0 +1,217 @@
+"""A line of the SIP driver: a trunk slot or a station, and the audio of its call."""
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+import structlog
+
+from drivers.api import Capability, LineId, PortId, RtpAddress, RtpFormat
+from drivers.errors import DriverError, LineBusy, NotCapable
+from drivers.events import Cause, LineEvent, Seized
+from drivers.sip.core.call import Call, CallState
+
+if TYPE_CHECKING:
+    from drivers.sip.driver import SipDriver
+
+log = structlog.get_logger()
+
+_CAN = (
+    Capability.AUDIO
+    | Capability.ANSWER
+    | Capability.HOLD
+    | Capability.SEND_DTMF
+    | Capability.ANI
+    | Capability.SUPERVISION
+)
+
+_Connection = tuple[RtpAddress, RtpFormat]
+
+
+class SipLine:
+    """Carries at most one call; events about its audio keep their order."""
+
+    def __init__(
+        self,
+        driver: "SipDriver",
+        line: LineId,
+        owner: str,
+        *,
+        is_station: bool = False,
+        can_dial: bool = True,
+    ) -> None:
+        self.driver = driver
+        self.id = line
+        self.owner = owner
+        """Name of the trunk or station."""
+        self.is_station = is_station
+        self.can = _CAN | Capability.DIAL if can_dial else _CAN
+        self.call: Call | None = None
+        self._answering = False
+        self._backlog: deque[_Connection | LineEvent] = deque()
+        self._worker: asyncio.Task[None] | None = None
+        self._closers: set[asyncio.Task[None]] = set()
+
+    @property
+    def port(self) -> PortId | None:
+        """The audio port of the present call; None between calls and before it has audio."""
+        if self.call is None or self.call.port is None:
+            return None
+        return PortId(self.call.port)
+
+    async def dial(self, number: str, *, ani: str = "", name: str = "") -> None:
+        """Call the number over the trunk, or the station's phone; events tell the rest."""
+        if Capability.DIAL not in self.can:
+            raise NotCapable(f"{self.id} takes incoming calls only")
+        driver = self.driver
+        driver.claim(self)
+        core = driver.act()
+        try:
+            if self.is_station:
+                call = core.dial_station(self.owner, line=self.id, ani=ani)
+            else:
+                call = core.dial_trunk(self.owner, number, line=self.id, ani=ani)
+        except KeyError:
+            driver.give_back(self)
+            raise DriverError(f"{self.id} cannot be reached now") from None
+        self.take(call)
+        driver.emit(Seized(line=self.id))
+        address = await self._open_audio(call)
+        if address is not None:
+            driver.act().start(call, name=name, host=address.host, port=address.port)
+            driver.flush()
+
+    async def answer(self) -> None:
+        """Answer the ringing call; nothing happens when the caller has left."""
+        call = self.call
+        if call is None or call.state is not CallState.OFFERED or self._answering:
+            return
+        self._answering = True
+        address = await self._open_audio(call)
+        if address is not None:
+            self.driver.act().accept(call, address.host, address.port)
+            self.driver.flush()
+
+    async def release(self, cause: Cause | None = None) -> None:
+        """End the call in any state; without a call nothing happens."""
+        if self.call is not None:
+            core = self.driver.act()
+            core.release(self.call, Cause.NORMAL if cause is None else cause)
+            self.driver.flush()
+
+    async def hold(self) -> None:
+        """Put the peer on hold."""
+        self._set_hold(hold=True)
+
+    async def retrieve(self) -> None:
+        """Take the peer back from hold."""
+        self._set_hold(hold=False)
+
+    async def send_digits(self, digits: str) -> None:
+        """Send keys; DriverError without a call."""
+        if self.port is None or self.driver.ports is None:
+            raise DriverError(f"{self.id} carries no call")
+        await self.driver.ports.send_digits(self.port, digits)
+
+    async def flash(self) -> None:
+        """A SIP line has no hook: NotCapable."""
+        raise NotCapable(f"{self.id} has no hook to flash")
+
+    async def transfer(self, number: str) -> None:
+        """Transfers are made by joining legs here, not by the network: NotCapable."""
+        raise NotCapable(f"{self.id} does not transfer in the network")
+
+    # For the driver
+
+    def take(self, call: Call) -> None:
+        """Carry a call from now on."""
+        self.call = call
+        call.line = self.id
+        self._answering = False
+
+    def tell(self, event: LineEvent) -> None:
+        """Hand an event up, behind audio work that is still going on."""
+        if self._worker is None:
+            self.driver.emit(event)
+        else:
+            self._backlog.append(event)
+
+    def connect(self, remote: RtpAddress, fmt: RtpFormat) -> None:
+        """Let the audio flow as agreed; events told later wait for it."""
+        self._backlog.append((remote, fmt))
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._work(), name=f"sip audio {self.id}")
+
+    def drop(self) -> None:
+        """The call is over: forget it and give its audio port back."""
+        port, self.call = self.port, None
+        self._backlog.clear()
+        if port is not None and self.driver.ports is not None:
+            closer = asyncio.create_task(self._close(port), name=f"sip close {self.id}")
+            self._closers.add(closer)
+            closer.add_done_callback(self._closers.discard)
+
+    async def finish(self) -> None:
+        """Wait for audio work that is still going on."""
+        if self._worker is not None:
+            self._worker.cancel()
+            await asyncio.gather(self._worker, return_exceptions=True)
+        await asyncio.gather(*self._closers)
+
+    async def _open_audio(self, call: Call) -> RtpAddress | None:
+        """Open the call's port; None when the call is over by then or no port is to be had."""
+        ports = self.driver.ports
+        if ports is None:
+            raise DriverError("the driver is not open")
+        try:
+            port, address = await ports.open_rtp()
+        except (DriverError, OSError) as error:
+            log.warning("no audio port", line=self.id, reason=str(error))
+            self._give_up(call)
+            return None
+        except BaseException:
+            self._give_up(call)
+            raise
+        if self.call is not call:
+            await self._close(port)
+            return None
+        call.port = port
+        return address
+
+    def _give_up(self, call: Call) -> None:
+        if self.call is call:
+            self.driver.act().release(call, Cause.RESOURCE_UNAVAILABLE)
+            self.driver.flush()
+
+    async def _work(self) -> None:
+        try:
+            while self._backlog:
+                item = self._backlog.popleft()
+                if isinstance(item, LineEvent):
+                    self.driver.emit(item)
+                elif self.port is not None and self.driver.ports is not None:
+                    await self._connect(self.port, *item)
+        finally:
+            self._worker = None
+
+    async def _connect(self, port: PortId, remote: RtpAddress, fmt: RtpFormat) -> None:
+        assert self.driver.ports is not None
+        try:
+            await self.driver.ports.connect_rtp(port, remote, fmt)
+        except (DriverError, OSError) as error:
+            log.warning("audio not connected", line=self.id, reason=str(error))
+            await self.release(Cause.TEMPORARY_FAILURE)
+
+    async def _close(self, port: PortId) -> None:
+        assert self.driver.ports is not None
+        try:
+            await self.driver.ports.close(port)
+        except (DriverError, OSError) as error:
+            log.warning("audio port not given back", line=self.id, reason=str(error))
+
+    def _set_hold(self, *, hold: bool) -> None:
+        call = self.call
+        if call is None or call.state is not CallState.CONFIRMED:
+            raise LineBusy(f"{self.id} carries no call to hold")
+        self.driver.act().set_hold(call, hold=hold)
+        self.driver.flush()

@@ -1,0 +1,1 @@
+"""Agents' phones: where they are registered, and their message lamps."""
