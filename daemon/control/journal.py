@@ -1,0 +1,276 @@
+"""The journal: everything unfinished, append-only, in files ``journal/YYYYMMDD-NNNN.hfj``.
+
+A file is ``HFJ1`` and then records. A record is a header of 24 bytes, little-endian, the
+kind in UTF-8 and the payload (msgpack)::
+
+    u32 length of kind and payload    u32 CRC-32 of all that follows
+    u64 sequence number               f64 seconds since the Unix epoch
+    u8 length of the kind             kind             payload
+
+The kernel has a record as soon as ``append`` returns, so a killed process loses nothing;
+the disk has it at the next ``sync``, which control calls every second. A record that a
+power cut tore is the last one of its file: reading stops before it, and counts it.
+"""
+
+import datetime as dt
+import itertools
+import os
+import re
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from daemon.errors import JournalError
+
+MAGIC: Final = b"HFJ1"
+SNAPSHOT: Final = "snapshot"
+"""Kind of the records that hold the whole state: what is older is not needed to recover."""
+SEGMENT_BYTES: Final = 64 * 1024 * 1024
+LARGEST_BODY: Final = 64 * 1024 * 1024  # a longer length is damage, not a record
+_HEADER: Final = struct.Struct("<IIQdB")
+_LENGTH_AND_CRC: Final = struct.Struct("<II")
+_CHECKED: Final = struct.Struct("<QdB")
+_NAME: Final = re.compile(r"\d{8}-\d{4,}\.hfj")
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One thing that happened."""
+
+    sequence: int
+    """Counts from 1 without gaps."""
+    kind: str
+    payload: bytes
+    at: float
+    """Seconds since the Unix epoch."""
+
+
+class Journal:
+    """The journal of one site, open for appending; only control has one."""
+
+    def __init__(
+        self, directory: Path, *, clock: Callable[[], float], segment_bytes: int = SEGMENT_BYTES
+    ) -> None:
+        self._directory = directory
+        self._clock = clock
+        self._segment_bytes = segment_bytes
+        self._descriptor = -1
+        self._size = 0
+        self._dirty = False
+        self.last_sequence = 0
+        self.torn_bytes = 0
+        """Bytes of torn or damaged records found when the journal was opened."""
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        *,
+        clock: Callable[[], float],
+        segment_bytes: int = SEGMENT_BYTES,
+    ) -> "Journal":
+        """Open a journal and go on after its last whole record; JournalError else."""
+        journal = cls(directory, clock=clock, segment_bytes=segment_bytes)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            journal._recover()
+        except OSError as error:
+            raise JournalError(f"{directory}: {error.strerror}") from error
+        return journal
+
+    def append(self, kind: str, payload: bytes, now: float | None = None) -> int:
+        """Write one record and return its sequence number; JournalError when it cannot."""
+        sequence = self.last_sequence + 1
+        record = pack(Record(sequence, kind, payload, self._clock() if now is None else now))
+        if self._descriptor < 0 or self._size + len(record) > self._segment_bytes:
+            self._begin_segment()
+        try:
+            written = os.write(self._descriptor, record)
+        except OSError as error:
+            raise JournalError(f"{self._directory}: {error.strerror}") from error
+        if written < len(record):
+            # The disk is full. Half a record would hide all that follow it.
+            os.ftruncate(self._descriptor, self._size)
+            raise JournalError(f"{self._directory}: no space left")
+        self._size += written
+        self._dirty = True
+        self.last_sequence = sequence
+        return sequence
+
+    def read(self, after: int = 0) -> Iterator[Record]:
+        """Records with a sequence number above ``after``, in order."""
+        return read_journal(self._directory, after)
+
+    def last_snapshot(self) -> Record | None:
+        """The newest snapshot; None when there is none."""
+        for path in reversed(segments(self._directory)):
+            found = None
+            for record in _Segment(path).records():
+                if record.kind == SNAPSHOT:
+                    found = record
+            if found is not None:
+                return found
+        return None
+
+    def sync(self) -> None:
+        """Bring all records to the disk; call it every second, from a thread or the loop."""
+        if not self._dirty or self._descriptor < 0:
+            return
+        self._dirty = False
+        os.fdatasync(self._descriptor)
+
+    def prune(self, *, stored: int, keep_s: float, now: float) -> list[Path]:
+        """Remove files that nobody needs any more, and return them.
+
+        A file goes when every record in it is older than the newest snapshot, at or below
+        ``stored`` (the last sequence number in the database) and older than ``keep_s``.
+        """
+        snapshot = self.last_snapshot()
+        if snapshot is None:
+            return []
+        needless = min(snapshot.sequence - 1, stored)
+        removed = []
+        paths = segments(self._directory)
+        for path, following in itertools.pairwise(paths):
+            first = next(_Segment(following).records(), None)
+            if first is None or first.sequence - 1 > needless or now - first.at < keep_s:
+                break
+            path.unlink()
+            removed.append(path)
+        return removed
+
+    def close(self) -> None:
+        """Sync and close; closing twice is harmless."""
+        if self._descriptor >= 0:
+            self.sync()
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _recover(self) -> None:
+        paths = segments(self._directory)
+        for path in reversed(paths):
+            segment = _Segment(path)
+            last = None
+            for record in segment.records():
+                last = record
+            self.torn_bytes += segment.torn_bytes
+            if path == paths[-1]:
+                self._continue(path, segment)
+            if last is not None:
+                self.last_sequence = last.sequence
+                return
+
+    def _continue(self, path: Path, segment: "_Segment") -> None:
+        if not segment.whole_bytes:
+            path.unlink()  # not even the magic was written
+            return
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        os.ftruncate(self._descriptor, segment.whole_bytes)
+        self._size = segment.whole_bytes
+
+    def _begin_segment(self) -> None:
+        self.close()
+        day = dt.datetime.fromtimestamp(self._clock(), dt.UTC).strftime("%Y%m%d")
+        paths = segments(self._directory)
+        # Names must rise even when the clock was set back, for they give the order.
+        newest = paths[-1].stem if paths else ""
+        if newest[:8] >= day:
+            day, number = newest[:8], int(newest[9:]) + 1
+        else:
+            number = 1
+        path = self._directory / f"{day}-{number:04d}.hfj"
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        try:
+            self._descriptor = os.open(path, flags, 0o640)
+            self._size = os.write(self._descriptor, MAGIC)
+        except OSError as error:
+            raise JournalError(f"{path}: {error.strerror}") from error
+
+
+def read_journal(directory: Path, after: int = 0) -> Iterator[Record]:
+    """Read a journal that may be open elsewhere; ends at a torn record of the last file.
+
+    Raises JournalError when a record is missing between two whole ones.
+    """
+    paths = segments(directory)
+    expected = 0
+    for index, path in enumerate(paths):
+        following = paths[index + 1] if index + 1 < len(paths) else None
+        if following is not None and _ends_before(following, after):
+            continue
+        for record in _Segment(path).records():
+            if expected and record.sequence != expected:
+                raise JournalError(f"{path}: record {record.sequence} where {expected} should be")
+            expected = record.sequence + 1
+            if record.sequence > after:
+                yield record
+
+
+def segments(directory: Path) -> list[Path]:
+    """The journal's files, oldest first."""
+    try:
+        found = [path for path in directory.iterdir() if _NAME.fullmatch(path.name)]
+    except FileNotFoundError:
+        return []
+    return sorted(found, key=lambda path: (path.name[:8], int(path.stem[9:])))
+
+
+def pack(record: Record) -> bytes:
+    """One record as bytes; JournalError when the kind or the payload is too long."""
+    kind = record.kind.encode()
+    if not 0 < len(kind) < 256 or len(record.payload) > LARGEST_BODY - 256:
+        raise JournalError(f"record {record.sequence}: kind or payload too long")
+    checked = _CHECKED.pack(record.sequence, record.at, len(kind)) + kind + record.payload
+    return _LENGTH_AND_CRC.pack(len(kind) + len(record.payload), zlib.crc32(checked)) + checked
+
+
+def unpack(data: bytes, start: int = 0) -> tuple[Record, int] | None:
+    """The record at ``start`` and where the next begins; None when it is torn or damaged."""
+    if len(data) - start < _HEADER.size:
+        return None
+    length, crc, sequence, at, kind_length = _HEADER.unpack_from(data, start)
+    end = start + _HEADER.size + length
+    if length > LARGEST_BODY or kind_length > length or end > len(data):
+        return None
+    if zlib.crc32(memoryview(data)[start + _LENGTH_AND_CRC.size : end]) != crc:
+        return None
+    body = start + _HEADER.size
+    try:
+        kind = data[body : body + kind_length].decode()
+    except UnicodeDecodeError:
+        return None
+    return Record(sequence, kind, data[body + kind_length : end], at), end
+
+
+def _ends_before(following: Path, after: int) -> bool:
+    """True when all that comes before a file is at or below ``after``."""
+    first = next(_Segment(following).records(), None)
+    return first is not None and first.sequence - 1 <= after
+
+
+class _Segment:
+    """One file being read; afterwards it knows how much of it is whole."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.whole_bytes = 0
+        self.torn_bytes = 0
+
+    def records(self) -> Iterator[Record]:
+        try:
+            data = self._path.read_bytes()
+        except OSError as error:
+            raise JournalError(f"{self._path}: {error.strerror}") from error
+        if not data.startswith(MAGIC):
+            if data and not MAGIC.startswith(data):
+                raise JournalError(f"{self._path}: not a journal; move it away")
+            self.torn_bytes = len(data)
+            return
+        self.whole_bytes = len(MAGIC)
+        while (found := unpack(data, self.whole_bytes)) is not None:
+            record, self.whole_bytes = found
+            yield record
+        self.torn_bytes = len(data) - self.whole_bytes
