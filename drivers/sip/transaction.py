@@ -191,7 +191,8 @@ class Transactions:
         self.servers: dict[ServerKey, ServerTransaction] = {}
         self.clients: dict[tuple[str, str], ClientTransaction] = {}
         self.merges: dict[MergeKey, ServerKey] = {}
-        self.t1, self.t2 = t1, t2 = timing.t1, timing.t2
+        t1 = self.t1 = timing.t1
+        self.t2 = timing.t2
         self.delays: dict[Input, float] = {
             Input.TIMER_A: t1,
             Input.TIMER_B: 64 * t1,
