@@ -4,7 +4,6 @@ It stands outside the hotline. A call is announced on the serial link, then ring
 port; its caller hears and speaks 20 ms at a time and presses keys as tones.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
@@ -86,8 +85,7 @@ class BoardCaller:
     async def press(self, keys: str, *, on_ms: int = 80, off_ms: int = 80) -> None:
         """Press keys as tones on the line; returns when they have been sent."""
         self._keys += _law(dsp.dtmf_generate(keys, on_ms, off_ms), self._trunk.law)
-        while self._keys and self.answered:
-            await asyncio.sleep(0.02)
+        await self._trunk.until(lambda: not (self._keys and self.answered))
 
     def hang_up(self) -> None:
         """Leave, in whatever state the call is."""
@@ -98,6 +96,8 @@ class BoardCaller:
     def _speak(self) -> bytes:
         if self._keys:
             chunk, self._keys = self._keys[:160], self._keys[160:]
+            if not self._keys:
+                self._trunk.changed()
             return chunk.ljust(160, _law(b"\0\0", self._trunk.law))
         pcm = self.audio.speak()
         return _law(pcm[:FRAME_BYTES].ljust(FRAME_BYTES, b"\0"), self._trunk.law) if pcm else b""

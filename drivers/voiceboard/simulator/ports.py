@@ -42,7 +42,7 @@ class SimulatedPort:
         """Takes each 160 bytes that the board sends while it is off-hook."""
         self.dialled: asyncio.Queue[str] = asyncio.Queue()
         self.connected = asyncio.Event()
-        self._changed = asyncio.Event()
+        self._news = asyncio.Event()
         self._control: socket.socket | None = None
         self._audio: socket.socket | None = None
         self._events: deque[int] = deque()
@@ -81,11 +81,15 @@ class SimulatedPort:
         """Take the board out of the machine."""
         self.event(EV_REMOVED)
 
+    def changed(self) -> None:
+        """Let those who wait for a state of the port look again."""
+        self._news.set()
+
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait for a state of the port; it is looked at after every change."""
         while not condition():
-            self._changed.clear()
-            await self._changed.wait()
+            self._news.clear()
+            await self._news.wait()
 
     async def board_answers(self) -> None:
         """Wait until the board is off-hook."""
@@ -164,7 +168,7 @@ class SimulatedPort:
         if off != self.board_off_hook:
             self.board_off_hook = off
             self.hook_changed()
-            self._changed.set()
+            self.changed()
 
     def hook_changed(self) -> None:
         """The board went on or off hook."""
@@ -231,7 +235,7 @@ class SimulatedTelephone(SimulatedPort):
             if self.lifted:
                 return -errno.EBUSY
             self.ringing, self._ring_since = True, self._ticks
-            self._changed.set()
+            self.changed()
             return -errno.EINPROGRESS
         self.ringing = False
         return 0 if state == HOOK_RINGOFF else super().hook(state)

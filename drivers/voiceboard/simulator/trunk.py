@@ -59,7 +59,7 @@ class SimulatedTrunk(SimulatedPort):
         else:
             self.event(EV_ONHOOK)
         self._tone = ""
-        self._changed.set()
+        self.changed()
 
     def play(self, name: str) -> None:
         """Send a tone to the board: dial, ringback, busy, congestion; empty: none."""
@@ -71,7 +71,7 @@ class SimulatedTrunk(SimulatedPort):
         self._engaged = True
         if self._reverses:
             self.event(EV_POLARITY)
-        self._changed.set()
+        self.changed()
 
     def outside(self) -> None:
         """Ring in the exchange's cadence."""
@@ -92,7 +92,7 @@ class SimulatedTrunk(SimulatedPort):
             return -errno.EBUSY
         self.flashes += 1
         self.after(FLASH_TICKS, lambda: self.event(EV_HOOKCOMPLETE))
-        self._changed.set()
+        self.changed()
         return -errno.EINPROGRESS
 
     def hook_changed(self) -> None:
