@@ -3,9 +3,10 @@
 from cython_ext.implementation import PURE_PYTHON
 
 if not PURE_PYTHON:
-    from cython_ext.media._media import MEMBERS, Engine, EngineError
+    from cython_ext.media.clips import EngineError
+    from cython_ext.media.engine import Engine
 
-    __all__ = ["MEMBERS", "Engine", "EngineError", "available", "reason"]
+    __all__ = ["Engine", "EngineError", "available", "reason"]
 else:
     __all__ = ["available", "reason"]
 

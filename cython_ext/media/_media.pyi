@@ -1,104 +1,112 @@
-"""The media engine: RTP and device ports, bridges, players, recorders, taps, digits."""
+"""The C engine behind Python: objects, the commands that carry them, events."""
 
 from typing import Final
 
 MEMBERS: Final[int]
-"""Ports in one bridge at most."""
+MAX_PORTS: Final[int]
+PORT_RECORDERS: Final[int]
+TAP_SAMPLES: Final[int]
 
-class EngineError(Exception):
-    """The engine cannot do this; ``code`` is stable, the text is for people."""
+PORT: Final[int]
+PLAYER: Final[int]
+ROOM: Final[int]
+RECORDER: Final[int]
+TAP: Final[int]
 
-    code: str
+ALAW: Final[int]
+ULAW: Final[int]
+S16: Final[int]
+INBAND: Final[int]
+HARDWARE: Final[int]
 
-class Engine:
-    """One engine thread; every method returns at once and belongs to one Python thread."""
+ON_KEY: Final[int]
+ON_PLAY: Final[int]
+ON_RECORD: Final[int]
+ON_SPEECH: Final[int]
+ON_SILENCE: Final[int]
+ON_DEVICE: Final[int]
 
-    def __init__(self, *, realtime: bool = True, rtp_silence_s: int = 20) -> None: ...
+ADD_PORT: Final[int]
+CLOSE_PORT: Final[int]
+PLAY: Final[int]
+STOP_PLAY: Final[int]
+JOIN: Final[int]
+LEAVE: Final[int]
+GAIN: Final[int]
+END_ROOM: Final[int]
+RECORD: Final[int]
+STOP_RECORD: Final[int]
+OPEN_TAP: Final[int]
+CLOSE_TAP: Final[int]
+ARM: Final[int]
+
+class Handle:
+    """An object of the engine; dropping one that was never handed over frees it."""
+
     @property
-    def scheduling(self) -> str:
-        """What the thread got: fifo, nice or normal, with the reason."""
-    def start(self) -> None: ...
-    def stop(self) -> None:
-        """End the thread and every port; recordings are completed. Harmless twice."""
-    def fileno(self) -> int:
-        """An eventfd that is readable when ``poll`` has something."""
-    def poll(self) -> list[tuple[str | int, ...]]:
-        """Events since the last call, oldest first.
+    def kind(self) -> int:
+        """PORT, PLAYER, ROOM, RECORDER or TAP."""
+    @property
+    def id(self) -> int:
+        """The number it was made with."""
 
-        ("digit", port, key, duration_ms, source), ("play", player, port, reason),
-        ("record", recording, port, path, duration_ms, reason), ("speech", port),
-        ("silent", port, seconds), ("device", port, kind, value)
-        """
-    def open_rtp(self, port: int, host: str, rtp_port: int = 0) -> int:
-        """Bind a socket and return its port; OSError when that cannot be."""
-    def connect_rtp(
+def new_rtp(number: int, host: str, port: int) -> tuple[Handle, int]: ...
+def new_device(number: int, fd: int, law: int, key_source: int) -> Handle: ...
+def new_player(
+    number: int, clips: list[bytes], *, repeat: int, gain: float, stop_on_key: bool
+) -> Handle: ...
+def new_tones(
+    number: int,
+    steps: list[tuple[float, float, int, int]],
+    *,
+    repeat: int,
+    peak: float,
+    stop_on_key: bool,
+) -> Handle: ...
+def new_room(number: int) -> Handle: ...
+def new_recorder(
+    number: int, fd: int, *, stereo: bool, max_s: float, silence_s: float
+) -> Handle: ...
+def new_tap(number: int) -> tuple[Handle, int, int]: ...
+
+class Core:
+    """One engine thread and one file thread; for one Python thread."""
+
+    def __init__(self, *, realtime: bool, rtp_silence_s: int) -> None: ...
+    @property
+    def scheduling(self) -> str: ...
+    @property
+    def running(self) -> bool: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def release(self) -> None: ...
+    def fileno(self) -> int: ...
+    def events(self) -> list[tuple[int, int, int, int, int, int]]: ...
+    def retired(self) -> list[Handle]: ...
+    def push(
         self,
-        port: int,
+        op: int,
+        subject: Handle | None = None,
+        target: Handle | None = None,
+        third: Handle | None = None,
+        *,
+        flag: int = 0,
+        gain: float = 0.0,
+    ) -> bool: ...
+    def record(self, port: Handle, recorder: Handle) -> bool: ...
+    def connect(
+        self,
+        port: Handle,
         host: str,
         rtp_port: int,
         *,
+        law: int,
         payload_type: int,
-        law: str,
-        dtmf_payload_type: int = -1,
-        ptime_ms: int = 20,
-        send: bool = True,
-        receive: bool = True,
-    ) -> None: ...
-    def open_device(self, port: int, fd: int, law: str, *, digits: str = "inband") -> None:
-        """Move 20 ms chunks through a descriptor (it is duplicated); law A, U or s16.
-
-        ``digits`` is inband, or device when the hardware reports keys.
-        """
-    def close(self, port: int) -> None: ...
-    def has_port(self, port: int) -> bool: ...
-    def send_digits(self, port: int, digits: str) -> None: ...
-    def play(
-        self,
-        port: int,
-        player: int,
-        files: list[str],
-        *,
-        repeat: int = 1,
-        gain_db: float = 0.0,
-        stop_on_digit: bool = False,
-    ) -> None: ...
-    def play_tone(
-        self,
-        port: int,
-        player: int,
-        frequencies: list[tuple[float, float]],
-        cadence_ms: list[tuple[int, int]],
-        *,
-        repeat: int = 0,
-        level_dbm0: float = -13.0,
-        stop_on_digit: bool = False,
-    ) -> None: ...
-    def stop_play(self, player: int) -> None: ...
-    def join(self, bridge: int, port: int) -> None: ...
-    def leave(self, port: int) -> None: ...
-    def set_gain(self, bridge: int, heard: int, by: int, gain_db: float) -> None: ...
-    def unbridge(self, bridge: int) -> None: ...
-    def record(
-        self,
-        recording: int,
-        port: int,
-        path: str,
-        *,
-        stereo: bool,
-        max_s: float = 0.0,
-        silence_s: float = 0.0,
-    ) -> None:
-        """Record into a new file; FileExistsError and other OSError."""
-    def stop_record(self, recording: int) -> None: ...
-    def tap(self, port: int) -> tuple[int, int, int]:
-        """memfd, eventfd and capacity; the descriptors stay the engine's."""
-    def untap(self, port: int) -> None: ...
-    def arm_barge_in(self, port: int, on: bool) -> None: ...
-    def ports(self) -> list[tuple[int, str, str, int, str, int]]:
-        """port, kind, our host, our RTP port, remote host, remote RTP port"""
-    def bridges(self) -> list[tuple[int, list[int]]]: ...
-    def players(self) -> list[tuple[int, int]]: ...
-    def recordings(self) -> list[tuple[int, int, str]]: ...
-    def port_counters(self, port: int) -> dict[str, float]: ...
-    def counters(self) -> dict[str, float]:
-        """Counts, late ticks, and microseconds per phase."""
+        key_payload_type: int,
+        packet_samples: int,
+        send: bool,
+        receive: bool,
+    ) -> bool: ...
+    def keys(self, port: Handle, keys: bytes) -> bool: ...
+    def port_counters(self, handle: Handle) -> dict[str, float]: ...
+    def counters(self) -> dict[str, float]: ...

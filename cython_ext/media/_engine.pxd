@@ -1,0 +1,128 @@
+from libc.stdint cimport int16_t, uint32_t, uint64_t
+
+
+cdef extern from "sys/socket.h":
+    ctypedef unsigned int socklen_t
+    cdef struct sockaddr_storage:
+        unsigned short ss_family
+
+
+cdef extern from "engine.h":
+    enum: HF_MEMBERS, HF_TAP_SAMPLES, HF_PHASES, HF_PHASE_PORTS, HF_PORT_RECORDERS
+    enum: HF_PORT, HF_PLAYER, HF_ROOM, HF_RECORDER, HF_TAP
+    enum: HF_RTP, HF_DEVICE, HF_INBAND, HF_HARDWARE
+    enum: HF_ALAW, HF_ULAW, HF_S16
+    enum: HF_ON_KEY, HF_ON_PLAY, HF_ON_RECORD, HF_ON_SPEECH, HF_ON_SILENCE, HF_ON_DEVICE
+    enum hf_op:
+        HF_ADD_PORT, HF_CONNECT, HF_CLOSE_PORT, HF_KEYS, HF_PLAY, HF_STOP_PLAY, HF_JOIN
+        HF_LEAVE, HF_GAIN, HF_END_ROOM, HF_RECORD, HF_STOP_RECORD, HF_OPEN_TAP
+        HF_CLOSE_TAP, HF_ARM
+    enum hf_kind:
+        pass
+    enum hf_port_kind:
+        pass
+    enum hf_key_source:
+        pass
+
+    ctypedef struct hf_object:
+        hf_kind kind
+        uint64_t id
+        hf_object *next_retired
+
+    ctypedef struct hf_clip:
+        const int16_t *samples
+        uint32_t count
+
+    ctypedef struct hf_tone:
+        uint32_t step_a, step_b, on, off
+
+    ctypedef struct hf_room:
+        hf_object head
+
+    ctypedef struct hf_player:
+        hf_object head
+        uint32_t repeat
+        int stop_on_key
+        float gain
+        hf_clip *clips
+        hf_tone *tones
+
+    ctypedef struct hf_recorder:
+        hf_object head
+
+    ctypedef struct hf_tap:
+        hf_object head
+        int memfd, eventfd
+
+    ctypedef struct hf_stream:
+        sockaddr_storage remote
+        socklen_t remote_length
+        int law, payload_type, key_payload_type, packet_samples, send, receive
+
+    ctypedef struct hf_port_counts:
+        uint64_t packets_in, packets_out, bad, foreign, ssrc_changes, other_keys
+        uint64_t not_sent, underruns, overruns
+
+    ctypedef struct hf_jitter:
+        uint64_t received, lost, late, duplicate, dropped, resyncs
+        int target
+
+    ctypedef struct hf_port:
+        hf_object head
+        int law
+        hf_key_source key_source
+        hf_jitter jitter
+        hf_port_counts counts
+
+    ctypedef struct hf_command:
+        hf_op op
+        void *subject
+        void *object
+        void *third
+        int flag
+        float gain
+        char keys[32]
+        hf_stream stream
+
+    ctypedef struct hf_event:
+        int kind
+        uint64_t id, port
+        int code
+        uint32_t value
+        int source
+
+    ctypedef struct hf_event_ring:
+        uint64_t overflow
+
+    ctypedef struct hf_engine_counts:
+        uint64_t ticks, late_ticks, skipped_ticks, worst_late_ns, busy_ns, worst_phase_ns
+        uint64_t phase_ns[4]
+        uint64_t phase_worst_ns[4]
+        uint64_t phase_ticks[4]
+        uint64_t ports, load_ppm
+
+    ctypedef struct hf_engine:
+        int wake, started
+        char scheduling[96]
+        hf_event_ring events, file_events
+        hf_engine_counts counts
+
+    hf_engine *hf_engine_new(int realtime, int silence_seconds)
+    int hf_engine_start(hf_engine *engine)
+    void hf_engine_stop(hf_engine *engine) nogil
+    void hf_engine_free(hf_engine *engine) nogil
+    int hf_command_push(hf_engine *engine, const hf_command *command)
+    uint32_t hf_commands_pushed(const hf_engine *engine)
+    uint32_t hf_commands_read(const hf_engine *engine)
+    int hf_event_pop(hf_event_ring *ring, hf_event *event)
+    hf_object *hf_retired_take(hf_engine *engine)
+    void hf_object_free(hf_object *object)
+    hf_port *hf_port_new(uint64_t id, hf_port_kind kind, int fd)
+    int hf_rtp_bind(const char *host, int port, int *bound)
+    int hf_address(const char *host, int port, sockaddr_storage *out, socklen_t *length)
+    hf_player *hf_player_new(uint64_t id, uint32_t items, int tones)
+    uint32_t hf_phase_step(double hz)
+    hf_room *hf_room_new(uint64_t id)
+    hf_recorder *hf_recorder_new(uint64_t id, int fd, int stereo, double max_s, double silence_s)
+    void hf_files_add(hf_engine *engine, hf_recorder *recorder)
+    hf_tap *hf_tap_new(uint64_t id)

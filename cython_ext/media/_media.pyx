@@ -1,0 +1,319 @@
+"""The C engine behind Python: makes objects, hands them to the engine thread, frees them.
+
+An object belongs to the engine from the command that carries it until it is retired. Its
+memory is freed when the engine has also read every command that could still name it.
+``cython_ext/media/engine.py`` knows what the objects are for.
+"""
+
+import os
+
+from libc.string cimport memcpy, memset
+
+from cython_ext.media._engine cimport *
+
+MEMBERS = HF_MEMBERS
+MAX_PORTS = HF_PHASES * HF_PHASE_PORTS
+PORT_RECORDERS = HF_PORT_RECORDERS
+TAP_SAMPLES = HF_TAP_SAMPLES
+
+PORT, PLAYER, ROOM, RECORDER, TAP = HF_PORT, HF_PLAYER, HF_ROOM, HF_RECORDER, HF_TAP
+ALAW, ULAW, S16 = HF_ALAW, HF_ULAW, HF_S16
+INBAND, HARDWARE = HF_INBAND, HF_HARDWARE
+ON_KEY, ON_PLAY, ON_RECORD = HF_ON_KEY, HF_ON_PLAY, HF_ON_RECORD
+ON_SPEECH, ON_SILENCE, ON_DEVICE = HF_ON_SPEECH, HF_ON_SILENCE, HF_ON_DEVICE
+
+ADD_PORT, CLOSE_PORT, PLAY, STOP_PLAY = HF_ADD_PORT, HF_CLOSE_PORT, HF_PLAY, HF_STOP_PLAY
+JOIN, LEAVE, GAIN, END_ROOM = HF_JOIN, HF_LEAVE, HF_GAIN, HF_END_ROOM
+RECORD, STOP_RECORD = HF_RECORD, HF_STOP_RECORD
+OPEN_TAP, CLOSE_TAP, ARM = HF_OPEN_TAP, HF_CLOSE_TAP, HF_ARM
+
+_CARRIES_SUBJECT = frozenset({ADD_PORT})
+_CARRIES_OBJECT = frozenset({PLAY, JOIN, RECORD, OPEN_TAP})
+
+
+cdef class Handle:
+    """An object of the engine; dropping one that was never handed over frees it."""
+
+    cdef hf_object *pointer
+    cdef bint handed
+    cdef object parts  # memory that the object points into
+
+    def __dealloc__(self):
+        if not self.handed:
+            hf_object_free(self.pointer)
+
+    @property
+    def kind(self):
+        """PORT, PLAYER, ROOM, RECORDER or TAP."""
+        return self.pointer.kind
+
+    @property
+    def id(self):
+        """The number it was made with."""
+        return self.pointer.id
+
+
+cdef Handle handle_of(void *pointer, object parts=None):
+    cdef Handle handle
+    if pointer == NULL:
+        raise MemoryError
+    handle = Handle()
+    handle.pointer = <hf_object *>pointer
+    handle.parts = parts
+    return handle
+
+
+def new_rtp(uint64_t number, str host, int port):
+    """A port on a UDP socket, and the socket's port; OSError when it cannot be bound."""
+    cdef int bound = 0
+    cdef int fd = hf_rtp_bind(host.encode(), port, &bound)
+    if fd < 0:
+        raise OSError(-fd, f"RTP at {host} port {port}: {os.strerror(-fd)}")
+    return handle_of(hf_port_new(number, <hf_port_kind>HF_RTP, fd)), bound
+
+
+def new_device(uint64_t number, int fd, int law, int key_source):
+    """A port on a descriptor, which becomes the port's own."""
+    cdef hf_port *port = hf_port_new(number, <hf_port_kind>HF_DEVICE, fd)
+    handle = handle_of(port)
+    port.law = law
+    port.key_source = <hf_key_source>key_source
+    return handle
+
+
+def new_player(uint64_t number, list clips, *, uint32_t repeat, float gain, bint stop_on_key):
+    """A player of byte strings of 16-bit samples."""
+    cdef hf_player *player = hf_player_new(number, len(clips), False)
+    cdef bytes clip
+    handle = handle_of(player, list(clips))
+    for at, clip in enumerate(clips):
+        player.clips[<int>at].samples = <const int16_t *><const char *>clip
+        player.clips[<int>at].count = len(clip) // 2
+    player.repeat, player.gain, player.stop_on_key = repeat, gain, stop_on_key
+    return handle
+
+
+def new_tones(uint64_t number, list steps, *, uint32_t repeat, float peak, bint stop_on_key):
+    """A player of steps (hz, hz, samples on, samples off)."""
+    cdef hf_player *player = hf_player_new(number, len(steps), True)
+    cdef int at
+    handle = handle_of(player)
+    for at in range(len(steps)):
+        first, second, on, off = steps[at]
+        player.tones[at].step_a = hf_phase_step(first)
+        player.tones[at].step_b = hf_phase_step(second)
+        player.tones[at].on, player.tones[at].off = on, off
+    player.repeat, player.gain, player.stop_on_key = repeat, peak, stop_on_key
+    return handle
+
+
+def new_room(uint64_t number):
+    """A room without members."""
+    return handle_of(hf_room_new(number))
+
+
+def new_recorder(uint64_t number, int fd, *, bint stereo, double max_s, double silence_s):
+    """A recorder into a descriptor, which becomes the recorder's own."""
+    return handle_of(hf_recorder_new(number, fd, stereo, max_s, silence_s))
+
+
+def new_tap(uint64_t number):
+    """A tap with its memfd and eventfd; the descriptors stay the tap's."""
+    cdef hf_tap *tap = hf_tap_new(number)
+    if tap == NULL:
+        raise OSError("no shared memory for a tap")
+    return handle_of(tap), tap.memfd, tap.eventfd
+
+
+cdef class Core:
+    """One engine thread and one file thread; for one Python thread."""
+
+    cdef hf_engine *engine
+    cdef dict _held
+    cdef list _retired
+
+    def __cinit__(self, *, bint realtime, int rtp_silence_s):
+        self._held = {}
+        self._retired = []
+        self.engine = hf_engine_new(realtime, rtp_silence_s)
+        if self.engine == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        if self.engine == NULL:
+            return
+        with nogil:
+            hf_engine_stop(self.engine)
+        self._free_everything()
+        with nogil:
+            hf_engine_free(self.engine)
+
+    @property
+    def scheduling(self):
+        """What the thread got: fifo, nice or normal, with the reason."""
+        return self.engine.scheduling.decode()
+
+    @property
+    def running(self):
+        """Whether the threads run."""
+        return bool(self.engine.started)
+
+    def start(self):
+        """Start the threads; OSError when the system refuses."""
+        if self.engine.started:
+            return
+        error = hf_engine_start(self.engine)
+        if error:
+            raise OSError(error, os.strerror(error))
+
+    def stop(self):
+        """End the threads; every object is retired and its file complete."""
+        with nogil:
+            hf_engine_stop(self.engine)
+
+    def release(self):
+        """Free every object; only after ``stop``."""
+        if not self.engine.started:
+            self._free_everything()
+
+    def fileno(self):
+        """An eventfd that is readable when there are events or retired objects."""
+        return self.engine.wake
+
+    def events(self):
+        """(kind, id, port, code, value, source) since the last call, oldest first."""
+        cdef hf_event event
+        try:
+            os.read(self.engine.wake, 8)
+        except BlockingIOError:
+            pass
+        found = []
+        while hf_event_pop(&self.engine.events, &event):
+            found.append((event.kind, event.id, event.port, event.code, event.value,
+                          event.source))
+        while hf_event_pop(&self.engine.file_events, &event):
+            found.append((event.kind, event.id, event.port, event.code, event.value,
+                          event.source))
+        return found
+
+    def retired(self):
+        """Handles that the engine is done with since the last call."""
+        cdef hf_object *object = hf_retired_take(self.engine)
+        cdef hf_object *following
+        found = []
+        while object != NULL:
+            following = object.next_retired
+            handle = self._held.pop(<size_t>object)
+            found.append(handle)
+            self._retired.append((hf_commands_pushed(self.engine), handle))
+            object = following
+        self._free_retired()
+        return found
+
+    cdef _free_retired(self):
+        cdef uint32_t read = hf_commands_read(self.engine)
+        cdef uint32_t pushed
+        kept = []
+        for pushed, handle in self._retired:
+            if <int>(read - pushed) >= 0:
+                (<Handle>handle).handed = False  # freed with its last reference
+            else:
+                kept.append((pushed, handle))
+        self._retired = kept
+
+    cdef _free_everything(self):
+        for handle in self._held.values():
+            (<Handle>handle).handed = False
+        for _, handle in self._retired:
+            (<Handle>handle).handed = False
+        self._held.clear()
+        self._retired = []
+
+    def push(self, int op, Handle subject=None, Handle target=None, Handle third=None, *,
+             int flag=0, float gain=0):
+        """Send a command; False when the engine has too many waiting."""
+        cdef hf_command command
+        memset(&command, 0, sizeof(command))
+        command.op = <hf_op>op
+        command.subject = NULL if subject is None else subject.pointer
+        command.object = NULL if target is None else target.pointer
+        command.third = NULL if third is None else third.pointer
+        command.flag, command.gain = flag, gain
+        if hf_command_push(self.engine, &command) < 0:
+            return False
+        if op in _CARRIES_SUBJECT:
+            self._hand_over(subject)
+        elif op in _CARRIES_OBJECT:
+            self._hand_over(target)
+        return True
+
+    cdef _hand_over(self, Handle handle):
+        handle.handed = True
+        self._held[<size_t>handle.pointer] = handle
+
+    def record(self, Handle port, Handle recorder):
+        """Let the file thread write a recorder and the engine fill it; False when busy."""
+        if not self.push(RECORD, port, recorder):
+            return False
+        hf_files_add(self.engine, <hf_recorder *>recorder.pointer)
+        return True
+
+    def connect(self, Handle port, str host, int rtp_port, *, int law, int payload_type,
+                int key_payload_type, int packet_samples, bint send, bint receive):
+        """Set an RTP port's stream; ValueError for a host that is no address."""
+        cdef hf_command command
+        memset(&command, 0, sizeof(command))
+        command.op = HF_CONNECT
+        command.subject = port.pointer
+        if host and hf_address(host.encode(), rtp_port, &command.stream.remote,
+                               &command.stream.remote_length) < 0:
+            raise ValueError(f"{host!r} is no IP address")
+        command.stream.law, command.stream.payload_type = law, payload_type
+        command.stream.key_payload_type = key_payload_type
+        command.stream.packet_samples = packet_samples
+        command.stream.send, command.stream.receive = send, receive
+        return hf_command_push(self.engine, &command) == 0
+
+    def keys(self, Handle port, bytes keys):
+        """Send at most 31 keys; False when the engine has too many commands waiting."""
+        cdef hf_command command
+        memset(&command, 0, sizeof(command))
+        command.op = HF_KEYS
+        command.subject = port.pointer
+        memcpy(command.keys, <const char *>keys, min(<Py_ssize_t>len(keys), 31))
+        return hf_command_push(self.engine, &command) == 0
+
+    def port_counters(self, Handle handle):
+        """Packets, losses and delays of a port."""
+        cdef hf_port *port = <hf_port *>handle.pointer
+        cdef hf_port_counts *counts = &port.counts
+        cdef hf_jitter *jitter = &port.jitter
+        return {
+            "packets_in": float(counts.packets_in), "packets_out": float(counts.packets_out),
+            "lost": float(jitter.lost), "late": float(jitter.late),
+            "duplicate": float(jitter.duplicate), "dropped": float(jitter.dropped),
+            "resyncs": float(jitter.resyncs), "bad": float(counts.bad),
+            "foreign": float(counts.foreign), "ssrc_changes": float(counts.ssrc_changes),
+            "other_keys": float(counts.other_keys), "not_sent": float(counts.not_sent),
+            "underruns": float(counts.underruns), "overruns": float(counts.overruns),
+            "delay_ms": jitter.target / 8.0,
+        }
+
+    def counters(self):
+        """Counts, late ticks, and microseconds per phase."""
+        cdef hf_engine_counts *counts = &self.engine.counts
+        cdef int phase
+        lost = self.engine.events.overflow + self.engine.file_events.overflow
+        found = {
+            "ports": float(counts.ports), "ticks": float(counts.ticks),
+            "late_ticks": float(counts.late_ticks),
+            "skipped_ticks": float(counts.skipped_ticks),
+            "worst_late_us": counts.worst_late_ns / 1e3, "busy_s": counts.busy_ns / 1e9,
+            "worst_phase_us": counts.worst_phase_ns / 1e3, "load": counts.load_ppm / 1e6,
+            "events_lost": float(lost),
+        }
+        for phase in range(HF_PHASES):
+            ticks = max(<double>counts.phase_ticks[phase], 1.0)
+            found[f"phase{phase}_us"] = counts.phase_ns[phase] / 1e3 / ticks
+            found[f"phase{phase}_worst_us"] = counts.phase_worst_ns[phase] / 1e3
+        return found

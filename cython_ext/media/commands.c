@@ -1,0 +1,177 @@
+#include "engine.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static void add_port(hf_engine *engine, hf_port *port)
+{
+    int phase = 0, i;
+    for (i = 1; i < HF_PHASES; i++)
+        if (engine->count[i] < engine->count[phase])
+            phase = i;
+    port->phase = phase;
+    port->index = engine->count[phase]++; /* the owner opens no more than there is room for */
+    engine->ports[phase][port->index] = port;
+    atomic_fetch_add_explicit(&engine->counts.ports, 1, memory_order_relaxed);
+}
+
+static void remove_port(hf_engine *engine, hf_port *port)
+{
+    int last = --engine->count[port->phase];
+    hf_port *moved = engine->ports[port->phase][last];
+    engine->ports[port->phase][port->index] = moved;
+    moved->index = port->index;
+    engine->ports[port->phase][last] = NULL;
+    atomic_fetch_sub_explicit(&engine->counts.ports, 1, memory_order_relaxed);
+}
+
+/* Takes everything off a port and retires it: nothing refers to it afterwards. */
+void hf_port_detach(hf_engine *engine, hf_port *port)
+{
+    int i;
+    hf_room_leave(port);
+    if (port->player)
+        hf_player_end(engine, port->player, HF_CLOSED);
+    for (i = 0; i < HF_PORT_RECORDERS; i++)
+        if (port->recorders[i])
+            hf_recorder_end(port->recorders[i], HF_CLOSED);
+    if (port->tap)
+        hf_tap_end(engine, port->tap);
+    port->tap = NULL;
+    remove_port(engine, port);
+    hf_retire(engine, &port->head);
+}
+
+static void play(hf_engine *engine, hf_port *port, hf_player *player)
+{
+    if (port->player)
+        hf_player_end(engine, port->player, HF_REPLACED);
+    player->port = port;
+    port->player = player;
+    hf_vad_prompt(&port->vad);
+}
+
+static void record(hf_port *port, hf_recorder *recorder)
+{
+    int i;
+    recorder->port = port;
+    for (i = 0; i < HF_PORT_RECORDERS; i++)
+        if (!port->recorders[i]) {
+            port->recorders[i] = recorder;
+            return;
+        }
+    hf_recorder_end(recorder, HF_ERROR);
+}
+
+static void end_room(hf_engine *engine, hf_room *room)
+{
+    int i;
+    for (i = 0; i < HF_MEMBERS; i++)
+        if (room->members[i])
+            hf_room_leave(room->members[i]);
+    hf_retire(engine, &room->head);
+}
+
+static void set_gain(hf_room *room, const hf_port *heard, const hf_port *by, float gain)
+{
+    if (heard->room == room && by->room == room && heard != by)
+        room->gain[heard->member][by->member] = gain;
+}
+
+static void close_tap(hf_engine *engine, hf_port *port)
+{
+    if (port->tap)
+        hf_tap_end(engine, port->tap);
+    port->tap = NULL;
+}
+
+static void run(hf_engine *engine, hf_command *command)
+{
+    hf_port *port = command->subject;
+    switch (command->op) {
+    case HF_ADD_PORT:
+        add_port(engine, port);
+        break;
+    case HF_CONNECT:
+        hf_rtp_connect(port, &command->stream);
+        break;
+    case HF_CLOSE_PORT:
+        hf_port_detach(engine, port);
+        break;
+    case HF_KEYS:
+        hf_keys_out_add(&port->keys_out, command->keys);
+        break;
+    case HF_PLAY:
+        play(engine, port, command->object);
+        break;
+    case HF_STOP_PLAY:
+        hf_player_end(engine, command->object, HF_STOPPED);
+        break;
+    case HF_JOIN:
+        hf_room_join(command->object, port);
+        break;
+    case HF_LEAVE:
+        hf_room_leave(port);
+        break;
+    case HF_GAIN:
+        set_gain(command->object, port, command->third, command->gain);
+        break;
+    case HF_END_ROOM:
+        end_room(engine, command->object);
+        break;
+    case HF_RECORD:
+        record(port, command->object);
+        break;
+    case HF_STOP_RECORD:
+        hf_recorder_end(command->object, HF_STOPPED);
+        break;
+    case HF_OPEN_TAP:
+        close_tap(engine, port);
+        port->tap = command->object;
+        break;
+    case HF_CLOSE_TAP:
+        close_tap(engine, port);
+        break;
+    case HF_ARM:
+        hf_vad_arm(&port->vad, command->flag);
+        break;
+    }
+}
+
+void hf_commands_run(hf_engine *engine)
+{
+    hf_command command;
+    while (hf_command_pop(engine, &command)) {
+        run(engine, &command);
+        atomic_fetch_add_explicit(&engine->command_head, 1, memory_order_release);
+    }
+}
+
+static void close_fd(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+void hf_object_free(hf_object *object)
+{
+    if (!object)
+        return;
+    if (object->kind == HF_PORT) {
+        close_fd(((hf_port *)object)->fd);
+    } else if (object->kind == HF_PLAYER) {
+        free(((hf_player *)object)->clips);
+        free(((hf_player *)object)->tones);
+    } else if (object->kind == HF_RECORDER) {
+        close_fd(((hf_recorder *)object)->fd);
+        free(((hf_recorder *)object)->ring);
+    } else if (object->kind == HF_TAP) {
+        hf_tap *tap = (hf_tap *)object;
+        if (tap->map != MAP_FAILED)
+            munmap(tap->map, HF_TAP_HEADER + HF_TAP_SAMPLES * 2);
+        close_fd(tap->memfd);
+        close_fd(tap->eventfd);
+    }
+    free(object);
+}

@@ -1,0 +1,290 @@
+/* The media engine: one thread moves 20 ms frames of 8 kHz audio between ports.
+ *
+ * Who owns what. The owner (one Python thread) makes and frees every object. It hands an
+ * object over with a command and never touches it again until the engine has retired it.
+ * The engine thread neither allocates, frees, locks nor waits in a frame; files belong to
+ * a second thread. An object that is retired may still be named by a command that waits in
+ * the ring, so the owner frees it only when the engine has read beyond (hf_commands_read).
+ */
+#ifndef HF_ENGINE_H
+#define HF_ENGINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "dtmf.h"
+#include "g711.h"
+#include "jitter.h"
+#include "keys.h"
+#include "vad.h"
+
+#define HF_FRAME 160      /* samples in 20 ms */
+#define HF_PHASES 4       /* a port is served every fourth tick of 5 ms */
+#define HF_TICK_NS 5000000L
+#define HF_PHASE_PORTS 1024
+#define HF_MEMBERS 8      /* ports in one room */
+#define HF_PORT_RECORDERS 2
+#define HF_COMMANDS 4096  /* ring sizes are powers of two */
+#define HF_EVENTS 8192
+#define HF_TAP_SAMPLES 65536
+#define HF_TAP_HEADER 64
+
+enum hf_kind { HF_PORT, HF_PLAYER, HF_ROOM, HF_RECORDER, HF_TAP };
+
+/* Head of everything that travels between the threads. */
+typedef struct hf_object {
+    enum hf_kind kind;
+    uint64_t id;
+    struct hf_object *next_retired;
+} hf_object;
+
+typedef struct hf_port hf_port;
+
+/* Rooms: who hears whom, as a matrix of gains. */
+typedef struct {
+    hf_object head;
+    hf_port *members[HF_MEMBERS];
+    float gain[HF_MEMBERS][HF_MEMBERS]; /* [heard][by] */
+} hf_room;
+
+/* Players: clips of samples one after the other, or a cadence of tones. */
+typedef struct {
+    const int16_t *samples;
+    uint32_t count;
+} hf_clip;
+
+typedef struct {
+    uint32_t step_a, step_b; /* phase per sample, 2^32 is a turn; 0 is no tone */
+    uint32_t on, off;        /* samples; both 0 sounds for ever */
+} hf_tone;
+
+typedef struct {
+    hf_object head;
+    hf_port *port; /* NULL when it has ended */
+    uint32_t repeat, round, item, items, position;
+    int stop_on_key;
+    float gain; /* of clips; peak amplitude of one tone */
+    uint32_t phase_a, phase_b;
+    hf_clip *clips;
+    hf_tone *tones; /* exactly one of the two is set */
+} hf_player;
+
+enum hf_end { HF_FINISHED, HF_STOPPED, HF_BY_KEY, HF_REPLACED, HF_CLOSED, HF_MAX, HF_SILENCE,
+              HF_ERROR };
+
+/* Recorders: the engine fills a ring, the file thread empties it. */
+typedef struct hf_recorder {
+    hf_object head;
+    hf_port *port;
+    struct hf_recorder *next; /* list of the file thread */
+    int fd, channels;
+    int16_t *ring;
+    uint32_t size; /* samples, power of two */
+    _Atomic uint64_t written, taken, gap; /* gap: samples that found no room */
+    uint64_t gap_written;
+    uint32_t frames, max_frames, quiet, quiet_frames;
+    _Atomic int ended; /* 1 + enum hf_end when the engine is done with it */
+    _Atomic int failed;
+    uint64_t bytes, bytes_in_header;
+} hf_recorder;
+
+/* Taps: a ring in shared memory, see hf_tap_new. */
+typedef struct {
+    hf_object head;
+    uint8_t *map;
+    int memfd, eventfd;
+    uint64_t written;
+    int frames;
+} hf_tap;
+
+/* How the stream of an RTP port is set. */
+typedef struct {
+    struct sockaddr_storage remote;
+    socklen_t remote_length; /* 0: learn the address from the first packet */
+    int law, payload_type, key_payload_type; /* key_payload_type -1: keys are tones */
+    int packet_samples, send, receive;
+} hf_stream;
+
+enum hf_port_kind { HF_RTP, HF_DEVICE };
+enum hf_key_source { HF_RFC4733, HF_INBAND, HF_HARDWARE };
+
+typedef struct {
+    _Atomic uint64_t packets_in, packets_out, bad, foreign, ssrc_changes, other_keys;
+    _Atomic uint64_t not_sent, underruns, overruns;
+} hf_port_counts;
+
+struct hf_port {
+    hf_object head;
+    enum hf_port_kind kind;
+    int fd, law, phase, index, connected;
+    enum hf_key_source key_source;
+    hf_stream stream;
+    /* sending */
+    struct sockaddr_storage target;
+    socklen_t target_length;
+    int latched, marker;
+    uint16_t sequence;
+    uint32_t timestamp, ssrc;
+    uint8_t wire[HF_PAYLOAD + HF_FRAME * 2];
+    int wire_fill;
+    /* receiving */
+    uint32_t peer_ssrc, new_ssrc;
+    int has_peer, silent_frames, concealed, primed, dead;
+    uint16_t new_ssrc_sequence;
+    hf_jitter jitter;
+    int16_t queue[HF_PAYLOAD * 2 + HF_FRAME]; /* decoded, not yet heard */
+    int queued;
+    uint8_t partial[HF_FRAME * 2]; /* device: bytes of a chunk that is not whole */
+    int partial_fill;
+    /* keys, analysis */
+    hf_keys_in keys_in;
+    hf_keys_out keys_out;
+    hf_dtmf dtmf;
+    hf_vad vad;
+    /* one frame */
+    int16_t heard[HF_FRAME], sent[HF_FRAME];
+    /* what is attached */
+    hf_room *room;
+    int member;
+    hf_player *player;
+    hf_recorder *recorders[HF_PORT_RECORDERS];
+    hf_tap *tap;
+    hf_port_counts counts;
+};
+
+enum hf_op {
+    HF_ADD_PORT, HF_CONNECT, HF_CLOSE_PORT, HF_KEYS, HF_PLAY, HF_STOP_PLAY, HF_JOIN, HF_LEAVE,
+    HF_GAIN, HF_END_ROOM, HF_RECORD, HF_STOP_RECORD, HF_OPEN_TAP, HF_CLOSE_TAP, HF_ARM
+};
+
+typedef struct {
+    enum hf_op op;
+    void *subject, *object, *third;
+    int flag;
+    float gain;
+    char keys[32];
+    hf_stream stream;
+} hf_command;
+
+enum hf_event_kind { HF_ON_KEY, HF_ON_PLAY, HF_ON_RECORD, HF_ON_SPEECH, HF_ON_SILENCE,
+                     HF_ON_DEVICE };
+
+typedef struct {
+    enum hf_event_kind kind;
+    uint64_t id, port;
+    int code;       /* key, enum hf_end, seconds, or errno of a device (0: event pending) */
+    uint32_t value; /* ms, or enum hf_key_source */
+    int source;
+} hf_event;
+
+typedef struct {
+    hf_event slots[HF_EVENTS];
+    _Atomic uint32_t head, tail;
+    _Atomic uint64_t overflow;
+} hf_event_ring;
+
+typedef struct {
+    _Atomic uint64_t ticks, late_ticks, skipped_ticks, worst_late_ns, busy_ns, worst_phase_ns;
+    _Atomic uint64_t phase_ns[HF_PHASES], phase_worst_ns[HF_PHASES], phase_ticks[HF_PHASES];
+    _Atomic uint64_t ports, load_ppm;
+} hf_engine_counts;
+
+typedef struct hf_engine {
+    pthread_t thread, file_thread;
+    int started, realtime, silence_seconds, wake;
+    _Atomic int running, files_running;
+    char scheduling[96];
+    hf_command commands[HF_COMMANDS];
+    _Atomic uint32_t command_head, command_tail;
+    hf_event_ring events, file_events;
+    _Atomic(hf_object *) retired;
+    hf_port *ports[HF_PHASES][HF_PHASE_PORTS];
+    int count[HF_PHASES];
+    hf_engine_counts counts;
+    pthread_mutex_t files_lock;
+    pthread_cond_t files_wake;
+    hf_recorder *recorders;
+} hf_engine;
+
+/* engine.c */
+hf_engine *hf_engine_new(int realtime, int silence_seconds);
+int hf_engine_start(hf_engine *engine);
+void hf_engine_stop(hf_engine *engine); /* every object is retired afterwards */
+void hf_engine_free(hf_engine *engine);
+void hf_engine_tick(hf_engine *engine, int phase);
+
+/* rings.c */
+int hf_command_push(hf_engine *engine, const hf_command *command); /* -1: full */
+int hf_command_pop(hf_engine *engine, hf_command *command);
+uint32_t hf_commands_pushed(const hf_engine *engine);
+uint32_t hf_commands_read(const hf_engine *engine);
+void hf_event_push(hf_engine *engine, hf_event_ring *ring, const hf_event *event);
+int hf_event_pop(hf_event_ring *ring, hf_event *event);
+void hf_retire(hf_engine *engine, hf_object *object);
+hf_object *hf_retired_take(hf_engine *engine);
+void hf_wake(hf_engine *engine);
+
+/* commands.c */
+void hf_commands_run(hf_engine *engine);
+void hf_port_detach(hf_engine *engine, hf_port *port);
+void hf_object_free(hf_object *object);
+
+/* port.c: the frame of a port */
+hf_port *hf_port_new(uint64_t id, enum hf_port_kind kind, int fd);
+void hf_port_hear(hf_engine *engine, hf_port *port);
+void hf_port_speak(hf_engine *engine, hf_port *port);
+void hf_port_key(hf_engine *engine, hf_port *port, const hf_key *key);
+int hf_queue_pull(hf_port *port); /* 20 ms of the queue to heard; 0 when it ran dry */
+
+/* rtp.c */
+typedef struct {
+    int payload_type, marker, length;
+    uint16_t sequence;
+    uint32_t timestamp, ssrc;
+    const uint8_t *payload;
+} hf_rtp;
+int hf_rtp_parse(const uint8_t *data, int size, hf_rtp *out); /* -1: no RTP */
+int hf_rtp_header(uint8_t *out, int payload_type, int marker, uint16_t sequence,
+                  uint32_t timestamp, uint32_t ssrc);
+int hf_rtp_bind(const char *host, int port, int *bound); /* descriptor or -errno */
+int hf_address(const char *host, int port, struct sockaddr_storage *out, socklen_t *length);
+void hf_rtp_connect(hf_port *port, const hf_stream *stream);
+void hf_rtp_receive(hf_engine *engine, hf_port *port);
+void hf_rtp_send(hf_port *port, const hf_key_frame *key);
+
+/* device.c */
+void hf_device_receive(hf_engine *engine, hf_port *port);
+void hf_device_send(hf_engine *engine, hf_port *port);
+
+/* player.c */
+hf_player *hf_player_new(uint64_t id, uint32_t items, int tones);
+int hf_player_mix(hf_player *player, int16_t *out); /* 1 when it has finished */
+void hf_player_end(hf_engine *engine, hf_player *player, enum hf_end why);
+uint32_t hf_phase_step(double hz);
+float hf_sine(uint32_t phase);
+
+/* room.c */
+hf_room *hf_room_new(uint64_t id);
+int hf_room_join(hf_room *room, hf_port *port);
+void hf_room_leave(hf_port *port);
+void hf_room_mix(const hf_room *room, int member, float gain, int16_t *out);
+int16_t hf_clip16(float value);
+
+/* recorder.c, files.c */
+hf_recorder *hf_recorder_new(uint64_t id, int fd, int stereo, double max_s, double silence_s);
+void hf_recorder_frame(hf_engine *engine, hf_port *port);
+void hf_recorder_end(hf_recorder *recorder, enum hf_end why);
+void hf_wav_header(uint8_t out[44], int channels, uint32_t data_bytes);
+void hf_files_add(hf_engine *engine, hf_recorder *recorder);
+int hf_files_start(hf_engine *engine);
+void hf_files_stop(hf_engine *engine);
+
+/* tap.c */
+hf_tap *hf_tap_new(uint64_t id);
+void hf_tap_write(hf_tap *tap, const int16_t *samples);
+void hf_tap_end(hf_engine *engine, hf_tap *tap);
+
+#endif

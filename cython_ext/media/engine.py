@@ -1,0 +1,391 @@
+"""The media engine: RTP and device ports, bridges, players, recorders, taps, digits.
+
+Numbers name everything; the caller chooses them. Nothing here waits: commands go to the
+engine thread, and what happens comes back from ``poll``.
+"""
+
+import os
+from typing import Final
+
+from cython_ext.media import _media
+from cython_ext.media._media import MEMBERS, Core, Handle
+from cython_ext.media.clips import ClipCache, EngineError, accepted, factor
+from cython_ext.media.held import OpenPort, Room
+
+PEAK_0_DBM0: Final = 22300.0  # of one sine; full scale of mu-law is +3.17 dBm0 (G.711)
+
+_LAWS: Final = {"A": _media.ALAW, "U": _media.ULAW, "s16": _media.S16}
+_ENDS: Final = ("finished", "stopped", "digit", "replaced", "closed", "max", "silence", "error")
+_SOURCES: Final = ("rfc4733", "inband", "device")
+_KEYS: Final = b"0123456789*#ABCD,"
+
+Event = tuple[str | int, ...]
+
+
+class Engine:
+    """One engine thread; every method returns at once and belongs to one Python thread."""
+
+    def __init__(self, *, realtime: bool = True, rtp_silence_s: int = 20) -> None:
+        self._core = Core(realtime=realtime, rtp_silence_s=rtp_silence_s)
+        self._clips = ClipCache()
+        self._ports: dict[int, OpenPort] = {}
+        self._rooms: dict[int, Room] = {}
+        self._players: dict[int, tuple[Handle, int]] = {}
+        self._recordings: dict[int, tuple[Handle, int, str]] = {}
+        self._closing = 0
+
+    @property
+    def scheduling(self) -> str:
+        """What the thread got: fifo, nice or normal, with the reason."""
+        return self._core.scheduling
+
+    def start(self) -> None:
+        """Start the engine thread and the file thread."""
+        self._core.start()
+
+    def stop(self) -> list[Event]:
+        """End the threads and every port, complete recordings; what happened last."""
+        self._core.stop()
+        last = self.poll()
+        self._ports.clear()
+        self._rooms.clear()
+        self._players.clear()
+        self._recordings.clear()
+        self._core.release()
+        return last
+
+    def fileno(self) -> int:
+        """An eventfd that is readable when ``poll`` has something."""
+        return self._core.fileno()
+
+    def poll(self) -> list[Event]:
+        """Events since the last call, oldest first.
+
+        ("digit", port, key, duration_ms, source), ("play", player, port, reason),
+        ("record", recording, port, path, duration_ms, reason), ("speech", port),
+        ("silent", port, seconds), ("device", port, kind, value)
+        """
+        found = [self._event(*event) for event in self._core.events()]
+        for handle in self._core.retired():
+            self._forget(handle)
+        return found
+
+    def _event(
+        self, kind: int, number: int, port: int, code: int, value: int, source: int
+    ) -> Event:
+        if kind == _media.ON_KEY:
+            return ("digit", port, chr(code), value, _SOURCES[source])
+        if kind == _media.ON_PLAY:
+            return ("play", number, port, _ENDS[code])
+        if kind == _media.ON_RECORD:
+            _, owner, path = self._recordings[number]
+            return ("record", number, owner, path, value, _ENDS[code])
+        if kind == _media.ON_SPEECH:
+            return ("speech", port)
+        if kind == _media.ON_SILENCE:
+            return ("silent", port, code)
+        return ("device", port, "lost" if code else "event", code)
+
+    def _forget(self, handle: Handle) -> None:
+        if handle.kind == _media.PORT:
+            self._closing -= 1
+        elif handle.kind == _media.PLAYER:
+            del self._players[handle.id]
+        elif handle.kind == _media.RECORDER:
+            del self._recordings[handle.id]
+
+    def _push(
+        self,
+        op: int,
+        subject: Handle | None = None,
+        target: Handle | None = None,
+        third: Handle | None = None,
+        *,
+        flag: int = 0,
+        gain: float = 0.0,
+    ) -> None:
+        accepted(self._core.push(op, subject, target, third, flag=flag, gain=gain))
+
+    def _port(self, port: int) -> OpenPort:
+        found = self._ports.get(port)
+        if found is None:
+            raise EngineError("unknown-port", f"no audio port {port} is open")
+        return found
+
+    def _check_room_for(self, port: int) -> None:
+        if not self._core.running:
+            raise EngineError("stopped", "the media engine does not run")
+        if port in self._ports:
+            raise EngineError("port-exists", f"audio port {port} is already open")
+        if len(self._ports) + self._closing >= _media.MAX_PORTS:
+            raise EngineError("full", f"all {_media.MAX_PORTS} audio ports are in use")
+
+    def open_rtp(self, port: int, host: str, rtp_port: int = 0) -> int:
+        """Bind a socket and return its port; OSError when that cannot be."""
+        self._check_room_for(port)
+        handle, bound = _media.new_rtp(port, host, rtp_port)
+        self._push(_media.ADD_PORT, handle)
+        self._ports[port] = OpenPort(handle, "rtp", host, bound)
+        return bound
+
+    def connect_rtp(
+        self,
+        port: int,
+        host: str,
+        rtp_port: int,
+        *,
+        payload_type: int,
+        law: str,
+        dtmf_payload_type: int = -1,
+        ptime_ms: int = 20,
+        send: bool = True,
+        receive: bool = True,
+    ) -> None:
+        """Start or change the stream; without a host it is learnt from the first packet.
+
+        ``law`` is A or U; ``dtmf_payload_type`` -1 means that keys are tones. A packet time
+        that is not 10 to 60 ms in steps of 10 becomes 20.
+        """
+        found = self._port(port)
+        if found.kind != "rtp" or law not in ("A", "U"):
+            raise EngineError("bad-argument", f"port {port} cannot carry RTP with law {law!r}")
+        usual = 10 <= ptime_ms <= 60 and ptime_ms % 10 == 0
+        try:
+            done = self._core.connect(
+                found.handle,
+                host,
+                rtp_port,
+                law=_LAWS[law],
+                payload_type=payload_type,
+                key_payload_type=dtmf_payload_type,
+                packet_samples=(ptime_ms if usual else 20) * 8,
+                send=send,
+                receive=receive,
+            )
+        except ValueError as error:
+            raise EngineError("bad-argument", str(error)) from error
+        accepted(done)
+        found.remote = (host, rtp_port)
+
+    def open_device(self, port: int, fd: int, law: str, *, digits: str = "inband") -> None:
+        """Move 20 ms chunks through a descriptor (it is duplicated); law A, U or s16.
+
+        ``digits`` is inband, or device when the hardware reports keys.
+        """
+        self._check_room_for(port)
+        if law not in _LAWS or digits not in ("inband", "device"):
+            raise EngineError("bad-argument", f"a device has no law {law!r}, digits {digits!r}")
+        own = os.dup(fd)
+        os.set_blocking(own, False)
+        source = _media.INBAND if digits == "inband" else _media.HARDWARE
+        handle = _media.new_device(port, own, _LAWS[law], source)
+        self._push(_media.ADD_PORT, handle)
+        self._ports[port] = OpenPort(handle, "device")
+
+    def close(self, port: int) -> None:
+        """Give a port back with all that is attached; nothing happens without it."""
+        found = self._ports.get(port)
+        if found is None:
+            return
+        self._push(_media.CLOSE_PORT, found.handle)
+        self._out_of_room(port, found)
+        self._closing += 1
+        del self._ports[port]
+
+    def has_port(self, port: int) -> bool:
+        """Whether the port is open."""
+        return port in self._ports
+
+    def send_digits(self, port: int, digits: str) -> None:
+        """Send keys; a comma is a pause of half a second."""
+        handle = self._port(port).handle
+        raw = digits.upper().encode("ascii", "replace")
+        if raw.strip(_KEYS):
+            raise EngineError("bad-argument", f"{digits!r} holds something that is no key")
+        for at in range(0, len(raw), 31):
+            accepted(self._core.keys(handle, raw[at : at + 31]))
+
+    def play(
+        self,
+        port: int,
+        player: int,
+        files: list[str],
+        *,
+        repeat: int = 1,
+        gain_db: float = 0.0,
+        stop_on_digit: bool = False,
+    ) -> None:
+        """Play raw 16-bit 8 kHz files in turn, ``repeat`` 0 for ever; replaces another."""
+        self._check_player(port, player, len(files))
+        handle = _media.new_player(
+            player,
+            [self._clips.load(path) for path in files],
+            repeat=repeat,
+            gain=factor(gain_db),
+            stop_on_key=stop_on_digit,
+        )
+        self._start(port, handle)
+
+    def play_tone(
+        self,
+        port: int,
+        player: int,
+        frequencies: list[tuple[float, float]],
+        cadence_ms: list[tuple[int, int]],
+        *,
+        repeat: int = 0,
+        level_dbm0: float = -13.0,
+        stop_on_digit: bool = False,
+    ) -> None:
+        """Play tones in a cadence of (on, off); an empty cadence is a continuous tone."""
+        cadence = cadence_ms or [(0, 0)]
+        self._check_player(port, player, len(frequencies))
+        if len(frequencies) not in (1, len(cadence)):
+            raise EngineError("bad-argument", "give one pair of frequencies, or one a step")
+        pairs = frequencies * len(cadence) if len(frequencies) == 1 else frequencies
+        handle = _media.new_tones(
+            player,
+            [(*pair, on * 8, off * 8) for pair, (on, off) in zip(pairs, cadence, strict=True)],
+            repeat=repeat,
+            peak=PEAK_0_DBM0 * factor(min(level_dbm0, 0.0)),
+            stop_on_key=stop_on_digit,
+        )
+        self._start(port, handle)
+
+    def _check_player(self, port: int, player: int, items: int) -> None:
+        self._port(port)
+        if player in self._players:
+            raise EngineError("player-exists", f"player {player} already plays")
+        if not items:
+            raise EngineError("bad-argument", "there is nothing to play")
+
+    def _start(self, port: int, handle: Handle) -> None:
+        self._push(_media.PLAY, self._port(port).handle, handle)
+        self._players[handle.id] = (handle, port)
+
+    def stop_play(self, player: int) -> None:
+        """Stop a player; nothing happens when it has ended."""
+        if player in self._players:
+            self._push(_media.STOP_PLAY, None, self._players[player][0])
+
+    def join(self, bridge: int, port: int) -> None:
+        """Put a port into a bridge, made when new; it leaves the one it was in."""
+        found = self._port(port)
+        room = self._rooms.get(bridge)
+        if room is not None and port in room.ports:
+            return
+        if room is not None and len(room.ports) >= MEMBERS:
+            raise EngineError("bridge-full", f"bridge {bridge} has {MEMBERS} ports")
+        if room is None:
+            room = Room(_media.new_room(bridge))
+        self._push(_media.JOIN, found.handle, room.handle)
+        self._rooms[bridge] = room
+        self._out_of_room(port, found)
+        room.ports.append(port)
+        found.bridge = bridge
+
+    def leave(self, port: int) -> None:
+        """Take a port out of its bridge."""
+        found = self._port(port)
+        self._push(_media.LEAVE, found.handle)
+        self._out_of_room(port, found)
+
+    def _out_of_room(self, port: int, found: OpenPort) -> None:
+        """A bridge that its last port has left ends by itself."""
+        if found.bridge is None:
+            return
+        room = self._rooms[found.bridge]
+        room.ports.remove(port)
+        if not room.ports:
+            self._push(_media.END_ROOM, None, room.handle)
+            del self._rooms[found.bridge]
+        found.bridge = None
+
+    def setfactor(self, bridge: int, heard: int, by: int, gain_db: float) -> None:
+        """Set how loud ``by`` hears ``heard``; -90 dB or less is silence."""
+        room = self._rooms.get(bridge)
+        if room is None or heard not in room.ports or by not in room.ports:
+            raise EngineError("unknown-bridge", f"{heard} and {by} are not in bridge {bridge}")
+        first, second = self._port(heard).handle, self._port(by).handle
+        self._push(_media.GAIN, first, room.handle, second, gain=factor(gain_db))
+
+    def unbridge(self, bridge: int) -> None:
+        """End a bridge; its ports stay, and nothing happens without it."""
+        room = self._rooms.get(bridge)
+        for port in list(room.ports) if room is not None else ():
+            self.leave(port)
+
+    def record(
+        self,
+        recording: int,
+        port: int,
+        path: str,
+        *,
+        stereo: bool,
+        max_s: float = 0.0,
+        silence_s: float = 0.0,
+    ) -> None:
+        """Record into a new file; FileExistsError and other OSError."""
+        handle = self._port(port).handle
+        if recording in self._recordings:
+            raise EngineError("recording-exists", f"recording {recording} already runs")
+        running = sum(owner == port for _, owner, _ in self._recordings.values())
+        if running >= _media.PORT_RECORDERS:
+            raise EngineError("busy", f"port {port} has {running} recordings already")
+        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o640)
+        recorder = _media.new_recorder(
+            recording, fd, stereo=stereo, max_s=max_s, silence_s=silence_s
+        )
+        accepted(self._core.record(handle, recorder))
+        self._recordings[recording] = (recorder, port, path)
+
+    def stop_record(self, recording: int) -> None:
+        """Finish a recording; nothing happens when it has ended."""
+        if recording in self._recordings:
+            self._push(_media.STOP_RECORD, None, self._recordings[recording][0])
+
+    def tap(self, port: int) -> tuple[int, int, int]:
+        """memfd, eventfd and capacity of a port's tap; the descriptors stay the engine's."""
+        found = self._port(port)
+        if found.tap is None:
+            handle, memfd, event = _media.new_tap(port)
+            self._push(_media.OPEN_TAP, found.handle, handle)
+            found.tap = (memfd, event, _media.TAP_SAMPLES)
+        return found.tap
+
+    def untap(self, port: int) -> None:
+        """End a port's tap; nothing happens without one."""
+        found = self._port(port)
+        if found.tap is not None:
+            self._push(_media.CLOSE_TAP, found.handle)
+            found.tap = None
+
+    def arm_barge_in(self, port: int, *, on: bool) -> None:
+        """Report the first speech on a port once, or stop listening for it."""
+        self._push(_media.ARM, self._port(port).handle, flag=on)
+
+    def ports(self) -> list[tuple[int, str, str, int, str, int]]:
+        """Port, kind, our host, our RTP port, remote host, remote RTP port."""
+        return [
+            (port, found.kind, *found.local, *found.remote) for port, found in self._ports.items()
+        ]
+
+    def bridges(self) -> list[tuple[int, list[int]]]:
+        """Bridges with their ports."""
+        return [(bridge, list(room.ports)) for bridge, room in self._rooms.items()]
+
+    def players(self) -> list[tuple[int, int]]:
+        """Players that have not ended, with their port."""
+        return [(player, port) for player, (_, port) in self._players.items()]
+
+    def recordings(self) -> list[tuple[int, int, str]]:
+        """Recordings that have not ended, with port and path."""
+        return [(number, port, path) for number, (_, port, path) in self._recordings.items()]
+
+    def port_counters(self, port: int) -> dict[str, float]:
+        """Packets, losses and delays of a port."""
+        return self._core.port_counters(self._port(port).handle)
+
+    def counters(self) -> dict[str, float]:
+        """Counts, late ticks, and microseconds per phase."""
+        return {**self._core.counters(), "cached_bytes": float(self._clips.size)}

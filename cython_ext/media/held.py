@@ -1,0 +1,23 @@
+"""What the owner of an engine knows of its open ports and bridges."""
+
+from cython_ext.media._media import Handle
+
+
+class OpenPort:
+    """An open port as its owner knows it."""
+
+    def __init__(self, handle: Handle, kind: str, host: str = "", rtp_port: int = 0) -> None:
+        self.handle = handle
+        self.kind = kind
+        self.local = (host, rtp_port)
+        self.remote = ("", 0)
+        self.bridge: int | None = None
+        self.tap: tuple[int, int, int] | None = None
+
+
+class Room:
+    """A bridge and its ports."""
+
+    def __init__(self, handle: Handle) -> None:
+        self.handle = handle
+        self.ports: list[int] = []

@@ -1,0 +1,187 @@
+#include "jitter.h"
+
+#include <string.h>
+
+#define FRAME 160
+#define START_TARGET (2 * FRAME)
+#define LOWEST_TARGET (2 * FRAME)
+#define HIGHEST_TARGET (8 * FRAME)
+#define REFILL_AFTER 5   /* frames without a packet: a pause, build up the delay again */
+#define WATCH 100        /* 2 s of surplus before a packet is dropped */
+#define CALM 500         /* 10 s without running dry before the target shrinks */
+#define LATE_RESYNC 8    /* late packets in a row: the sender began a new numbering */
+
+static void forget_queue(hf_jitter *jitter)
+{
+    int i;
+    for (i = 0; i < HF_SLOTS; i++) {
+        if (jitter->slots[i].use == HF_AUDIO)
+            jitter->dropped++;
+        jitter->slots[i].use = HF_FREE;
+    }
+    jitter->waiting = 0;
+}
+
+static void begin_at(hf_jitter *jitter, uint16_t sequence)
+{
+    forget_queue(jitter);
+    jitter->next = sequence;
+    jitter->started = 1;
+    jitter->filling = 1;
+    jitter->has_jump = 0;
+    jitter->late_run = 0;
+    jitter->empty_run = 0;
+    jitter->watched = 0;
+}
+
+void hf_jitter_reset(hf_jitter *jitter)
+{
+    forget_queue(jitter);
+    jitter->started = 0;
+    jitter->target = START_TARGET;
+    jitter->calm = 0;
+}
+
+/* A sequence number far ahead counts only when its successor comes: one odd packet must
+ * not throw away the queue. */
+static int confirmed_jump(hf_jitter *jitter, uint16_t sequence)
+{
+    int confirmed = jitter->has_jump && sequence == (uint16_t)(jitter->jump + 1);
+    jitter->has_jump = 1;
+    jitter->jump = sequence;
+    return confirmed;
+}
+
+/* Whether the packet has a place; moves the window when the sender's numbering moved. */
+static int placed(hf_jitter *jitter, uint16_t sequence)
+{
+    int ahead;
+    if (!jitter->started)
+        begin_at(jitter, sequence);
+    ahead = (int16_t)(sequence - jitter->next);
+    if (ahead < 0) {
+        jitter->late++;
+        if (++jitter->late_run < LATE_RESYNC)
+            return 0;
+        jitter->resyncs++;
+        begin_at(jitter, sequence);
+    } else if (ahead >= HF_SLOTS) {
+        if (!confirmed_jump(jitter, sequence)) {
+            jitter->dropped++;
+            return 0;
+        }
+        jitter->resyncs++;
+        begin_at(jitter, sequence);
+    }
+    jitter->late_run = 0;
+    return 1;
+}
+
+void hf_jitter_put(hf_jitter *jitter, uint16_t sequence, const uint8_t *payload, int length,
+                   enum hf_slot_use use)
+{
+    hf_slot *slot = &jitter->slots[sequence % HF_SLOTS];
+    jitter->received++;
+    if (length < 0 || length > HF_PAYLOAD || !placed(jitter, sequence))
+        return;
+    if (slot->use != HF_FREE) {
+        jitter->duplicate++;
+        return;
+    }
+    slot->use = (uint8_t)use;
+    slot->length = (uint16_t)length;
+    if (use == HF_AUDIO) {
+        memcpy(slot->payload, payload, (size_t)length);
+        jitter->waiting += length;
+    }
+}
+
+static int anything_waits(const hf_jitter *jitter)
+{
+    int i;
+    for (i = 0; i < HF_SLOTS; i++)
+        if (jitter->slots[i].use != HF_FREE)
+            return 1;
+    return 0;
+}
+
+static void skip_places_without_audio(hf_jitter *jitter)
+{
+    while (jitter->slots[jitter->next % HF_SLOTS].use == HF_NO_AUDIO) {
+        jitter->slots[jitter->next % HF_SLOTS].use = HF_FREE;
+        jitter->next++;
+    }
+}
+
+static enum hf_jitter_result ran_dry(hf_jitter *jitter)
+{
+    if (++jitter->empty_run == 1 && jitter->target < HIGHEST_TARGET)
+        jitter->target += FRAME;
+    jitter->calm = 0;
+    if (jitter->empty_run >= REFILL_AFTER) {
+        jitter->filling = 1;
+        /* A pause is no jitter: take back what it added. */
+        if (jitter->empty_run == REFILL_AFTER && jitter->target > LOWEST_TARGET)
+            jitter->target -= FRAME;
+    }
+    return HF_EMPTY;
+}
+
+enum hf_jitter_result hf_jitter_get(hf_jitter *jitter, const uint8_t **payload, int *length)
+{
+    hf_slot *slot;
+    if (!jitter->started)
+        return HF_EMPTY;
+    skip_places_without_audio(jitter);
+    if (jitter->filling) {
+        if (jitter->waiting < jitter->target)
+            return HF_EMPTY;
+        jitter->filling = 0;
+    }
+    slot = &jitter->slots[jitter->next % HF_SLOTS];
+    if (slot->use == HF_AUDIO) {
+        jitter->empty_run = 0;
+        jitter->next++;
+        jitter->waiting -= slot->length;
+        *payload = slot->payload;
+        *length = slot->length;
+        slot->use = HF_FREE; /* the payload stays until the next put */
+        return HF_GOT;
+    }
+    if (!anything_waits(jitter))
+        return ran_dry(jitter);
+    jitter->lost++;
+    jitter->next++;
+    return HF_MISSING;
+}
+
+static void drop_one(hf_jitter *jitter)
+{
+    hf_slot *slot;
+    skip_places_without_audio(jitter);
+    slot = &jitter->slots[jitter->next % HF_SLOTS];
+    if (slot->use != HF_AUDIO)
+        return;
+    jitter->waiting -= slot->length;
+    slot->use = HF_FREE;
+    jitter->next++;
+    jitter->dropped++;
+}
+
+void hf_jitter_adapt(hf_jitter *jitter)
+{
+    if (!jitter->started || jitter->filling)
+        return;
+    if (++jitter->calm >= CALM) {
+        jitter->calm = 0;
+        if (jitter->target > LOWEST_TARGET)
+            jitter->target -= FRAME;
+    }
+    if (jitter->watched == 0 || jitter->waiting < jitter->lowest)
+        jitter->lowest = jitter->waiting;
+    if (++jitter->watched < WATCH)
+        return;
+    if (jitter->lowest >= jitter->target)
+        drop_one(jitter);
+    jitter->watched = 0;
+}

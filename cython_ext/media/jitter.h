@@ -1,0 +1,38 @@
+/* Jitter buffer: 16 packets in order of their sequence number, depth follows the network. */
+#ifndef HF_JITTER_H
+#define HF_JITTER_H
+
+#include <stdint.h>
+
+#define HF_SLOTS 16
+#define HF_PAYLOAD 480 /* octets of the largest packet, 60 ms */
+
+enum hf_slot_use { HF_FREE, HF_AUDIO, HF_NO_AUDIO };
+enum hf_jitter_result { HF_GOT, HF_MISSING, HF_EMPTY };
+
+typedef struct {
+    uint8_t use;
+    uint16_t length;
+    uint8_t payload[HF_PAYLOAD];
+} hf_slot;
+
+typedef struct {
+    hf_slot slots[HF_SLOTS];
+    uint16_t next, jump;    /* next to play; a far sequence number that came once */
+    int started, filling, has_jump, late_run, empty_run;
+    int waiting;            /* samples in the slots */
+    int target;             /* samples wanted before playing starts */
+    int lowest, watched;    /* lowest level of the last frames, and how many */
+    int calm;               /* frames since the last time it ran dry */
+    uint64_t received, lost, late, duplicate, dropped, resyncs;
+} hf_jitter;
+
+void hf_jitter_reset(hf_jitter *jitter);
+/* use HF_NO_AUDIO keeps the place of a packet that carries no audio (RFC 4733). */
+void hf_jitter_put(hf_jitter *jitter, uint16_t sequence, const uint8_t *payload, int length,
+                   enum hf_slot_use use);
+enum hf_jitter_result hf_jitter_get(hf_jitter *jitter, const uint8_t **payload, int *length);
+/* Once a frame: shortens or lengthens the delay. */
+void hf_jitter_adapt(hf_jitter *jitter);
+
+#endif

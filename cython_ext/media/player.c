@@ -1,0 +1,138 @@
+#include "engine.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define TURN 4294967296.0
+#define SINE_BITS 12
+
+static float sine[1 << SINE_BITS];
+
+uint32_t hf_phase_step(double hz)
+{
+    return hz > 0 && hz < 4000 ? (uint32_t)(hz / 8000.0 * TURN) : 0;
+}
+
+float hf_sine(uint32_t phase)
+{
+    return sine[phase >> (32 - SINE_BITS)];
+}
+
+static void __attribute__((constructor)) fill_sine(void)
+{
+    int i;
+    for (i = 0; i < 1 << SINE_BITS; i++)
+        sine[i] = (float)sin(2 * M_PI * i / (1 << SINE_BITS));
+}
+
+hf_player *hf_player_new(uint64_t id, uint32_t items, int tones)
+{
+    hf_player *player = calloc(1, sizeof *player);
+    if (!player)
+        return NULL;
+    player->head.kind = HF_PLAYER;
+    player->head.id = id;
+    player->items = items;
+    player->gain = 1.0f;
+    if (tones)
+        player->tones = calloc(items, sizeof *player->tones);
+    else
+        player->clips = calloc(items, sizeof *player->clips);
+    if (!player->tones && !player->clips) {
+        free(player);
+        return NULL;
+    }
+    return player;
+}
+
+static uint32_t item_length(const hf_player *player)
+{
+    if (player->clips)
+        return player->clips[player->item].count;
+    return player->tones[player->item].on + player->tones[player->item].off;
+}
+
+static int for_ever(const hf_player *player)
+{
+    return player->tones && item_length(player) == 0;
+}
+
+/* Moves to the next item that has samples; 0 when there is none. */
+static int advance(hf_player *player)
+{
+    uint32_t tried = 0;
+    player->position = 0;
+    do {
+        if (++player->item >= player->items) {
+            player->item = 0;
+            player->round++;
+            if (player->repeat && player->round >= player->repeat)
+                return 0;
+        }
+        if (++tried > player->items)
+            return 0; /* nothing but empty clips */
+    } while (item_length(player) == 0 && !for_ever(player));
+    return 1;
+}
+
+static void add_clip(const hf_player *player, int16_t *out, uint32_t count)
+{
+    const int16_t *samples = player->clips[player->item].samples + player->position;
+    uint32_t i;
+    for (i = 0; i < count; i++)
+        out[i] = hf_clip16(out[i] + player->gain * samples[i]);
+}
+
+static void add_tone(hf_player *player, int16_t *out, uint32_t count)
+{
+    const hf_tone *tone = &player->tones[player->item];
+    uint32_t i;
+    for (i = 0; i < count; i++) {
+        float value = 0;
+        if (!for_ever(player) && player->position + i >= tone->on)
+            break;
+        if (tone->step_a)
+            value += hf_sine(player->phase_a);
+        if (tone->step_b)
+            value += hf_sine(player->phase_b);
+        out[i] = hf_clip16(out[i] + player->gain * value);
+        player->phase_a += tone->step_a;
+        player->phase_b += tone->step_b;
+    }
+}
+
+int hf_player_mix(hf_player *player, int16_t *out)
+{
+    uint32_t done = 0;
+    if (player->position >= item_length(player) && !for_ever(player) && !advance(player))
+        return 1;
+    while (done < HF_FRAME) {
+        uint32_t count = HF_FRAME - done;
+        if (!for_ever(player)) {
+            uint32_t left = item_length(player) - player->position;
+            if (left < count)
+                count = left;
+        }
+        if (player->clips)
+            add_clip(player, out + done, count);
+        else
+            add_tone(player, out + done, count);
+        player->position += count;
+        done += count;
+        if (!for_ever(player) && player->position >= item_length(player) && !advance(player))
+            return 1;
+    }
+    return 0;
+}
+
+void hf_player_end(hf_engine *engine, hf_player *player, enum hf_end why)
+{
+    hf_event event = {.kind = HF_ON_PLAY, .id = player->head.id, .code = (int)why};
+    if (!player->port)
+        return;
+    event.port = player->port->head.id;
+    player->port->player = NULL;
+    player->port = NULL;
+    hf_event_push(engine, &engine->events, &event);
+    hf_retire(engine, &player->head);
+}

@@ -1,0 +1,173 @@
+#include "engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define CONCEAL_FRAMES 3 /* a lost frame is repeated, each time at half the level */
+#define DUCKED 0.25f     /* the room below a prompt, -12 dB */
+
+hf_port *hf_port_new(uint64_t id, enum hf_port_kind kind, int fd)
+{
+    hf_port *port = calloc(1, sizeof *port);
+    uint32_t seed[3] = {0};
+    if (!port)
+        return NULL;
+    port->head.kind = HF_PORT;
+    port->head.id = id;
+    port->kind = kind;
+    port->fd = fd;
+    port->stream.key_payload_type = -1;
+    /* RFC 3550 5.1: unpredictable starting values */
+    if (getrandom(seed, sizeof seed, 0) != sizeof seed)
+        seed[0] = (uint32_t)id;
+    port->ssrc = seed[0];
+    port->timestamp = seed[1];
+    port->sequence = (uint16_t)(seed[2] & 0x7fff);
+    port->marker = 1;
+    hf_jitter_reset(&port->jitter);
+    hf_vad_reset(&port->vad);
+    hf_dtmf_reset(&port->dtmf);
+    return port;
+}
+
+static void fade(int16_t *samples, int shift)
+{
+    int i;
+    for (i = 0; i < HF_FRAME; i++)
+        samples[i] = (int16_t)(samples[i] / (1 << shift));
+}
+
+/* No audio is there: repeat what was heard last, quieter each time, then be silent. */
+static void conceal(hf_port *port)
+{
+    if (port->concealed < CONCEAL_FRAMES && !port->keys_in.active) {
+        port->concealed++;
+        fade(port->heard, 1);
+        return;
+    }
+    memset(port->heard, 0, sizeof port->heard);
+}
+
+int hf_queue_pull(hf_port *port)
+{
+    if (port->queued < HF_FRAME) {
+        conceal(port);
+        return 0;
+    }
+    memcpy(port->heard, port->queue, sizeof port->heard);
+    port->queued -= HF_FRAME;
+    memmove(port->queue, port->queue + HF_FRAME, (size_t)port->queued * sizeof port->queue[0]);
+    port->concealed = 0;
+    return 1;
+}
+
+static void pull_rtp(hf_port *port)
+{
+    const uint8_t *payload;
+    int length;
+    while (port->queued < HF_FRAME) {
+        enum hf_jitter_result got = hf_jitter_get(&port->jitter, &payload, &length);
+        if (got == HF_EMPTY)
+            break;
+        if (got == HF_GOT) {
+            hf_g711_decode(port->law, payload, length, port->queue + port->queued);
+            port->queued += length;
+            continue;
+        }
+        memcpy(port->queue + port->queued, port->heard, sizeof port->heard);
+        if (port->concealed++ < CONCEAL_FRAMES)
+            fade(port->queue + port->queued, port->concealed);
+        else
+            memset(port->queue + port->queued, 0, sizeof port->heard);
+        port->queued += HF_FRAME;
+    }
+    if (!hf_queue_pull(port) && port->jitter.started && !port->jitter.filling)
+        atomic_fetch_add_explicit(&port->counts.underruns, 1, memory_order_relaxed);
+    hf_jitter_adapt(&port->jitter);
+}
+
+static void watch_silence(hf_engine *engine, hf_port *port)
+{
+    hf_event event = {.kind = HF_ON_SILENCE, .port = port->head.id};
+    int limit = engine->silence_seconds * 50;
+    if (!port->connected || !port->stream.receive)
+        return;
+    if (++port->silent_frames % limit)
+        return;
+    event.code = port->silent_frames / 50;
+    hf_event_push(engine, &engine->events, &event);
+}
+
+void hf_port_key(hf_engine *engine, hf_port *port, const hf_key *key)
+{
+    hf_event event = {.kind = HF_ON_KEY, .port = port->head.id, .code = key->key};
+    if (port->player && port->player->stop_on_key && !key->ended)
+        hf_player_end(engine, port->player, HF_BY_KEY);
+    if (!key->ended)
+        return;
+    event.value = key->samples / 8;
+    event.source = (int)port->key_source;
+    hf_event_push(engine, &engine->events, &event);
+}
+
+static void listen_for_keys(hf_engine *engine, hf_port *port)
+{
+    hf_key keys[4];
+    int count = 0, i;
+    if (port->key_source == HF_INBAND)
+        count = hf_dtmf_listen(&port->dtmf, port->heard, HF_FRAME, keys, 4);
+    else if (port->key_source == HF_RFC4733)
+        count = hf_keys_in_frame(&port->keys_in, keys);
+    for (i = 0; i < count; i++)
+        hf_port_key(engine, port, &keys[i]);
+}
+
+void hf_port_hear(hf_engine *engine, hf_port *port)
+{
+    hf_event speech = {.kind = HF_ON_SPEECH, .port = port->head.id};
+    int masked;
+    if (port->kind == HF_RTP) {
+        hf_rtp_receive(engine, port);
+        watch_silence(engine, port);
+        pull_rtp(port);
+    } else {
+        hf_device_receive(engine, port);
+    }
+    listen_for_keys(engine, port);
+    masked = port->keys_in.active || hf_dtmf_sounding(&port->dtmf);
+    if (hf_vad_frame(&port->vad, port->heard, masked))
+        hf_event_push(engine, &engine->events, &speech);
+    if (port->tap)
+        hf_tap_write(port->tap, port->heard);
+}
+
+static void mix(hf_engine *engine, hf_port *port)
+{
+    memset(port->sent, 0, sizeof port->sent);
+    if (port->room)
+        hf_room_mix(port->room, port->member, port->player ? DUCKED : 1.0f, port->sent);
+    if (port->player && hf_player_mix(port->player, port->sent))
+        hf_player_end(engine, port->player, HF_FINISHED);
+}
+
+void hf_port_speak(hf_engine *engine, hf_port *port)
+{
+    hf_key_frame key = {0};
+    int may_send = port->kind == HF_DEVICE || (port->connected && port->stream.send);
+    mix(engine, port);
+    if (may_send)
+        key = hf_keys_out_frame(&port->keys_out, port->timestamp);
+    if (key.tone && port->key_source != HF_RFC4733) {
+        hf_dtmf_tone(key.key, &port->keys_out.phase_low, &port->keys_out.phase_high, port->sent,
+                     HF_FRAME);
+    } else if (key.step != HF_NO_KEY) {
+        /* A key stands alone: audio around it would only disturb the far detector. */
+        memset(port->sent, 0, sizeof port->sent);
+    }
+    hf_recorder_frame(engine, port);
+    if (port->kind == HF_RTP)
+        hf_rtp_send(port, &key);
+    else
+        hf_device_send(engine, port);
+}

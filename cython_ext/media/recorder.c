@@ -1,0 +1,109 @@
+#include "engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define RING_FRAMES 65536 /* 8 s: a disk may stall that long */
+
+hf_recorder *hf_recorder_new(uint64_t id, int fd, int stereo, double max_s, double silence_s)
+{
+    hf_recorder *recorder = calloc(1, sizeof *recorder);
+    if (!recorder)
+        return NULL;
+    recorder->head.kind = HF_RECORDER;
+    recorder->head.id = id;
+    recorder->fd = fd;
+    recorder->channels = stereo ? 2 : 1;
+    recorder->size = (uint32_t)(RING_FRAMES * recorder->channels);
+    recorder->max_frames = max_s > 0 ? (uint32_t)(max_s * 50 + 0.5) : 0;
+    recorder->quiet_frames = silence_s > 0 ? (uint32_t)(silence_s * 50 + 0.5) : 0;
+    recorder->ring = malloc(recorder->size * sizeof *recorder->ring);
+    if (!recorder->ring) {
+        free(recorder);
+        return NULL;
+    }
+    /* The engine must not be the first to touch the pages. */
+    memset(recorder->ring, 0, recorder->size * sizeof *recorder->ring);
+    return recorder;
+}
+
+static void store(hf_recorder *recorder, const hf_port *port)
+{
+    uint64_t written = atomic_load_explicit(&recorder->written, memory_order_relaxed);
+    uint64_t taken = atomic_load_explicit(&recorder->taken, memory_order_acquire);
+    uint32_t count = (uint32_t)(HF_FRAME * recorder->channels), mask = recorder->size - 1;
+    int i;
+    if (written + count - taken > recorder->size) {
+        atomic_fetch_add_explicit(&recorder->gap, count, memory_order_release);
+        return;
+    }
+    for (i = 0; i < HF_FRAME; i++) {
+        recorder->ring[written++ & mask] = port->heard[i];
+        if (recorder->channels == 2)
+            recorder->ring[written++ & mask] = port->sent[i];
+    }
+    atomic_store_explicit(&recorder->written, written, memory_order_release);
+}
+
+void hf_recorder_end(hf_recorder *recorder, enum hf_end why)
+{
+    int i;
+    if (!recorder->port)
+        return;
+    for (i = 0; i < HF_PORT_RECORDERS; i++)
+        if (recorder->port->recorders[i] == recorder)
+            recorder->port->recorders[i] = NULL;
+    recorder->port = NULL;
+    /* From here on the recorder belongs to the file thread. */
+    atomic_store_explicit(&recorder->ended, 1 + (int)why, memory_order_release);
+}
+
+static void one_frame(hf_recorder *recorder, const hf_port *port)
+{
+    store(recorder, port);
+    recorder->frames++;
+    recorder->quiet = hf_vad_quiet(&port->vad) ? recorder->quiet + 1 : 0;
+    if (atomic_load_explicit(&recorder->failed, memory_order_relaxed))
+        hf_recorder_end(recorder, HF_ERROR);
+    else if (recorder->max_frames && recorder->frames >= recorder->max_frames)
+        hf_recorder_end(recorder, HF_MAX);
+    else if (recorder->quiet_frames && recorder->quiet >= recorder->quiet_frames)
+        hf_recorder_end(recorder, HF_SILENCE);
+}
+
+void hf_recorder_frame(hf_engine *engine, hf_port *port)
+{
+    int i;
+    (void)engine;
+    for (i = 0; i < HF_PORT_RECORDERS; i++)
+        if (port->recorders[i])
+            one_frame(port->recorders[i], port);
+}
+
+static void put16(uint8_t *at, uint32_t value)
+{
+    at[0] = (uint8_t)value;
+    at[1] = (uint8_t)(value >> 8);
+}
+
+static void put32(uint8_t *at, uint32_t value)
+{
+    put16(at, value);
+    put16(at + 2, value >> 16);
+}
+
+void hf_wav_header(uint8_t out[44], int channels, uint32_t data_bytes)
+{
+    memcpy(out, "RIFF", 4);
+    put32(out + 4, data_bytes + 36);
+    memcpy(out + 8, "WAVEfmt ", 8);
+    put32(out + 16, 16);
+    put16(out + 20, 1); /* PCM */
+    put16(out + 22, (uint32_t)channels);
+    put32(out + 24, 8000);
+    put32(out + 28, (uint32_t)(8000 * 2 * channels));
+    put16(out + 32, (uint32_t)(2 * channels));
+    put16(out + 34, 16);
+    memcpy(out + 36, "data", 4);
+    put32(out + 40, data_bytes);
+}

@@ -1,0 +1,77 @@
+#include "engine.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+hf_room *hf_room_new(uint64_t id)
+{
+    hf_room *room = calloc(1, sizeof *room);
+    int heard, by;
+    if (!room)
+        return NULL;
+    room->head.kind = HF_ROOM;
+    room->head.id = id;
+    for (heard = 0; heard < HF_MEMBERS; heard++)
+        for (by = 0; by < HF_MEMBERS; by++)
+            room->gain[heard][by] = heard == by ? 0.0f : 1.0f;
+    return room;
+}
+
+int hf_room_join(hf_room *room, hf_port *port)
+{
+    int free_place = -1, i;
+    if (port->room == room)
+        return 0;
+    for (i = HF_MEMBERS - 1; i >= 0; i--)
+        if (!room->members[i])
+            free_place = i;
+    if (free_place < 0)
+        return -1;
+    hf_room_leave(port);
+    for (i = 0; i < HF_MEMBERS; i++) {
+        room->gain[free_place][i] = i == free_place ? 0.0f : 1.0f;
+        room->gain[i][free_place] = i == free_place ? 0.0f : 1.0f;
+    }
+    room->members[free_place] = port;
+    port->room = room;
+    port->member = free_place;
+    return 0;
+}
+
+void hf_room_leave(hf_port *port)
+{
+    if (!port->room)
+        return;
+    port->room->members[port->member] = NULL;
+    port->room = NULL;
+}
+
+int16_t hf_clip16(float value)
+{
+    if (value > 32767.0f)
+        return 32767;
+    if (value < -32768.0f)
+        return -32768;
+    return (int16_t)lrintf(value);
+}
+
+/* What a member hears of the others. Every port makes one frame in 20 ms, so a frame heard
+ * in an earlier phase is used exactly once by each other member. */
+void hf_room_mix(const hf_room *room, int member, float gain, int16_t *out)
+{
+    float sum[HF_FRAME] = {0};
+    int i, n, heard = 0;
+    for (i = 0; i < HF_MEMBERS; i++) {
+        const hf_port *other = room->members[i];
+        float loud = room->gain[i][member] * gain;
+        if (!other || i == member || loud == 0.0f)
+            continue;
+        heard = 1;
+        for (n = 0; n < HF_FRAME; n++)
+            sum[n] += loud * other->heard[n];
+    }
+    if (!heard)
+        return;
+    for (n = 0; n < HF_FRAME; n++)
+        out[n] = hf_clip16(out[n] + sum[n]);
+}

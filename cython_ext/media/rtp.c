@@ -1,0 +1,289 @@
+#include "engine.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HEADER 12
+#define LARGEST 2048
+#define PACKETS_AT_ONCE 32 /* in one frame; a flood must not hold up the other ports */
+#define RELATCH_FRAMES 50  /* 1 s of silence before another source port is believed */
+#define KEY_VOLUME 10      /* -10 dBm0 */
+#define COMFORT_NOISE 13   /* RFC 3389 */
+
+int hf_rtp_parse(const uint8_t *data, int size, hf_rtp *out)
+{
+    int offset, padding = 0;
+    if (size < HEADER || (data[0] & 0xc0) != 0x80)
+        return -1;
+    offset = HEADER + 4 * (data[0] & 0x0f);
+    if (data[0] & 0x10) {
+        if (size < offset + 4)
+            return -1;
+        offset += 4 + 4 * (data[offset + 2] << 8 | data[offset + 3]);
+    }
+    if (data[0] & 0x20)
+        padding = data[size - 1];
+    if ((data[0] & 0x20) && padding == 0)
+        return -1;
+    if (offset + padding > size)
+        return -1;
+    out->payload_type = data[1] & 0x7f;
+    out->marker = data[1] >> 7;
+    out->sequence = (uint16_t)(data[2] << 8 | data[3]);
+    out->timestamp = (uint32_t)data[4] << 24 | (uint32_t)data[5] << 16 | (uint32_t)data[6] << 8 |
+                     data[7];
+    out->ssrc = (uint32_t)data[8] << 24 | (uint32_t)data[9] << 16 | (uint32_t)data[10] << 8 |
+                data[11];
+    out->payload = data + offset;
+    out->length = size - offset - padding;
+    return 0;
+}
+
+int hf_rtp_header(uint8_t *out, int payload_type, int marker, uint16_t sequence,
+                  uint32_t timestamp, uint32_t ssrc)
+{
+    out[0] = 0x80;
+    out[1] = (uint8_t)(payload_type | (marker ? 0x80 : 0));
+    out[2] = (uint8_t)(sequence >> 8);
+    out[3] = (uint8_t)sequence;
+    timestamp = htonl(timestamp);
+    ssrc = htonl(ssrc);
+    memcpy(out + 4, &timestamp, 4);
+    memcpy(out + 8, &ssrc, 4);
+    return HEADER;
+}
+
+int hf_address(const char *host, int port, struct sockaddr_storage *out, socklen_t *length)
+{
+    struct sockaddr_in *four = (struct sockaddr_in *)out;
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)out;
+    memset(out, 0, sizeof *out);
+    if (inet_pton(AF_INET, host, &four->sin_addr) == 1) {
+        four->sin_family = AF_INET;
+        four->sin_port = htons((uint16_t)port);
+        *length = sizeof *four;
+        return 0;
+    }
+    if (inet_pton(AF_INET6, host, &six->sin6_addr) == 1) {
+        six->sin6_family = AF_INET6;
+        six->sin6_port = htons((uint16_t)port);
+        *length = sizeof *six;
+        return 0;
+    }
+    return -1;
+}
+
+int hf_rtp_bind(const char *host, int port, int *bound)
+{
+    struct sockaddr_storage address;
+    socklen_t length;
+    int fd, error, class = IPTOS_DSCP_EF, priority = 6;
+    if (hf_address(host, port, &address, &length) < 0)
+        return -EINVAL;
+    fd = socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if (bind(fd, (struct sockaddr *)&address, length) < 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &length) < 0) {
+        error = errno;
+        close(fd);
+        return -error;
+    }
+    /* Priority is a wish: a network that ignores it still carries the call. */
+    setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof priority);
+    if (address.ss_family == AF_INET)
+        setsockopt(fd, IPPROTO_IP, IP_TOS, &class, sizeof class);
+    else
+        setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &class, sizeof class);
+    /* Both families keep the port at the same place. */
+    *bound = ntohs(((struct sockaddr_in *)&address)->sin_port);
+    return fd;
+}
+
+static int same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+    if (a->ss_family != b->ss_family)
+        return 0;
+    if (a->ss_family == AF_INET)
+        return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
+               ((const struct sockaddr_in *)b)->sin_addr.s_addr;
+    return memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
+                  &((const struct sockaddr_in6 *)b)->sin6_addr, sizeof(struct in6_addr)) == 0;
+}
+
+static int same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+    return same_host(a, b) && ((const struct sockaddr_in *)a)->sin_port ==
+                                  ((const struct sockaddr_in *)b)->sin_port;
+}
+
+void hf_rtp_connect(hf_port *port, const hf_stream *stream)
+{
+    int moved = stream->remote_length != port->stream.remote_length ||
+                !same_address(&stream->remote, &port->stream.remote);
+    if (!port->connected || moved) {
+        port->target = stream->remote;
+        port->target_length = stream->remote_length;
+        port->latched = 0;
+    }
+    if (!port->connected || stream->law != port->law) {
+        hf_jitter_reset(&port->jitter);
+        port->queued = 0;
+    }
+    if (!port->connected || !port->stream.send)
+        port->marker = 1;
+    if (!port->connected || stream->key_payload_type != port->stream.key_payload_type) {
+        port->key_source = stream->key_payload_type >= 0 ? HF_RFC4733 : HF_INBAND;
+        hf_keys_in_reset(&port->keys_in);
+        hf_dtmf_reset(&port->dtmf);
+    }
+    port->law = stream->law;
+    port->stream = *stream;
+    port->wire_fill = 0;
+    port->silent_frames = 0;
+    port->connected = 1;
+}
+
+/* Symmetric RTP: answer to where the peer really sends from, but believe only the
+ * negotiated host, and another port of it only after a silence. */
+static int from_peer(hf_port *port, const struct sockaddr_storage *from, socklen_t length)
+{
+    if (port->stream.remote_length && !same_host(&port->stream.remote, from))
+        return 0;
+    if (port->latched && same_address(&port->target, from))
+        return 1;
+    if (port->latched && (!same_host(&port->target, from) ||
+                          port->silent_frames < RELATCH_FRAMES))
+        return 0;
+    port->target = *from;
+    port->target_length = length;
+    port->latched = 1;
+    return 1;
+}
+
+/* A new SSRC is a new stream, once two packets of it came in order (RFC 3550 A.1). */
+static int known_source(hf_port *port, const hf_rtp *packet)
+{
+    if (!port->has_peer) {
+        port->has_peer = 1;
+        port->peer_ssrc = packet->ssrc;
+        return 1;
+    }
+    if (packet->ssrc == port->peer_ssrc)
+        return 1;
+    if (packet->ssrc != port->new_ssrc ||
+        packet->sequence != (uint16_t)(port->new_ssrc_sequence + 1)) {
+        port->new_ssrc = packet->ssrc;
+        port->new_ssrc_sequence = packet->sequence;
+        return 0;
+    }
+    port->peer_ssrc = packet->ssrc;
+    hf_jitter_reset(&port->jitter);
+    hf_keys_in_reset(&port->keys_in);
+    atomic_fetch_add_explicit(&port->counts.ssrc_changes, 1, memory_order_relaxed);
+    return 1;
+}
+
+static void take(hf_engine *engine, hf_port *port, const hf_rtp *packet)
+{
+    hf_key keys[3];
+    int count, i;
+    if (packet->payload_type == port->stream.payload_type) {
+        hf_jitter_put(&port->jitter, packet->sequence, packet->payload, packet->length,
+                      packet->length ? HF_AUDIO : HF_NO_AUDIO);
+        return;
+    }
+    /* Keys and comfort noise share the numbering of the audio: keep their places. */
+    hf_jitter_put(&port->jitter, packet->sequence, NULL, 0, HF_NO_AUDIO);
+    if (packet->payload_type != port->stream.key_payload_type)
+        return;
+    count = hf_keys_in_packet(&port->keys_in, packet->timestamp, packet->payload, packet->length,
+                              keys);
+    if (packet->length >= 4 && packet->payload[0] > 15)
+        atomic_fetch_add_explicit(&port->counts.other_keys, 1, memory_order_relaxed);
+    for (i = 0; i < count; i++)
+        hf_port_key(engine, port, &keys[i]);
+}
+
+static int is_known_type(const hf_port *port, int type)
+{
+    return type == port->stream.payload_type || type == port->stream.key_payload_type ||
+           type == COMFORT_NOISE;
+}
+
+void hf_rtp_receive(hf_engine *engine, hf_port *port)
+{
+    uint8_t data[LARGEST];
+    hf_port_counts *counts = &port->counts;
+    int i;
+    for (i = 0; i < PACKETS_AT_ONCE; i++) {
+        struct sockaddr_storage from;
+        socklen_t length = sizeof from;
+        hf_rtp packet;
+        ssize_t size = recvfrom(port->fd, data, sizeof data, 0, (struct sockaddr *)&from, &length);
+        if (size < 0)
+            return;
+        if (!port->connected || !port->stream.receive)
+            continue;
+        if (hf_rtp_parse(data, (int)size, &packet) < 0 ||
+            !is_known_type(port, packet.payload_type)) {
+            atomic_fetch_add_explicit(&counts->bad, 1, memory_order_relaxed);
+            continue;
+        }
+        if (!from_peer(port, &from, length)) {
+            atomic_fetch_add_explicit(&counts->foreign, 1, memory_order_relaxed);
+            continue;
+        }
+        atomic_fetch_add_explicit(&counts->packets_in, 1, memory_order_relaxed);
+        port->silent_frames = 0;
+        if (known_source(port, &packet))
+            take(engine, port, &packet);
+    }
+}
+
+static void emit(hf_port *port, int type, int marker, uint32_t timestamp, const uint8_t *payload,
+                 int length)
+{
+    uint8_t data[HEADER + HF_PAYLOAD];
+    hf_rtp_header(data, type, marker, port->sequence++, timestamp, port->ssrc);
+    memcpy(data + HEADER, payload, (size_t)length);
+    if (sendto(port->fd, data, (size_t)(HEADER + length), 0, (struct sockaddr *)&port->target,
+               port->target_length) < 0)
+        atomic_fetch_add_explicit(&port->counts.not_sent, 1, memory_order_relaxed);
+    else
+        atomic_fetch_add_explicit(&port->counts.packets_out, 1, memory_order_relaxed);
+}
+
+static void send_audio(hf_port *port)
+{
+    int size = port->stream.packet_samples;
+    hf_g711_encode(port->law, port->sent, HF_FRAME, port->wire + port->wire_fill);
+    port->wire_fill += HF_FRAME;
+    while (port->wire_fill >= size) {
+        uint32_t first = port->timestamp + HF_FRAME - (uint32_t)port->wire_fill;
+        emit(port, port->stream.payload_type, port->marker, first, port->wire, size);
+        port->marker = 0;
+        port->wire_fill -= size;
+        memmove(port->wire, port->wire + size, (size_t)port->wire_fill);
+    }
+}
+
+void hf_rtp_send(hf_port *port, const hf_key_frame *key)
+{
+    if (port->connected && port->stream.send && port->target_length) {
+        if (key->step == HF_KEY_PACKET && port->key_source == HF_RFC4733) {
+            uint8_t payload[4];
+            hf_key_payload(payload, hf_key_event(key->key), key->last, KEY_VOLUME,
+                           key->duration);
+            port->wire_fill = 0;
+            emit(port, port->stream.key_payload_type, key->first, key->timestamp, payload, 4);
+        } else {
+            send_audio(port);
+        }
+    }
+    port->timestamp += HF_FRAME;
+}
