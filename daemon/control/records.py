@@ -5,7 +5,7 @@ journal's sequence number. After a crash the rows behind that number are handed 
 so each is in the database exactly once.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -71,7 +71,7 @@ class Records:
         """Visits whose agent is talking or wrapping up, by call."""
         self._recordings: dict[int, RecordingRow] = {}
 
-    def restore(self, rows: Iterable[HistoryRow]) -> None:
+    def restore(self, rows: Iterable[HistoryRow], live_calls: Container[int] = ()) -> None:
         """Take up the newest form of each row that was open when control ended."""
         for row in rows:
             match row:
@@ -85,6 +85,12 @@ class Records:
                     self._visits[row.call_id] = row
                 case _:
                     pass
+        wrapping = {segment.call_id for segment in self._wrap_ups.values()}
+        self._visits = {
+            call: visit
+            for call, visit in self._visits.items()
+            if call in live_calls or call in wrapping
+        }
 
     # -- calls ----------------------------------------------------------------------------
 

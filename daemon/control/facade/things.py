@@ -1,0 +1,223 @@
+"""How each kind of setting is read from and written to the database."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+import msgspec
+
+from daemon.service.messages import (
+    NumberSettings,
+    PauseReason,
+    PersonSettings,
+    QueueSettings,
+    Text,
+)
+from daemon.store.people import Agent, AgentSkill, Skill, User
+from daemon.store.people import PauseReason as PauseReasonRow
+from daemon.store.routing import Number, Queue
+
+Settings = TypeVar("Settings", bound=msgspec.Struct)
+
+
+class Thing(Generic[Settings]):
+    """One kind of setting: its struct and its place in the database."""
+
+    def __init__(
+        self,
+        kind: str,
+        struct: type[Settings],
+        *,
+        every: Callable[[], Awaitable[Sequence[Settings]]],
+        read: Callable[[str], Awaitable[Settings | None]],
+        write: Callable[[Settings], Awaitable[None]],
+        remove: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self.kind = kind
+        self.struct = struct
+        self.every = every
+        self.read = read
+        self.write = write
+        self.remove = remove
+
+
+# -- people -----------------------------------------------------------------------------------
+
+
+async def _every_person() -> Sequence[PersonSettings]:
+    return [await _person(user) for user in await User.all().order_by("login")]
+
+
+async def _read_person(login: str) -> PersonSettings | None:
+    user = await User.get_or_none(login=login)
+    return None if user is None else await _person(user)
+
+
+async def _person(user: User) -> PersonSettings:
+    agent = await Agent.get_or_none(user=user)
+    skills: dict[str, int] = {}
+    if agent is not None:
+        rows = await AgentSkill.filter(agent=agent).prefetch_related("skill")
+        skills = {row.skill.name: row.level for row in sorted(rows, key=lambda r: r.skill.name)}
+    return PersonSettings(
+        login=user.login,
+        name=user.name,
+        roles=tuple(user.roles),
+        station=agent.station if agent is not None else "",
+        skills=skills,
+        language=user.language,
+        enabled=user.enabled,
+        version=user.version,
+    )
+
+
+async def _write_person(person: PersonSettings) -> None:
+    user, _ = await User.update_or_create(
+        login=person.login,
+        defaults={
+            "name": person.name,
+            "roles": list(person.roles),
+            "language": person.language,
+            "enabled": person.enabled,
+            "version": person.version,
+        },
+    )
+    # An agent who takes calls no more stays on record: calls of the past refer to him.
+    serves = "agent" in person.roles and person.enabled
+    agent = await Agent.get_or_none(user=user)
+    if agent is None and not serves:
+        return
+    if agent is None:
+        agent = await Agent.create(user=user)
+    agent.station, agent.enabled = person.station, serves
+    await agent.save()
+    await AgentSkill.filter(agent=agent).delete()
+    for name, level in person.skills.items():
+        skill, _ = await Skill.get_or_create(name=name)
+        await AgentSkill.create(agent=agent, skill=skill, level=level)
+
+
+async def _remove_person(login: str) -> None:
+    await User.filter(login=login).delete()
+
+
+# -- queues -----------------------------------------------------------------------------------
+
+_QUEUE_FIELDS = tuple(QueueSettings.__struct_fields__)
+
+
+async def _every_queue() -> Sequence[QueueSettings]:
+    return [_queue(row) for row in await Queue.all().order_by("slug")]
+
+
+async def _read_queue(slug: str) -> QueueSettings | None:
+    row = await Queue.get_or_none(slug=slug)
+    return None if row is None else _queue(row)
+
+
+def _queue(row: Queue) -> QueueSettings:
+    return QueueSettings(**{field: getattr(row, field) for field in _QUEUE_FIELDS})
+
+
+async def _write_queue(queue: QueueSettings) -> None:
+    values = {field: getattr(queue, field) for field in _QUEUE_FIELDS if field != "slug"}
+    await Queue.update_or_create(slug=queue.slug, defaults=values)
+    for name in queue.skills:
+        await Skill.get_or_create(name=name)
+
+
+async def _remove_queue(slug: str) -> None:
+    await Queue.filter(slug=slug).delete()
+
+
+# -- numbers ----------------------------------------------------------------------------------
+
+_NUMBER_FIELDS = tuple(NumberSettings.__struct_fields__)
+
+
+async def _every_number() -> Sequence[NumberSettings]:
+    return [_number(row) for row in await Number.all().order_by("number")]
+
+
+async def _read_number(number: str) -> NumberSettings | None:
+    row = await Number.get_or_none(number=number)
+    return None if row is None else _number(row)
+
+
+def _number(row: Number) -> NumberSettings:
+    return NumberSettings(**{field: getattr(row, field) for field in _NUMBER_FIELDS})
+
+
+async def _write_number(number: NumberSettings) -> None:
+    values = {field: getattr(number, field) for field in _NUMBER_FIELDS if field != "number"}
+    await Number.update_or_create(number=number.number, defaults=values)
+
+
+async def _remove_number(number: str) -> None:
+    await Number.filter(number=number).delete()
+
+
+# -- pause reasons ----------------------------------------------------------------------------
+
+
+async def _every_reason() -> Sequence[PauseReason]:
+    return [_reason(row) for row in await PauseReasonRow.all().order_by("slug")]
+
+
+async def _read_reason(slug: str) -> PauseReason | None:
+    row = await PauseReasonRow.get_or_none(slug=slug)
+    return None if row is None else _reason(row)
+
+
+def _reason(row: PauseReasonRow) -> PauseReason:
+    text = Text(row.text_en, row.text_zh)
+    return PauseReason(slug=row.slug, text=text, enabled=row.enabled, version=row.version)
+
+
+async def _write_reason(reason: PauseReason) -> None:
+    await PauseReasonRow.update_or_create(
+        slug=reason.slug,
+        defaults={
+            "text_en": reason.text.en,
+            "text_zh": reason.text.zh,
+            "enabled": reason.enabled,
+            "version": reason.version,
+        },
+    )
+
+
+async def _remove_reason(slug: str) -> None:
+    await PauseReasonRow.filter(slug=slug).delete()
+
+
+PEOPLE = Thing(
+    "person",
+    PersonSettings,
+    every=_every_person,
+    read=_read_person,
+    write=_write_person,
+    remove=_remove_person,
+)
+QUEUES = Thing(
+    "queue",
+    QueueSettings,
+    every=_every_queue,
+    read=_read_queue,
+    write=_write_queue,
+    remove=_remove_queue,
+)
+NUMBERS = Thing(
+    "number",
+    NumberSettings,
+    every=_every_number,
+    read=_read_number,
+    write=_write_number,
+    remove=_remove_number,
+)
+PAUSE_REASONS = Thing(
+    "pause_reason",
+    PauseReason,
+    every=_every_reason,
+    read=_read_reason,
+    write=_write_reason,
+    remove=_remove_reason,
+)

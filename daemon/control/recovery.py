@@ -1,0 +1,169 @@
+"""The journal and what media holds, put together: the state before control ended.
+
+Reading is pure; ``reconcile`` compares with the lines and the media process that lived on.
+"""
+
+import struct
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+
+from acd_core import events as acd_events
+from acd_core.engine import AcdEngine
+from acd_core.errors import AcdError
+from daemon.control.acd_runner import JOURNAL_KIND as ACD_KIND
+from daemon.control.calls.call import Call, Phase, decode_call
+from daemon.control.controller import JOURNAL_KIND as CALL_KIND
+from daemon.control.journal import Record
+from daemon.control.records import JOURNAL_KIND as ROW_KIND
+from daemon.control.records import decode_row
+from daemon.link.messages import Snapshot
+from daemon.store.rows import HistoryRow
+from drivers.api import LineId, PortId
+
+log = structlog.get_logger()
+
+DRIVER_KIND: Final = "driver:"
+"""Prefix of the journal kind of a driver's records; its name and kind follow."""
+
+WAV_HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH")  # RIFF to the end of a plain fmt chunk
+
+
+class Recovered(msgspec.Struct, kw_only=True):
+    """What the journal says was going on."""
+
+    calls: list[Call] = []
+    """Calls that had not ended, oldest first."""
+    driver_records: dict[str, list[tuple[str, bytes]]] = {}
+    """By driver name, in order."""
+    open_rows: list[HistoryRow] = []
+    """The newest form of rows that are not complete."""
+    unwritten: list[tuple[int, HistoryRow]] = []
+    """Rows behind the database's sequence number."""
+    events: int = 0
+    faults: int = 0
+
+
+def read_back(records: Iterable[Record], engine: AcdEngine, applied: int) -> Recovered:
+    """Replay the journal into a fresh engine and collect the rest; never raises on content.
+
+    ``applied`` is the last sequence number whose rows the database holds.
+    """
+    recovered = Recovered()
+    calls: dict[int, Call] = {}
+    rows: dict[tuple[str, int], HistoryRow] = {}
+    driver_records: defaultdict[str, list[tuple[str, bytes]]] = defaultdict(list)
+    for record in records:
+        try:
+            match record.kind:
+                case kind if kind == ACD_KIND:
+                    recovered.events += 1
+                    _replay(engine, record)
+                case kind if kind == CALL_KIND:
+                    call = decode_call(record.payload)
+                    calls[call.id] = call
+                    if call.phase is Phase.ENDED:
+                        del calls[call.id]
+                case kind if kind == ROW_KIND:
+                    row = decode_row(record.payload)
+                    _keep_open(rows, row)
+                    if record.sequence > applied:
+                        recovered.unwritten.append((record.sequence, row))
+                case kind if kind.startswith(DRIVER_KIND):
+                    name, _, inner = kind.removeprefix(DRIVER_KIND).partition(":")
+                    driver_records[name].append((inner, record.payload))
+                case _:
+                    pass
+        except (msgspec.DecodeError, AcdError) as error:
+            recovered.faults += 1
+            log.error("journal record not understood", sequence=record.sequence, why=str(error))
+    recovered.calls = sorted(calls.values(), key=lambda call: call.id)
+    recovered.driver_records = dict(driver_records)
+    recovered.open_rows = list(rows.values())
+    return recovered
+
+
+def _replay(engine: AcdEngine, record: Record) -> None:
+    event = acd_events.decode(record.payload)
+    try:
+        engine.handle(event, record.at)
+    except AcdError:
+        # It was refused then as well: the journal holds what was asked, not what was done.
+        log.debug("event refused in replay", sequence=record.sequence)
+
+
+def _keep_open(rows: dict[tuple[str, int], HistoryRow], row: HistoryRow) -> None:
+    ended = getattr(row, "ended_ms", None)
+    left = getattr(row, "left_ms", None)
+    key = (row.table, row.id)
+    if ended is None and (row.table != "queue_visit" or left is None or row.agent_id):
+        rows[key] = row
+    else:
+        rows.pop(key, None)
+
+
+class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
+    """Which calls go on, and what nobody owns any more."""
+
+    alive: tuple[Call, ...]
+    dead: tuple[Call, ...]
+    """Calls whose caller's line or port is gone."""
+    orphan_lines: tuple[LineId, ...]
+    """Lines with a conversation that belongs to no call."""
+    claimed: tuple[PortId, ...]
+    """Ports of the calls that go on."""
+    finished_recordings: tuple[int, ...]
+    """Recordings that ended while nobody listened."""
+
+
+def reconcile(
+    calls: Sequence[Call],
+    restored: dict[LineId, PortId | None],
+    snapshot: Snapshot,
+    open_recordings: Sequence[int],
+) -> Reconciled:
+    """Compare calls of the journal with restored lines and with what media holds."""
+    ports = {port.port for port in snapshot.ports}
+    alive, dead, owned, claimed = [], [], set[LineId](), list[PortId]()
+    for call in calls:
+        stands = call.caller.line in restored and call.caller.port in ports
+        if call.phase is Phase.RINGING or not stands:
+            dead.append(call)
+            continue
+        alive.append(call)
+        legs = [call.caller]
+        agent = call.agent_leg
+        if agent is not None and agent.line in restored and agent.port in ports:
+            legs.append(agent)
+        for leg in legs:
+            owned.add(leg.line)
+            if leg.port is not None:
+                claimed.append(leg.port)
+    running = {recording.recording for recording in snapshot.recordings}
+    return Reconciled(
+        alive=tuple(alive),
+        dead=tuple(dead),
+        orphan_lines=tuple(line for line in restored if line not in owned),
+        claimed=tuple(claimed),
+        finished_recordings=tuple(r for r in open_recordings if r not in running),
+    )
+
+
+def wav_duration_ms(path: Path, *, size: Callable[[Path], int] | None = None) -> int:
+    """How long a recording is, from its header and size; 0 for anything that is no WAV."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(WAV_HEADER.size)
+        length = size(path) if size is not None else path.stat().st_size
+    except OSError:
+        return 0
+    if len(head) < WAV_HEADER.size:
+        return 0
+    riff, _, wave, _, _, _, _, _, byte_rate, _, _ = WAV_HEADER.unpack(head)
+    if riff != b"RIFF" or wave != b"WAVE" or not byte_rate:
+        return 0
+    return max(length - WAV_HEADER.size - 8, 0) * 1000 // int(byte_rate)
