@@ -56,7 +56,7 @@ def set_up_logging(
 
 def get_logger(name: str) -> FilteringBoundLogger:
     """A logger whose lines carry the module's name."""
-    logger: FilteringBoundLogger = structlog.get_logger(logger=name)
+    logger: FilteringBoundLogger = structlog.get_logger(module=name)
     return logger
 
 

@@ -87,6 +87,9 @@ class Store:
     @contextmanager
     def current(self) -> Iterator[None]:
         """Let the models use this database inside the block, whatever else is open."""
+        if get_current_context() is self._context:
+            yield
+            return
         with self._context:
             yield
 

@@ -1,0 +1,246 @@
+"""Writes history behind the calls: ``write`` never waits, rows reach the database in batches.
+
+Each batch is one transaction: rows, replaced by id, together with the number of the last
+journal record they came from. A restart hands over the rows behind that number again, so
+each is written exactly once. While the database is away rows wait in memory, then in the
+spill file; calls never notice.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.exceptions import BaseORMException, IntegrityError
+from tortoise.transactions import in_transaction
+
+from daemon.errors import StoreError
+from daemon.logs import get_logger
+from daemon.store.connection import Store
+from daemon.store.history import AppliedSequence
+from daemon.store.rows import HistoryRow, Row
+from daemon.store.spill import Numbered, Spill
+
+RETRY_FIRST_S: Final = 0.5
+RETRY_LIMIT_S: Final = 30.0
+
+log = get_logger(__name__)
+
+
+class HistoryWriter:
+    """The only writer of the history tables; one a process, in control."""
+
+    def __init__(
+        self,
+        store: Store,
+        spill_directory: Path,
+        *,
+        batch_rows: int = 500,
+        batch_ms: int = 250,
+        waiting_rows: int = 20_000,
+    ) -> None:
+        self._store = store
+        self._spill = Spill(spill_directory)
+        self._batch_rows = batch_rows
+        self._batch_s = batch_ms / 1000
+        self._waiting_rows = waiting_rows
+        # In the order of their sequence numbers: a newer form of a row takes its place at
+        # the end, so all rows up to the number of a written one are written.
+        self._waiting: dict[tuple[str, int], Numbered] = {}
+        self._wake = asyncio.Event()
+        self._flushes: list[asyncio.Future[None]] = []
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+        self.applied_sequence = 0
+        """Every row up to this journal number is in the database."""
+        self._counts = dict.fromkeys(("rows", "batches", "spilled", "failures", "refused"), 0)
+
+    async def start(self) -> int:
+        """Write what a former run spilled, begin, and return ``applied_sequence``."""
+        try:
+            with self._store.current():
+                found = await AppliedSequence.get_or_none(id=1)
+                self.applied_sequence = found.sequence if found else 0
+                await self._drain_spill()
+                self._task = asyncio.create_task(self._run(), name="history writer")
+        except (BaseORMException, OSError, sqlite3.Error) as error:
+            raise StoreError(f"{self._store.database}: {error}") from error
+        return self.applied_sequence
+
+    def write(self, row: HistoryRow, sequence: int) -> None:
+        """Take one row that came from journal record ``sequence``; never waits.
+
+        A row at or below ``applied_sequence`` is in the database already and is left out.
+        """
+        if sequence <= self.applied_sequence:
+            return
+        key = (row.table, row.id)
+        self._waiting.pop(key, None)
+        self._waiting[key] = Numbered(sequence, row)
+        self._wake.set()
+
+    async def flush(self) -> None:
+        """Return when all rows taken so far are in the database, or safe in the spill file."""
+        if self._task is None or self._task.done():
+            return
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._flushes.append(done)
+        self._wake.set()
+        await done
+
+    async def close(self) -> None:
+        """Write or spill what waits, and end; closing twice is harmless."""
+        self._closing = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+
+    def counters(self) -> dict[str, int]:
+        """Rows and batches written, rows spilled or refused, failures, rows waiting now."""
+        return {**self._counts, "waiting": len(self._waiting)}
+
+    async def _run(self) -> None:
+        retry_s = RETRY_FIRST_S
+        while not (self._closing and not self._waiting):
+            await self._wait()
+            try:
+                await self._write_all()
+            except (BaseORMException, OSError, sqlite3.Error) as error:
+                self._counts["failures"] += 1
+                log.error("database away", error=str(error), waiting=len(self._waiting))
+                await self._keep_safe()
+                self._flushed()
+                await self._pause(retry_s)
+                retry_s = min(retry_s * 2, RETRY_LIMIT_S)
+            else:
+                retry_s = RETRY_FIRST_S
+                self._flushed()
+        self._flushed()
+
+    async def _wait(self) -> None:
+        await self._wake.wait()
+        self._wake.clear()
+        if len(self._waiting) < self._batch_rows and not (self._flushes or self._closing):
+            await self._pause(self._batch_s)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not when a flush or the end is asked for."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not (self._flushes or self._closing):
+                    await self._wake.wait()
+                    self._wake.clear()
+                    if len(self._waiting) >= self._waiting_rows:
+                        break
+        except TimeoutError:
+            pass
+        self._wake.set()
+
+    async def _write_all(self) -> None:
+        await self._drain_spill()
+        while self._waiting:
+            batch = [
+                row for row, _ in zip(self._waiting.values(), range(self._batch_rows), strict=False)
+            ]
+            await self._commit(batch)
+            self._forget(batch)
+
+    def _forget(self, batch: Iterable[Numbered]) -> None:
+        for numbered in batch:
+            key = (numbered.row.table, numbered.row.id)
+            # While the batch was written a newer form may have taken the row's place.
+            if self._waiting.get(key) is numbered:
+                del self._waiting[key]
+
+    async def _commit(self, batch: Sequence[Numbered]) -> None:
+        try:
+            await self._transact(batch)
+        except IntegrityError:
+            # One row cannot be stored; it must not keep the others from being stored.
+            for numbered in batch:
+                try:
+                    await self._transact([numbered])
+                except IntegrityError as error:
+                    self._counts["refused"] += 1
+                    log.error("row refused", row=repr(numbered.row), error=str(error))
+        self._counts["batches"] += 1
+
+    async def _transact(self, batch: Sequence[Numbered]) -> None:
+        tables: dict[type[Row], list[list[object]]] = {}
+        for numbered in batch:
+            tables.setdefault(type(numbered.row), []).append(_values(numbered.row))
+        last = max(numbered.sequence for numbered in batch)
+        async with in_transaction() as connection:
+            for kind, values in tables.items():
+                await connection.execute_many(_upsert(kind, _dialect(connection)), values)
+            await connection.execute_query(
+                _applied_statement(_dialect(connection)), [1, max(last, self.applied_sequence)]
+            )
+        self.applied_sequence = max(last, self.applied_sequence)
+        self._counts["rows"] += len(batch)
+
+    async def _drain_spill(self) -> None:
+        if not await asyncio.to_thread(self._spill.exists):
+            return
+        rows = await asyncio.to_thread(self._spill.read)
+        fresh = [row for row in rows if row.sequence > self.applied_sequence]
+        for start in range(0, len(fresh), self._batch_rows):
+            await self._commit(fresh[start : start + self._batch_rows])
+        await asyncio.to_thread(self._spill.remove)
+
+    async def _keep_safe(self) -> None:
+        if len(self._waiting) < self._waiting_rows and not self._closing:
+            return
+        batch = list(self._waiting.values())
+        try:
+            await asyncio.to_thread(self._spill.append, batch)
+        except OSError as error:
+            # The journal has every row; a restart hands them over again.
+            log.error("spill file not writable", error=str(error), rows=len(batch))
+            if not self._closing:
+                return
+        self._counts["spilled"] += len(batch)
+        self._forget(batch)
+
+    def _flushed(self) -> None:
+        flushes, self._flushes = self._flushes, []
+        for done in flushes:
+            if not done.done():
+                done.set_result(None)
+
+
+def _values(row: Row) -> list[object]:
+    return [
+        msgspec.json.encode(value).decode() if isinstance(value, dict | tuple) else value
+        for value in msgspec.structs.astuple(row)
+    ]
+
+
+def _dialect(connection: BaseDBAsyncClient) -> str:
+    return connection.capabilities.dialect
+
+
+@cache
+def _upsert(kind: type[Row], dialect: str) -> str:
+    columns = [field.name for field in msgspec.structs.fields(kind)]
+    return _insert(kind.table, columns, dialect)
+
+
+@cache
+def _applied_statement(dialect: str) -> str:
+    return _insert("applied_sequence", ["id", "sequence"], dialect)
+
+
+def _insert(table: str, columns: Sequence[str], dialect: str) -> str:
+    numbers = range(1, len(columns) + 1)
+    marks = [f"${number}" if dialect == "postgres" else "?" for number in numbers]
+    names = ", ".join(f'"{column}"' for column in columns)
+    updates = ", ".join(f'"{column}"=excluded."{column}"' for column in columns if column != "id")
+    return (
+        f'INSERT INTO "{table}" ({names}) VALUES ({", ".join(marks)}) '  # noqa: S608 - our names
+        f'ON CONFLICT ("id") DO UPDATE SET {updates}'
+    )
