@@ -1,12 +1,15 @@
 """A queue: what it demands, how long it may become, and what its calls may wait."""
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from acd_core.errors import ConfigurationFault
 from acd_core.ids import QueueId
 from acd_core.skills import Requirement
+
+HIGHEST_PRIORITY: Final = 1_000_000
 
 
 class NoAgents(StrEnum):
@@ -60,5 +63,11 @@ def check_queue(queue: QueueConfig) -> None:
             raise ConfigurationFault(f"queue {queue.queue}: {field} must not be below 0")
     if queue.max_waiting is not None and queue.max_waiting < 0:
         raise ConfigurationFault(f"queue {queue.queue}: max_waiting must not be below 0")
+    if abs(queue.priority) > HIGHEST_PRIORITY:
+        raise ConfigurationFault(f"queue {queue.queue}: priority is out of range")
+    if queue.misses_to_pause == 0 and queue.miss_rest_s == 0:
+        raise ConfigurationFault(
+            f"queue {queue.queue}: miss_rest_s must be above 0 when misses never pause an agent"
+        )
     if queue.misses_to_pause < 0:
         raise ConfigurationFault(f"queue {queue.queue}: misses_to_pause must not be below 0")

@@ -1,0 +1,117 @@
+"""A call in the engine: its state table, and what is known of it while it is here."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from acd_core.errors import IllegalTransition
+from acd_core.events import CallOffered
+from acd_core.ids import CallId
+
+if TYPE_CHECKING:
+    from acd_core.floor.records import AgentRecord, QueueRecord
+
+Order = tuple[int, float, CallId]
+
+
+class ContactState(StrEnum):
+    """Where a call is."""
+
+    WAITING = "waiting"
+    OFFERED = "offered"
+    """An agent is reserved for it, his station rings."""
+    ACCEPTED = "accepted"
+    """The agent took it; the two are being joined."""
+    TALKING = "talking"
+    ON_HOLD = "on_hold"
+    LEFT = "left"
+    """The engine knows it no more."""
+
+
+class ContactStep(StrEnum):
+    """What may happen to a call."""
+
+    OFFER = "offer"
+    ACCEPT = "accept"
+    GO_BACK = "go_back"
+    ANSWER = "answer"
+    HOLD = "hold"
+    RETRIEVE = "retrieve"
+    LEAVE = "leave"
+    """It leaves the queue unanswered."""
+    END = "end"
+
+
+_S, _T = ContactState, ContactStep
+
+TABLE: Final[dict[tuple[ContactState, ContactStep], ContactState]] = {
+    (_S.WAITING, _T.OFFER): _S.OFFERED,
+    (_S.OFFERED, _T.ACCEPT): _S.ACCEPTED,
+    (_S.OFFERED, _T.GO_BACK): _S.WAITING,
+    (_S.ACCEPTED, _T.GO_BACK): _S.WAITING,
+    (_S.ACCEPTED, _T.ANSWER): _S.TALKING,
+    (_S.TALKING, _T.HOLD): _S.ON_HOLD,
+    (_S.ON_HOLD, _T.RETRIEVE): _S.TALKING,
+    (_S.TALKING, _T.END): _S.LEFT,
+    (_S.ON_HOLD, _T.END): _S.LEFT,
+    (_S.WAITING, _T.LEAVE): _S.LEFT,
+    (_S.OFFERED, _T.LEAVE): _S.LEFT,
+    (_S.ACCEPTED, _T.LEAVE): _S.LEFT,
+}
+
+WITH_AGENT: Final = frozenset({_S.OFFERED, _S.ACCEPTED})
+
+
+class Contact:
+    """One call, from entering a queue to the end of its conversation."""
+
+    __slots__ = (
+        "agent",
+        "demand",
+        "entered",
+        "event",
+        "handle",
+        "offers",
+        "order",
+        "overdue",
+        "preference_over",
+        "preferring",
+        "queue",
+        "slot",
+        "state",
+    )
+
+    def __init__(self, event: CallOffered, queue: "QueueRecord", entered: float) -> None:
+        self.event = event
+        self.queue = queue
+        self.entered = entered
+        self.state = ContactState.WAITING
+        self.agent: AgentRecord | None = None
+        """Reserved for it, or talking to it."""
+        self.preferring: AgentRecord | None = None
+        """Whom alone it waits for now."""
+        self.preference_over = False
+        self.overdue = False
+        """Its longest wait passed while an offer was out."""
+        self.offers = 0
+        self.demand = 0
+        self.handle = -1
+        """In the matcher."""
+        self.slot = -1
+        """In the deadlines."""
+        self.order: Order = (0, 0.0, event.call)
+
+    def next_state(self, step: ContactStep) -> ContactState:
+        """Look a step up in the table; raise IllegalTransition when it cannot happen."""
+        try:
+            return TABLE[self.state, step]
+        except KeyError:
+            raise IllegalTransition(self.state, step, f"call {self.event.call}") from None
+
+    def follow(self, step: ContactStep) -> None:
+        """Take a step."""
+        self.state = self.next_state(step)
+
+    def place(self) -> Order:
+        """Order among all calls: priority, then time of arrival with credit, then number."""
+        priority = self.queue.config.priority + self.event.priority
+        return (-priority, self.entered - self.event.waited_s, self.event.call)

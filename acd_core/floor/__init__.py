@@ -1,0 +1,1 @@
+"""The floor: agents and queues as they are now, and the offers between them."""

@@ -1,0 +1,253 @@
+"""All queues and the calls in them: entering, waiting in order, leaving with an outcome."""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+
+from acd_core.agent import AgentState
+from acd_core.call_queue import NoAgents, QueueConfig, check_queue
+from acd_core.commands import (
+    AcdCommand,
+    CallRefused,
+    CallTimedOut,
+    CallWaiting,
+    LeaveReason,
+    RefuseReason,
+)
+from acd_core.contact import Contact, ContactState, ContactStep
+from acd_core.errors import DuplicateCall, UnknownQueue
+from acd_core.events import CallOffered, Outcome, Preference
+from acd_core.floor.records import NUMBERS, AgentRecord, CallBook, QueueRecord
+from acd_core.ids import QueueId
+from acd_core.routing.registry import find_strategy
+from acd_core.skills import merge
+from cython_ext.acd import Deadlines, Matcher
+
+_LOGGED_OUT = NUMBERS[AgentState.LOGGED_OUT]
+_UNREACHABLE = NUMBERS[AgentState.UNREACHABLE]
+
+
+class Lines:
+    """Keeps queues, the matcher's view of waiting calls, and the counts in step."""
+
+    def __init__(self, matcher: Matcher, out: list[AcdCommand]) -> None:
+        self.queues: dict[QueueId, QueueRecord] = {}
+        self.calls = CallBook()
+        self.max_waits = Deadlines()
+        """By the contact's slot."""
+        self.preferences = Deadlines()
+        self.loose: list[Contact] = []
+        """Began to look for an agent during the present event."""
+        self.holding: dict[int, list[Contact]] = {}
+        """By an agent's handle: calls that wait for him alone."""
+        self._by_handle: dict[int, Contact] = {}
+        self._slots: dict[int, Contact] = {}
+        self._free_slots: list[int] = []
+        self._matcher = matcher
+        self._out = out
+
+    def find(self, queue: QueueId) -> QueueRecord:
+        """Return a queue; raise UnknownQueue."""
+        record = self.queues.get(queue)
+        if record is None:
+            raise UnknownQueue(f"queue {queue} is not configured")
+        return record
+
+    def by_handle(self, handle: int) -> Contact:
+        """Return the call that the matcher means."""
+        return self._by_handle[handle]
+
+    def by_slot(self, slot: int) -> Contact:
+        """Return the call whose deadline this is."""
+        return self._slots[slot]
+
+    def waiting(self, queue: QueueRecord) -> Iterator[Contact]:
+        """Every call in the system of a queue, first comes first."""
+        for order in queue.line:
+            yield queue.calls[order[2]]
+
+    def tally(self, demand: int) -> tuple[int, ...]:
+        """Count the agents who fit by state, in the order of AgentState."""
+        return self._matcher.tally(demand)
+
+    def staffed(self, demand: int) -> int:
+        """Count the agents who fit and are logged in at a station that answers."""
+        tally = self.tally(demand)
+        return sum(tally) - tally[_LOGGED_OUT] - tally[_UNREACHABLE]
+
+    def configure(self, config: QueueConfig, version: int, now: float) -> QueueRecord:
+        """Add or replace a queue; what changes counts for calls that wait as well."""
+        check_queue(config)
+        strategy = find_strategy(config.strategy)
+        demand = self._matcher.demand(merge(config.required))
+        record = self.queues.get(config.queue)
+        if record is None:
+            record = QueueRecord(config, version, strategy, demand)
+            self.queues[config.queue] = record
+            return record
+        record.config, record.version = config, version
+        record.strategy, record.demand = strategy, demand
+        record.line.clear()
+        for contact in record.calls.values():
+            self._replace(contact)
+            if config.max_wait_s is None:
+                contact.overdue = False
+                self.max_waits.cancel(contact.slot)
+            else:
+                self.max_waits.set(contact.slot, max(now, contact.entered + config.max_wait_s))
+        return record
+
+    def enter(self, event: CallOffered, now: float, *, awaited: bool) -> Contact | None:
+        """Let a call in; None when it was refused.
+
+        ``awaited`` says that it has a named agent to wait for, whoever else is there.
+        """
+        queue = self.find(event.queue)
+        if event.call in self.calls:
+            raise DuplicateCall(f"call {event.call} is already in a queue or with an agent")
+        demand = self._demand(queue, event)
+        refused = self._refusal(queue, demand, awaited=awaited)
+        if refused is not None:
+            queue.counter.refuse()
+            self._out.append(CallRefused(call=event.call, queue=queue.config.queue, reason=refused))
+            return None
+        contact = Contact(event, queue, now)
+        contact.demand = demand
+        self._list(contact)
+        contact.slot = self._free_slots.pop() if self._free_slots else len(self._slots)
+        self._slots[contact.slot] = contact
+        self.calls.add(contact)
+        queue.calls[event.call] = contact
+        insort(queue.line, contact.order)
+        queue.counter.begin()
+        if queue.config.max_wait_s is not None:
+            self.max_waits.set(contact.slot, now + queue.config.max_wait_s)
+        self.tell(contact)
+        self.loose.append(contact)
+        return contact
+
+    def tell(self, contact: Contact, *, returned: bool = False) -> None:
+        """Tell that a call waits, and at which place."""
+        self._out.append(
+            CallWaiting(
+                call=contact.event.call,
+                queue=contact.queue.config.queue,
+                position=self.position(contact),
+                returned=returned,
+            )
+        )
+
+    def position(self, contact: Contact) -> int:
+        """Place in the queue; 1 is next."""
+        return bisect_left(contact.queue.line, contact.order) + 1
+
+    def wait_for(self, contact: Contact, record: AgentRecord, until: float) -> None:
+        """Let a call wait for one agent alone."""
+        contact.preferring = record
+        self._matcher.hold_call(contact.handle)
+        self.holding.setdefault(record.handle, []).append(contact)
+        self.preferences.set(contact.slot, until)
+
+    def stop_waiting_for(self, contact: Contact) -> None:
+        """Let a call that waited for one agent wait for all; its place is kept."""
+        self.forget_preference(contact)
+        contact.preference_over = True
+        self._matcher.release_call(contact.handle)
+        self.loose.append(contact)
+
+    def forget_preference(self, contact: Contact) -> None:
+        """Take a call off the list of the agent it waits for, if it does."""
+        record = contact.preferring
+        if record is None:
+            return
+        contact.preferring = None
+        self.preferences.cancel(contact.slot)
+        held = self.holding[record.handle]
+        held.remove(contact)
+        if not held:
+            del self.holding[record.handle]
+
+    def go_back(self, contact: Contact, now: float) -> None:
+        """Let a call whose offer came to nothing wait again, at its place."""
+        contact.follow(ContactStep.GO_BACK)
+        contact.agent = None
+        if contact.overdue:
+            self.time_out(contact, LeaveReason.MAX_WAIT, now)
+            return
+        self._matcher.release_call(contact.handle)
+        self.tell(contact, returned=True)
+        self.loose.append(contact)
+
+    def leave(self, contact: Contact, step: ContactStep, outcome: Outcome, now: float) -> None:
+        """End the visit of a call with its outcome."""
+        contact.follow(step)
+        self.forget_preference(contact)
+        queue = contact.queue
+        queue.counter.end(outcome, now - contact.entered, queue.config.service_level_s)
+        del queue.line[bisect_left(queue.line, contact.order)]
+        del queue.calls[contact.event.call]
+        self._matcher.drop_call(contact.handle)
+        del self._by_handle[contact.handle]
+        self.max_waits.cancel(contact.slot)
+        del self._slots[contact.slot]
+        self._free_slots.append(contact.slot)
+        if contact.state is ContactState.LEFT:
+            self.calls.remove(contact)
+
+    def time_out(self, contact: Contact, reason: LeaveReason, now: float) -> None:
+        """Give up a waiting call."""
+        self.leave(contact, ContactStep.LEAVE, Outcome.TIMED_OUT, now)
+        self._out.append(
+            CallTimedOut(call=contact.event.call, queue=contact.queue.config.queue, reason=reason)
+        )
+
+    def empty_deserted(self, now: float) -> None:
+        """Send callers away from queues that do not wait without agents."""
+        for queue in self.queues.values():
+            if queue.config.no_agents is not NoAgents.LEAVE:
+                continue
+            staffed: dict[int, int] = {}
+            for contact in list(self.waiting(queue)):
+                if contact.demand not in staffed:
+                    staffed[contact.demand] = self.staffed(contact.demand)
+                named = contact.preferring is not None and self._named(contact.event)
+                if (
+                    not staffed[contact.demand]
+                    and not named
+                    and (contact.state is ContactState.WAITING)
+                ):
+                    self.time_out(contact, LeaveReason.NO_AGENTS, now)
+
+    def _refusal(self, queue: QueueRecord, demand: int, *, awaited: bool) -> RefuseReason | None:
+        limit = queue.config.max_waiting
+        if limit is not None and len(queue.line) >= limit:
+            return RefuseReason.FULL
+        waits = queue.config.no_agents is NoAgents.WAIT or awaited
+        return None if waits or self.staffed(demand) else RefuseReason.NO_AGENTS
+
+    def _demand(self, queue: QueueRecord, event: CallOffered) -> int:
+        if not event.requirements:
+            return queue.demand
+        return self._matcher.demand(merge(queue.config.required, event.requirements))
+
+    def _list(self, contact: Contact) -> None:
+        contact.order = contact.place()
+        contact.handle = self._matcher.add_call(
+            contact.event.call, contact.demand, -contact.order[0], contact.order[1]
+        )
+        self._by_handle[contact.handle] = contact
+
+    def _replace(self, contact: Contact) -> None:
+        """Put a call where the changed queue wants it, in line and in the matcher."""
+        self._matcher.drop_call(contact.handle)
+        del self._by_handle[contact.handle]
+        contact.demand = self._demand(contact.queue, contact.event)
+        self._list(contact)
+        if contact.state is not ContactState.WAITING or contact.preferring is not None:
+            self._matcher.hold_call(contact.handle)
+        else:
+            self.loose.append(contact)
+        insort(contact.queue.line, contact.order)
+
+    @staticmethod
+    def _named(event: CallOffered) -> bool:
+        return event.preference is Preference.NAMED

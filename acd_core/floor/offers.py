@@ -1,0 +1,191 @@
+"""Offers between calls and agents: preference first, then the queue's rule, with reasons."""
+
+from acd_core.agent import AgentState, AgentStep
+from acd_core.commands import AcdCommand, ConnectToAgent, OfferToAgent, WithdrawOffer
+from acd_core.commands import WithdrawReason as Why
+from acd_core.contact import Contact, ContactState, ContactStep
+from acd_core.events import Outcome, Preference
+from acd_core.floor.lines import Lines
+from acd_core.floor.records import AgentRecord
+from acd_core.floor.roster import Roster
+from acd_core.floor.weighing import Weighing
+from cython_ext.acd import Matcher
+
+# A last agent is worth waiting for while he works; one who is away is not.
+_AT_WORK = frozenset(
+    {
+        AgentState.READY,
+        AgentState.RESERVED,
+        AgentState.RINGING,
+        AgentState.TALKING,
+        AgentState.ON_HOLD,
+        AgentState.WRAP_UP,
+        AgentState.BUSY,
+    }
+)
+
+
+class Offers:
+    """Makes offers, takes them back, and joins who accepted."""
+
+    def __init__(
+        self,
+        matcher: Matcher,
+        roster: Roster,
+        lines: Lines,
+        out: list[AcdCommand],
+        explain_agents: int,
+    ) -> None:
+        self._matcher = matcher
+        self._roster = roster
+        self._lines = lines
+        self._out = out
+        self._weighing = Weighing(matcher, roster, explain_agents)
+
+    def settle(self, now: float) -> None:
+        """Match everybody who became free or began to wait during the present event."""
+        roster, lines = self._roster, self._lines
+        while roster.fewer or roster.freed or lines.loose:
+            if roster.fewer:
+                roster.fewer = False
+                self._give_up_absent(now)
+                lines.empty_deserted(now)
+            freed, roster.freed[:] = sorted(roster.freed, key=_by_idle), ()
+            for record in freed:
+                self._serve(record, now)
+            loose, lines.loose[:] = sorted(lines.loose, key=_by_order), ()
+            for contact in loose:
+                self._place(contact, now)
+
+    def _prefer(self, contact: Contact, now: float) -> bool:
+        """Let a call wait for its preferred agent, or offer it to him; False when it cannot."""
+        event = contact.event
+        if event.preferred is None or contact.preference_over:
+            return False
+        record = self._roster.agents.get(event.preferred)
+        if record is None or not self._worth(contact, record):
+            contact.preference_over = True
+            return False
+        if record.state is AgentState.READY:
+            self._offer(contact, record, now, preferred=True)
+            return True
+        if event.preferred_limit_s <= 0:
+            contact.preference_over = True
+            return False
+        self._lines.wait_for(contact, record, now + event.preferred_limit_s)
+        return True
+
+    def accept(self, contact: Contact, now: float) -> None:
+        """The agent takes the call: join the two."""
+        contact.follow(ContactStep.ACCEPT)
+        record = contact.agent
+        assert record is not None  # the table lets only offered calls be accepted
+        self._roster.set_deadline(record, now + contact.queue.config.connect_s)
+        self._out.append(
+            ConnectToAgent(
+                call=contact.event.call,
+                agent=record.config.agent,
+                queue=contact.queue.config.queue,
+                waited_s=now - contact.entered,
+            )
+        )
+
+    def withdraw(self, contact: Contact, why: Why) -> AgentRecord:
+        """Take an offer back; the caller of this decides what becomes of both."""
+        record = contact.agent
+        assert record is not None  # only called while an offer is out
+        record.contact = None
+        contact.preference_over = True
+        self._out.append(WithdrawOffer(call=contact.event.call, agent=record.config.agent, why=why))
+        return record
+
+    def take_back(self, contact: Contact, why: Why, now: float, *, blame: str = "") -> None:
+        """Take an offer back and let the call wait again; ``blame`` counts as a miss."""
+        record = self.withdraw(contact, why)
+        if blame:
+            self._count_miss(record, contact, blame, now)
+        self._roster.step(record, AgentStep.GO_BACK, now)
+        self._lines.go_back(contact, now)
+
+    def drop(self, contact: Contact, outcome: Outcome, why: Why, now: float) -> None:
+        """End a visit unanswered, taking back an offer that is out."""
+        contact.next_state(ContactStep.LEAVE)
+        if contact.agent is not None:
+            record = self.withdraw(contact, why)
+            self._roster.step(record, AgentStep.GO_BACK, now, keep_idle=True)
+        self._lines.leave(contact, ContactStep.LEAVE, outcome, now)
+
+    def _count_miss(self, record: AgentRecord, contact: Contact, blame: str, now: float) -> None:
+        record.misses += 1
+        config = contact.queue.config
+        if config.misses_to_pause and record.misses >= config.misses_to_pause:
+            record.pause, record.pause_until = str(blame), None
+        elif config.miss_rest_s > 0:
+            record.pause, record.pause_until = str(blame), now + config.miss_rest_s
+
+    def _serve(self, record: AgentRecord, now: float) -> None:
+        """Find a call for a free agent; the call may still prefer another free one."""
+        held = self._lines.holding.get(record.handle)
+        if held and record.state is AgentState.READY:
+            contact = min(held, key=_by_order)
+            self._lines.forget_preference(contact)
+            self._offer(contact, record, now, preferred=True)
+            return
+        while record.state is AgentState.READY:
+            handle = self._matcher.best_call(self._matcher.profile_of(record.handle))
+            if handle < 0 or not self._choose(self._lines.by_handle(handle), now):
+                return
+
+    def _place(self, contact: Contact, now: float) -> None:
+        """Find an agent for a call that began to wait."""
+        if contact.state is not ContactState.WAITING or contact.preferring is not None:
+            return
+        if not self._prefer(contact, now):
+            self._choose(contact, now)
+
+    def _choose(self, contact: Contact, now: float) -> bool:
+        agent = contact.queue.strategy.choose(self._matcher, contact.demand)
+        if agent < 0:
+            return False
+        self._offer(contact, self._roster.by_handle(agent), now, preferred=False)
+        return True
+
+    def _offer(self, contact: Contact, record: AgentRecord, now: float, *, preferred: bool) -> None:
+        contact.follow(ContactStep.OFFER)
+        contact.agent, record.contact = record, contact
+        contact.offers += 1
+        self._matcher.hold_call(contact.handle)
+        deadline = now + contact.queue.config.offer_s
+        self._roster.step(record, AgentStep.RESERVE, now, until=deadline)
+        self._out.append(
+            OfferToAgent(
+                call=contact.event.call,
+                agent=record.config.agent,
+                queue=contact.queue.config.queue,
+                station=record.station,
+                deadline=deadline,
+                reasons=self._weighing.reasons(contact, record, now, preferred=preferred),
+            )
+        )
+
+    def _worth(self, contact: Contact, record: AgentRecord) -> bool:
+        if contact.event.preference is Preference.NAMED:
+            return True
+        profile = self._matcher.profile_of(record.handle)
+        return record.state in _AT_WORK and self._matcher.fits(profile, contact.demand)
+
+    def _give_up_absent(self, now: float) -> None:
+        """Nobody waits for a last agent who has gone."""
+        for held in list(self._lines.holding.values()):
+            for contact in list(held):
+                record = contact.preferring
+                if record is not None and not self._worth(contact, record):
+                    self._lines.stop_waiting_for(contact)
+
+
+def _by_idle(record: AgentRecord) -> tuple[float, int]:
+    return (record.idle_since, record.config.agent)
+
+
+def _by_order(contact: Contact) -> tuple[int, float, int]:
+    return contact.order

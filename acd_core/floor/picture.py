@@ -1,0 +1,65 @@
+"""The floor as values: what pages and the live view show."""
+
+from acd_core.agent import AgentState
+from acd_core.contact import Contact
+from acd_core.floor.lines import Lines
+from acd_core.floor.records import NUMBERS, AgentRecord, QueueRecord
+from acd_core.floor.roster import Roster
+from acd_core.snapshot import AgentView, QueueView, Snapshot, WaitingCall
+
+
+def picture(roster: Roster, lines: Lines, now: float) -> Snapshot:
+    """Describe every queue and every agent, in key order."""
+    return Snapshot(
+        at=now,
+        queues=tuple(_queue(lines, lines.queues[key], now) for key in sorted(lines.queues)),
+        agents=tuple(_agent(roster.agents[key]) for key in sorted(roster.agents)),
+    )
+
+
+def _queue(lines: Lines, queue: QueueRecord, now: float) -> QueueView:
+    tally = lines.tally(queue.demand)
+    return QueueView(
+        queue=queue.config.queue,
+        name=queue.config.name,
+        waiting=tuple(
+            _waiting(contact, position, now)
+            for position, contact in enumerate(lines.waiting(queue), 1)
+        ),
+        agents=sum(tally) - tally[NUMBERS[AgentState.LOGGED_OUT]],
+        ready=tally[NUMBERS[AgentState.READY]],
+        talking=queue.talking,
+        visits=queue.counter.view(),
+    )
+
+
+def _waiting(contact: Contact, position: int, now: float) -> WaitingCall:
+    return WaitingCall(
+        call=contact.event.call,
+        position=position,
+        ani=contact.event.ani,
+        priority=contact.event.priority,
+        entered=contact.entered,
+        waited_s=now - contact.entered,
+        offers=contact.offers,
+        agent=contact.agent.config.agent if contact.agent else None,
+        preferred=contact.preferring.config.agent if contact.preferring else None,
+    )
+
+
+def _agent(record: AgentRecord) -> AgentView:
+    contact = record.contact or record.wrapping
+    resting = record.state is AgentState.PAUSED
+    return AgentView(
+        agent=record.config.agent,
+        name=record.config.name,
+        state=record.state,
+        since=record.since,
+        station=record.station,
+        reason=record.reason,
+        next_reason="" if resting else record.pause,
+        call=contact.event.call if contact else None,
+        queue=contact.queue.config.queue if contact else None,
+        until=record.until,
+        misses=record.misses,
+    )

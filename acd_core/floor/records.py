@@ -1,0 +1,124 @@
+"""What the engine keeps of one agent and of one queue."""
+
+from typing import Final
+
+from acd_core.agent import AgentConfig, AgentState
+from acd_core.call_queue import QueueConfig
+from acd_core.contact import Contact, Order
+from acd_core.errors import UnknownCall
+from acd_core.ids import CallId
+from acd_core.routing.registry import Strategy
+from acd_core.stats.visits import VisitCounter
+
+# The matcher knows states as numbers; 1 is the one in which agents are chosen.
+NUMBERS: Final[dict[AgentState, int]] = {
+    state: number for number, state in enumerate(AgentState) if number < 16
+}
+STATES: Final = tuple(AgentState)
+
+
+class AgentRecord:
+    """One agent: configuration, state, and the circumstances that decide where he rests."""
+
+    __slots__ = (
+        "busy",
+        "config",
+        "contact",
+        "handle",
+        "idle_since",
+        "leaving",
+        "misses",
+        "pause",
+        "pause_until",
+        "reachable",
+        "reason",
+        "since",
+        "state",
+        "station",
+        "until",
+        "version",
+        "wrapping",
+    )
+
+    def __init__(self, config: AgentConfig, version: int, handle: int, since: float) -> None:
+        self.config = config
+        self.version = version
+        self.handle = handle
+        self.state = AgentState.LOGGED_OUT
+        self.since = since
+        self.reason = ""
+        """Pause reason of the present state."""
+        self.idle_since = since
+        self.until: float | None = None
+        self.station = ""
+        self.leaving = True
+        """Logged out, now or after the present work."""
+        self.reachable = True
+        self.busy = False
+        self.pause = ""
+        """Reason of the pause he is in or will be in; empty for none."""
+        self.pause_until: float | None = None
+        self.misses = 0
+        self.contact: Contact | None = None
+        """Offered to him or talking to him."""
+        self.wrapping: Contact | None = None
+        """The call whose after-call work he does."""
+
+    def rest(self, now: float) -> AgentState:
+        """Where he is when he has no work."""
+        if self.leaving:
+            return AgentState.LOGGED_OUT
+        if not self.reachable:
+            return AgentState.UNREACHABLE
+        if self.busy:
+            return AgentState.BUSY
+        if self.pause_until is not None and self.pause_until <= now:
+            self.pause, self.pause_until = "", None
+        return AgentState.PAUSED if self.pause else AgentState.READY
+
+
+class QueueRecord:
+    """One queue: configuration, its calls in order, its counts."""
+
+    __slots__ = ("calls", "config", "counter", "demand", "line", "strategy", "talking", "version")
+
+    def __init__(self, config: QueueConfig, version: int, strategy: Strategy, demand: int) -> None:
+        self.config = config
+        self.version = version
+        self.strategy = strategy
+        self.demand = demand
+        self.counter = VisitCounter()
+        self.line: list[Order] = []
+        """Order of every call in the system, first comes first."""
+        self.calls: dict[CallId, Contact] = {}
+        self.talking = 0
+
+
+class CallBook:
+    """Every call the engine knows, by its identifier."""
+
+    __slots__ = ("_calls",)
+
+    def __init__(self) -> None:
+        self._calls: dict[CallId, Contact] = {}
+
+    def __contains__(self, call: CallId) -> bool:
+        return call in self._calls
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def add(self, contact: Contact) -> None:
+        """Keep a call."""
+        self._calls[contact.event.call] = contact
+
+    def remove(self, contact: Contact) -> None:
+        """Forget a call."""
+        del self._calls[contact.event.call]
+
+    def find(self, call: CallId) -> Contact:
+        """Return a call; raise UnknownCall."""
+        contact = self._calls.get(call)
+        if contact is None:
+            raise UnknownCall(f"call {call} is in no queue and with no agent")
+        return contact

@@ -1,0 +1,186 @@
+"""All agents: who is configured, where they sit, and every change of state."""
+
+from collections.abc import Iterable, Mapping
+
+from acd_core.agent import AgentConfig, AgentState, AgentStep, PauseReason, Rest, follow
+from acd_core.commands import AcdCommand, AgentStateChanged
+from acd_core.contact import Contact
+from acd_core.errors import ConfigurationFault, IllegalTransition, StationTaken, UnknownAgent
+from acd_core.floor.records import NUMBERS, AgentRecord
+from acd_core.ids import AgentId, SkillId
+from acd_core.skills import check_levels
+from cython_ext.acd import Deadlines, Matcher
+
+_AWAY = frozenset({AgentState.LOGGED_OUT, AgentState.UNREACHABLE, AgentState.PAUSED})
+
+
+class Roster:
+    """Keeps agents and the matcher's view of them in step."""
+
+    def __init__(self, matcher: Matcher, out: list[AcdCommand]) -> None:
+        self.agents: dict[AgentId, AgentRecord] = {}
+        self.deadlines = Deadlines()
+        """By the agent's handle: end of an offer, of a wrap-up, or of a rest."""
+        self.freed: list[AgentRecord] = []
+        """Became ready during the present event."""
+        self.fewer = False
+        """Somebody left, paused or lost skills during the present event."""
+        self._by_handle: dict[int, AgentRecord] = {}
+        self._stations: dict[str, AgentId] = {}
+        self._matcher = matcher
+        self._out = out
+
+    def find(self, agent: AgentId) -> AgentRecord:
+        """Return an agent; raise UnknownAgent."""
+        record = self.agents.get(agent)
+        if record is None:
+            raise UnknownAgent(f"agent {agent} is not configured")
+        return record
+
+    def by_handle(self, handle: int) -> AgentRecord:
+        """Return the agent whom the matcher means."""
+        return self._by_handle[handle]
+
+    def ready(self) -> Iterable[AgentRecord]:
+        """Everybody who can be given a call, longest idle first."""
+        free = (r for r in self.agents.values() if r.state is AgentState.READY)
+        return sorted(free, key=lambda r: (r.idle_since, r.config.agent))
+
+    def configure(self, config: AgentConfig, version: int, now: float) -> AgentRecord:
+        """Add or replace an agent."""
+        if not 0 <= config.agent < 1 << 63:
+            raise ConfigurationFault(f"agent {config.agent}: the number is out of range")
+        check_levels(config.skills, f"agent {config.agent}")
+        profile = self._matcher.profile(config.skills.items())
+        record = self.agents.get(config.agent)
+        if record is None:
+            handle = self._matcher.add_agent(config.agent, profile)
+            record = AgentRecord(config, version, handle, now)
+            self.agents[config.agent] = record
+            self._by_handle[handle] = record
+        else:
+            record.config, record.version = config, version
+            self._matcher.set_profile(record.handle, profile)
+            self.fewer = True
+        if record.state is AgentState.READY:
+            self.freed.append(record)
+        return record
+
+    def change_skills(
+        self, agent: AgentId, skills: Mapping[SkillId, int], version: int, now: float
+    ) -> None:
+        """Replace an agent's skills."""
+        config = self.find(agent).config
+        changed = AgentConfig(agent=agent, name=config.name, skills=dict(skills))
+        self.configure(changed, version, now)
+
+    def remove(self, agent: AgentId) -> None:
+        """Forget an agent who is logged out."""
+        record = self.find(agent)
+        if record.state is not AgentState.LOGGED_OUT:
+            raise IllegalTransition(record.state, "AgentRemoved", f"agent {agent}")
+        self._matcher.drop_agent(record.handle)
+        del self._by_handle[record.handle]
+        del self.agents[agent]
+
+    def log_in(self, agent: AgentId, station: str, now: float) -> None:
+        """Seat an agent at a station, paused."""
+        record = self.find(agent)
+        follow(record.state, AgentStep.LOG_IN)
+        taken = self._stations.get(station)
+        if taken is not None:
+            raise StationTaken(f"agent {taken} sits at station {station}")
+        self._stations[station] = agent
+        record.station = station
+        record.leaving, record.reachable, record.busy = False, True, False
+        record.pause, record.pause_until, record.misses = PauseReason.LOGIN.value, None, 0
+        self.step(record, AgentStep.LOG_IN, now)
+
+    def step(
+        self,
+        record: AgentRecord,
+        step: AgentStep,
+        now: float,
+        *,
+        until: float | None = None,
+        keep_idle: bool = False,
+    ) -> None:
+        """Take a step of the table.
+
+        ``keep_idle`` lets an agent who becomes ready keep his place among the idle ones: it
+        was not his doing that the offer came to nothing.
+        """
+        target = follow(record.state, step)
+        if target is Rest.SAME:
+            return
+        if target is Rest.AFTER_CALL:
+            target, until = self._after_call(record, now)
+        elif target is Rest.REST:
+            target = record.rest(now)
+        self.enter(record, AgentState(target), now, until=until, keep_idle=keep_idle)
+
+    def enter(
+        self,
+        record: AgentRecord,
+        state: AgentState,
+        now: float,
+        *,
+        until: float | None = None,
+        keep_idle: bool = False,
+    ) -> None:
+        """Put an agent into a state and tell of it, unless he is in it already."""
+        reason = record.pause if state is AgentState.PAUSED else ""
+        if state is AgentState.PAUSED:
+            until = record.pause_until
+        if state is record.state and reason == record.reason and until == record.until:
+            return
+        record.state, record.since, record.reason = state, now, reason
+        if state is not AgentState.WRAP_UP:
+            record.wrapping = None
+        if state is AgentState.READY:
+            if not keep_idle:
+                record.idle_since = now
+            self.freed.append(record)
+            self._matcher.set_state(record.handle, NUMBERS[state], record.idle_since)
+        else:
+            self._matcher.set_state(record.handle, NUMBERS[state], now)
+        self._wait_until(record, until)
+        self.fewer = self.fewer or state in _AWAY
+        if state is AgentState.LOGGED_OUT:
+            del self._stations[record.station]
+            record.station = ""
+        self._tell(record)
+
+    def set_deadline(self, record: AgentRecord, until: float) -> None:
+        """Give an agent's reservation another deadline."""
+        self._wait_until(record, until)
+
+    def _wait_until(self, record: AgentRecord, until: float | None) -> None:
+        record.until = until
+        if until is None:
+            self.deadlines.cancel(record.handle)
+        else:
+            self.deadlines.set(record.handle, until)
+
+    def _after_call(
+        self, record: AgentRecord, now: float
+    ) -> tuple[AgentState | Rest, float | None]:
+        wrapping = record.wrapping
+        seconds = wrapping.queue.config.wrap_up_s if wrapping is not None else 0.0
+        if seconds > 0:
+            return AgentState.WRAP_UP, now + seconds
+        return record.rest(now), None
+
+    def _tell(self, record: AgentRecord) -> None:
+        contact: Contact | None = record.contact or record.wrapping
+        self._out.append(
+            AgentStateChanged(
+                agent=record.config.agent,
+                state=record.state,
+                since=record.since,
+                reason=record.reason,
+                call=contact.event.call if contact else None,
+                queue=contact.queue.config.queue if contact else None,
+                until=record.until,
+            )
+        )

@@ -1,0 +1,100 @@
+"""The reasons of one offer, gathered from what the matcher and the roster know."""
+
+from collections import defaultdict
+
+from acd_core.agent import AgentState
+from acd_core.contact import Contact
+from acd_core.events import Preference
+from acd_core.floor.records import NUMBERS, AgentRecord
+from acd_core.floor.roster import Roster
+from acd_core.reasons import Group, Reason
+from cython_ext.acd import Matcher
+
+_READY = NUMBERS[AgentState.READY]
+_RESERVED = NUMBERS[AgentState.RESERVED]
+_NOT_READY = tuple(number for number in NUMBERS.values() if number != _READY)
+
+
+class Weighing:
+    """Says why an offer was made; asked when the chosen agent is already reserved.
+
+    Agents who were passed over are named on floors of at most ``explain_agents`` agents and
+    only counted on larger ones, so that the cost of an offer does not grow with the floor.
+    """
+
+    def __init__(self, matcher: Matcher, roster: Roster, explain_agents: int) -> None:
+        self._matcher = matcher
+        self._roster = roster
+        self._explain_agents = explain_agents
+
+    def reasons(
+        self, contact: Contact, record: AgentRecord, now: float, *, preferred: bool
+    ) -> tuple[int, ...]:
+        """Return the reasons as numbers; ``acd_core.reasons`` says what they mean."""
+        queue, event = contact.queue, contact.event
+        rule = queue.strategy
+        waited = _ms(now - contact.entered)
+        found = [
+            *(Reason.RULE, 3, rule.number, rule.version, queue.version),
+            *(Reason.WAITED, 4, waited, _ms(event.waited_s)),
+            *(-contact.order[0], contact.offers - 1),
+        ]
+        if preferred:
+            named = event.preference is Preference.NAMED
+            code = Reason.NAMED_AGENT if named else Reason.LAST_AGENT
+            return (*found, code, 2, record.config.agent, waited)
+        if event.preferred is not None:
+            found += (Reason.PREFERENCE_OVER, 1, event.preferred)
+        found += (Reason.CALLS_WAITING, 1, len(queue.line))
+        tally = self._matcher.tally(contact.demand)
+        found += (Reason.CHOSEN_FROM, 1, tally[_READY] + 1)
+        found += self._comparison(contact, record, now)
+        found += self._removed(contact, record, tally)
+        return tuple(found)
+
+    def _comparison(self, contact: Contact, record: AgentRecord, now: float) -> list[int]:
+        strategy = contact.queue.strategy
+        score = self._score(contact, record)
+        idle = _ms(now - record.idle_since)
+        found = [Reason.CHOSEN, 3, record.config.agent, score, idle]
+        second = strategy.choose(self._matcher, contact.demand)
+        if second < 0:
+            return found
+        other = self._roster.by_handle(second)
+        other_score = self._score(contact, other)
+        found += (Reason.RUNNER_UP, 3, other.config.agent, other_score, _ms(now - other.idle_since))
+        decided = Group.NUMBER
+        if strategy.by_score and score != other_score:
+            decided = Group.SCORE
+        elif record.idle_since != other.idle_since:
+            decided = Group.IDLE_TIME
+        return [*found, Reason.TIE_BREAK, 1, decided]
+
+    def _removed(self, contact: Contact, record: AgentRecord, tally: tuple[int, ...]) -> list[int]:
+        """Which filter removed how many agents, and whom."""
+        agents = self._roster.agents
+        lacking = len(agents) - sum(tally)
+        named: dict[int, list[int]] = defaultdict(list)
+        if len(agents) <= self._explain_agents:
+            for other in agents.values():
+                profile = self._matcher.profile_of(other.handle)
+                fits = self._matcher.fits(profile, contact.demand)
+                named[NUMBERS[other.state] if fits else -1].append(other.config.agent)
+            named[_RESERVED].remove(record.config.agent)
+        found: list[int] = []
+        if lacking:
+            found += (Reason.NOT_SKILLED, 1 + len(named[-1]), lacking, *named[-1])
+        for state in _NOT_READY:
+            count = tally[state] - (state == _RESERVED)
+            if count:
+                whom = named[state]
+                found += (Reason.NOT_READY, 2 + len(whom), state, count, *whom)
+        return found
+
+    def _score(self, contact: Contact, record: AgentRecord) -> int:
+        profile = self._matcher.profile_of(record.handle)
+        return self._matcher.score(profile, contact.demand)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -1,0 +1,200 @@
+"""Why this agent and this call: compact numbers with each offer, put into words when read.
+
+Reasons are a flat tuple of integers: a code, how many arguments follow, the arguments. They
+cost little enough to be made always; names are looked up only when somebody asks.
+"""
+
+from collections.abc import Callable, Iterator
+from enum import IntEnum
+from typing import Final
+
+from acd_core.agent import AgentState
+from acd_core.errors import AcdError
+from acd_core.ids import AgentId
+from acd_core.routing.registry import strategies
+
+
+class Reason(IntEnum):
+    """What a group of numbers says; arguments in the order given."""
+
+    RULE = 1
+    """Number of the rule, its version, version of the queue's configuration."""
+    WAITED = 2
+    """Wait of this visit in ms, credit in ms, priority, earlier offers."""
+    CHOSEN_FROM = 3
+    """How many agents could have taken the call."""
+    CHOSEN = 4
+    """Agent, score, idle time in ms."""
+    RUNNER_UP = 5
+    """Agent, score, idle time in ms."""
+    TIE_BREAK = 6
+    """1 score, 2 idle time, 3 the agent's number."""
+    LAST_AGENT = 7
+    """Agent who served this caller last, wait for him in ms."""
+    NAMED_AGENT = 8
+    """Agent for whom the caller asked, wait for him in ms."""
+    PREFERENCE_OVER = 9
+    """Agent who was preferred and could not take the call."""
+    NOT_SKILLED = 10
+    """How many agents lack a skill or its level, and the first of them."""
+    NOT_READY = 11
+    """State (place in AgentState), how many fitting agents are in it, the first of them."""
+    CALLS_WAITING = 12
+    """How many calls waited in the queue; this one was first for the agent."""
+
+
+class Group(IntEnum):
+    """What decided between the best two."""
+
+    SCORE = 1
+    IDLE_TIME = 2
+    NUMBER = 3
+
+
+STATES: Final = tuple(AgentState)
+Name = Callable[[AgentId], str]
+
+
+def unpack(reasons: tuple[int, ...]) -> Iterator[tuple[Reason, tuple[int, ...]]]:
+    """Take reasons apart; raise AcdError for numbers that are none."""
+    at = 0
+    while at < len(reasons):
+        try:
+            code, count = Reason(reasons[at]), reasons[at + 1]
+        except (ValueError, IndexError) as error:
+            raise AcdError(f"not reasons: {reasons[at : at + 8]}") from error
+        arguments = reasons[at + 2 : at + 2 + count]
+        if count < LEAST_ARGUMENTS[code] or len(arguments) < count:
+            raise AcdError(f"not reasons: {reasons[at : at + 8]}")
+        yield code, arguments
+        at += 2 + count
+
+
+def explain(reasons: tuple[int, ...], language: str, name: Name) -> list[str]:
+    """Put reasons into sentences, in English or (``zh``) Chinese; ``name`` names agents."""
+    words = _CHINESE if language == "zh" else _ENGLISH
+    return [words[code](arguments, name) for code, arguments in unpack(reasons)]
+
+
+def _seconds(ms: int) -> str:
+    return f"{ms / 1000:.1f}"
+
+
+def _rule(number: int, *, chinese: bool) -> str:
+    for rule in strategies().values():
+        if rule.number == number:
+            return rule.zh if chinese else rule.en
+    return str(number)
+
+
+def _names(agents: tuple[int, ...], count: int, name: Name, joint: str, more: str) -> str:
+    """Name those who are known; the rest is only counted."""
+    listed = joint.join(name(AgentId(agent)) for agent in agents)
+    return f"{listed}{more}" if listed and count > len(agents) else listed
+
+
+def _whom_en(agents: tuple[int, ...], count: int, name: Name) -> str:
+    listed = _names(agents, count, name, ", ", " and others")
+    return f" ({listed})" if listed else ""
+
+
+def _whom_zh(agents: tuple[int, ...], count: int, name: Name) -> str:
+    listed = _names(agents, count, name, "、", "等")
+    return f"（{listed}）" if listed else ""
+
+
+_STATES_EN: Final = {state: state.value.replace("_", " ") for state in AgentState}
+_STATES_ZH: Final = dict(
+    zip(
+        AgentState,
+        [
+            "已退出",
+            "就绪",
+            "已预留",
+            "振铃中",
+            "通话中",
+            "保持中",
+            "话后处理",
+            "暂停",
+            "忙",
+            "不可达",
+        ],
+        strict=True,
+    )
+)
+_TIES_EN: Final = {1: "the skill score", 2: "the longer idle time", 3: "the lower number"}
+_TIES_ZH: Final = {1: "技能得分", 2: "空闲时间更长", 3: "编号更小"}
+
+Words = dict[Reason, Callable[[tuple[int, ...], Name], str]]
+
+LEAST_ARGUMENTS: Final = {
+    Reason.RULE: 3,
+    Reason.WAITED: 4,
+    Reason.CHOSEN_FROM: 1,
+    Reason.CHOSEN: 3,
+    Reason.RUNNER_UP: 3,
+    Reason.TIE_BREAK: 1,
+    Reason.LAST_AGENT: 2,
+    Reason.NAMED_AGENT: 2,
+    Reason.PREFERENCE_OVER: 1,
+    Reason.NOT_SKILLED: 1,
+    Reason.NOT_READY: 2,
+    Reason.CALLS_WAITING: 1,
+}
+
+
+def _state(number: int, names: dict[AgentState, str]) -> str:
+    return names[STATES[number]] if 0 <= number < len(STATES) else str(number)
+
+
+_ENGLISH: Final[Words] = {
+    Reason.RULE: lambda a, n: (
+        f"rule: {_rule(a[0], chinese=False)}, version {a[1]}; configuration {a[2]}"
+    ),
+    Reason.WAITED: lambda a, n: (
+        f"the call had waited {_seconds(a[0])} s (credit {_seconds(a[1])} s), "
+        f"priority {a[2]}, offered {a[3]} times before"
+    ),
+    Reason.CHOSEN_FROM: lambda a, n: f"{a[0]} agents could have taken it",
+    Reason.CHOSEN: lambda a, n: f"{n(AgentId(a[0]))}: score {a[1]}, idle for {_seconds(a[2])} s",
+    Reason.RUNNER_UP: lambda a, n: (
+        f"next best {n(AgentId(a[0]))}: score {a[1]}, idle for {_seconds(a[2])} s"
+    ),
+    Reason.TIE_BREAK: lambda a, n: f"decided by {_TIES_EN.get(a[0], a[0])}",
+    Reason.LAST_AGENT: lambda a, n: (
+        f"{n(AgentId(a[0]))} served this caller last; waited {_seconds(a[1])} s for that agent"
+    ),
+    Reason.NAMED_AGENT: lambda a, n: (
+        f"the caller asked for {n(AgentId(a[0]))}; waited {_seconds(a[1])} s for that agent"
+    ),
+    Reason.PREFERENCE_OVER: lambda a, n: f"{n(AgentId(a[0]))} was preferred and not free in time",
+    Reason.NOT_SKILLED: lambda a, n: f"{a[0]} agents lack the skills{_whom_en(a[1:], a[0], n)}",
+    Reason.NOT_READY: lambda a, n: (
+        f"{a[1]} agents were {_state(a[0], _STATES_EN)}{_whom_en(a[2:], a[1], n)}"
+    ),
+    Reason.CALLS_WAITING: lambda a, n: f"first of {a[0]} calls in the queue for a free agent",
+}
+
+_CHINESE: Final[Words] = {
+    Reason.RULE: lambda a, n: f"规则：{_rule(a[0], chinese=True)}，版本 {a[1]}；配置版本 {a[2]}",
+    Reason.WAITED: lambda a, n: (
+        f"来电已等待 {_seconds(a[0])} 秒（累计 {_seconds(a[1])} 秒），优先级 {a[2]}，"
+        f"此前派送 {a[3]} 次"
+    ),
+    Reason.CHOSEN_FROM: lambda a, n: f"{a[0]} 名坐席可以接听",
+    Reason.CHOSEN: lambda a, n: f"{n(AgentId(a[0]))}：得分 {a[1]}，空闲 {_seconds(a[2])} 秒",
+    Reason.RUNNER_UP: lambda a, n: (
+        f"次选 {n(AgentId(a[0]))}：得分 {a[1]}，空闲 {_seconds(a[2])} 秒"
+    ),
+    Reason.TIE_BREAK: lambda a, n: f"由{_TIES_ZH.get(a[0], a[0])}决定",
+    Reason.LAST_AGENT: lambda a, n: (
+        f"{n(AgentId(a[0]))}上次接待过该来电者；为其等待 {_seconds(a[1])} 秒"
+    ),
+    Reason.NAMED_AGENT: lambda a, n: f"来电者指定{n(AgentId(a[0]))}；为其等待 {_seconds(a[1])} 秒",
+    Reason.PREFERENCE_OVER: lambda a, n: f"首选{n(AgentId(a[0]))}未能及时空闲",
+    Reason.NOT_SKILLED: lambda a, n: f"{a[0]} 名坐席技能不符{_whom_zh(a[1:], a[0], n)}",
+    Reason.NOT_READY: lambda a, n: (
+        f"{a[1]} 名坐席处于{_state(a[0], _STATES_ZH)}{_whom_zh(a[2:], a[1], n)}"
+    ),
+    Reason.CALLS_WAITING: lambda a, n: f"队列 {a[0]} 个来电中排在最前",
+}

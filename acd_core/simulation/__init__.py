@@ -1,0 +1,1 @@
+"""Synthetic days for the distribution engine."""
