@@ -130,9 +130,7 @@ def test_unknown_call_type_is_kept_and_mapped() -> None:
     assert (found.kind, found.reason) == ("X", "cf-unknown")
 
 
-@pytest.mark.parametrize(
-    ("keep", "expected"), [("first", "1234567890"), ("last", "2345678901")]
-)
+@pytest.mark.parametrize(("keep", "expected"), [("first", "1234567890"), ("last", "2345678901")])
 def test_number_of_eleven_digits_is_cut(keep: str, expected: str) -> None:
     receiver = Receiver(long_numbers="first" if keep == "first" else "last")
     (found,) = receiver.receive(b"\r\nMD0010001A12345678901 5556789 \r\n\x19")
