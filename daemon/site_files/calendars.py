@@ -1,11 +1,12 @@
 """``calendars.toml``: opening hours of a week, and the days that differ."""
 
 import datetime as dt
-import re
 from typing import Final
 
 import msgspec
 
+from acd_core.errors import ConfigurationFault
+from acd_core.opening_hours import WEEKDAYS, parse_interval
 from daemon.language import pick
 from daemon.site_files.people import Slug
 from daemon.site_files.toml_lines import Path
@@ -13,8 +14,6 @@ from daemon.site_files.toml_table import TomlFile, did_you_mean
 from daemon.site_files.zones import known_zone
 
 FILE: Final = "calendars.toml"
-DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_INTERVAL: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]|24):([0-5]\d)")
 
 
 class CalendarEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -48,11 +47,11 @@ def read_calendars(toml: TomlFile) -> CalendarsFile | None:
             what = pick(f"there is no time zone {entry.zone!r}", f"没有时区 {entry.zone!r}")
             toml.fault((*path, "zone"), what)
         for day, intervals in entry.week.items():
-            if day not in DAYS:
+            if day not in WEEKDAYS:
                 toml.fault(
                     (*path, "week", day),
                     pick("is not a day", "不是星期几"),
-                    did_you_mean(day, DAYS),
+                    did_you_mean(day, WEEKDAYS),
                 )
             _check_intervals(toml, (*path, "week", day), intervals)
         for day, intervals in entry.days.items():
@@ -66,34 +65,22 @@ def read_calendars(toml: TomlFile) -> CalendarsFile | None:
     return found if len(toml.faults) == before else None
 
 
-def minutes(interval: str) -> tuple[int, int]:
-    """``09:00-12:30`` as minutes of the day, half open; ValueError when it is not one."""
-    found = _INTERVAL.fullmatch(interval)
-    if not found:
-        raise ValueError(interval)
-    start, end = int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])
-    if not start < end <= 24 * 60:
-        raise ValueError(interval)
-    return start, end
-
-
 def _check_intervals(toml: TomlFile, path: Path, intervals: tuple[str, ...]) -> None:
     last = 0
-    for interval in intervals:
+    for text in intervals:
         try:
-            start, end = minutes(interval)
-        except ValueError:
+            interval = parse_interval(text)
+        except ConfigurationFault:
             toml.fault(
                 path,
-                pick(f"{interval!r} is not an interval", f"{interval!r} 不是时段"),
+                pick(f"{text!r} is not an interval", f"{text!r} 不是时段"),
                 pick("write it like 09:00-12:30", "请写如 09:00-12:30"),
             )
             return
-        if start < last:
-            toml.fault(
-                path, pick(f"{interval} overlaps or is out of order", f"{interval} 重叠或顺序不对")
-            )
-        last = end
+        if interval.begin < last:
+            toml.fault(path, pick(f"{text} overlaps or is out of order", f"{text} 重叠或顺序不对"))
+        # One that runs past midnight is the last of its day.
+        last = interval.end if interval.end > interval.begin else 24 * 60
 
 
 def _is_date(text: str) -> bool:

@@ -6,6 +6,7 @@ read-only. Migrations are Tortoise's own, numbered, forward only, in ``migration
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -17,8 +18,9 @@ from tortoise.context import TortoiseContext, get_current_context, set_global_co
 from tortoise.exceptions import BaseORMException
 from tortoise.migrations.executor import MigrationExecutor
 
-from daemon.errors import StoreError
+from daemon.errors import DaemonError, StoreError
 from daemon.site_directory import SiteDirectory
+from daemon.store.first_import import import_site
 
 MODELS: Final = (
     "daemon.store.people",
@@ -99,8 +101,23 @@ class Store:
 
 
 async def open_database(site: SiteDirectory, *, read_only: bool = False) -> Store:
-    """Open the database of a site; see ``open_store``."""
-    return await open_store(site.database, read_only=read_only)
+    """Open the database of a site, an empty one filled from the site's files.
+
+    Raises StoreError as ``open_store`` does, ConfigError when the files have faults.
+    """
+    store = await open_store(site.database, read_only=read_only)
+    if read_only:
+        return store
+    try:
+        with store.current():
+            await import_site(site, now_ms=int(time.time() * 1000))
+    except DaemonError:
+        await store.close()
+        raise
+    except (BaseORMException, OSError, sqlite3.Error) as error:
+        await store.close()
+        raise StoreError(f"{site.database}: {error}") from error
+    return store
 
 
 async def open_store(database: Path | str, *, read_only: bool = False) -> Store:
