@@ -126,6 +126,7 @@ class Records:
                 agent_id=call.agent or None if call.answered else None,
                 cause=cause,
                 ended_by=ended_by,
+                disposition=call.disposition,
             )
         )
 

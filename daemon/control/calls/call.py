@@ -149,6 +149,8 @@ class Call(msgspec.Struct, kw_only=True):
     answered: float = 0.0
     """When an agent answered first."""
     message_left: bool = False
+    disposition: str = ""
+    """How the call ended, as the agent says."""
     outcome: str = ""
     """How the last visit ended; decides the outcome of the call."""
 

@@ -1,0 +1,383 @@
+"""The facade in this process: rights first, then the part that does it, then the audit."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import structlog
+from tortoise.exceptions import BaseORMException
+
+from daemon.control.facade.accounts import Accounts
+from daemon.control.facade.administration import Administration
+from daemon.control.facade.agents import AgentFacade
+from daemon.control.facade.flow_settings import FlowSettings
+from daemon.control.facade.history import HistoryFacade
+from daemon.control.facade.live import LivePicture
+from daemon.control.facade.supervision import SupervisorFacade
+from daemon.service.errors import ServiceError
+from daemon.service.live import LiveState, LiveUpdate
+from daemon.service.messages import (
+    Actor,
+    ApiToken,
+    Applied,
+    ChangeEntry,
+    Decision,
+    Desk,
+    FlowInfo,
+    Grant,
+    NumberSettings,
+    PauseReason,
+    PersonSettings,
+    PromptInfo,
+    QueueSettings,
+    RecordsCheck,
+    Session,
+    SystemStatus,
+)
+from daemon.store.audit import AuditEntry
+from daemon.store.rows import milliseconds
+
+log = structlog.get_logger()
+
+ADMINISTRATOR = ("administrator",)
+SUPERVISOR = ("supervisor", "administrator")
+STAFF = ("agent", "supervisor", "administrator", "technician")
+
+
+class AuditLog:
+    """Writes who did what, behind the request."""
+
+    def __init__(self, clock: Callable[[], float], ids: Callable[[], int]) -> None:
+        self._clock = clock
+        self._ids = ids
+        self._queue: asyncio.Queue[AuditEntry] = asyncio.Queue(maxsize=10_000)
+
+    def note(self, actor: Actor, action: str, subject: str = "") -> None:
+        """Note an act; never waits. A full queue is a fault and is logged with the act."""
+        entry = AuditEntry(
+            id=self._ids(),
+            at_ms=milliseconds(self._clock()),
+            actor=actor.login[:64],
+            action=action,
+            subject=subject[:128],
+            address=actor.address[:64],
+            detail={"via": actor.via},
+        )
+        try:
+            self._queue.put_nowait(entry)
+        except asyncio.QueueFull:
+            log.error("audit entry not stored", actor=actor.login, action=action, subject=subject)
+
+    async def run(self) -> None:
+        """Store entries until cancelled."""
+        while True:
+            entry = await self._queue.get()
+            try:
+                await entry.save(force_create=True)
+            except BaseORMException as error:
+                log.error(
+                    "audit entry not stored", actor=entry.actor, action=entry.action, why=str(error)
+                )
+
+
+class LocalService:
+    """``Service`` on top of the controller; the socket server wraps it."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        audit: AuditLog,
+        accounts: Accounts,
+        agents: AgentFacade,
+        supervision: SupervisorFacade,
+        administration: Administration,
+        history: HistoryFacade,
+        flows: FlowSettings,
+        picture: LivePicture,
+    ) -> None:
+        self._clock = clock
+        self._audit = audit
+        self._accounts = accounts
+        self._agents = agents
+        self._supervision = supervision
+        self._administration = administration
+        self._history = history
+        self._flows = flows
+        self._picture = picture
+
+    # -- everybody ------------------------------------------------------------------------
+
+    async def log_in(self, login: str, password: str, address: str) -> Grant:
+        """Check a password and open a web session."""
+        return await self._accounts.log_in(login, password, address)
+
+    async def session(self, secret: str) -> Session:
+        """The person behind a session's secret."""
+        return await self._accounts.session(secret)
+
+    async def token_session(self, secret: str) -> Session:
+        """The person behind an API token."""
+        return await self._accounts.token_session(secret)
+
+    async def log_out(self, secret: str) -> None:
+        """End a web session."""
+        await self._accounts.log_out(secret)
+
+    async def change_password(self, actor: Actor, old: str, new: str) -> None:
+        """Change one's own password."""
+        await self._accounts.change_password(actor, old, new)
+
+    async def set_language(self, actor: Actor, language: str) -> None:
+        """Remember the language of a person's pages."""
+        await self._accounts.set_language(actor, language)
+
+    async def create_token(self, actor: Actor, slug: str, valid_s: float) -> Grant:
+        """Make an API token with the actor's roles."""
+        self._accounts.require(actor, *STAFF)
+        return await self._accounts.create_token(actor, slug, valid_s)
+
+    async def list_tokens(self, actor: Actor) -> Sequence[ApiToken]:
+        """The actor's tokens."""
+        return await self._accounts.list_tokens(actor)
+
+    async def revoke_token(self, actor: Actor, slug: str) -> None:
+        """Make a token worthless at once."""
+        await self._accounts.revoke_token(actor, slug)
+
+    async def ping(self) -> float:
+        """The hotline's clock now."""
+        return self._clock()
+
+    async def live(self) -> LiveState:
+        """The live picture now."""
+        self._picture.refresh()
+        return self._picture.feed.state()
+
+    def subscribe(self, after_seq: int) -> AsyncIterator[LiveUpdate]:
+        """Changes after a number."""
+        return self._picture.feed.subscribe(after_seq)
+
+    # -- agents ---------------------------------------------------------------------------
+
+    def _as_agent(self, actor: Actor, action: str = "", subject: str = "") -> None:
+        self._accounts.require(actor, "agent")
+        if action:
+            self._audit.note(actor, action, subject)
+
+    async def my_desk(self, actor: Actor) -> Desk:
+        """State, offer and call of the actor."""
+        self._as_agent(actor)
+        return await self._agents.my_desk(actor)
+
+    async def agent_log_in(self, actor: Actor, station: str) -> Desk:
+        """Take a seat."""
+        self._as_agent(actor, "agent.log-in", station)
+        return await self._agents.agent_log_in(actor, station)
+
+    async def agent_log_out(self, actor: Actor) -> Desk:
+        """Leave the seat."""
+        self._as_agent(actor, "agent.log-out")
+        return await self._agents.agent_log_out(actor)
+
+    async def ready(self, actor: Actor) -> Desk:
+        """Be available."""
+        self._as_agent(actor, "agent.ready")
+        return await self._agents.ready(actor)
+
+    async def pause(self, actor: Actor, reason: str) -> Desk:
+        """Take no calls."""
+        self._as_agent(actor, "agent.pause", reason)
+        await self._check_reason(reason)
+        return await self._agents.pause(actor, reason)
+
+    async def end_wrap_up(self, actor: Actor) -> Desk:
+        """Finish the after-call work early."""
+        self._as_agent(actor)
+        return await self._agents.end_wrap_up(actor)
+
+    async def accept(self, actor: Actor) -> Desk:
+        """Answer the present offer where the station allows it."""
+        self._as_agent(actor)
+        return await self._agents.accept(actor)
+
+    async def reject(self, actor: Actor) -> Desk:
+        """Give the offer back to the queue."""
+        self._as_agent(actor, "agent.reject")
+        return await self._agents.reject(actor)
+
+    async def hold(self, actor: Actor, *, on: bool) -> Desk:
+        """Put the caller on hold, or take the call back."""
+        self._as_agent(actor)
+        return await self._agents.hold(actor, on=on)
+
+    async def hang_up(self, actor: Actor) -> Desk:
+        """End the actor's own call."""
+        self._as_agent(actor, "agent.hang-up")
+        return await self._agents.hang_up(actor)
+
+    async def set_disposition(self, actor: Actor, call: str, disposition: str, note: str) -> None:
+        """How the call ended, as the agent says."""
+        self._as_agent(actor, "call.disposition", call)
+        await self._history.set_disposition(actor.login, call, disposition, note)
+
+    async def list_stations(self, actor: Actor) -> Sequence[str]:
+        """Stations at which the actor may sit."""
+        self._as_agent(actor)
+        return await self._agents.list_stations(actor)
+
+    # -- supervisors ----------------------------------------------------------------------
+
+    def _as_supervisor(self, actor: Actor, action: str, subject: str) -> None:
+        self._accounts.require(actor, *SUPERVISOR)
+        self._audit.note(actor, action, subject)
+
+    async def release_call(self, actor: Actor, call: str) -> None:
+        """End any call in progress."""
+        self._as_supervisor(actor, "call.release", call)
+        await self._supervision.release_call(actor, call)
+
+    async def why(self, actor: Actor, call: str) -> Sequence[Decision]:
+        """Each decision made about a call."""
+        self._accounts.require(actor, *STAFF)
+        return await self._history.why(call)
+
+    async def set_agent_ready(self, actor: Actor, agent: str) -> None:
+        """End another person's pause."""
+        self._as_supervisor(actor, "agent.ready", agent)
+        await self._supervision.set_agent_ready(actor, agent)
+
+    async def set_agent_paused(self, actor: Actor, agent: str, reason: str) -> None:
+        """Pause another person."""
+        self._as_supervisor(actor, "agent.pause", f"{agent} {reason}")
+        await self._check_reason(reason)
+        await self._supervision.set_agent_paused(actor, agent, reason)
+
+    async def set_agent_logged_out(self, actor: Actor, agent: str) -> None:
+        """Take a person off the seat."""
+        self._as_supervisor(actor, "agent.log-out", agent)
+        await self._supervision.set_agent_logged_out(actor, agent)
+
+    async def recording_played(self, actor: Actor, recording: str) -> None:
+        """Somebody listens."""
+        self._accounts.require(actor, *STAFF)
+        self._audit.note(actor, "recording.play", recording)
+        await self._history.recording_played(recording)
+
+    async def check_records(self, actor: Actor) -> RecordsCheck:
+        """Compare records, segments and counters."""
+        self._accounts.require(actor, *SUPERVISOR)
+        return await self._history.check_records()
+
+    async def _check_reason(self, reason: str) -> None:
+        if not await self._administration.knows_pause_reason(reason):
+            raise ServiceError(
+                "invalid",
+                "Choose a pause reason.",
+                "请选择暂停原因。",
+                fields={"reason": "unknown"},
+            )
+
+    # -- administrators -------------------------------------------------------------------
+
+    def _as_administrator(self, actor: Actor, action: str, subject: str) -> None:
+        self._accounts.require(actor, *ADMINISTRATOR)
+        self._audit.note(actor, action, subject)
+
+    async def list_people(self) -> Sequence[PersonSettings]:
+        """Everybody."""
+        return await self._administration.list_people()
+
+    async def put_person(self, actor: Actor, person: PersonSettings, password: str) -> Applied:
+        """Add or change a person."""
+        self._as_administrator(actor, "person.put", person.login)
+        applied = await self._administration.put_person(actor, person, password)
+        await self._accounts.reload()
+        return applied
+
+    async def delete_person(self, actor: Actor, login: str) -> Applied:
+        """Remove a person."""
+        self._as_administrator(actor, "person.delete", login)
+        applied = await self._administration.delete_person(actor, login)
+        await self._accounts.reload()
+        return applied
+
+    async def list_queues(self) -> Sequence[QueueSettings]:
+        """All queues."""
+        return await self._administration.list_queues()
+
+    async def put_queue(self, actor: Actor, queue: QueueSettings) -> Applied:
+        """Add or change a queue."""
+        self._as_administrator(actor, "queue.put", queue.slug)
+        return await self._administration.put_queue(actor, queue)
+
+    async def delete_queue(self, actor: Actor, slug: str) -> Applied:
+        """Remove a queue."""
+        self._as_administrator(actor, "queue.delete", slug)
+        return await self._administration.delete_queue(actor, slug)
+
+    async def list_numbers(self) -> Sequence[NumberSettings]:
+        """All numbers."""
+        return await self._administration.list_numbers()
+
+    async def put_number(self, actor: Actor, number: NumberSettings) -> Applied:
+        """Add or change what a called number leads to."""
+        self._as_administrator(actor, "number.put", number.number)
+        return await self._administration.put_number(actor, number)
+
+    async def delete_number(self, actor: Actor, number: str) -> Applied:
+        """Remove a number."""
+        self._as_administrator(actor, "number.delete", number)
+        return await self._administration.delete_number(actor, number)
+
+    async def list_pause_reasons(self) -> Sequence[PauseReason]:
+        """All pause reasons."""
+        return await self._administration.list_pause_reasons()
+
+    async def put_pause_reason(self, actor: Actor, reason: PauseReason) -> Applied:
+        """Add or change a pause reason."""
+        self._as_administrator(actor, "pause-reason.put", reason.slug)
+        return await self._administration.put_pause_reason(actor, reason)
+
+    async def delete_pause_reason(self, actor: Actor, slug: str) -> Applied:
+        """Remove a pause reason."""
+        self._as_administrator(actor, "pause-reason.delete", slug)
+        return await self._administration.delete_pause_reason(actor, slug)
+
+    async def list_skills(self) -> Sequence[str]:
+        """Names of all skills."""
+        return await self._administration.list_skills()
+
+    async def list_calendars(self) -> Sequence[str]:
+        """Names of all calendars."""
+        return await self._administration.list_calendars()
+
+    async def list_flows(self) -> Sequence[FlowInfo]:
+        """Flows that numbers and queues can name."""
+        return await self._flows.list_flows()
+
+    async def list_prompts(self) -> Sequence[PromptInfo]:
+        """Recorded prompts ready for use."""
+        return await self._flows.list_prompts()
+
+    async def convert_prompt(self, actor: Actor, incoming: str, name: str) -> PromptInfo:
+        """Make a prompt of an uploaded file."""
+        self._as_administrator(actor, "prompt.put", name)
+        return await self._flows.convert_prompt(incoming, name)
+
+    async def list_changes(self, actor: Actor, limit: int) -> Sequence[ChangeEntry]:
+        """The change ledger, newest first."""
+        self._accounts.require(actor, *ADMINISTRATOR)
+        return await self._administration.list_changes(actor, limit)
+
+    async def undo_change(self, actor: Actor, change: int) -> Applied:
+        """Put the thing back as it was before."""
+        self._as_administrator(actor, "change.undo", str(change))
+        applied = await self._administration.undo_change(actor, change)
+        await self._accounts.reload()
+        return applied
+
+    # -- technicians ----------------------------------------------------------------------
+
+    async def status(self) -> SystemStatus:
+        """Processes, drivers and lines now."""
+        return await self._supervision.status()
