@@ -1,14 +1,14 @@
 """The media engine; there is no plain-Python twin, so pure mode has no audio."""
 
 from cython_ext.implementation import PURE_PYTHON
+from cython_ext.media.clips import EngineError
 
 if not PURE_PYTHON:
-    from cython_ext.media.clips import EngineError
-    from cython_ext.media.engine import Engine
+    from cython_ext.media.engine import Engine, Event
 
-    __all__ = ["Engine", "EngineError", "available", "reason"]
+    __all__ = ["Engine", "EngineError", "Event", "available", "reason"]
 else:
-    __all__ = ["available", "reason"]
+    __all__ = ["EngineError", "available", "reason"]
 
 
 def available() -> bool:

@@ -301,7 +301,7 @@ class Engine:
             del self._rooms[found.bridge]
         found.bridge = None
 
-    def setfactor(self, bridge: int, heard: int, by: int, gain_db: float) -> None:
+    def set_gain(self, bridge: int, heard: int, by: int, gain_db: float) -> None:
         """Set how loud ``by`` hears ``heard``; -90 dB or less is silence."""
         room = self._rooms.get(bridge)
         if room is None or heard not in room.ports or by not in room.ports:

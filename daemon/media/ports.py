@@ -1,8 +1,33 @@
 """Audio ports on top of the engine, and what drivers that run in media get of it."""
 
-from typing import Protocol
+import asyncio
+import errno
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Protocol
 
+from cython_ext.media import EngineError
+from daemon.link import commands as ask
+from daemon.link import messages as told
+from daemon.link.errors import MediaRefused
+from daemon.link.messages import Command, MediaEvent
+from daemon.link.server import Carried
+from daemon.media.files import SiteFiles
+from daemon.media.holding import (
+    HOLD_CADENCE,
+    HOLD_LEVEL,
+    HOLD_PLAYER,
+    HOLD_TONE,
+    Holding,
+)
+from daemon.media.options import MediaOptions
+from daemon.media.picture import take_picture
 from drivers.api import PortId
+
+if TYPE_CHECKING:  # in pure mode there is no engine, yet drivers are tested
+    from cython_ext.media import Engine, Event
+
+FULL_LOAD: Final = 0.7  # of a tick; above it new ports are refused, not served late
+LAWS: Final = {"PCMA": "A", "PCMU": "U"}
 
 
 class Host(Protocol):
@@ -42,3 +67,300 @@ class HostServices(Protocol):
 
     def close(self, port: PortId) -> None:
         """Give a port back; closing twice is harmless."""
+
+
+class RtpRange:
+    """Gives even ports of a range in turn, so that a port rests after a call."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self._ports = range(first, last + 1, 2) if first else range(1)
+        self._next = 0
+
+    def bind(self, bind: Callable[[int], int]) -> int:
+        """Try ports until one can be bound; MediaRefused ``no-port`` when none can."""
+        for _ in range(len(self._ports)):
+            port = self._ports[self._next]
+            self._next = (self._next + 1) % len(self._ports)
+            try:
+                return bind(port)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise MediaRefused("no-port", str(error)) from error
+        raise MediaRefused("no-port", "every port of the RTP range is in use")
+
+
+class Ports:
+    """Carries out what control asks of the engine, and tells what the engine reports."""
+
+    def __init__(
+        self,
+        engine: "Engine",
+        files: SiteFiles,
+        options: MediaOptions,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        self._engine = engine
+        self._files = files
+        self._options = options
+        self._clock = clock
+        self._range = RtpRange(options.rtp_port_min, options.rtp_port_max)
+        self.holding = Holding(options.grace_s)
+        self._hosts: dict[str, Host] = {}
+        self._host_of: dict[PortId, Host] = {}
+        self._picture: list[told.Snapshot] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.emit: Callable[[MediaEvent], None] = lambda _event: None
+        self.last_event: Callable[[], int] = lambda: 0
+        self._perform: dict[type[Command], Callable[..., told.Reply | Carried | None]] = {
+            ask.OpenRtp: self._open_rtp,
+            ask.ConnectRtp: self._connect_rtp,
+            ask.ClosePort: lambda c: self.close(c.port),
+            ask.SendDigits: lambda c: engine.send_digits(c.port, c.digits),
+            ask.Play: self._play,
+            ask.PlayTone: self._play_tone,
+            ask.StopPlay: lambda c: engine.stop_play(c.player),
+            ask.Bridge: self._bridge,
+            ask.Join: lambda c: engine.join(c.bridge, c.port),
+            ask.Leave: lambda c: engine.leave(c.port),
+            ask.SetGain: lambda c: engine.set_gain(c.bridge, c.heard, c.by, c.gain_db),
+            ask.Unbridge: lambda c: engine.unbridge(c.bridge),
+            ask.StartRecording: self._record,
+            ask.StopRecording: lambda c: engine.stop_record(c.recording),
+            ask.OpenTap: self._tap,
+            ask.CloseTap: lambda c: engine.untap(c.port),
+            ask.ArmBargeIn: lambda c: engine.arm_barge_in(c.port, on=c.on),
+            ask.Claim: self._claim,
+            ask.TakeSnapshot: self._snapshot,
+            ask.ReadCounters: self._counters,
+        }
+
+    def add_host(self, host: "Host") -> "HostServices":
+        """Make a host known and return what it may use."""
+        self._hosts[host.name] = host
+        return _Services(self, host)
+
+    def carry_out(self, command: Command) -> Carried:
+        """Carry out a command at once; MediaRefused when that cannot be."""
+        for name in ("port", "a", "b"):
+            port = getattr(command, name, None)
+            if port is not None:
+                self.holding.claim(port)
+        try:
+            done = self._perform[type(command)](command)
+        except EngineError as error:
+            raise MediaRefused(error.code, str(error)) from error
+        except FileExistsError as error:
+            raise MediaRefused("exists", f"there is already a file {error.filename}") from error
+        except OSError as error:
+            raise MediaRefused("system", str(error)) from error
+        if isinstance(done, Carried):
+            return done
+        return Carried(done if done is not None else told.Done())
+
+    async def ask_host(self, command: ask.HostCommand) -> told.HostAnswer:
+        """Pass a request to a driver that runs here."""
+        host = self._hosts.get(command.host)
+        if host is None:
+            raise MediaRefused("unknown-host", f"no driver {command.host!r} runs in media")
+        return told.HostAnswer(payload=await host.handle(command.payload))
+
+    def control_came(self, *, same: bool) -> None:
+        """Control is there: it hears for itself what its callers hear."""
+        self.holding.control_came(self._clock(), same=same)
+        for player, _ in self._engine.players():
+            if player & HOLD_PLAYER:
+                self._engine.stop_play(player)
+
+    def control_went(self) -> None:
+        """Control is away; the deadlines of its absence run."""
+        self.holding.control_went(self._clock())
+
+    def absent(self, now: float) -> None:
+        """Do what is due while control is away or has not claimed everything."""
+        if self.holding.due_for_tone(now):
+            self._hold_tone()
+        lost = self.holding.due_for_closing(now)
+        if lost is None:
+            return
+        for port in lost:
+            self._engine.close(port)
+            self.emit(told.PortClosed(port=port, reason="unclaimed"))
+        if self.holding.away:
+            for host in self._hosts.values():
+                self._spawn(host)
+
+    def _spawn(self, host: "Host") -> None:
+        task = asyncio.get_running_loop().create_task(host.control_gone(), name="control-gone")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _hold_tone(self) -> None:
+        busy = {port for _, port in self._engine.players()}
+        busy |= {port for _, ports in self._engine.bridges() for port in ports}
+        for port, *_ in self._engine.ports():
+            if port not in busy:
+                player = HOLD_PLAYER | port
+                self._engine.play_tone(
+                    port, player, [HOLD_TONE], list(HOLD_CADENCE), level_dbm0=HOLD_LEVEL
+                )
+
+    def open_device(self, host: "Host", port: PortId, fd: int, law: str, *, digits: str) -> None:
+        """Make a host's descriptor an audio port; EngineError when that cannot be."""
+        self._engine.open_device(port, fd, law, digits=digits)
+        self._host_of[port] = host
+
+    def close(self, port: PortId) -> None:
+        """Give a port back."""
+        self._engine.close(port)
+        self._host_of.pop(port, None)
+        self.holding.closed(port)
+
+    def happened(self) -> None:
+        """Hear what the engine has to report."""
+        self.tell(self._engine.poll())
+
+    def tell(self, events: "list[Event]") -> None:
+        """Tell control, and hosts, what the engine reported."""
+        for event in events:
+            self._tell(event)
+
+    def _tell(self, event: "Event") -> None:
+        kind, *rest = event
+        if kind == "play" and int(rest[0]) & HOLD_PLAYER:
+            return
+        if kind == "device":
+            port, what, value = PortId(int(rest[0])), str(rest[1]), int(rest[2])
+            if port in self._host_of:
+                self._host_of[port].device_event(port, what, value)
+        self.emit(self._event_of(str(kind), rest))
+
+    def _event_of(self, kind: str, rest: list[str | int]) -> MediaEvent:
+        match kind, rest:
+            case "digit", [int(port), str(key), int(ms), str(source)]:
+                return told.DigitDetected(port=PortId(port), key=key, duration_ms=ms, source=source)
+            case "play", [int(player), int(port), str(reason)]:
+                return told.PlayFinished(player=player, port=PortId(port), reason=reason)
+            case "record", [int(number), int(port), str(path), int(ms), str(reason)]:
+                return told.RecordFinished(
+                    recording=number,
+                    port=PortId(port),
+                    path=self._files.relative(path),
+                    duration_ms=ms,
+                    reason=reason,
+                )
+            case "speech", [int(port)]:
+                return told.SpeechStarted(port=PortId(port))
+            case "silent", [int(port), int(seconds)]:
+                return told.RtpSilent(port=PortId(port), seconds=seconds)
+            case "device", [int(port), str(what), int(value)]:
+                return told.DeviceEvent(port=PortId(port), kind=what, value=value)
+        raise ValueError(f"the engine reports an unknown {kind}")
+
+    def _open_rtp(self, command: ask.OpenRtp) -> told.RtpOpened:
+        if self._engine.counters()["load"] > FULL_LOAD:
+            raise MediaRefused("overload", "the media engine has no time for another port")
+        host = self._options.rtp_address
+        bound = self._range.bind(lambda port: self._engine.open_rtp(command.port, host, port))
+        self.holding.opened(command.port)
+        return told.RtpOpened(host=host, rtp_port=bound)
+
+    def _connect_rtp(self, command: ask.ConnectRtp) -> None:
+        law = LAWS.get(command.codec.upper())
+        if law is None:
+            raise MediaRefused("codec", f"there is no codec {command.codec!r}")
+        keys = command.dtmf_payload_type
+        self._engine.connect_rtp(
+            command.port,
+            command.host,
+            command.rtp_port,
+            payload_type=command.payload_type,
+            law=law,
+            dtmf_payload_type=-1 if keys == ask.NO_PAYLOAD_TYPE else keys,
+            ptime_ms=command.ptime_ms,
+            send=command.send,
+            receive=command.receive,
+        )
+
+    def _play(self, command: ask.Play) -> None:
+        self._engine.play(
+            command.port,
+            command.player,
+            [self._files.prompt(path) for path in command.files],
+            repeat=command.repeat,
+            gain_db=command.gain_db,
+            stop_on_digit=command.stop_on_digit,
+        )
+
+    def _play_tone(self, command: ask.PlayTone) -> None:
+        self._engine.play_tone(
+            command.port,
+            command.player,
+            list(command.frequencies),
+            list(command.cadence_ms),
+            repeat=command.repeat,
+            level_dbm0=command.level_dbm0,
+            stop_on_digit=command.stop_on_digit,
+        )
+
+    def _bridge(self, command: ask.Bridge) -> None:
+        for port in (command.a, command.b):
+            if not self._engine.has_port(port):
+                raise EngineError("unknown-port", f"no audio port {port} is open")
+        self._engine.join(command.bridge, command.a)
+        self._engine.join(command.bridge, command.b)
+
+    def _record(self, command: ask.StartRecording) -> None:
+        self._engine.record(
+            command.recording,
+            command.port,
+            self._files.recording(command.path),
+            stereo=command.stereo,
+            max_s=command.max_s,
+            silence_s=command.silence_s,
+        )
+
+    def _tap(self, command: ask.OpenTap) -> Carried:
+        memfd, event, capacity = self._engine.tap(command.port)
+        return Carried(told.TapOpened(capacity=capacity), (memfd, event))
+
+    def _claim(self, command: ask.Claim) -> None:
+        for port in command.ports:
+            self.holding.claim(port)
+
+    def _counters(self, command: ask.ReadCounters) -> told.Counters:
+        engine = self._engine
+        found = engine.port_counters(command.port) if command.port else engine.counters()
+        return told.Counters(values=tuple(found.items()))
+
+    def _snapshot(self, command: ask.TakeSnapshot) -> told.Snapshot:
+        if command.page == 0:
+            self._picture = take_picture(
+                self._engine,
+                last_event=self.last_event(),
+                claimed=self.holding.is_claimed,
+                relative=self._files.relative,
+            )
+        if command.page >= len(self._picture):
+            raise MediaRefused("page", f"the snapshot has no page {command.page}")
+        return self._picture[command.page]
+
+
+class _Services:
+    """What one host may use."""
+
+    def __init__(self, ports: Ports, host: "Host") -> None:
+        self._ports = ports
+        self._host = host
+
+    def emit(self, payload: bytes) -> None:
+        """Send a numbered HostEvent to control."""
+        self._ports.emit(told.HostEvent(host=self._host.name, payload=payload))
+
+    def open_device(self, port: PortId, fd: int, law: str, *, digits: str = "inband") -> None:
+        """Make a descriptor an audio port."""
+        self._ports.open_device(self._host, port, fd, law, digits=digits)
+
+    def close(self, port: PortId) -> None:
+        """Give a port back."""
+        self._ports.close(port)

@@ -1,0 +1,254 @@
+"""Media's end of the link: one control process at a time, events kept for the next.
+
+A command that arrives again under the same session and number gets the reply it got; it is
+not carried out twice. A new control process takes the place of an older connection.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+import struct
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+
+from daemon.link.commands import Hello, HostCommand, Welcome
+from daemon.link.errors import MediaRefused, MessageError
+from daemon.link.frames import Frame, build_frame, event_frame, parse_frame
+from daemon.link.messages import (
+    EVENTS_KEPT,
+    Command,
+    HostAnswer,
+    MediaEvent,
+    Refused,
+    Reply,
+    TapOpened,
+)
+from daemon.link.packets import PacketSocket
+from daemon.logs import get_logger
+
+REPLIES_KEPT: Final = 4096
+BACKLOG: Final = 8
+
+log = get_logger(__name__)
+
+
+class Carried(msgspec.Struct, frozen=True):
+    """What came of a command: the reply, and descriptors that stay the handler's."""
+
+    reply: Reply
+    descriptors: Sequence[int] = ()
+
+
+class Requests(Protocol):
+    """What carries commands out; MediaRefused when it cannot."""
+
+    def carry_out(self, command: Command) -> Carried:
+        """Carry out a command at once."""
+
+    async def ask_host(self, command: HostCommand) -> HostAnswer:
+        """Pass a request to a driver, which may take its time."""
+
+    def control_came(self, *, same: bool) -> None:
+        """Control is there; ``same``: it is the process that was there last."""
+
+    def control_went(self) -> None:
+        """Control's connection is gone."""
+
+
+class LinkServer:
+    """Listens for control, answers its commands, numbers and keeps events."""
+
+    def __init__(self, path: Path, requests: Requests) -> None:
+        self._path = path
+        self._requests = requests
+        self.instance = secrets.randbits(62) + 1
+        self._events: deque[tuple[int, bytes]] = deque(maxlen=EVENTS_KEPT)
+        self._last_event = 0
+        self._replies: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        self._at_work: set[tuple[int, int]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._listener: socket.socket | None = None
+        self._guests: set[_Guest] = set()
+        self._control: _Guest | None = None
+        self._session = 0
+
+    @property
+    def last_event(self) -> int:
+        """Number of the newest event."""
+        return self._last_event
+
+    @property
+    def connected(self) -> bool:
+        """Whether a control process is there."""
+        return self._control is not None
+
+    def open(self) -> None:
+        """Listen at the path; an old socket there is replaced."""
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
+        listener.setblocking(False)
+        before = os.umask(0o177)
+        try:
+            listener.bind(str(self._path))
+        finally:
+            os.umask(before)
+        listener.listen(BACKLOG)
+        asyncio.get_running_loop().add_reader(listener.fileno(), self._accept)
+        self._listener = listener
+
+    async def close(self) -> None:
+        """Stop listening and drop control; safe to call twice."""
+        if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener.fileno())
+            self._listener.close()
+            self._listener = None
+            self._path.unlink(missing_ok=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for guest in list(self._guests):
+            guest.socket.close()
+
+    def emit(self, event: MediaEvent) -> None:
+        """Number an event, keep it, and send it when control is there."""
+        self._last_event += 1
+        packet = event_frame(msgspec.structs.replace(event, number=self._last_event))
+        self._events.append((self._last_event, packet))
+        if self._control is not None:
+            self._control.socket.send(packet)
+
+    def _accept(self) -> None:
+        if self._listener is None:
+            return
+        try:
+            sock, _ = self._listener.accept()
+        except (BlockingIOError, ConnectionError):
+            return
+        uid = _uid_of_peer(sock)
+        if uid not in (os.getuid(), 0):
+            log.warning("stranger at the media socket", uid=uid)
+            sock.close()
+            return
+        self._guests.add(_Guest(self, sock))
+
+    def _greet(self, guest: "_Guest", hello: Hello) -> None:
+        if self._control is not None and self._control is not guest:
+            log.info("another control process takes over")
+            self._control.socket.close()
+        same = hello.session == self._session
+        guest.session = self._session = hello.session
+        self._control = guest
+        known = hello.instance == self.instance
+        # A control process that never saw us begins with a snapshot, not with old events.
+        after = hello.last_event if known else (self._last_event if not hello.instance else 0)
+        missed = self._missed(after)
+        welcome = Welcome(instance=self.instance, last_event=self._last_event, missed=missed)
+        guest.socket.send(build_frame(Frame(0, welcome)))
+        for number, packet in self._events:
+            if number > after:
+                guest.socket.send(packet)
+        self._requests.control_came(same=same)
+
+    def _missed(self, after: int) -> int:
+        oldest = self._events[0][0] if self._events else self._last_event + 1
+        return max(oldest - after - 1, 0)
+
+    def _left(self, guest: "_Guest") -> None:
+        self._guests.discard(guest)
+        if self._control is guest:
+            self._control = None
+            self._requests.control_went()
+
+    def _command(self, guest: "_Guest", number: int, command: Command) -> None:
+        key = (guest.session, number)
+        if key in self._replies:
+            guest.socket.send(self._replies[key])
+            return
+        if key in self._at_work:
+            return
+        if isinstance(command, HostCommand):
+            self._at_work.add(key)
+            task = asyncio.create_task(self._ask_host(key, command), name="host-command")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            return
+        self._answer(key, self._carry_out(command))
+
+    def _carry_out(self, command: Command) -> Carried:
+        try:
+            return self._requests.carry_out(command)
+        except MediaRefused as error:
+            return Carried(Refused(code=error.code, text=str(error)))
+        except Exception:
+            # One command must not take the calls of all others with it.
+            log.exception("command failed", command=type(command).__name__)
+            return Carried(Refused(code="internal", text="media failed inside; see its log"))
+
+    async def _ask_host(self, key: tuple[int, int], command: HostCommand) -> None:
+        reply: Reply
+        try:
+            reply = await self._requests.ask_host(command)
+        except MediaRefused as error:
+            reply = Refused(code=error.code, text=str(error))
+        except Exception:
+            log.exception("driver failed", host=command.host)
+            reply = Refused(code="internal", text="the driver failed inside; see media's log")
+        finally:
+            self._at_work.discard(key)
+        self._answer(key, Carried(reply))
+
+    def _answer(self, key: tuple[int, int], carried: Carried) -> None:
+        session, number = key
+        try:
+            packet = build_frame(Frame(number, carried.reply))
+        except MessageError as error:
+            packet = build_frame(Frame(number, Refused(code="too-long", text=str(error))))
+        # The descriptors of a tap cannot be kept; asking again gives the same tap.
+        if not isinstance(carried.reply, TapOpened):
+            self._replies[key] = packet
+            while len(self._replies) > REPLIES_KEPT:
+                self._replies.popitem(last=False)
+        if self._control is not None and self._control.session == session:
+            self._control.socket.send(packet, carried.descriptors)
+
+
+class _Guest:
+    """A connection; it is control once it has said hello."""
+
+    def __init__(self, server: LinkServer, sock: socket.socket) -> None:
+        self._server = server
+        self.session = 0
+        self.socket = PacketSocket(
+            sock, on_packet=self._received, on_closed=lambda: server._left(self)
+        )
+
+    def _received(self, packet: bytes, descriptors: list[int]) -> None:
+        for number in descriptors:
+            os.close(number)
+        try:
+            frame = parse_frame(packet)
+        except MessageError as error:
+            log.error("control sent no message", reason=str(error))
+            self.socket.close()
+            return
+        if isinstance(frame.body, Hello):
+            self._server._greet(self, frame.body)
+        elif isinstance(frame.body, Command) and self.session:
+            self._server._command(self, frame.number, frame.body)
+        else:
+            log.error("control spoke out of turn", kind=type(frame.body).__name__)
+            self.socket.close()
+
+
+def _uid_of_peer(sock: socket.socket) -> int:
+    size = struct.calcsize("3i")
+    raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    uid: int = struct.unpack("3i", raw)[1]
+    return uid

@@ -1,0 +1,109 @@
+"""Composition root of the media process: engine, link server, drivers with devices."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import cython_ext.media
+from daemon.link.server import LinkServer
+from daemon.logs import get_logger
+from daemon.media.driver_host import DriverHost
+from daemon.media.files import SiteFiles
+from daemon.media.options import MediaSetup
+from daemon.media.ports import Host, Ports
+from daemon.readiness import announce
+from daemon.site_directory import SiteDirectory
+from drivers import registry
+
+WATCH_S: Final = 0.5  # how exactly the deadlines of an absence are kept
+
+log = get_logger(__name__)
+
+
+class MediaProcess:
+    """Everything that runs in the media process."""
+
+    def __init__(
+        self,
+        setup: MediaSetup,
+        hosts: Sequence[Host] = (),
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        # Here, so that this module can be imported where there is no engine.
+        from cython_ext.media import Engine
+
+        options = setup.options
+        self.engine = Engine(realtime=options.realtime, rtp_silence_s=options.rtp_silence_s)
+        self._clock = clock
+        self.ports = Ports(self.engine, SiteFiles(setup.site), options, clock=clock)
+        self.server = LinkServer(setup.socket, self.ports)
+        self.ports.emit = self.server.emit
+        self.ports.last_event = lambda: self.server.last_event
+        self._hosts = hosts
+        self._watch: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Start the engine and the drivers, then listen for control."""
+        self.engine.start()
+        log.info("media engine runs", scheduling=self.engine.scheduling)
+        asyncio.get_running_loop().add_reader(self.engine.fileno(), self.ports.happened)
+        self.server.open()
+        for host in self._hosts:
+            await host.open(self.ports.add_host(host))
+        # Nobody has ever been there: that is an absence like any other.
+        self.ports.control_went()
+        self._watch = asyncio.create_task(self._watch_absence(), name="absence")
+
+    async def close(self) -> None:
+        """Release lines, complete recordings, tell control, stop; safe to call twice."""
+        if self._watch is None:
+            return
+        self._watch.cancel()
+        await asyncio.gather(self._watch, return_exceptions=True)
+        self._watch = None
+        for host in self._hosts:
+            await host.close()
+        asyncio.get_running_loop().remove_reader(self.engine.fileno())
+        self.ports.tell(await asyncio.to_thread(self.engine.stop))
+        await self.server.close()
+
+    async def _watch_absence(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_S)
+            self.ports.absent(self._clock())
+
+
+async def run_media(site: SiteDirectory) -> None:
+    """Run the media process of a site until SIGTERM or SIGINT."""
+    if not cython_ext.media.available():
+        raise RuntimeError(cython_ext.media.reason())
+    setup = MediaSetup(site=site.path, socket=site.socket("media"), options=site.config.media)
+    process = MediaProcess(setup, _hosts(site))
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await process.open()
+    try:
+        announce(
+            site.run_dir,
+            "media",
+            socket=str(setup.socket),
+            scheduling=process.engine.scheduling,
+            rtp_address=setup.options.rtp_address,
+        )
+        await stop.wait()
+    finally:
+        await process.close()
+
+
+def _hosts(site: SiteDirectory) -> list[Host]:
+    """A host for each configured driver that holds audio devices."""
+    kinds = registry.available()
+    return [
+        DriverHost.of(section.name, kinds[section.kind], section.options, site.run_dir)
+        for section in site.config.drivers
+        if section.host == "media"
+    ]

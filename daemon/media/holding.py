@@ -1,0 +1,87 @@
+"""What becomes of calls while control is away: who is claimed, until when, what they hear.
+
+No I/O and no clock: times are arguments in seconds. Ports of an earlier control process
+are kept until the grace time is over; the present one keeps those that it names.
+"""
+
+from typing import Final
+
+from drivers.api import PortId
+
+HOLD_TONE_AFTER: Final = 3.0  # s; a quick restart is not heard at all
+HOLD_TONE: Final = (425.0, 0.0)  # Hz
+HOLD_CADENCE: Final = ((120, 9880),)  # ms: a short beep says that the line is alive
+HOLD_LEVEL: Final = -24.0  # dBm0
+HOLD_PLAYER: Final = 1 << 63  # added to a port's id; control's ids have 63 bits
+
+
+class Holding:
+    """Claims of ports and the two deadlines of an absence."""
+
+    def __init__(self, grace_s: float) -> None:
+        self._grace = grace_s
+        self._claimed: set[PortId] = set()
+        self._unclaimed: set[PortId] = set()
+        self._away_since: float | None = None
+        self._close_at: float | None = None
+        self._tone_at: float | None = None
+
+    @property
+    def away(self) -> bool:
+        """Whether no control process is there."""
+        return self._away_since is not None
+
+    def opened(self, port: PortId) -> None:
+        """A port was opened; it is wanted."""
+        self._claimed.add(port)
+
+    def closed(self, port: PortId) -> None:
+        """A port was closed."""
+        self._claimed.discard(port)
+        self._unclaimed.discard(port)
+
+    def claim(self, port: PortId) -> None:
+        """Control named a port: it is known and wanted."""
+        if port in self._unclaimed:
+            self._unclaimed.discard(port)
+            self._claimed.add(port)
+
+    def is_claimed(self, port: PortId) -> bool:
+        """Whether a port is known to the present control process."""
+        return port not in self._unclaimed
+
+    def control_went(self, now: float) -> None:
+        """Control's connection is gone."""
+        self._away_since = now
+        self._tone_at = now + HOLD_TONE_AFTER
+        self._close_at = now + self._grace
+        self._unclaimed |= self._claimed
+        self._claimed.clear()
+
+    def control_came(self, now: float, *, same: bool) -> None:
+        """Control is there; the same process knows its ports, another must claim them."""
+        self._away_since = self._tone_at = None
+        if same:
+            self._claimed |= self._unclaimed
+            self._unclaimed.clear()
+        self._close_at = now + self._grace if self._unclaimed else None
+
+    def next_deadline(self) -> float | None:
+        """When ``due`` has something to say, or None."""
+        times = [at for at in (self._tone_at, self._close_at) if at is not None]
+        return min(times, default=None)
+
+    def due_for_tone(self, now: float) -> bool:
+        """True once, when callers should hear that the line is alive."""
+        if self._tone_at is None or now < self._tone_at:
+            return False
+        self._tone_at = None
+        return True
+
+    def due_for_closing(self, now: float) -> list[PortId] | None:
+        """Ports that nobody claimed in time, once; None before."""
+        if self._close_at is None or now < self._close_at:
+            return None
+        self._close_at = None
+        lost, self._unclaimed = sorted(self._unclaimed), set()
+        return lost
