@@ -14,7 +14,7 @@ _IPV4: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
 MAX_FORWARDS: Final = ("Max-Forwards", "70")
 
 
-class DialogRecord(msgspec.Struct, frozen=True, kw_only=True):
+class DialogRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A dialog as the journal keeps it."""
 
     call_id: str

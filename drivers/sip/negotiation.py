@@ -42,7 +42,7 @@ class OfferState(Enum):
     """Our offer waits for the peer's answer."""
 
 
-class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
+class SessionRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """What a session needs to go on after a restart."""
 
     host: str

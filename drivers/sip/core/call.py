@@ -103,7 +103,7 @@ class CallTimer(Enum):
     """No final response although we cancelled (9.1)."""
 
 
-class Peer(msgspec.Struct, frozen=True):
+class Peer(msgspec.Struct, frozen=True, array_like=True):
     """Who a call is with: a trunk or a station, by name."""
 
     name: str
@@ -115,7 +115,7 @@ RecordState = Literal["accepted", "confirmed", "closing", "ending"]
 MarkState = Literal["confirmed", "closing", "ending", "ended"]
 
 
-class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
+class CallRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A call as the journal keeps it; written before the message that makes it true leaves."""
 
     inbound: bool
@@ -133,7 +133,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     delayed_offer: bool = False
 
 
-class CallMark(msgspec.Struct, frozen=True, kw_only=True):
+class CallMark(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A change of a recorded call's state; ``ended`` takes it out."""
 
     tag: str

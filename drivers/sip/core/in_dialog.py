@@ -227,6 +227,7 @@ class InDialog:
             services.count("glare")
             services.respond(received, 491)
             return
+        held = call.held
         try:
             if message.body:
                 session.consider(message.body)
@@ -239,7 +240,6 @@ class InDialog:
             return
         if call.dialog is not None:
             call.dialog.refresh_target(message)
-        held = call.held
         call.delayed_offer = not message.body
         call.cseq = message.cseq.number
         headers: Headers = [services.contact, ALLOW, SDP_TYPE, services.server]

@@ -18,7 +18,7 @@ EXPIRES_DEFAULT: Final = 3600
 _EXPIRY: Final = 1  # the only timer of a binding
 
 
-class BindingRecord(msgspec.Struct, frozen=True, kw_only=True):
+class BindingRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """One phone of a station, as the journal keeps it; ``expires`` 0 takes it out."""
 
     station: str
