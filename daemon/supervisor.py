@@ -34,6 +34,8 @@ class ProcessSpec(msgspec.Struct, frozen=True):
 
     name: str
     argv: Sequence[str]
+    stop_signal: int = signal.SIGTERM
+    """What tells it that the whole site stops."""
     environment: Mapping[str, str] = {}
 
 
@@ -96,7 +98,7 @@ class Supervisor:
         """End all processes, the last started first."""
         self._stopping.set()
         for watched in reversed(list(self.watched.values())):
-            await _end(watched.process)
+            await _end(watched.process, watched.spec.stop_signal)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -163,7 +165,12 @@ class Supervisor:
 def site_processes(site: Path, *, python: str = sys.executable) -> list[ProcessSpec]:
     """The processes of one site, in starting order."""
     return [
-        ProcessSpec(name, (python, "-m", "daemon", name, "--site", str(site)))
+        ProcessSpec(
+            name,
+            (python, "-m", "daemon", name, "--site", str(site)),
+            # SIGTERM restarts control and leaves its calls standing; SIGINT ends them.
+            signal.SIGINT if name == "control" else signal.SIGTERM,
+        )
         for name in ("media", "speech", "control", "web")
     ]
 
@@ -176,10 +183,10 @@ async def _await_ready(inbox: socket.socket, ready: asyncio.Event) -> None:
             ready.set()
 
 
-async def _end(process: asyncio.subprocess.Process | None) -> None:
+async def _end(process: asyncio.subprocess.Process | None, stop_signal: int) -> None:
     if process is None or process.returncode is not None:
         return
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(stop_signal)
     try:
         await asyncio.wait_for(process.wait(), STOP_GRACE)
     except TimeoutError:

@@ -19,10 +19,11 @@ from acd_core.ids import AgentId, SkillId
 from daemon.control.acd_runner import AcdRunner
 from daemon.control.calls.call import Call, Leg, Phase, encode_call
 from daemon.control.calls.context import BridgingMedia, CallRequest, EndingCall
+from daemon.control.calls.last_agents import LastAgents
 from daemon.control.calls.life import CallLife
 from daemon.control.dial_plan import DialPlan, Target
 from daemon.control.facade.directory import Directory, QueueInfo
-from daemon.control.flows.active import ActiveFlow, ActiveFlows
+from daemon.control.flows.active import ActiveFlow
 from daemon.control.flows.hooks import Listener
 from daemon.control.flows.prompts import Prompts
 from daemon.control.journal import Journal
@@ -40,13 +41,11 @@ from drivers import events as line_events
 from drivers.api import Line, LineId, PortId
 from drivers.ctilink.details import CallDetail
 from drivers.errors import DriverError
-from drivers.events import LineEvent
+from drivers.events import Cause, LineEvent
 
 log = structlog.get_logger()
 
 JOURNAL_KIND: Final = "call"
-REMEMBERED_CALLERS: Final = 100_000
-LAST_AGENT_S: Final = 24 * 3600.0  # s for which a caller belongs to the agent of the last call
 
 
 class EventfulMedia(BridgingMedia, Protocol):
@@ -54,6 +53,16 @@ class EventfulMedia(BridgingMedia, Protocol):
 
     def events(self) -> AsyncIterator[MediaEvent]:
         """Every event once and in order."""
+
+
+class FlowSource(Protocol):
+    """Where active flows come from."""
+
+    def get(self, name: str) -> ActiveFlow | None:
+        """The active version of a flow."""
+
+    def queue_only(self, slug: str) -> ActiveFlow:
+        """A flow that does nothing but enter a queue."""
 
 
 class Controller:
@@ -70,7 +79,7 @@ class Controller:
         media: EventfulMedia,
         listener: Listener,
         prompts: Prompts,
-        flows: ActiveFlows,
+        flows: FlowSource,
         lines: LineTable,
         directory: Directory,
         dial_plan: DialPlan,
@@ -88,6 +97,7 @@ class Controller:
         self.dial_plan = dial_plan
         self.acd = AcdRunner(engine, journal, clock, self._perform)
         self.calls: dict[int, CallLife] = {}
+        self.last_agents = LastAgents()
         self.seats: dict[str, int] = {}
         """Station -> key of the agent who sits there."""
         self.stations: tuple[str, ...] = ()
@@ -101,7 +111,6 @@ class Controller:
         self._watched: dict[LineId, CallLife] = {}
         self._ports: dict[PortId, CallLife] = {}
         self._reasons: dict[int, tuple[int, ...]] = {}
-        self._last_agents: dict[str, tuple[int, float]] = {}
         self._answered_today: Counter[int] = Counter()
         self._hosted = {
             item.driver.name: item.driver
@@ -110,12 +119,20 @@ class Controller:
         }
         self._tasks: asyncio.TaskGroup | None = None
 
-    async def run(self, restored: Sequence[Call] = ()) -> None:
-        """Route events until cancelled; ``restored`` calls go on first."""
+    async def run(
+        self, restored: Sequence[Call] = (), lost_legs: Sequence[tuple[int, LineId]] = ()
+    ) -> None:
+        """Route events until cancelled; ``restored`` calls go on first.
+
+        ``lost_legs`` are calls whose agent's line did not survive.
+        """
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             for call in restored:
                 self._start(call, restored=True)
+            for call_id, line in lost_legs:
+                gone = line_events.Released(line=line, cause=Cause.TEMPORARY_FAILURE)
+                self.calls[call_id].tell(gone)
             self.acd.start()
             tasks.create_task(self._media_events(), name="media events")
             for name, events in self.lines.streams():
@@ -317,24 +334,13 @@ class Controller:
 
     def last_agent(self, ani: str) -> AgentId | None:
         """Who served this caller last, if it is not too long ago."""
-        agent, at = self._last_agents.get(ani, (0, 0.0))
-        if not ani or not agent or self.clock() - at > LAST_AGENT_S:
-            return None
-        return AgentId(agent)
+        agent = self.last_agents.find(ani, self.clock())
+        return None if agent is None else AgentId(agent)
 
     def remember_agent(self, call: Call) -> None:
         """The call's agent has served its caller."""
         self._answered_today[call.agent] += 1
-        self.remember(call.ani, call.agent, self.clock())
-
-    def remember(self, ani: str, agent: int, at: float) -> None:
-        """An agent served a caller at a moment."""
-        if not ani:
-            return
-        self._last_agents.pop(ani, None)
-        self._last_agents[ani] = (agent, at)
-        if len(self._last_agents) > REMEMBERED_CALLERS:
-            del self._last_agents[next(iter(self._last_agents))]
+        self.last_agents.remember(call.ani, call.agent, self.clock())
 
     def station_lost(self, agent: int) -> None:
         """The agent's station did not answer to us: no further offers until it is back."""

@@ -39,6 +39,11 @@ class LineTable:
     def __init__(self, opened: Iterable[OpenDriver]) -> None:
         self._opened = {item.driver.name: item for item in opened}
 
+    def opened(self, driver: str, lines: Iterable[LineId]) -> None:
+        """Note the lines that a driver has from the start."""
+        item = self._opened[driver]
+        self._opened[driver] = msgspec.structs.replace(item, lines=tuple(lines))
+
     @property
     def drivers(self) -> tuple[OpenDriver, ...]:
         """Every driver that runs."""

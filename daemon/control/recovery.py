@@ -17,13 +17,18 @@ from acd_core.engine import AcdEngine
 from acd_core.errors import AcdError
 from daemon.control.acd_runner import JOURNAL_KIND as ACD_KIND
 from daemon.control.calls.call import Call, Phase, decode_call
+from daemon.control.calls.life import CallLife
 from daemon.control.controller import JOURNAL_KIND as CALL_KIND
+from daemon.control.controller import Controller
 from daemon.control.journal import Record
 from daemon.control.records import JOURNAL_KIND as ROW_KIND
-from daemon.control.records import decode_row
+from daemon.control.records import Records, decode_row
+from daemon.link.client import MediaLink
 from daemon.link.messages import Snapshot
 from daemon.store.rows import HistoryRow
 from drivers.api import LineId, PortId
+from drivers.errors import DriverError
+from drivers.events import Cause
 
 log = structlog.get_logger()
 
@@ -153,12 +158,68 @@ def reconcile(
     )
 
 
-def wav_duration_ms(path: Path, *, size: Callable[[Path], int] | None = None) -> int:
+class Recovery:
+    """Makes the calls of the journal agree with lines and media, and starts them again."""
+
+    def __init__(
+        self,
+        controller: Controller,
+        media: MediaLink,
+        records: Records,
+        site: Path,
+        restored: Callable[[], dict[LineId, PortId | None]],
+    ) -> None:
+        self._controller = controller
+        self._media = media
+        self._records = records
+        self._site = site
+        self._restored = restored
+        self.lost_legs: list[tuple[int, LineId]] = []
+        """Calls that go on without their agent, and the line that is gone."""
+
+    async def sort_out(self, calls: Sequence[Call]) -> tuple[Call, ...]:
+        """Claim what goes on, finish what does not; returns the calls that go on."""
+        restored = self._restored()
+        snapshot = await self._media.snapshot()
+        open_rows = {row.id: row for row in self._records.open_recordings()}
+        found = reconcile(calls, restored, snapshot, tuple(open_rows))
+        if found.claimed:
+            await self._media.claim(found.claimed)
+        for recording in found.finished_recordings:
+            duration = wav_duration_ms(self._site / open_rows[recording].path)
+            self._records.recording_finished(recording, duration)
+        for call in found.dead:
+            await self._finish(call, standing=call.caller.line in restored)
+        for line in found.orphan_lines:
+            log.warning("conversation belongs to no call, releasing it", line=line)
+            await self._release(line)
+        for call in found.alive:
+            leg = call.agent_leg
+            if leg is not None and leg.line not in restored:
+                self.lost_legs.append((call.id, leg.line))
+        if calls:
+            log.info("calls recovered", alive=len(found.alive), dead=len(found.dead))
+        return found.alive
+
+    async def _finish(self, call: Call, *, standing: bool) -> None:
+        life = CallLife(call, self._controller)
+        await life.end(
+            Cause.TEMPORARY_FAILURE, by="system", failed=True, caller_released=not standing
+        )
+
+    async def _release(self, line: LineId) -> None:
+        try:
+            await self._controller.line(line).release(Cause.NORMAL)
+        except DriverError as error:
+            log.warning("line cannot be released", line=line, why=str(error))
+
+
+def wav_duration_ms(path: Path) -> int:
     """How long a recording is, from its header and size; 0 for anything that is no WAV."""
     try:
         with path.open("rb") as file:
             head = file.read(WAV_HEADER.size)
-        length = size(path) if size is not None else path.stat().st_size
+        length = path.stat().st_size
     except OSError:
         return 0
     if len(head) < WAV_HEADER.size:

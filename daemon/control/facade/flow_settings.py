@@ -34,6 +34,18 @@ class FlowSettings:
         self._speech = speech
         self._clock = clock
 
+    def get(self, name: str) -> ActiveFlow | None:
+        """The active version of a flow."""
+        return self.active.get(name)
+
+    def queue_only(self, slug: str) -> ActiveFlow:
+        """A flow that does nothing but enter a queue."""
+        return self.active.queue_only(slug)
+
+    def active_names(self) -> list[str]:
+        """Names of all active flows."""
+        return self.active.names()
+
     async def activate_drafts(self) -> None:
         """Make every draft without faults the active version of its flow.
 

@@ -5,13 +5,12 @@ from typing import Protocol
 from acd_core.agent import AgentConfig
 from acd_core.call_queue import QueueConfig
 from acd_core.events import AgentConfigured, AgentRemoved, QueueConfigured, QueueRemoved
-from acd_core.ids import AgentId, QueueId, SkillId
-from acd_core.opening_hours import parse_hours
-from acd_core.skills import Requirement
+from acd_core.ids import AgentId, QueueId
 from daemon.control.controller import Controller
 from daemon.control.dial_plan import DialPlan, NumberEntry
 from daemon.control.facade.directory import AgentInfo, Directory, QueueInfo
 from daemon.store import people, routing
+from daemon.store.loader import load_agents, load_calendars, load_queues, load_skills, load_stations
 from drivers.sip.options import StationAccount
 
 
@@ -24,7 +23,7 @@ class StationDriver(Protocol):
 
 async def read_directory(directory: Directory) -> None:
     """Read queues, agents and skills."""
-    skills = {skill.name: skill.id for skill in await people.Skill.all()}
+    skills = await load_skills()
     levels: dict[int, dict[str, int]] = {}
     for row in await people.AgentSkill.all().prefetch_related("skill", "agent"):
         levels.setdefault(row.agent.id, {})[row.skill.name] = row.level
@@ -61,10 +60,7 @@ async def read_directory(directory: Directory) -> None:
 
 async def read_dial_plan(zone: str) -> DialPlan:
     """Read numbers and calendars; ``zone`` counts where a calendar names none."""
-    calendars = {
-        calendar.name: parse_hours(calendar.zone or zone, calendar.week, calendar.days)
-        for calendar in await routing.Calendar.all()
-    }
+    calendars = await load_calendars(zone)
     numbers = [
         NumberEntry(
             number=number.number,
@@ -79,11 +75,6 @@ async def read_dial_plan(zone: str) -> DialPlan:
     return DialPlan(numbers, calendars)
 
 
-async def read_stations() -> list[people.Station]:
-    """Read the stations that may be used."""
-    return await people.Station.filter(enabled=True).order_by("name")
-
-
 class InForce:
     """Keeps a running controller at what the database says."""
 
@@ -93,15 +84,15 @@ class InForce:
         self._controller = controller
         self._zone = zone
         self._station_drivers = station_drivers
-        self._queues: dict[int, QueueConfig] = {}
-        self._agents: dict[int, AgentConfig] = {}
+        self._queues: dict[QueueId, QueueConfig] = {}
+        self._agents: dict[AgentId, AgentConfig] = {}
 
     async def reload(self) -> None:
         """Read everything and tell those who must know what differs."""
         controller = self._controller
         await read_directory(controller.directory)
         controller.dial_plan = await read_dial_plan(self._zone)
-        stations = await read_stations()
+        stations = await load_stations()
         controller.stations = tuple(station.name for station in stations)
         accounts = [
             StationAccount(
@@ -121,55 +112,17 @@ class InForce:
     async def _tell_engine(self) -> None:
         """Configure what differs from what the engine was told last."""
         version = self._controller.directory.version
-        queues = {
-            queue.id: queue_config(queue, self._controller.directory)
-            for queue in await routing.Queue.filter(enabled=True)
-        }
+        queues = {told.config.queue: told.config for told in await load_queues(version)}
         for key, config in queues.items():
             if self._queues.get(key) != config:
                 self._controller.acd.submit(QueueConfigured(config=config, version=version))
         for key in self._queues.keys() - queues.keys():
-            self._controller.acd.submit(QueueRemoved(queue=QueueId(key), version=version))
+            self._controller.acd.submit(QueueRemoved(queue=key, version=version))
         self._queues = queues
-        agents = {
-            agent.key: agent_config(agent, self._controller.directory)
-            for agent in self._controller.directory.agents
-        }
-        for key, agent in agents.items():
-            if self._agents.get(key) != agent:
+        agents = {told.config.agent: told.config for told in await load_agents(version)}
+        for who, agent in agents.items():
+            if self._agents.get(who) != agent:
                 self._controller.acd.submit(AgentConfigured(config=agent, version=version))
-        for key in self._agents.keys() - agents.keys():
-            self._controller.acd.submit(AgentRemoved(agent=AgentId(key), version=version))
+        for who in self._agents.keys() - agents.keys():
+            self._controller.acd.submit(AgentRemoved(agent=who, version=version))
         self._agents = agents
-
-
-def queue_config(queue: routing.Queue, directory: Directory) -> QueueConfig:
-    """The engine's part of a queue."""
-    required = [
-        Requirement(SkillId(key), level)
-        for name, level in sorted(queue.skills.items())
-        if (key := directory.skill(name)) is not None
-    ]
-    return QueueConfig(
-        queue=QueueId(queue.id),
-        name=queue.name or queue.slug,
-        required=tuple(required),
-        strategy=queue.strategy,
-        priority=queue.priority,
-        offer_s=queue.ring_s,
-        wrap_up_s=queue.wrap_up_s,
-        max_waiting=queue.max_waiting or None,
-        max_wait_s=queue.max_wait_s or None,
-        misses_to_pause=queue.misses_to_pause,
-        service_level_s=queue.service_level_s,
-    )
-
-
-def agent_config(agent: AgentInfo, directory: Directory) -> AgentConfig:
-    """The engine's part of an agent."""
-    skills = {
-        SkillId(key): level
-        for name, level in sorted(agent.skills.items())
-        if (key := directory.skill(name)) is not None
-    }
-    return AgentConfig(agent=AgentId(agent.key), name=agent.name, skills=skills)

@@ -16,8 +16,13 @@ Signal = MediaEvent | SpeechEvent | FlowInput
 class TapFds(Protocol):
     """The two descriptors of a tap."""
 
-    memfd: int
-    eventfd: int
+    @property
+    def memfd(self) -> int:
+        """The ring of samples."""
+
+    @property
+    def eventfd(self) -> int:
+        """Counts up whenever there is more to read."""
 
 
 class CallMedia(Protocol):

@@ -1,0 +1,250 @@
+"""Composition root of the control process: builds, recovers, starts, stops in reverse order.
+
+SIGTERM ends this process and leaves calls standing: media keeps their audio, the journal
+their state, and the next control goes on with them. SIGINT ends the calls first.
+"""
+
+import asyncio
+import signal
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from acd_core.agent import AgentState
+from acd_core.engine import AcdEngine
+from acd_core.ids import IdSource
+from acd_core.routing.registry import strategies
+from daemon.clock import SteadyClock
+from daemon.control.calls.context import HangUpRequest
+from daemon.control.controller import Controller
+from daemon.control.dial_plan import DialPlan
+from daemon.control.driver_set import DriverSet
+from daemon.control.facade.accounts import Accounts
+from daemon.control.facade.administration import Administration
+from daemon.control.facade.agents import AgentFacade
+from daemon.control.facade.directory import Directory
+from daemon.control.facade.flow_settings import FlowSettings
+from daemon.control.facade.history import HistoryFacade
+from daemon.control.facade.in_force import InForce
+from daemon.control.facade.live import LivePicture
+from daemon.control.facade.local_service import AuditLog, LocalService
+from daemon.control.facade.supervision import SupervisorFacade
+from daemon.control.flows.prompts import Prompts
+from daemon.control.journal import Journal
+from daemon.control.records import Records
+from daemon.control.recovery import Recovered, Recovery, read_back
+from daemon.link.client import MediaLink
+from daemon.readiness import announce
+from daemon.service.socket_server import ServiceServer
+from daemon.site_directory import SiteDirectory
+from daemon.store.connection import Store, open_database
+from daemon.store.history import Call as CallRow
+from daemon.store.history_writer import HistoryWriter
+from speech.client import SpeechClient
+
+log = structlog.get_logger()
+
+MEDIA_PATIENCE: Final = 30.0  # s to wait for media at the start
+SYNC_S: Final = 1.0  # s between two fsyncs of the journal
+END_PATIENCE: Final = 5.0  # s for calls to end when the site stops
+MAX_CALLS: Final = 2000
+REMEMBERED: Final = 10_000  # newest calls whose agents are preferred again
+
+
+async def run_control(site: SiteDirectory) -> None:
+    """Run the control process of a site until SIGTERM or SIGINT."""
+    stopping: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
+
+    def stop(number: signal.Signals) -> None:
+        if not stopping.done():
+            stopping.set_result(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop, number)
+    store = await open_database(site)
+    try:
+        with store.current():
+            await ControlProcess(site, store).run(stopping)
+    finally:
+        await store.close()
+
+
+class ControlProcess:
+    """Everything that control is made of."""
+
+    def __init__(self, site: SiteDirectory, store: Store) -> None:
+        self.site = site
+        self.clock = SteadyClock()
+        self.ids = IdSource(self.clock, site.config.site.node)
+        self.journal = Journal.open(
+            site.journal,
+            clock=self.clock,
+            segment_bytes=site.config.journal.segment_mb * 1024 * 1024,
+        )
+        records = site.config.records
+        self.writer = HistoryWriter(
+            store,
+            site.spill,
+            batch_rows=records.batch_rows,
+            batch_ms=records.batch_ms,
+            waiting_rows=records.waiting_rows,
+        )
+        self.records = Records(self.journal, self.writer, self.ids, self.clock)
+        self.speech = SpeechClient(site.socket("speech"))
+        self.flows = FlowSettings(site, self.speech, self.clock)
+
+    async def run(self, stopping: "asyncio.Future[signal.Signals]") -> None:
+        """Recover, serve until told to stop, and stop."""
+        engine = AcdEngine()
+        applied = await self.writer.start()
+        recovered = await asyncio.to_thread(read_back, self.journal.read(), engine, applied)
+        for sequence, row in recovered.unwritten:
+            self.writer.write(row, sequence)
+        self.records.restore(recovered.open_rows, {call.id for call in recovered.calls})
+        await self.flows.activate_drafts()
+        media = await MediaLink.connect(
+            self.site.socket("media"), self.ids, patience_s=MEDIA_PATIENCE
+        )
+        await self.speech.open()
+        drivers = DriverSet(self.site, media, self.clock, self.journal)
+        controller = self._controller(engine, media, drivers)
+        in_force = InForce(controller, self.site.config.site.timezone, drivers.station_drivers)
+        recovery = Recovery(controller, media, self.records, self.site.path, drivers.restored)
+        drivers.restore(recovered.driver_records)
+        await in_force.reload()
+        await drivers.open()
+        await self._remember(controller)
+        picture = LivePicture(controller, self.clock)
+        audit = AuditLog(self.clock, self.ids)
+        service = await self._service(controller, picture, audit, in_force)
+        server = ServiceServer(service, self.site.socket("control"))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                running = [
+                    tasks.create_task(work, name=name)
+                    for name, work in (
+                        ("calls", self._calls(controller, recovery, recovered)),
+                        ("live picture", picture.run()),
+                        ("audit", audit.run()),
+                        ("journal sync", self._sync()),
+                        ("days", self._days(controller)),
+                    )
+                ]
+                await server.start()
+                announce(self.site.run_dir, "control", **drivers.endpoints())
+                log.info("control is ready", calls=len(recovered.calls), events=recovered.events)
+                number = await stopping
+                log.info("control stops", signal=number.name, calls=len(controller.calls))
+                await server.close()
+                if number is signal.SIGINT:
+                    await _end_calls(controller)
+                    await drivers.close()
+                for task in running:
+                    task.cancel()
+        finally:
+            await self.writer.close()
+            self.journal.close()
+            await self.speech.close()
+            await media.disconnect()
+
+    def _controller(self, engine: AcdEngine, media: MediaLink, drivers: DriverSet) -> Controller:
+        controller = Controller(
+            clock=self.clock,
+            ids=self.ids,
+            journal=self.journal,
+            records=self.records,
+            engine=engine,
+            media=media,
+            listener=self.speech,
+            prompts=Prompts(self.site.path, self.speech),
+            flows=self.flows,
+            lines=drivers.table,
+            directory=Directory(),
+            dial_plan=DialPlan((), {}),
+            max_calls=MAX_CALLS,
+        )
+        for agent in engine.snapshot(self.clock()).agents:
+            if agent.station and agent.state is not AgentState.LOGGED_OUT:
+                controller.take_seat(agent.agent, agent.station)
+        return controller
+
+    async def _calls(
+        self, controller: Controller, recovery: Recovery, recovered: Recovered
+    ) -> None:
+        alive = await recovery.sort_out(recovered.calls)
+        await controller.run(alive, recovery.lost_legs)
+
+    async def _service(
+        self, controller: Controller, picture: LivePicture, audit: AuditLog, in_force: InForce
+    ) -> LocalService:
+        history = HistoryFacade(controller, self.site, self.clock)
+        agents = AgentFacade(controller, self.clock, history.past_calls)
+        accounts = Accounts(self.clock, audit.note)
+        await accounts.reload()
+        administration = Administration(
+            self.clock,
+            accounts,
+            reload=in_force.reload,
+            busy=lambda kind, key: _busy(controller, kind, key),
+            strategies=tuple(strategies()),
+            flows=self.flows.active_names,
+        )
+        return LocalService(
+            clock=self.clock,
+            audit=audit,
+            accounts=accounts,
+            agents=agents,
+            supervision=SupervisorFacade(controller, agents, self.site, self.clock),
+            administration=administration,
+            history=history,
+            flows=self.flows,
+            picture=picture,
+        )
+
+    async def _remember(self, controller: Controller) -> None:
+        """Who served whom lately, so that a repeat call reaches the same agent."""
+        newest = CallRow.filter(agent_id__not_isnull=True).order_by("-started_ms")
+        for row in reversed(await newest.limit(REMEMBERED)):
+            controller.last_agents.remember(row.ani, row.agent_id or 0, row.started_ms / 1000)
+
+    async def _sync(self) -> None:
+        while True:
+            await asyncio.sleep(SYNC_S)
+            await asyncio.to_thread(self.journal.sync)
+
+    async def _days(self, controller: Controller) -> None:
+        """Begin a new day at local midnight."""
+        zone = ZoneInfo(self.site.config.site.timezone)
+        while True:
+            local = datetime.fromtimestamp(self.clock(), zone)
+            midnight = datetime.combine(local.date() + timedelta(days=1), datetime.min.time(), zone)
+            await asyncio.sleep(max(midnight.timestamp() - self.clock(), 0.0) + 0.05)
+            controller.begin_day()
+
+
+async def _end_calls(controller: Controller) -> None:
+    for life in tuple(controller.calls.values()):
+        life.tell(HangUpRequest(by="system"))
+    try:
+        async with asyncio.timeout(END_PATIENCE):
+            while controller.calls:
+                controller.dirty.clear()
+                await controller.dirty.wait()
+    except TimeoutError:
+        log.warning("calls did not end in time", calls=len(controller.calls))
+
+
+def _busy(controller: Controller, kind: str, key: str) -> str:
+    """Why a thing cannot be removed now; empty when it can."""
+    calls = [life.call for life in controller.calls.values()]
+    if kind == "queue":
+        queue = controller.directory.queue_by_slug(key)
+        waiting = sum(1 for call in calls if queue is not None and call.queue == queue.key)
+        return f"{waiting} callers are in this queue." if waiting else ""
+    if kind == "person":
+        agent = controller.directory.agent_by_login(key)
+        seated = agent is not None and agent.key in controller.seats.values()
+        return f"{key} is logged in at a station." if seated else ""
+    return ""

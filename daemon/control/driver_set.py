@@ -1,0 +1,118 @@
+"""Makes the drivers of a site, brings back what they knew, opens and closes them."""
+
+from collections.abc import Callable
+
+import msgspec
+import structlog
+
+from daemon.config import DriverSection
+from daemon.control.facade.in_force import StationDriver
+from daemon.control.journal import Journal
+from daemon.control.line_table import LineTable, OpenDriver
+from daemon.control.recovery import DRIVER_KIND
+from daemon.control.remote_driver import RemoteDriver
+from daemon.link.client import MediaLink
+from daemon.readiness import Endpoints, endpoints
+from daemon.site_directory import SiteDirectory
+from drivers import registry
+from drivers.api import LineId, PortId
+from drivers.ctilink.driver import CtiLinkDriver
+from drivers.errors import DriverError
+from drivers.sip.driver import SipDriver
+from drivers.sip.options import SipOptions
+
+log = structlog.get_logger()
+
+
+class DriverSet:
+    """All drivers of one site, as control has them."""
+
+    def __init__(
+        self,
+        site: SiteDirectory,
+        media: MediaLink,
+        clock: Callable[[], float],
+        journal: Journal,
+    ) -> None:
+        self._site = site
+        self._media = media
+        self._clock = clock
+        self._journal = journal
+        self._before = endpoints(site.run_dir, "control")
+        """Where the control process before this one listened."""
+        self._made = [self._make(section) for section in site.config.drivers]
+        self.table = LineTable(self._made)
+
+    @property
+    def station_drivers(self) -> list[StationDriver]:
+        """Drivers that must know the stations' accounts."""
+        return [item.driver for item in self._made if isinstance(item.driver, SipDriver)]
+
+    def restore(self, records: dict[str, list[tuple[str, bytes]]]) -> None:
+        """Give each driver its own journal records, before it opens."""
+        for item in self._made:
+            if isinstance(item.driver, SipDriver):
+                item.driver.restore(records.get(item.driver.name, ()))
+
+    async def open(self) -> None:
+        """Open every driver; one that cannot be opened is an error of the whole site.
+
+        Raises DriverError, because a hotline that does not hear one of its lines must not
+        look as if it were running.
+        """
+        for item in self._made:
+            lines = await item.driver.open(self._media)
+            self.table.opened(item.driver.name, [line.id for line in lines])
+            log.info("driver opened", driver=item.driver.name, kind=item.kind, lines=len(lines))
+
+    async def close(self) -> None:
+        """Release every call and close."""
+        for item in reversed(self._made):
+            try:
+                await item.driver.close()
+            except DriverError as error:
+                log.warning("driver does not close", driver=item.driver.name, why=str(error))
+
+    def endpoints(self) -> Endpoints:
+        """Bound ports, by driver name, for those who must find us."""
+        return {
+            f"{item.driver.name}_port": item.driver.port
+            for item in self._made
+            if isinstance(item.driver, SipDriver)
+        }
+
+    def restored(self) -> dict[LineId, PortId | None]:
+        """Lines that carry a call from before, with their ports."""
+        return {
+            call.line: call.port
+            for item in self._made
+            if isinstance(item.driver, SipDriver | RemoteDriver)
+            for call in item.driver.restored_calls()
+        }
+
+    def _make(self, section: DriverSection) -> OpenDriver:
+        name, options = section.name, section.options
+        if section.host == "media":
+            remote = RemoteDriver(name, self._media)
+            return OpenDriver(driver=remote, kind=section.kind, stations=remote)
+        if isinstance(options, SipOptions):
+            sip = SipDriver(
+                self._same_port(name, options),
+                clock=self._clock,
+                journal=lambda kind, payload: self._keep(name, kind, payload),
+                name=name,
+            )
+            return OpenDriver(driver=sip, kind=section.kind, stations=sip, lamps=sip)
+        driver = registry.available()[section.kind].factory(options, name=name)
+        details = lamps = driver if isinstance(driver, CtiLinkDriver) else None
+        return OpenDriver(driver=driver, kind=section.kind, lamps=lamps, details=details)
+
+    def _same_port(self, name: str, options: SipOptions) -> SipOptions:
+        """Peers know the port we had: with ``port = 0`` take it again after a restart."""
+        port = self._before.get(f"{name}_port")
+        if options.port or not isinstance(port, int):
+            return options
+        return msgspec.structs.replace(options, port=port)
+
+    def _keep(self, name: str, kind: str, payload: bytes) -> None:
+        self._journal.append(f"{DRIVER_KIND}{name}:{kind}", payload, self._clock())
