@@ -25,8 +25,6 @@ from drivers.voiceboard.port import (
 
 DIGIT_S: Final = 0.25
 """Longest time the board needs for one digit, pauses included."""
-HANDING_S: Final = 2.0
-"""A transfer whose number is busy is heard within this time."""
 
 
 class FxoState(Enum):
@@ -248,7 +246,8 @@ class FxoPort(PortMachine):
             by_time = self._answered_by == "time"
             self.state = S.WAITING
             self.deadline = now + (timing.assumed_answer if by_time else timing.answer)
-        elif cause is I.TIME:
+            return [ListenForTones(on=True)]
+        if cause is I.TIME:
             why = "the board did not finish dialling"
             return self._release(S.RESTING, Cause.TEMPORARY_FAILURE, now, why)
         return []
@@ -286,7 +285,7 @@ class FxoPort(PortMachine):
             self.deadline = now + 2.0 + DIGIT_S * len(self._number)
             return [SendTones(self._number)]
         elif self.state is S.TRANSFERRING and cause in (I.DIGITS_DONE, I.TIME):
-            self.state, self.deadline = S.HANDING, now + HANDING_S
+            self.state, self.deadline = S.HANDING, now + self._timing.handing
         return []
 
     def _step_resting(self, cause: PortInput, now: float, number: str) -> list[Effect]:

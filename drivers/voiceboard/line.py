@@ -266,8 +266,6 @@ class BoardLine:
                 case port.SetHook(hook):
                     await self._set_hook(hook)
                 case port.SendTones(digits):
-                    if self._listener is not None:
-                        self._listener.restart()
                     await self._command(Request.DIAL, dahdi.pack_dial(digits))
                 case port.OpenAudio():
                     await self._open_audio()
@@ -316,7 +314,9 @@ class BoardLine:
             await self._device.flush()
             detector = ProgressDetector(self._options.country, self._options.law)
             self._listener = ToneListener(self._device.audio_fd, detector, self._heard)
-        elif not on and self._listener is not None:
+        elif on and self._listener is not None:
+            self._listener.restart()
+        elif self._listener is not None:
             self._listener.close()
             self._listener = None
 

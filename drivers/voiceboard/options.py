@@ -49,6 +49,8 @@ class TimingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Longest wait for the end of a hook flash the board makes."""
     recall: Seconds = 1.0
     """Pause between a hook flash and the digits of a transfer."""
+    handing: Seconds = 2.0
+    """A transfer to a busy number is heard within this time and taken back."""
     glitch: Annotated[float, msgspec.Meta(ge=0, le=2)] = 0.0
     """A battery drop this soon after answering is ignored (some exchanges glitch)."""
     settle: Seconds = 5.0
@@ -140,7 +142,12 @@ TONES: dict[str, CountryTones] = {
     "fr": _single(440.0, (1500, 3500), 500, 250),
     "ru": _single(425.0, (1000, 4000), 350, 175),
     "jp": _single(400.0, (1000, 2000), 500, 500),
-    "br": _single(425.0, (1000, 4000), 250, 250),
+    "br": CountryTones(
+        dial=Tone((425.0,)),
+        ringback=Tone((425.0,), (1000, 4000)),
+        busy=Tone((425.0,), (250, 250)),
+        congestion=Tone((425.0,), (250, 250, 750, 250)),
+    ),
     "us": CountryTones(
         dial=Tone((350.0, 440.0)),
         ringback=Tone((440.0, 480.0), (2000, 4000)),

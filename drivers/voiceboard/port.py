@@ -73,7 +73,7 @@ class CloseAudio(msgspec.Struct, frozen=True):
 
 
 class ListenForTones(msgspec.Struct, frozen=True):
-    """Begin or end to listen for call-progress tones."""
+    """Begin (anew) or end to listen for call-progress tones."""
 
     on: bool
 

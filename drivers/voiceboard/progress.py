@@ -44,7 +44,7 @@ class ProgressDetector:
         found = (self._tones.dial, self._tones.ringback, self._tones.busy, self._tones.congestion)
         self._pairs = list(dict.fromkeys(tone.hertz for tone in found))
         self._hertz = sorted({hertz for tone in found for hertz in tone.hertz})
-        self._longest_busy = max(found[2].cadence_ms + found[3].cadence_ms)
+        self._dial_tone_ms = _longest_burst(self._tones) * 1.25
         self._rest = b""
         self.restart()
 
@@ -125,16 +125,20 @@ class ProgressDetector:
         last = self._ended[-count:]
         if len(last) < count:
             return False
-        for index, burst in enumerate(last):
-            wanted = tone.hertz if index % 2 == 0 else None
-            if burst.hertz != wanted or not _near(burst.ms, tone.cadence_ms[index % 2]):
-                return False
-        return True
+        cadence = tone.cadence_ms
+        return any(
+            all(
+                burst.hertz == (None if index % 2 else tone.hertz)
+                and _near(burst.ms, cadence[(first + index) % len(cadence)])
+                for index, burst in enumerate(last)
+            )
+            for first in range(0, len(cadence), 2)
+        )
 
     def _continuous(self, found: list[PortInput]) -> None:
         """Dial tone lasts; ringback is over when its pause does not end."""
         now, tones = self._now, self._tones
-        steady = now.hertz == tones.dial.hertz and now.ms > self._longest_busy * 1.3
+        steady = now.hertz == tones.dial.hertz and now.ms > self._dial_tone_ms
         if steady and PortInput.DIAL_TONE not in self._told and not self._ringback_heard:
             self._told.add(PortInput.DIAL_TONE)
             found.append(PortInput.DIAL_TONE)
@@ -157,6 +161,13 @@ class ProgressDetector:
         if PortInput.VOICE not in self._told:
             self._told.add(PortInput.VOICE)
             found.append(PortInput.VOICE)
+
+
+def _longest_burst(tones: CountryTones) -> int:
+    """Longest burst of a tone with dial tone's frequencies: dial tone lasts longer."""
+    others = (tones.ringback, tones.busy, tones.congestion)
+    same = [max(tone.cadence_ms[::2]) for tone in others if tone.hertz == tones.dial.hertz]
+    return max(same, default=300)
 
 
 def _near(measured_ms: int, nominal_ms: int) -> bool:

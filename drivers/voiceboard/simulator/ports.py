@@ -148,6 +148,9 @@ class SimulatedPort:
             return 0
         return -errno.EINVAL
 
+    def dialling(self) -> None:
+        """The board begins to send digits."""
+
     def dialled_digits(self, digits: str) -> None:
         """The board has sent all digits of one command."""
         self.dialled.put_nowait(digits)
@@ -156,6 +159,7 @@ class SimulatedPort:
         text = argument[4:].split(b"\0", 1)[0].decode("ascii", "replace")
         if text[:1] not in ("T", "P"):
             return -errno.EINVAL
+        self.dialling()
 
         def done() -> None:
             self.dialled_digits(text[1:])

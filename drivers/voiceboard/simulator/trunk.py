@@ -104,6 +104,11 @@ class SimulatedTrunk(SimulatedPort):
         else:
             self.play("dial")
 
+    def dialling(self) -> None:
+        """The first digit ends dial tone."""
+        if self._tone == "dial":
+            self.play("")
+
     def dialled_digits(self, digits: str) -> None:
         """Put the call through as the plan says."""
         super().dialled_digits(digits)
@@ -115,8 +120,8 @@ class SimulatedTrunk(SimulatedPort):
             return
         self.play("ringback")
         if outcome == "answer":
-            ring, _ = self._ring_ticks
-            self.after(ring + 10, self.far_end_answers)
+            burst = self._tones["ringback"][1][:1] or (1.0,)
+            self.after(round(burst[0] / TICK_S) + 10, self.far_end_answers)
 
     def speech(self) -> bytes | None:
         """A tone, or what the far end says."""

@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -33,11 +33,11 @@ async def link(switch: SimulatedSwitch) -> AsyncIterator[CtiLinkDriver]:
 
 
 @pytest.fixture
-def samples() -> Iterator[dict[str, bytes]]:
+def samples() -> dict[str, bytes]:
     """Records by name: name | hex | readable."""
     found = {}
     for line in (TRANSCRIPTS / "messages.txt").read_text().splitlines():
         if line and not line.startswith("#"):
             name, data, _ = (part.strip() for part in line.split(" | ", 2))
             found[name] = bytes.fromhex(data)
-    yield found
+    return found
