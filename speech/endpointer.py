@@ -4,6 +4,7 @@ Time is audio time: it moves with the frames fed, never with a clock. Steady ton
 ring-back, hum) count as speech for any voice detector and are masked first.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable
 from enum import Enum, auto
@@ -18,10 +19,15 @@ FRAME_S = 0.02
 FRAME_BYTES = int(SAMPLE_RATE * FRAME_S) * 2
 VAD_MODE = 2  # 0 to 3; 3 clips quiet word ends
 START_FRAMES, START_WINDOW = 4, 5  # "4 of the last 5": all onsets found, 60 ms late
-LEAST_SPEECH = 5  # frames; less is a click or a breath
+LEAST_SPEECH = 10  # frames, with the detector's tail of about 5; less is a click or a breath
+FLOOR_WINDOW = 50  # frames; nobody speaks a second without a dip
+FLOOR_AFTER = 10  # frames before the floor is believed
+ABOVE_FLOOR_DB = 6.0
 TONE_WINDOW = 2  # frames; a vowel never stays this pure for 40 ms, a key always does
 TONE_SHARE = 0.97  # of the energy in two spectral peaks; tones measure 0.999, vowels below 0.96
 TONE_TAIL = 8  # frames; the voice detector hangs on this long after a loud tone
+
+Frame = NDArray[np.int16]
 
 
 class Signal(Enum):
@@ -62,6 +68,7 @@ class Endpointer:
         self._limits = limits
         self._vad = webrtcvad.Vad(VAD_MODE)
         self._tones = _ToneMask()
+        self._floor = _NoiseFloor()
         self._recent: deque[bool] = deque(maxlen=START_WINDOW)
         self._began = 0.0
         self._last_speech = 0.0
@@ -75,7 +82,10 @@ class Endpointer:
     def feed(self, frame: bytes) -> Signal | None:
         """Take one 20 ms frame (320 bytes); at most one signal comes of it."""
         self.clock += FRAME_S
-        speech = self._vad.is_speech(frame, SAMPLE_RATE) and not self._tones.masks(frame)
+        samples = np.frombuffer(frame, "<i2")
+        above = self._floor.is_above(samples)
+        tone = self._tones.masks(samples)
+        speech = self._vad.is_speech(frame, SAMPLE_RATE) and above and not tone
         signal = self._act[self.state](speech)
         if signal is not None:
             self.state = TRANSITIONS[self.state, signal]
@@ -109,12 +119,12 @@ class _ToneMask:
     """Finds frames that are one or two steady tones, and the voice detector's tail after them."""
 
     def __init__(self) -> None:
-        self._frames: deque[NDArray[np.int16]] = deque(maxlen=TONE_WINDOW)
+        self._frames: deque[Frame] = deque(maxlen=TONE_WINDOW)
         self._tail = 0
         self._window = np.hanning(TONE_WINDOW * FRAME_BYTES // 2)
 
-    def masks(self, frame: bytes) -> bool:
-        self._frames.append(np.frombuffer(frame, "<i2"))
+    def masks(self, frame: Frame) -> bool:
+        self._frames.append(frame)
         if len(self._frames) == TONE_WINDOW and self._is_tone():
             self._tail = TONE_TAIL
             return True
@@ -132,3 +142,22 @@ class _ToneMask:
             peaks += float(spectrum[near].sum())
             spectrum[near] = 0
         return total > 0 and peaks / total > TONE_SHARE
+
+
+class _NoiseFloor:
+    """The level of the quietest tenth of the last second.
+
+    The voice detector learns its noise from the first frames; when noise sets in after
+    silence, as it does when a line is joined, it would call it speech for ever.
+    """
+
+    def __init__(self) -> None:
+        self._levels: deque[float] = deque(maxlen=FLOOR_WINDOW)
+
+    def is_above(self, frame: Frame) -> bool:
+        power = float(np.mean(frame.astype(np.float32) ** 2))
+        level = 10 * math.log10(power + 1)
+        self._levels.append(level)
+        if len(self._levels) < FLOOR_AFTER:
+            return True
+        return level > sorted(self._levels)[len(self._levels) // 10] + ABOVE_FLOOR_DB

@@ -30,10 +30,17 @@ class Engine(Protocol):
     threads: int
     """How many utterances it decodes at the same time, one thread each."""
 
+    streaming_is_final: bool
+    """Whether a streaming utterance is as good as decoding the whole of it at the end."""
+
     def check(self, phrases: list[str]) -> tuple[list[str], list[str]]:
         """The phrases it can hear, as its own words, and what is wrong with the others."""
         ...
 
     def utterance(self, phrases: list[str]) -> Utterance:
         """Begin an utterance on phrases that ``check`` returned; there is at least one."""
+        ...
+
+    def decode(self, phrases: list[str], pcm: bytes) -> Hypothesis:
+        """Decode a whole utterance at once."""
         ...

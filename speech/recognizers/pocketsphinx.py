@@ -25,6 +25,7 @@ class PocketSphinxEngine:
     """One decoder for answers, and a pool of streaming ones for partial texts."""
 
     threads = 1
+    streaming_is_final = False
 
     def __init__(self) -> None:
         self.version = version("pocketsphinx")
@@ -47,23 +48,19 @@ class PocketSphinxEngine:
         return heard, problems
 
     def utterance(self, phrases: list[str]) -> "PocketSphinxUtterance":
-        """Begin an utterance."""
-        grammar = f"#JSGF V1.0;\ngrammar g;\npublic <s> = {' | '.join(phrases)} ;"
-        return PocketSphinxUtterance(self, grammar, self._borrow())
+        """Begin a streaming utterance, for its partial texts."""
+        return PocketSphinxUtterance(self, phrases, self._borrow())
 
     def give_back(self, decoder: Decoder) -> None:
         """Take a streaming decoder back into the pool."""
         self._idle.append(decoder)
 
-    def decode(self, grammar: str, pcm: bytes) -> Hypothesis:
+    def decode(self, phrases: list[str], pcm: bytes) -> Hypothesis:
         """Decode a whole utterance at once."""
-        _prepare(self._whole, grammar, MODEL_MEAN)
+        _prepare(self._whole, phrases, MODEL_MEAN)
         self._whole.process_raw(pcm, full_utt=True)
         self._whole.end_utt()
-        found = self._whole.hyp()
-        if found is None or not found.hypstr:
-            return Hypothesis("", 0.0)
-        return Hypothesis(str(found.hypstr), min(1.0, max(0.0, float(found.prob))))
+        return _hypothesis(self._whole)
 
     def _borrow(self) -> Decoder | None:
         if self._idle:
@@ -75,29 +72,28 @@ class PocketSphinxEngine:
 
 
 class PocketSphinxUtterance:
-    """One utterance; keeps its audio for the whole-utterance decode."""
+    """A streaming utterance; silent when all streaming decoders are taken."""
 
-    def __init__(self, engine: PocketSphinxEngine, grammar: str, decoder: Decoder | None) -> None:
+    def __init__(
+        self, engine: PocketSphinxEngine, phrases: list[str], decoder: Decoder | None
+    ) -> None:
         self._engine = engine
-        self._grammar = grammar
         self._decoder = decoder
-        self._audio = bytearray()
         if decoder is not None:
-            _prepare(decoder, grammar, TELEPHONE_MEAN)
+            _prepare(decoder, phrases, TELEPHONE_MEAN)
 
     def feed(self, pcm: bytes) -> str:
-        self._audio += pcm
         if self._decoder is None:
             return ""
         self._decoder.process_raw(pcm)
-        found = self._decoder.hyp()
-        return str(found.hypstr or "") if found is not None else ""
+        return _hypothesis(self._decoder).text
 
     def finish(self) -> Hypothesis:
-        self.close()
-        if not self._audio:
+        if self._decoder is None:
             return Hypothesis("", 0.0)
-        return self._engine.decode(self._grammar, bytes(self._audio))
+        decoder = self._decoder
+        self.close()
+        return _hypothesis(decoder)
 
     def close(self) -> None:
         if self._decoder is not None:
@@ -111,7 +107,8 @@ def _decoder() -> Decoder:
     return Decoder(samprate=ENGINE_RATE, lm=None, loglevel="FATAL")
 
 
-def _prepare(decoder: Decoder, grammar: str, mean: str) -> None:
+def _prepare(decoder: Decoder, phrases: list[str], mean: str) -> None:
+    grammar = f"#JSGF V1.0;\ngrammar g;\npublic <s> = {' | '.join(phrases)} ;"
     decoder.add_jsgf_string(SEARCH, grammar)
     decoder.activate_search(SEARCH)
     # Besides the mean, the front end remembers the last utterance's noise; without this the
@@ -119,3 +116,10 @@ def _prepare(decoder: Decoder, grammar: str, mean: str) -> None:
     decoder.reinit_feat()
     decoder.set_cmn(mean)
     decoder.start_utt()
+
+
+def _hypothesis(decoder: Decoder) -> Hypothesis:
+    found = decoder.hyp()
+    if found is None or not found.hypstr:
+        return Hypothesis("", 0.0)
+    return Hypothesis(str(found.hypstr), min(1.0, max(0.0, float(found.prob))))

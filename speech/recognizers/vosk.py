@@ -17,9 +17,13 @@ from speech.grammar import CATCH_ALLS, usable
 from speech.models import describe
 from speech.recognizers.engine import ENGINE_RATE
 
+CHUNK_BYTES = ENGINE_RATE // 5 * 2  # 200 ms: bigger chunks only make single calls longer
+
 
 class VoskEngine:
     """One model, shared by a thread a core; the library gives up the interpreter lock."""
+
+    streaming_is_final = True
 
     def __init__(self, model_path: Path) -> None:
         info = describe(model_path, "configured")
@@ -55,6 +59,13 @@ class VoskEngine:
         # Vosk does not decode \uXXXX: with escapes every word is missing and the list empty.
         grammar = json.dumps([*phrases, *self._catch_all], ensure_ascii=False)
         return VoskUtterance(vosk.KaldiRecognizer(self._model, ENGINE_RATE, grammar))
+
+    def decode(self, phrases: list[str], pcm: bytes) -> Hypothesis:
+        """Decode a whole utterance at once."""
+        utterance = self.utterance(phrases)
+        for start in range(0, len(pcm), CHUNK_BYTES):
+            utterance.feed(pcm[start : start + CHUNK_BYTES])
+        return utterance.finish()
 
     def _knows(self, word: str) -> bool:
         return int(self._model.vosk_model_find_word(word)) >= 0
