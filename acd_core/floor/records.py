@@ -105,9 +105,6 @@ class CallBook:
     def __contains__(self, call: CallId) -> bool:
         return call in self._calls
 
-    def __len__(self) -> int:
-        return len(self._calls)
-
     def add(self, contact: Contact) -> None:
         """Keep a call."""
         self._calls[contact.event.call] = contact

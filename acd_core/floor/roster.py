@@ -1,6 +1,6 @@
 """All agents: who is configured, where they sit, and every change of state."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from acd_core.agent import AgentConfig, AgentState, AgentStep, PauseReason, Rest, follow
 from acd_core.commands import AcdCommand, AgentStateChanged
@@ -40,11 +40,6 @@ class Roster:
     def by_handle(self, handle: int) -> AgentRecord:
         """Return the agent whom the matcher means."""
         return self._by_handle[handle]
-
-    def ready(self) -> Iterable[AgentRecord]:
-        """Everybody who can be given a call, longest idle first."""
-        free = (r for r in self.agents.values() if r.state is AgentState.READY)
-        return sorted(free, key=lambda r: (r.idle_since, r.config.agent))
 
     def configure(self, config: AgentConfig, version: int, now: float) -> AgentRecord:
         """Add or replace an agent."""

@@ -1,0 +1,341 @@
+"""Random histories: nobody is lost, nobody serves two, sums add up, replays agree."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acd_core import events as told
+from acd_core.agent import AgentConfig, AgentState
+from acd_core.call_queue import NoAgents, QueueConfig
+from acd_core.commands import (
+    CallRefused,
+    CallTimedOut,
+    ConnectToAgent,
+    OfferToAgent,
+    WithdrawOffer,
+)
+from acd_core.engine import AcdEngine
+from acd_core.errors import AcdError
+from acd_core.reasons import explain
+from acd_core.skills import Requirement
+
+QUEUES = (
+    QueueConfig(queue=1, required=(Requirement(1, 3),), wrap_up_s=4, max_wait_s=60, offer_s=6),
+    QueueConfig(
+        queue=2,
+        required=(Requirement(2, 1),),
+        strategy="most_skilled",
+        max_waiting=3,
+        misses_to_pause=2,
+        miss_rest_s=3,
+    ),
+    QueueConfig(queue=3, priority=2, no_agents=NoAgents.LEAVE, wrap_up_s=2, connect_s=3),
+)
+AGENTS = (
+    AgentConfig(agent=1, skills={1: 5}),
+    AgentConfig(agent=2, skills={1: 3, 2: 9}),
+    AgentConfig(agent=3, skills={2: 2}),
+)
+STEP = st.tuples(
+    st.sampled_from(
+        [
+            "in",
+            "in",
+            "out",
+            "ready",
+            "ready",
+            "ready",
+            "pause",
+            "lost",
+            "back",
+            "busy",
+            "free",
+            "offer",
+            "offer",
+            "offer",
+            "offer",
+            "offer",
+            "last",
+            "named",
+            "needs",
+            "abandon",
+            "withdraw",
+            "ring",
+            "accept",
+            "accept",
+            "accept",
+            "reject",
+            "answer",
+            "answer",
+            "answer",
+            "hold",
+            "retrieve",
+            "end",
+            "end",
+            "finish",
+            "deadline",
+            "deadline",
+            "skills",
+            "queue",
+            "agent",
+            "day",
+            "wait",
+            "wait",
+        ]
+    ),
+    st.integers(0, 20),
+    st.integers(0, 3),
+)
+
+
+ABOUT_OFFERS = frozenset({"ring", "accept", "reject", "answer"})
+ABOUT_TALK = frozenset({"hold", "retrieve", "end"})
+
+
+def event_of(step: str, a: int, b: int, watch: "Watch") -> Any:
+    """Some event; legal or not is the engine's to say, but most are near the truth."""
+    calls = watch.calls
+    agent, call, queue = a % 4 + (a % 4 == 0), max(calls - a % 5, 0), b % 3 + 1
+    offers, talks = list(watch.offers.items()), list(watch.talks)
+    if b and step in ABOUT_OFFERS and offers:
+        call, agent = offers[a % len(offers)]
+    elif b and step in ABOUT_TALK and talks:
+        call = talks[a % len(talks)]
+    match step:
+        case "in":
+            return told.AgentLoggedIn(agent=agent, station=f"s{agent}")
+        case "out":
+            return told.AgentLoggedOut(agent=agent)
+        case "ready":
+            return told.AgentReady(agent=agent)
+        case "pause":
+            return told.AgentPaused(agent=agent, reason="lunch")
+        case "lost":
+            return told.AgentUnreachable(agent=agent)
+        case "back":
+            return told.AgentReachable(agent=agent)
+        case "busy":
+            return told.AgentBusy(agent=agent)
+        case "free":
+            return told.AgentFree(agent=agent)
+        case "offer":
+            return told.CallOffered(call=calls + 1, queue=queue, priority=a % 2)
+        case "last" | "named":
+            return told.CallOffered(
+                call=calls + 1,
+                queue=queue,
+                preferred=agent,
+                preference=told.Preference(step),
+                preferred_limit_s=float(a % 8),
+                waited_s=float(b),
+            )
+        case "needs":
+            needs = (Requirement(2, 5),)
+            return told.CallOffered(call=calls + 1, queue=queue, requirements=needs)
+        case "abandon":
+            return told.CallAbandoned(call=call)
+        case "withdraw":
+            return told.CallWithdrawn(call=call, outcome=list(told.Outcome)[a % 8])
+        case "ring":
+            return told.OfferRinging(call=call, agent=agent)
+        case "accept":
+            return told.OfferAccepted(call=call, agent=agent)
+        case "reject":
+            return told.OfferRejected(call=call, agent=agent)
+        case "answer":
+            return told.CallAnswered(call=call, agent=agent)
+        case "hold":
+            return told.CallHeld(call=call)
+        case "retrieve":
+            return told.CallRetrieved(call=call)
+        case "end":
+            return told.CallEnded(call=call)
+        case "finish":
+            return told.WrapUpEnded(agent=agent)
+        case "skills":
+            return told.SkillsChanged(agent=agent, skills={1 + b % 2: 1 + a % 10}, version=a)
+        case "queue":
+            return told.QueueConfigured(config=QUEUES[b % 3], version=a)
+        case "agent":
+            if a % 4 == 3:
+                return told.AgentRemoved(agent=agent, version=a)
+            return told.AgentConfigured(config=AGENTS[b % 3], version=a)
+        case "day":
+            return told.DayBegan() if b else told.QueueRemoved(queue=queue, version=a)
+    return told.DeadlineReached()
+
+
+class Watch:
+    """An engine, and an independent count of what it told."""
+
+    def __init__(self) -> None:
+        self.engine = AcdEngine()
+        self.now = 1000.0
+        self.history: list[tuple[Any, float]] = []
+        self.commands: list[Any] = []
+        self.calls = 0
+        self.offers: dict[int, int] = {}
+        self.talks: list[int] = []
+        self.refused = 0
+        for queue in QUEUES:
+            self.tell(told.QueueConfigured(config=queue, version=1))
+        for agent in AGENTS:
+            self.tell(told.AgentConfigured(config=agent, version=1))
+            self.tell(told.AgentLoggedIn(agent=agent.agent, station=f"s{agent.agent}"))
+            self.tell(told.AgentReady(agent=agent.agent))
+
+    def tell(self, event: Any) -> tuple[Any, ...]:
+        self.history.append((event, self.now))
+        before = self.engine.snapshot(self.now)
+        try:
+            commands = self.engine.handle(event, self.now)
+        except AcdError:
+            self.refused += 1
+            assert self.engine.snapshot(self.now) == before
+            return ()
+        self.commands += commands
+        self.follow(event, commands)
+        self.check()
+        return commands
+
+    def follow(self, event: Any, commands: tuple[Any, ...]) -> None:
+        if isinstance(event, told.CallAnswered):
+            del self.offers[event.call]
+            self.talks.append(event.call)
+        if isinstance(event, told.CallEnded):
+            self.talks.remove(event.call)
+        for command in commands:
+            if isinstance(command, OfferToAgent):
+                assert command.call not in self.offers
+                assert command.agent not in self.offers.values()
+                assert self.now < command.deadline
+                assert explain(command.reasons, "en", str)
+                assert explain(command.reasons, "zh", str)
+                self.offers[command.call] = command.agent
+            elif isinstance(command, WithdrawOffer):
+                assert self.offers.pop(command.call) == command.agent
+            elif isinstance(command, ConnectToAgent):
+                assert self.offers[command.call] == command.agent
+            elif isinstance(command, CallTimedOut | CallRefused):
+                assert command.call not in self.offers
+
+    def check(self) -> None:
+        picture = self.engine.snapshot(self.now)
+        waiting = {call.call: call for queue in picture.queues for call in queue.waiting}
+        for queue in picture.queues:
+            visits = queue.visits
+            assert visits.offered == (
+                visits.answered
+                + visits.abandoned
+                + visits.overflowed
+                + visits.timed_out
+                + visits.refused
+                + visits.voicemail
+                + visits.callback_taken
+                + visits.transferred_out
+                + visits.in_system
+            )
+            assert visits.in_system == len(queue.waiting)
+            assert [call.position for call in queue.waiting] == list(
+                range(1, len(queue.waiting) + 1)
+            )
+        served = Counter(agent.call for agent in picture.agents if agent.call is not None)
+        assert not served or max(served.values()) == 1
+        for agent in picture.agents:
+            reserved = agent.state in (AgentState.RESERVED, AgentState.RINGING)
+            if reserved:
+                assert agent.until is not None
+                assert waiting[agent.call].agent == agent.agent
+            if agent.state in (AgentState.TALKING, AgentState.ON_HOLD):
+                assert agent.call in self.talks
+                assert agent.call not in waiting
+            if agent.state in (AgentState.READY, AgentState.LOGGED_OUT, AgentState.PAUSED):
+                assert agent.call is None
+        assert {c: call.agent for c, call in waiting.items() if call.agent} == self.offers
+        deadline = self.engine.next_deadline()
+        if any(agent.until is not None for agent in picture.agents):
+            assert deadline is not None
+
+    def drive(self, steps: list[tuple[str, int, int]]) -> None:
+        for step, a, b in steps:
+            if step == "wait":
+                self.now += a / 2
+            elif step == "deadline":
+                self.now = max(self.now, self.engine.next_deadline() or self.now)
+            event = event_of(step, a, b, self)
+            self.calls += isinstance(event, told.CallOffered)
+            self.tell(event)
+
+    def close_down(self) -> None:
+        """Run every deadline out; nobody may stay reserved."""
+        for _ in range(100):
+            deadline = self.engine.next_deadline()
+            if deadline is None:
+                return
+            self.now = max(self.now, deadline)
+            self.tell(told.DeadlineReached())
+            assert (self.engine.next_deadline() or self.now + 1) > self.now
+        pytest.fail("deadlines never end")
+
+
+@given(st.lists(STEP, min_size=20, max_size=150))
+def test_invariants_hold_after_every_event(steps: list[tuple[str, int, int]]) -> None:
+    watch = Watch()
+    watch.drive(steps)
+    for agent in AGENTS:
+        watch.tell(told.AgentLoggedOut(agent=agent.agent))
+    watch.close_down()
+
+
+@given(st.lists(STEP, min_size=20, max_size=150))
+def test_a_replay_gives_the_same_commands(steps: list[tuple[str, int, int]]) -> None:
+    watch = Watch()
+    watch.drive(steps)
+    again = AcdEngine()
+    commands: list[Any] = []
+    for event, now in watch.history:
+        try:
+            commands += again.handle(told.decode(told.encode(event)), now)
+        except AcdError:
+            continue
+    assert commands == watch.commands
+    restored = AcdEngine()
+    assert restored.replay(watch.history) == watch.refused
+    assert restored.snapshot(watch.now) == watch.engine.snapshot(watch.now)
+    assert restored.next_deadline() == watch.engine.next_deadline()
+
+
+@given(st.lists(STEP, min_size=20, max_size=120))
+def test_nobody_waits_whom_somebody_free_could_serve(steps: list[tuple[str, int, int]]) -> None:
+    watch = Watch()
+    watch.drive(steps)
+    picture = watch.engine.snapshot(watch.now)
+    skills: dict[int, dict[int, int]] = {}
+    for event, _ in watch.history:
+        if isinstance(event, told.AgentConfigured):
+            skills[event.config.agent] = event.config.skills
+        elif isinstance(event, told.SkillsChanged) and event.agent in skills:
+            skills[event.agent] = event.skills
+    needs = {queue.queue: queue.required for queue in QUEUES}
+    asked = {e.call: e for e, _ in watch.history if isinstance(e, told.CallOffered)}
+    for queue in picture.queues:
+        for call in queue.waiting:
+            if call.agent is not None or call.preferred is not None:
+                continue
+            wanted = needs[queue.queue] + asked[call.call].requirements
+            for agent in picture.agents:
+                if agent.state is AgentState.READY:
+                    own = skills[agent.agent]
+                    assert any(own.get(need.skill, 0) < need.level for need in wanted)
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_decode_to_an_event_or_an_acd_error(data: bytes) -> None:
+    try:
+        event = told.decode(data)
+    except AcdError:
+        return
+    assert told.decode(told.encode(event)) == event
