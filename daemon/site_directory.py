@@ -111,19 +111,21 @@ class SiteDirectory:
         return path.resolve().relative_to(self.path).as_posix()
 
 
+def choose_run_dir(site: Path) -> Path:
+    """The directory of a site's sockets when its configuration names none."""
+    # The digest keeps two sites apart whose directories have the same name.
+    digest = hashlib.sha256(os.fsencode(site)).hexdigest()[:8]
+    name = re.sub(r"[^A-Za-z0-9_-]", "-", site.name)[:24]
+    return _parent() / f"{name}-{digest}"
+
+
 def _run_dir(site: Path, config: Config) -> Path:
-    if config.site.run_dir:
-        chosen = Path(config.site.run_dir)
-        if not chosen.is_absolute():
-            raise _fault(
-                pick("must be an absolute path", "必须是绝对路径"),
-                pick("write one like /run/hookflash/main", "请写如 /run/hookflash/main"),
-            )
-    else:
-        # The digest keeps two sites apart whose directories have the same name.
-        digest = hashlib.sha256(os.fsencode(site)).hexdigest()[:8]
-        name = re.sub(r"[^A-Za-z0-9_-]", "-", site.name)[:24]
-        chosen = _parent() / f"{name}-{digest}"
+    chosen = Path(config.site.run_dir) if config.site.run_dir else choose_run_dir(site)
+    if not chosen.is_absolute():
+        raise _fault(
+            pick("must be an absolute path", "必须是绝对路径"),
+            pick("write one like /run/hookflash/main", "请写如 /run/hookflash/main"),
+        )
     if len(os.fsencode(chosen / LONGEST_SOCKET)) > SOCKET_PATH_LIMIT:
         raise _fault(
             pick(f"{chosen} is too long for a socket", f"{chosen} 太长，无法放置套接字"),
