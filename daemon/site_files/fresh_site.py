@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from daemon.language import Language
 from daemon.site_files import calendars, called_numbers, people, queues
 from daemon.site_files.calendars import CalendarEntry, CalendarsFile
 from daemon.site_files.called_numbers import NumberEntry, NumbersFile
