@@ -1,0 +1,104 @@
+"""Calls and recordings for programs."""
+
+import msgspec
+from sanic import Blueprint, HTTPResponse
+
+from admin.api.openapi import Parameter, endpoint, reply
+from admin.context import ConsoleRequest
+from admin.pages.supervisor.calls import READERS, WATCHERS, allow, filter_of
+from admin.pages.supervisor.recordings import send_audio
+from admin.records import PAGE_ROWS, CallDetail, CallLine
+from daemon.service.messages import Decision
+
+blueprint = Blueprint("api_calls")
+
+MOST_ROWS = 500
+
+
+class CallPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some of the calls that fit, newest first."""
+
+    calls: list[CallLine]
+    total: int
+    offset: int
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/calls",
+    "Calls, newest first; an agent gets only own ones",
+    roles=READERS,
+    result=CallPage,
+    parameters=(
+        Parameter("first", "first local day, 2026-11-21"),
+        Parameter("last", "last local day"),
+        Parameter("queue", "slug of a queue that the call visited"),
+        Parameter("agent", "login of who talked with the caller"),
+        Parameter("outcome", "answered, abandoned, voicemail, ... or open"),
+        Parameter("number", "part of the calling or called number"),
+        Parameter("offset", "rows to leave out", "integer"),
+        Parameter("limit", "rows wanted, at most 500", "integer"),
+    ),
+)
+async def calls(request: ConsoleRequest) -> HTTPResponse:
+    """A page of calls with the number of all."""
+    offset = _number(request, "offset", 0, 10_000_000)
+    limit = _number(request, "limit", PAGE_ROWS, MOST_ROWS)
+    lines, total = await request.console.records.calls(
+        filter_of(request), offset=offset, limit=limit
+    )
+    return reply(CallPage(calls=lines, total=total, offset=offset))
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/calls/<call:str>",
+    "One call with its segments",
+    roles=READERS,
+    result=CallDetail,
+)
+async def call(request: ConsoleRequest, call: str) -> HTTPResponse:
+    """Everything on record about a call."""
+    found = await request.console.records.call(call)
+    allow(request, found.summary)
+    return reply(found)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/calls/<call:str>/why",
+    "Why it went to whom",
+    roles=WATCHERS,
+    result=list[Decision],
+)
+async def why(request: ConsoleRequest, call: str) -> HTTPResponse:
+    """Every decision with its candidates."""
+    return reply(await request.console.service.why(request.actor, call))
+
+
+@endpoint(blueprint, "POST", "/calls/<call:str>/release", "End a call in progress", roles=WATCHERS)
+async def release(request: ConsoleRequest, call: str) -> HTTPResponse:
+    """End it; 404 when it has already ended."""
+    await request.console.service.release_call(request.actor, call)
+    return HTTPResponse(status=204)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/recordings/<recording:str>",
+    "The audio of a recording; byte ranges are served",
+    roles=READERS,
+    content_type="audio/wav",
+)
+async def recording(request: ConsoleRequest, recording: str) -> HTTPResponse | None:
+    """The WAV file."""
+    return await send_audio(request, recording)
+
+
+def _number(request: ConsoleRequest, name: str, default: int, most: int) -> int:
+    text = request.args.get(name) or ""
+    return min(int(text), most) if text.isdigit() and len(text) < 12 else default

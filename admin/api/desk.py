@@ -1,0 +1,87 @@
+"""The agent's own state and call for programs: the same actions as at the desk."""
+
+import msgspec
+from sanic import Blueprint, HTTPResponse
+
+from admin.api.openapi import endpoint, read_body, reply
+from admin.context import ConsoleRequest
+from daemon.service.messages import Desk
+
+blueprint = Blueprint("api_desk")
+
+AGENT = ("agent",)
+
+
+class Seat(msgspec.Struct, frozen=True):
+    """Where the agent sits."""
+
+    station: str
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """Why the agent pauses: the slug of a reason."""
+
+    reason: str
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """Whether the caller is put on hold or taken back."""
+
+    on: bool
+
+
+@endpoint(blueprint, "GET", "/desk", "My state, offer and call", roles=AGENT, result=Desk)
+async def desk(request: ConsoleRequest) -> HTTPResponse:
+    """With the caller's card before the call is answered."""
+    return reply(await request.console.service.my_desk(request.actor))
+
+
+@endpoint(blueprint, "POST", "/desk/log-in", "Take a seat", roles=AGENT, body=Seat, result=Desk)
+async def log_in(request: ConsoleRequest) -> HTTPResponse:
+    """At a station."""
+    seat = read_body(request, Seat)
+    return reply(await request.console.service.agent_log_in(request.actor, seat.station))
+
+
+@endpoint(blueprint, "POST", "/desk/log-out", "Leave the seat", roles=AGENT, result=Desk)
+async def log_out(request: ConsoleRequest) -> HTTPResponse:
+    """Not during a call."""
+    return reply(await request.console.service.agent_log_out(request.actor))
+
+
+@endpoint(blueprint, "POST", "/desk/ready", "Be available", roles=AGENT, result=Desk)
+async def ready(request: ConsoleRequest) -> HTTPResponse:
+    """After log-in, pause or wrap-up."""
+    return reply(await request.console.service.ready(request.actor))
+
+
+@endpoint(blueprint, "POST", "/desk/pause", "Pause", roles=AGENT, body=Pause, result=Desk)
+async def pause(request: ConsoleRequest) -> HTTPResponse:
+    """During a call it counts from its end."""
+    given = read_body(request, Pause)
+    return reply(await request.console.service.pause(request.actor, given.reason))
+
+
+@endpoint(blueprint, "POST", "/desk/accept", "Answer the offer", roles=AGENT, result=Desk)
+async def accept(request: ConsoleRequest) -> HTTPResponse:
+    """Where the station allows it."""
+    return reply(await request.console.service.accept(request.actor))
+
+
+@endpoint(blueprint, "POST", "/desk/reject", "Give the offer back", roles=AGENT, result=Desk)
+async def reject(request: ConsoleRequest) -> HTTPResponse:
+    """The caller keeps age and place."""
+    return reply(await request.console.service.reject(request.actor))
+
+
+@endpoint(blueprint, "POST", "/desk/hold", "Hold or retrieve", roles=AGENT, body=Hold, result=Desk)
+async def hold(request: ConsoleRequest) -> HTTPResponse:
+    """The caller hears music meanwhile."""
+    given = read_body(request, Hold)
+    return reply(await request.console.service.hold(request.actor, on=given.on))
+
+
+@endpoint(blueprint, "POST", "/desk/hang-up", "End my call", roles=AGENT, result=Desk)
+async def hang_up(request: ConsoleRequest) -> HTTPResponse:
+    """Wrap-up follows."""
+    return reply(await request.console.service.hang_up(request.actor))

@@ -1,0 +1,80 @@
+"""English and Chinese texts of the console, both side by side in ``templates/texts/``.
+
+A catalogue is a TOML file of ``key = ["English", "中文"]``; its name is the first part of
+the keys: ``live.toml`` holds ``live.*``. A text may name values: ``{count} callers``.
+"""
+
+import tomllib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+LANGUAGES: Final = ("en", "zh")
+TEXTS: Final = Path(__file__).parent / "templates" / "texts"
+
+Translate = Callable[..., str]
+
+
+class TextMissingError(KeyError):
+    """A page asks for a key that no catalogue has; always a fault of ours."""
+
+
+@cache
+def catalogue() -> dict[str, tuple[str, str]]:
+    """Every key with its English and Chinese text."""
+    texts: dict[str, tuple[str, str]] = {}
+    for path in sorted(TEXTS.glob("*.toml")):
+        for key, value in _flat(tomllib.loads(path.read_text("utf-8"))).items():
+            texts[f"{path.stem}.{key}"] = value
+    return texts
+
+
+def _flat(table: dict[str, object], prefix: str = "") -> dict[str, tuple[str, str]]:
+    found: dict[str, tuple[str, str]] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{prefix}{key}.")
+        elif isinstance(value, list) and len(value) == len(LANGUAGES):
+            found[prefix + key] = (str(value[0]), str(value[1]))
+        else:
+            raise TextMissingError(f"{prefix}{key}: needs one text for each of {LANGUAGES}")
+    return found
+
+
+@cache
+def translator(language: str) -> Translate:
+    """A function from key and values to the text in one language."""
+    place = LANGUAGES.index(language)
+    texts = catalogue()
+
+    def translate(key: str, **values: object) -> str:
+        try:
+            text = texts[key][place]
+        except KeyError:
+            raise TextMissingError(key) from None
+        return text.format(**values) if values else text
+
+    return translate
+
+
+def has_text(key: str) -> bool:
+    """True when a catalogue has the key; for keys made of values such as states."""
+    return key in catalogue()
+
+
+def preferred_language(header: str, default: str) -> str:
+    """The first of our languages that an Accept-Language header names (RFC 9110 12.5.4)."""
+    wishes: list[tuple[float, str]] = []
+    for part in header.split(","):
+        tag, _, quality = part.strip().partition(";q=")
+        try:
+            weight = float(quality) if quality else 1.0
+        except ValueError:
+            continue
+        wishes.append((-weight, tag.lower()))
+    for _, tag in sorted(wishes, key=lambda wish: wish[0]):
+        for language in LANGUAGES:
+            if tag == language or tag.startswith(f"{language}-"):
+                return language
+    return default

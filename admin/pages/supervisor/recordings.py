@@ -1,0 +1,92 @@
+"""Recordings as audio: authorised, with byte ranges so that a player can seek."""
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Final
+
+from sanic import Blueprint, HTTPResponse
+
+from admin.auth import needs
+from admin.context import ConsoleRequest
+from admin.errors import PageMissing
+from admin.pages.supervisor.calls import READERS, allow
+from daemon.service.errors import ServiceError
+
+blueprint = Blueprint("recordings")
+
+CHUNK: Final = 64 << 10
+RANGE: Final = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
+FOLDERS: Final = ("recordings", "voicemail")
+
+
+@blueprint.get("/recordings/<recording:str>/audio.wav")
+@needs(*READERS)
+async def audio(request: ConsoleRequest, recording: str) -> HTTPResponse | None:
+    """The audio behind a player."""
+    return await send_audio(request, recording)
+
+
+async def send_audio(request: ConsoleRequest, recording: str) -> HTTPResponse | None:
+    """The audio or a part of it (RFC 9110 section 14); listening is audited."""
+    found, call = await request.console.records.recording(recording)
+    allow(request, call)
+    path = await asyncio.to_thread(recording_path, request.console.options.site, found.path)
+    if found.deleted or path is None:
+        raise PageMissing
+    size = (await asyncio.to_thread(path.stat)).st_size
+    headers = {"Accept-Ranges": "bytes", "Cache-Control": "private, no-store"}
+    wanted = request.headers.get("range")
+    start, end = byte_range(wanted, size)
+    if start > end:
+        return HTTPResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
+    if start == 0:
+        await _note(request, recording)
+    status = 200
+    if wanted and RANGE.fullmatch(wanted):
+        status = 206
+        headers["Content-Range"] = f"bytes {start}-{end}/{size}"
+    if "download" in request.args:
+        headers["Content-Disposition"] = f'attachment; filename="{recording}.wav"'
+    headers["Content-Length"] = str(end - start + 1)
+
+    response = await request.respond(status=status, headers=headers, content_type="audio/wav")
+    at = start
+    while data := await asyncio.to_thread(_read, path, at, min(CHUNK, end - at + 1)):
+        await response.send(data)
+        at += len(data)
+    await response.eof()
+    return None
+
+
+def recording_path(site: Path, relative: str) -> Path | None:
+    """The file below the site's recordings; None when it is gone or leads elsewhere."""
+    path = (site / relative).resolve()
+    inside = any(path.is_relative_to((site / folder).resolve()) for folder in FOLDERS)
+    return path if inside and path.is_file() else None
+
+
+def byte_range(header: str | None, size: int) -> tuple[int, int]:
+    """First and last byte to send; first > last when the range cannot be satisfied."""
+    match = RANGE.fullmatch(header or "")
+    if match is None or match.group(0) == "bytes=-":
+        return 0, size - 1
+    first, last = match.groups()
+    if not first:
+        return max(size - int(last), 0), size - 1
+    return int(first), min(int(last), size - 1) if last else size - 1
+
+
+def _read(path: Path, at: int, length: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(at)
+        return file.read(length)
+
+
+async def _note(request: ConsoleRequest, recording: str) -> None:
+    try:
+        await request.console.service.recording_played(request.actor, recording)
+    except ServiceError as error:
+        # who may listen was decided above; without control there is nobody to audit it
+        if error.code == "unavailable":
+            raise

@@ -1,0 +1,74 @@
+// Recording players: waveform of both sides, seek, speed, keys.
+import { clockText } from "./console.js";
+
+function draw(canvas, lanes, share) {
+  const width = canvas.clientWidth;
+  const height = canvas.height;
+  const ratio = window.devicePixelRatio || 1;
+  if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);
+  const style = getComputedStyle(canvas);
+  const colours = [style.getPropertyValue("--lane-a"), style.getPropertyValue("--lane-b")];
+  const rest = style.getPropertyValue("--lane-rest");
+  const pen = canvas.getContext("2d");
+  pen.clearRect(0, 0, canvas.width, height);
+  lanes.forEach((peaks, lane) => {
+    const laneHeight = height / lanes.length;
+    const middle = laneHeight * (lane + 0.5);
+    const step = canvas.width / peaks.length;
+    peaks.forEach((peak, bar) => {
+      const tall = Math.max(Math.sqrt(peak) * laneHeight * 0.92, 1.5);
+      pen.fillStyle = bar / peaks.length < share ? colours[lane] : rest;
+      pen.fillRect(bar * step, middle - tall / 2, Math.max(step * 0.7, 1), tall);
+    });
+  });
+}
+
+for (const player of document.querySelectorAll(".player[data-src]")) {
+  const audio = player.querySelector("audio");
+  if (!audio) continue;
+  const button = player.querySelector("[data-play]");
+  const seek = player.querySelector("[data-seek]");
+  const position = player.querySelector("[data-position]");
+  const canvas = player.querySelector("canvas");
+  let lanes = [];
+  let length = 0;
+
+  const duration = () => (Number.isFinite(audio.duration) ? audio.duration : length);
+  const show = () => {
+    const share = duration() ? audio.currentTime / duration() : 0;
+    if (document.activeElement !== seek || !audio.paused) seek.value = String(Math.round(share * 1000));
+    position.textContent = `${clockText(audio.currentTime)} / ${clockText(duration())}`;
+    draw(canvas, lanes, share);
+  };
+
+  fetch(player.dataset.waveform, { headers: { Accept: "application/json" } })
+    .then((response) => (response.ok ? response.json() : Promise.reject(response.status)))
+    .then((found) => {
+      lanes = found.channels;
+      length = found.duration_s;
+      show();
+    })
+    .catch(() => canvas.remove());
+
+  button.addEventListener("click", () => (audio.paused ? audio.play() : audio.pause()));
+  for (const event of ["timeupdate", "loadedmetadata", "seeked", "ended"]) audio.addEventListener(event, show);
+  for (const event of ["play", "pause"]) {
+    audio.addEventListener(event, () => {
+      player.classList.toggle("playing", !audio.paused);
+      button.setAttribute("aria-label", audio.paused ? button.dataset.playText : button.dataset.pauseText);
+    });
+  }
+  seek.addEventListener("input", () => {
+    audio.currentTime = (Number(seek.value) / 1000) * duration();
+    show();
+  });
+  for (const choice of player.querySelectorAll("[data-speed]")) {
+    choice.addEventListener("click", () => {
+      audio.playbackRate = Number(choice.dataset.speed);
+      player.querySelectorAll("[data-speed]").forEach((other) =>
+        other.setAttribute("aria-pressed", String(other === choice)),
+      );
+    });
+  }
+  new ResizeObserver(show).observe(canvas);
+}
