@@ -1,0 +1,291 @@
+/* Tests of the engine in C: `make check` here builds them with sanitizers and runs them. */
+#include "test_engine.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine.h"
+
+int checks, failures;
+
+uint32_t test_random(void)
+{
+    static uint32_t state = 20261121;
+    state ^= state << 13;
+    state ^= state >> 17;
+    state ^= state << 5;
+    return state;
+}
+
+typedef struct {
+    int fd, port;
+    uint16_t sequence;
+    uint32_t timestamp;
+} peer;
+
+static peer peer_open(void)
+{
+    peer made = {0};
+    made.fd = hf_rtp_bind("127.0.0.1", 0, &made.port);
+    CHECK(made.fd >= 0);
+    return made;
+}
+
+static void peer_send(peer *from, int to, int type, uint32_t ssrc, const uint8_t *payload,
+                      int length)
+{
+    struct sockaddr_storage address;
+    socklen_t size;
+    uint8_t packet[12 + 480];
+    hf_address("127.0.0.1", to, &address, &size);
+    hf_rtp_header(packet, type, 0, from->sequence++, from->timestamp, ssrc);
+    memcpy(packet + 12, payload, (size_t)length);
+    CHECK(sendto(from->fd, packet, (size_t)(12 + length), 0, (struct sockaddr *)&address, size) >
+          0);
+    from->timestamp += 160;
+}
+
+/* Packets that wait at a peer; the last of them is kept. */
+static int peer_receive(peer *at, uint8_t *last, int *size)
+{
+    uint8_t data[2048];
+    int count = 0;
+    ssize_t got;
+    while ((got = recv(at->fd, data, sizeof data, MSG_DONTWAIT)) >= 0) {
+        memcpy(last, data, (size_t)got);
+        *size = (int)got;
+        count++;
+    }
+    return count;
+}
+
+static void command(hf_engine *engine, enum hf_op op, void *subject, void *object)
+{
+    hf_command sent = {.op = op, .subject = subject, .object = object};
+    CHECK(hf_command_push(engine, &sent) == 0);
+}
+
+static hf_port *port_open(hf_engine *engine, uint64_t id, int law, const peer *to, int *bound)
+{
+    hf_command sent = {.op = HF_CONNECT};
+    hf_port *port = hf_port_new(id, HF_RTP, hf_rtp_bind("127.0.0.1", 0, bound));
+    command(engine, HF_ADD_PORT, port, NULL);
+    sent.subject = port;
+    sent.stream.law = law;
+    sent.stream.payload_type = law == HF_ALAW ? 8 : 0;
+    sent.stream.key_payload_type = 101;
+    sent.stream.packet_samples = HF_FRAME;
+    sent.stream.send = sent.stream.receive = 1;
+    hf_address("127.0.0.1", to->port, &sent.stream.remote, &sent.stream.remote_length);
+    CHECK(hf_command_push(engine, &sent) == 0);
+    return port;
+}
+
+static void frame(hf_engine *engine)
+{
+    int phase;
+    hf_commands_run(engine);
+    for (phase = 0; phase < HF_PHASES; phase++)
+        hf_engine_tick(engine, phase);
+}
+
+static int events_of(hf_engine *engine, enum hf_event_kind kind, hf_event *last)
+{
+    hf_event event;
+    int count = 0;
+    while (hf_event_pop(&engine->events, &event))
+        if (event.kind == kind) {
+            *last = event;
+            count++;
+        }
+    return count;
+}
+
+static int free_retired(hf_engine *engine)
+{
+    hf_object *object = hf_retired_take(engine);
+    int count = 0;
+    while (object) {
+        hf_object *next = object->next_retired;
+        hf_object_free(object);
+        object = next;
+        count++;
+    }
+    return count;
+}
+
+/* Two telephones of different laws: what one says reaches the other, transcoded. */
+static void bridge_carries_audio_and_keys(void)
+{
+    hf_engine *engine = hf_engine_new(0, 20);
+    peer a = peer_open(), b = peer_open(), stranger = peer_open();
+    int at_a, at_b, i, size = 0, received = 0;
+    hf_port *left = port_open(engine, 1, HF_ALAW, &a, &at_a);
+    hf_port *right = port_open(engine, 2, HF_ULAW, &b, &at_b);
+    hf_room *room = hf_room_new(3);
+    hf_tap *tap = hf_tap_new(1);
+    hf_event event = {0};
+    uint8_t loud[160], packet[2048] = {0}, quiet[160];
+    int16_t heard[160];
+    memset(loud, 0xaa, sizeof loud); /* A-law full scale */
+    memset(quiet, 0xff, sizeof quiet);
+    command(engine, HF_JOIN, left, room);
+    command(engine, HF_JOIN, right, room);
+    command(engine, HF_OPEN_TAP, left, tap);
+    for (i = 0; i < 50; i++) {
+        peer_send(&a, at_a, 8, 111, loud, 160);
+        peer_send(&stranger, at_a, 8, 222, quiet, 160); /* same host, another port */
+        peer_send(&b, at_b, 0, 333, quiet, 160);
+        frame(engine);
+        received += peer_receive(&b, packet, &size);
+    }
+    CHECK(received == 50 && size == 172 && (packet[1] & 0x7f) == 0);
+    hf_g711_decode(HF_ULAW, packet + 12, 160, heard);
+    CHECK(heard[0] > 31000 && heard[159] > 31000);
+    CHECK(left->counts.packets_in == 50 && left->counts.foreign == 50);
+    CHECK(tap->written == 50 * 160 && memcmp(tap->map, "HFTP", 4) == 0);
+    for (i = 0; i < 3; i++)
+        peer_send(&a, at_a, 101, 111, (const uint8_t *)"\x07\x8a\x03\x20", 4), a.timestamp -= 160;
+    frame(engine);
+    CHECK(events_of(engine, HF_ON_KEY, &event) == 1 && event.code == '7' && event.value == 100);
+    command(engine, HF_CLOSE_PORT, left, NULL); /* its peer stays in the room, unharmed */
+    for (i = 0; i < 5; i++)
+        frame(engine);
+    CHECK(room->members[0] == NULL && room->members[1] == right);
+    CHECK(free_retired(engine) == 2); /* port and tap */
+    command(engine, HF_END_ROOM, NULL, room);
+    command(engine, HF_CLOSE_PORT, right, NULL);
+    frame(engine);
+    CHECK(free_retired(engine) == 2);
+    close(a.fd);
+    close(b.fd);
+    close(stranger.fd);
+    hf_engine_free(engine);
+}
+
+static void garbage_at_a_port_is_counted(void)
+{
+    hf_engine *engine = hf_engine_new(0, 1);
+    peer a = peer_open();
+    hf_event event = {0};
+    struct sockaddr_storage address;
+    socklen_t size;
+    int at_a, i, n;
+    hf_port *port = port_open(engine, 1, HF_ALAW, &a, &at_a);
+    hf_address("127.0.0.1", at_a, &address, &size);
+    for (i = 0; i < 3000; i++) {
+        uint8_t data[600];
+        size_t length = 1 + test_random() % sizeof data;
+        for (n = 0; n < (int)length; n++)
+            data[n] = (uint8_t)test_random();
+        if (i % 2) {
+            data[0] = 0x80;
+            data[1] = i % 4 == 1 ? 8 : 101;
+        }
+        sendto(a.fd, data, length, 0, (struct sockaddr *)&address, size);
+        if (i % 3 == 0)
+            frame(engine);
+    }
+    for (i = 0; i < 300; i++)
+        frame(engine);
+    CHECK(port->counts.bad > 1000 && port->counts.packets_in + port->counts.bad == 3000);
+    CHECK(events_of(engine, HF_ON_SILENCE, &event) >= 1 && event.code >= 1);
+    command(engine, HF_CLOSE_PORT, port, NULL);
+    frame(engine);
+    free_retired(engine);
+    close(a.fd);
+    hf_engine_free(engine);
+}
+
+/* A board on the other side of a socket pair, faster than our clock, that goes away. */
+static void device_absorbs_drift_and_tells_its_end(void)
+{
+    hf_engine *engine = hf_engine_new(0, 20);
+    int ends[2], i;
+    uint8_t chunk[160];
+    hf_event event = {0};
+    hf_port *port;
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
+    port = hf_port_new(1, HF_DEVICE, ends[0]);
+    port->law = HF_ALAW;
+    port->key_source = HF_HARDWARE;
+    command(engine, HF_ADD_PORT, port, NULL);
+    memset(chunk, 0xaa, sizeof chunk);
+    for (i = 0; i < 200; i++) {
+        CHECK(write(ends[1], chunk, 100) == 100); /* in two pieces */
+        CHECK(write(ends[1], chunk, 60) == 60);
+        if (i % 10 == 0)
+            CHECK(write(ends[1], chunk, 160) == 160);
+        frame(engine);
+        CHECK(read(ends[1], chunk, 160) == 160);
+        memset(chunk, 0xaa, sizeof chunk);
+    }
+    CHECK(port->counts.overruns > 10 && port->counts.underruns == 0);
+    CHECK(port->heard[80] == 32256);
+    close(ends[1]);
+    for (i = 0; i < 20; i++)
+        frame(engine);
+    CHECK(events_of(engine, HF_ON_DEVICE, &event) == 1 && event.code != 0);
+    command(engine, HF_CLOSE_PORT, port, NULL);
+    frame(engine);
+    free_retired(engine);
+    hf_engine_free(engine);
+}
+
+/* With its threads: a recording is complete when the engine stops in mid-call. */
+static void recording_is_whole_when_the_engine_stops(void)
+{
+    struct timespec moment = {.tv_nsec = 300000000};
+    char path[] = "/tmp/hookflash-engine-XXXXXX";
+    hf_engine *engine = hf_engine_new(1, 20);
+    peer a = peer_open();
+    uint8_t header[44], wanted[44];
+    int at_a, fd = mkstemp(path);
+    hf_recorder *recorder = hf_recorder_new(9, dup(fd), 1, 0, 0);
+    hf_event event = {0};
+    off_t size;
+    CHECK(hf_engine_start(engine) == 0);
+    command(engine, HF_RECORD, port_open(engine, 1, HF_ALAW, &a, &at_a), recorder);
+    hf_files_add(engine, recorder);
+    nanosleep(&moment, NULL);
+    hf_engine_stop(engine);
+    CHECK(hf_event_pop(&engine->file_events, &event) && event.kind == HF_ON_RECORD);
+    CHECK(event.code == HF_CLOSED && event.value >= 20);
+    size = lseek(fd, 0, SEEK_END);
+    hf_wav_header(wanted, 2, (uint32_t)size - 44);
+    CHECK(pread(fd, header, 44, 0) == 44 && memcmp(header, wanted, 44) == 0);
+    CHECK((size - 44) % 640 == 0 && (uint32_t)(size - 44) / 32 == event.value);
+    CHECK(free_retired(engine) == 2);
+    close(fd);
+    close(a.fd);
+    unlink(path);
+    hf_engine_free(engine);
+}
+
+void test_bridge(void)
+{
+    bridge_carries_audio_and_keys();
+    garbage_at_a_port_is_counted();
+    device_absorbs_drift_and_tells_its_end();
+    recording_is_whole_when_the_engine_stops();
+}
+
+int main(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    hf_g711_init();
+    hf_dtmf_init();
+    test_codecs();
+    test_network();
+    test_signals();
+    test_bridge();
+    printf("media engine: %d checks, %d failed\n", checks, failures);
+    return failures != 0;
+}

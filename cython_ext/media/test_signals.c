@@ -1,0 +1,222 @@
+#include <math.h>
+#include <string.h>
+
+#include "engine.h"
+#include "test_engine.h"
+
+static const double LOW[4] = {697, 770, 852, 941}, HIGH[4] = {1209, 1336, 1477, 1633};
+static const char KEYS[] = "123A456B789C*0#D";
+
+typedef struct {
+    double level_low, level_high; /* dBm0 */
+    double offset;                /* of both frequencies, 0.01 is 1 % */
+    int on, off;                  /* ms */
+    double noise;                 /* amplitude of white noise */
+    int law;
+} signal_set;
+
+static double amplitude(double dbm0)
+{
+    return 22300 * pow(10, dbm0 / 20);
+}
+
+static double noise(void)
+{
+    return (double)test_random() / 2147483648.0 - 1.0;
+}
+
+/* All sixteen keys, each as set; returns how many are told once with the right name. */
+static int keys_heard(const signal_set *set)
+{
+    hf_dtmf dtmf = {0};
+    hf_key out[4];
+    int right = 0, key, n, i, count, wanted = 0;
+    int16_t frame[HF_FRAME];
+    int fill = 0;
+    hf_dtmf_reset(&dtmf);
+    for (key = 0; key < 16; key++) {
+        int heard = 0, same = 0;
+        int on = set->on * 8, total = on + set->off * 8 + 400 + key * 7;
+        for (n = 0; n < total; n++) {
+            double t = n / 8000.0, value = set->noise * noise();
+            uint8_t octet;
+            if (n < on)
+                value += amplitude(set->level_low) *
+                             sin(2 * M_PI * LOW[key / 4] * (1 + set->offset) * t) +
+                         amplitude(set->level_high) *
+                             sin(2 * M_PI * HIGH[key % 4] * (1 + set->offset) * t);
+            frame[fill] = hf_clip16((float)value);
+            if (set->law != HF_S16) {
+                hf_g711_encode(set->law, &frame[fill], 1, &octet);
+                hf_g711_decode(set->law, &octet, 1, &frame[fill]);
+            }
+            if (++fill < HF_FRAME)
+                continue;
+            fill = 0;
+            count = hf_dtmf_listen(&dtmf, frame, HF_FRAME, out, 4);
+            for (i = 0; i < count; i++)
+                if (out[i].ended) {
+                    heard++;
+                    same += out[i].key == KEYS[key];
+                }
+        }
+        right += heard == 1 && same == 1;
+        wanted += heard;
+    }
+    return wanted == right ? right : -wanted;
+}
+
+static void keys_within_the_limits_are_heard(void)
+{
+    static const signal_set must[] = {
+        {-8.8, -6.8, 0, 100, 100, 0, HF_ALAW}, {-10, -10, 0, 40, 60, 0, HF_ALAW},
+        {-10, -10, 0.012, 50, 60, 0, HF_ULAW}, {-10, -10, -0.012, 50, 60, 0, HF_ALAW},
+        {-36, -36, 0, 50, 60, 0, HF_ALAW},     {-36, -34, 0, 50, 60, 0, HF_ULAW},
+        {-10, -17, 0, 50, 60, 0, HF_ALAW},     {-14, -10, 0, 50, 60, 0, HF_ALAW},
+        {-20, -20, 0, 50, 60, 490, HF_ALAW}, /* 15 dB below the pair */
+        {-3, -3, 0, 60, 60, 0, HF_S16}};
+    size_t i;
+    for (i = 0; i < sizeof must / sizeof *must; i++) {
+        int heard = keys_heard(&must[i]);
+        CHECK(heard == 16);
+        if (heard != 16)
+            fprintf(stderr, "  case %zu: %d of 16\n", i, heard);
+    }
+}
+
+static void keys_beyond_the_limits_are_not(void)
+{
+    static const signal_set must_not[] = {
+        {-10, -10, 0.035, 100, 60, 0, HF_ALAW}, {-10, -10, -0.035, 100, 60, 0, HF_ALAW},
+        {-10, -20, 0, 100, 60, 0, HF_ALAW},     {-16, -10, 0, 100, 60, 0, HF_ALAW},
+        {-10, -10, 0, 20, 60, 0, HF_ALAW},      {-46, -46, 0, 100, 60, 0, HF_ALAW},
+        {-20, -20, 0, 100, 60, 4000, HF_ALAW}};
+    size_t i;
+    for (i = 0; i < sizeof must_not / sizeof *must_not; i++) {
+        int heard = keys_heard(&must_not[i]);
+        CHECK(heard == 0);
+        if (heard != 0)
+            fprintf(stderr, "  case %zu: %d of 16\n", i, heard);
+    }
+}
+
+static void generator_and_detector_agree(void)
+{
+    hf_dtmf dtmf = {0};
+    hf_keys_out keys = {0};
+    hf_key out[4];
+    char heard[20] = "";
+    int frame, i, count, length = 0;
+    hf_dtmf_reset(&dtmf);
+    hf_keys_out_add(&keys, "1234567890*#ABCD");
+    for (frame = 0; frame < 16 * 9 + 5; frame++) {
+        int16_t samples[HF_FRAME] = {0};
+        hf_key_frame sent = hf_keys_out_frame(&keys, 0);
+        if (sent.tone)
+            hf_dtmf_tone(sent.key, &keys.phase_low, &keys.phase_high, samples, HF_FRAME);
+        count = hf_dtmf_listen(&dtmf, samples, HF_FRAME, out, 4);
+        for (i = 0; i < count && length < 19; i++)
+            if (out[i].ended) {
+                heard[length++] = out[i].key;
+                CHECK(out[i].samples >= 640 && out[i].samples <= 960);
+            }
+    }
+    CHECK(strcmp(heard, "1234567890*#ABCD") == 0);
+}
+
+/* Frames until speech is told, -1 when it never is. */
+static int barge_in(void (*make)(int16_t *, int), int before)
+{
+    hf_vad vad;
+    int16_t frame[HF_FRAME];
+    int n;
+    hf_vad_reset(&vad);
+    for (n = 0; n < before; n++) {
+        make(frame, -1);
+        hf_vad_frame(&vad, frame, 0);
+    }
+    hf_vad_arm(&vad, 1);
+    for (n = 0; n < 200; n++) {
+        make(frame, n);
+        if (hf_vad_frame(&vad, frame, 0))
+            return n;
+    }
+    return -1;
+}
+
+/* Vowel-like: pulses of 120 Hz through two resonances, in syllables. */
+static void make_speech(int16_t *frame, int number)
+{
+    static double a1, a2, b1, b2;
+    static int phase;
+    int i;
+    for (i = 0; i < HF_FRAME; i++) {
+        double source = number >= 0 && phase++ % 67 == 0 ? 9000 : 0;
+        double first = source + 60 * noise() + 1.78 * a1 - 0.92 * a2, second;
+        a2 = a1;
+        a1 = first;
+        second = first * 0.3 + 0.9 * b1 - 0.85 * b2;
+        b2 = b1;
+        b1 = second;
+        frame[i] = hf_clip16((float)(second * (number % 10 < 8 ? 1 : 0.05)));
+    }
+}
+
+static void make_noise(int16_t *frame, int number)
+{
+    int i;
+    (void)number;
+    for (i = 0; i < HF_FRAME; i++)
+        frame[i] = (int16_t)(1000 * noise()); /* about -35 dBFS */
+}
+
+static void make_tones(int16_t *frame, int number)
+{
+    static uint32_t first, second;
+    int i;
+    uint8_t octets[HF_FRAME];
+    for (i = 0; i < HF_FRAME; i++) {
+        frame[i] = (int16_t)(number < 0 ? 0 : 5000 * (hf_sine(first) + hf_sine(second)));
+        first += hf_phase_step(440);
+        second += hf_phase_step(480);
+    }
+    hf_g711_encode(HF_ALAW, frame, HF_FRAME, octets);
+    hf_g711_decode(HF_ALAW, octets, HF_FRAME, frame);
+}
+
+static void speech_is_told_noise_and_tones_are_not(void)
+{
+    int began = barge_in(make_speech, 50);
+    CHECK(began >= 3 && began <= 10);
+    CHECK(barge_in(make_noise, 50) == -1);
+    CHECK(barge_in(make_tones, 50) == -1);
+}
+
+static void masked_frames_and_the_start_of_a_prompt_do_not_count(void)
+{
+    hf_vad vad;
+    int16_t frame[HF_FRAME];
+    int n, told = -1;
+    hf_vad_reset(&vad);
+    hf_vad_arm(&vad, 1);
+    for (n = 0; n < 30; n++) {
+        make_speech(frame, 1);
+        CHECK(!hf_vad_frame(&vad, frame, 1));
+    }
+    hf_vad_prompt(&vad);
+    for (n = 0; n < 30 && told < 0; n++) {
+        make_speech(frame, 1);
+        if (hf_vad_frame(&vad, frame, 0))
+            told = n;
+    }
+    CHECK(told == -1 || told >= 15);
+}
+
+void test_signals(void)
+{
+    keys_within_the_limits_are_heard();
+    keys_beyond_the_limits_are_not();
+    generator_and_detector_agree();
+    speech_is_told_noise_and_tones_are_not();
+    masked_frames_and_the_start_of_a_prompt_do_not_count();
+}
