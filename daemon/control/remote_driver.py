@@ -6,17 +6,21 @@ Media keeps the lines over a restart of control: ``open`` asks for every line as
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from daemon.link import lines as ask
+from daemon.link.errors import LinkError
 from daemon.link.lines import HostRequest, LineState
 from daemon.logs import get_logger
 from drivers.api import AudioPorts, Capability, Line, LineId, PortId
 from drivers.ctilink.details import CallDetail, CallDetails
 from drivers.errors import DriverError, LineBusy, LinkLost, ProtocolError
 from drivers.events import Cause, LineDown, LineEvent, LineUp, Released
+
+OPEN_S: Final = 10.0
+OPEN_RETRY_S: Final = 0.1
 
 log = get_logger(__name__)
 
@@ -123,8 +127,8 @@ class RemoteDriver:
         self._counters: dict[str, int] = {}
 
     async def open(self, ports: AudioPorts | None = None) -> Sequence[Line]:
-        """Ask for every line with its state."""
-        for state in await self._list():
+        """Ask for every line with its state; LinkLost when media does not answer."""
+        for state in await self._first_list():
             self._take(state)
         return tuple(self._lines.values())
 
@@ -182,8 +186,7 @@ class RemoteDriver:
             if new is None:
                 self._put_down(line)
             else:
-                # A new media process counts from the beginning: take its picture as it is.
-                self._lines[name] = line = RemoteLine(self, new)
+                line.update(new)
             self._report_difference(name, old, line.state, restarted=restarted)
         for state in states.values():
             self._take(state)
@@ -231,7 +234,10 @@ class RemoteDriver:
 
     async def ask(self, request: HostRequest) -> ask.Reply:
         """Send a request and return its reply; DriverError as the driver raised it."""
-        payload = await self._link.host(self.name, ask.encode(request))
+        try:
+            payload = await self._link.host(self.name, ask.encode(request))
+        except LinkError as error:
+            raise LinkLost(f"{self.name}: {error}") from error
         try:
             reply = ask.decode_reply(payload)
         except msgspec.DecodeError as error:
@@ -239,6 +245,20 @@ class RemoteDriver:
         if isinstance(reply, ask.Failed):
             raise ask.error_of(reply)
         return reply
+
+    async def _first_list(self) -> tuple[LineState, ...]:
+        """Media answers on the link before it has opened its drivers: ask until it has."""
+        why = f"{self.name}: media does not answer"
+        try:
+            async with asyncio.timeout(OPEN_S):
+                while True:
+                    try:
+                        return await self._list()
+                    except LinkLost as error:
+                        why = str(error)
+                    await asyncio.sleep(OPEN_RETRY_S)
+        except TimeoutError as error:
+            raise LinkLost(why) from error
 
     async def _list(self) -> tuple[LineState, ...]:
         reply = await self.ask(ask.ListLines())

@@ -8,6 +8,7 @@ alone: that is the driver's own business.
 import asyncio
 import itertools
 import secrets
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -106,7 +107,8 @@ class DriverHost:
         self._services: HostServices | None = None
         self._task: asyncio.Task[None] | None = None
         self._opened = asyncio.Event()
-        self._serial = 0
+        # Pictures of a new media process are newer than those of the one before.
+        self._serial = time.time_ns() // 1000
 
     @classmethod
     def of(
@@ -202,6 +204,8 @@ class DriverHost:
             raise NotCapable(f"{self.name} has no line {name}") from error
 
     def _state(self, line: DeviceLine) -> LineState:
+        """A picture of the line; every picture is newer than those before."""
+        self._serial += 1
         return LineState(
             line=line.id,
             serial=self._serial,
@@ -241,7 +245,6 @@ class DriverHost:
             self._backoff.worked(asyncio.get_running_loop().time())
             self._opened.set()
             async for event in driver.events():
-                self._serial += 1
                 services.emit(told.encode_event(event, self._state_of(driver, event)))
         finally:
             await driver.close()
@@ -257,7 +260,6 @@ class DriverHost:
         if driver is None:
             return
         for line in driver.lines():
-            self._serial += 1
             if line.phase != "idle":
                 gone = Released(line=line.id, cause=Cause.TEMPORARY_FAILURE, detail="driver failed")
                 services.emit(told.encode_event(gone))
