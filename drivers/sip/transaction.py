@@ -194,18 +194,11 @@ class Transactions:
         t1 = self.t1 = timing.t1
         self.t2 = timing.t2
         self.delays: dict[Input, float] = {
-            Input.TIMER_A: t1,
-            Input.TIMER_B: 64 * t1,
-            Input.TIMER_D: max(32.0, 64 * t1),
-            Input.TIMER_E: t1,
-            Input.TIMER_F: 64 * t1,
-            Input.TIMER_G: t1,
-            Input.TIMER_H: 64 * t1,
-            Input.TIMER_I: timing.t4,
-            Input.TIMER_J: 64 * t1,
-            Input.TIMER_K: timing.t4,
-            Input.TIMER_L: 64 * t1,
-            Input.TIMER_M: 64 * t1,
+            **dict.fromkeys((_I.TIMER_A, _I.TIMER_E, _I.TIMER_G), t1),
+            **dict.fromkeys((_I.TIMER_B, _I.TIMER_F, _I.TIMER_H), 64 * t1),
+            **dict.fromkeys((_I.TIMER_J, _I.TIMER_L, _I.TIMER_M), 64 * t1),
+            **dict.fromkeys((_I.TIMER_I, _I.TIMER_K), timing.t4),
+            _I.TIMER_D: max(32.0, 64 * t1),
         }
 
     def open_server(
@@ -383,6 +376,12 @@ class ClientTransaction(_Transaction):
         if status < 200:
             return self.step(Input.PROVISIONAL, message=message)
         return self.step(Input.SUCCESS if status < 300 else Input.FAILURE, message=message)
+
+    def abandon(self) -> None:
+        """Forget a request whose final response nobody awaits any more."""
+        if self.state in (State.CALLING, State.TRYING, State.PROCEEDING):
+            self.timers.clear()
+            self.forget()
 
     def forget(self) -> None:
         """Take the transaction out of the layer."""

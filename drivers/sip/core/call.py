@@ -101,6 +101,8 @@ class CallTimer(Enum):
     RING_LIMIT = 4
     CANCEL_LIMIT = 5
     """No final response although we cancelled (9.1)."""
+    REINVITE_LIMIT = 6
+    """Our re-INVITE got a 1xx and then nothing."""
 
 
 class Peer(msgspec.Struct, frozen=True, array_like=True):
@@ -180,6 +182,7 @@ class Call:
         "state",
         "timers",
         "tone",
+        "transaction",
         "uri",
         "via",
         "wants_hold",
@@ -214,6 +217,7 @@ class Call:
         self.ok_address: Address | None = None
         self.ok_interval = 0.0
         # Outbound: what CANCEL and ACK repeat from the INVITE.
+        self.transaction: ClientTransaction | None = None
         self.uri = ""
         self.from_value = ""
         self.ani = ""

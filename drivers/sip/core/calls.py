@@ -148,6 +148,10 @@ class Calls:
     def _forget(self, call: Call) -> None:
         self._calls.pop((call.ref, call.local_tag), None)
         call.timers.clear()
+        for transaction in (call.transaction, call.reinvite):
+            if transaction is not None:
+                transaction.abandon()
+        call.transaction = call.reinvite = None
         call.ok = b""
         call.invite = None
         self.mark(call, "ended")

@@ -169,6 +169,8 @@ class SipCore:
             self.in_dialog.no_ack(call)
         elif timer is CallTimer.GLARE:
             self.in_dialog.settled(call)
+        elif timer is CallTimer.REINVITE_LIMIT:
+            self.in_dialog.reinvite_lost(call)
         elif timer is CallTimer.RING_LIMIT:
             self.outbound.ring_limit(call)
         else:

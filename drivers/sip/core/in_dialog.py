@@ -141,6 +141,7 @@ class InDialog:
         if call.reinvite is None or call.state is not CallState.CONFIRMED:
             return
         call.reinvite = None
+        call.stop(CallTimer.REINVITE_LIMIT)
         if status < 300:
             dialog.refresh_target(message)
             self._take_answer(call, message)
@@ -164,6 +165,8 @@ class InDialog:
     def reinvite_lost(self, call: Call) -> None:
         """Nobody answered our re-INVITE: the call is dead (14.1)."""
         if call.state is CallState.CONFIRMED:
+            if call.reinvite is not None:
+                call.reinvite.abandon()
             call.reinvite = None
             self._lost(call, Cause.TIMER_EXPIRED, gone=False)
 

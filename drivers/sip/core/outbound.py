@@ -11,6 +11,7 @@ from drivers.sip.core.calls import Calls
 from drivers.sip.core.causes import cause_for, cause_from_reason
 from drivers.sip.core.happenings import Connected, MediaAgreed, Progressed
 from drivers.sip.core.in_dialog import InDialog
+from drivers.sip.core.request import printable
 from drivers.sip.core.services import ALLOW, Headers, Services
 from drivers.sip.dialog import MAX_FORWARDS, Dialog
 from drivers.sip.negotiation import Session
@@ -39,7 +40,7 @@ class OutboundCalls:
             session_id=services.random.getrandbits(31) + 1,
         )
         caller = f"sip:{call.ani or 'anonymous'}@{services.via_host}"
-        display = NameAddr(name or call.ani, caller, {"tag": call.local_tag})
+        display = NameAddr(printable(name) or call.ani, caller, {"tag": call.local_tag})
         call.from_value = format_name_addr(display)
         self.calls.add(call)
         self._invite(call, call.session.offer(), [])
@@ -99,7 +100,7 @@ class OutboundCalls:
         ack_start, _, ack_rest = self._request(call, "ACK", extra).partition(b"\r\nTo: ")
         ack = ack_start + b"\r\nTo: ", b"\r\n" + ack_rest.partition(b"\r\n")[2]
         services.count("sent_invite")
-        services.transactions.open_client(
+        call.transaction = services.transactions.open_client(
             (call.via.rpartition("=")[2], "INVITE"),
             data,
             call.address,

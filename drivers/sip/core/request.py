@@ -168,7 +168,7 @@ def _party(value: str) -> tuple[str, str]:
         party = parse_name_addr(value)
     except WireError:
         return "", ""
-    return number_of(party.uri), _printable(party.display)
+    return number_of(party.uri), printable(party.display)
 
 
 def _diversion(message: Message) -> tuple[str, str]:
@@ -183,5 +183,6 @@ def _diversion(message: Message) -> tuple[str, str]:
     return number_of(top.uri), _FORWARDING.get(reason, "cf-unknown")
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """The text without anything that could end a header or hide in a log."""
     return "".join(letter for letter in text if letter.isprintable())

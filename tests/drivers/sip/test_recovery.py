@@ -1,0 +1,169 @@
+"""After a crash: a new core, built from the journal alone, goes on with the calls."""
+
+import pytest
+
+from drivers.events import Cause
+from drivers.sip.core.call import Call, CallState
+from drivers.sip.core.happenings import Connected, Ended, MediaAgreed
+from tests.fakes.sip_bench import OFFER, Bench, request, response
+
+
+def restarted(old: Bench) -> tuple[Bench, list[Call]]:
+    """A core of another run with the old one's journal."""
+    bench = Bench(seed=99, start=old.now + 2.0)
+    calls = bench.core.restore(old.journal, bench.now)
+    return bench, calls
+
+
+def test_inbound_call_is_ended_by_the_caller() -> None:
+    old = Bench()
+    call = old.talk()
+    bench, (again,) = restarted(old)
+    assert (again.ref, again.local_tag, again.inbound) == (call.ref, call.local_tag, True)
+    bye = request("BYE", branch="bye", cseq=2, to_tag=call.local_tag)
+    (ok,) = bench.send(bye)
+    assert ok.status == 200
+    assert [type(one) for one in bench.happened()] == [Ended]
+    assert restarted(bench)[1] == []
+
+
+def test_inbound_call_is_ended_by_us() -> None:
+    old = Bench()
+    call = old.talk()
+    bench, (again,) = restarted(old)
+    bench.core.release(again, Cause.NORMAL)
+    (bye,) = bench.out()
+    assert (bye.method, bye.from_tag, bye.to_tag) == ("BYE", call.local_tag, "peer")
+    assert bye.uri == "sip:peer@192.0.2.9:5060"
+
+
+def test_outbound_call_is_ended_from_either_side() -> None:
+    old = Bench()
+    call, invite = old.dial()
+    old.send(response(invite, 200, body=OFFER))
+    for ours in (True, False):
+        bench, (again,) = restarted(old)
+        assert again.line == "carrier/1"
+        if ours:
+            bench.core.release(again, Cause.NORMAL)
+            (bye,) = bench.out()
+            assert (bye.method, bye.cseq.number) == ("BYE", invite.cseq.number + 1)
+        else:
+            theirs = request(
+                "BYE", call_id=call.ref, branch="x", from_tag="far", to_tag=call.local_tag
+            )
+            (ok,) = bench.send(theirs)
+            assert ok.status == 200
+            assert "Ended" in bench.names()
+
+
+def test_numbers_hold_and_versions_go_on() -> None:
+    old = Bench()
+    call = old.talk()
+    old.core.set_hold(call, hold=True)
+    (hold,) = old.out()
+    old.send(response(hold, 200, body=OFFER.replace(b"sendrecv", b"recvonly")))
+    bench, (again,) = restarted(old)
+    assert again.session is not None
+    assert again.session.on_hold
+    bench.core.set_hold(again, hold=True)
+    assert bench.out() == []
+    bench.core.set_hold(again, hold=False)
+    (back,) = bench.out()
+    assert back.cseq.number == hold.cseq.number + 1
+    assert version(back.body) == version(hold.body) + 1
+    stale = request("INFO", branch="i", cseq=1, to_tag=call.local_tag)
+    assert [one.status for one in bench.send(stale)] == [500]
+
+
+def test_call_that_only_rang_is_forgotten_and_its_invite_is_new() -> None:
+    old = Bench()
+    old.offer_call()
+    old.dial()
+    bench, calls = restarted(old)
+    assert calls == []
+    assert [one.status for one in bench.send(request("INVITE", body=OFFER))] == [100]
+    assert bench.names() == ["Offered"]
+
+
+def test_answered_call_without_its_ack_goes_on_when_the_ack_comes() -> None:
+    old = Bench()
+    call = old.offer_call()
+    old.core.accept(call, "192.0.2.1", 6000)
+    (ok,) = old.out()
+    bench, (again,) = restarted(old)
+    assert again.state is CallState.ACCEPTED
+    assert bench.send(request("INVITE", body=OFFER)) == []  # absorbed, not a second call
+    (repeated,) = bench.pass_time(0.5)
+    assert repeated.raw == ok.raw
+    bench.send(request("ACK", branch="a", to_tag=call.local_tag))
+    assert [type(one) for one in bench.happened()] == [Connected]
+    assert bench.pass_time(40.0) == []
+
+
+def test_answered_call_whose_ack_never_comes_is_ended() -> None:
+    old = Bench()
+    call = old.offer_call()
+    old.core.accept(call, "192.0.2.1", 6000)
+    bench, _ = restarted(old)
+    bench.pass_time(31.9)
+    (bye,) = [one for one in bench.pass_time(0.2) if one.is_request]
+    assert bye.method == "BYE"
+    assert [type(one) for one in bench.happened()] == [Ended]
+
+
+def test_delayed_offer_is_answered_after_the_restart() -> None:
+    old = Bench()
+    call = old.offer_call(body=b"")
+    old.core.accept(call, "192.0.2.1", 6000)
+    bench, _ = restarted(old)
+    bench.send(request("ACK", branch="a", to_tag=call.local_tag, body=OFFER))
+    assert [type(one) for one in bench.happened()] == [MediaAgreed, Connected]
+
+
+def test_bye_that_may_be_lost_is_sent_again() -> None:
+    old = Bench()
+    call = old.talk()
+    old.core.release(call, Cause.NORMAL)
+    (lost,) = old.out()
+    bench, calls = restarted(old)
+    assert calls == []
+    (bye,) = bench.out()
+    assert (bye.method, bye.cseq.number) == ("BYE", lost.cseq.number + 1)
+    bench.send(response(bye, 481))
+    assert len(bench.core.calls) == 0
+    assert restarted(bench)[0].out() == []
+
+
+def test_200_repeated_over_the_restart_is_acknowledged() -> None:
+    old = Bench()
+    _, invite = old.dial()
+    answer = response(invite, 200, body=OFFER)
+    old.send(answer)
+    bench, _ = restarted(old)
+    (ack,) = bench.send(answer)
+    assert (ack.method, ack.cseq.number) == ("ACK", invite.cseq.number)
+
+
+def test_snapshot_says_the_same_as_the_journal() -> None:
+    old = Bench()
+    old.talk()
+    ended = old.talk(call_id="c2", branch="b2")
+    old.core.release(ended, Cause.NORMAL)
+    shorter = Bench(seed=5)
+    calls = shorter.core.restore(old.core.snapshot(), 1000.0)
+    assert [call.ref for call in calls] == ["c1"]
+
+
+@pytest.mark.parametrize("record", [("sip.call", b"\xc1"), ("sip.mark", b""), ("other", b"x")])
+def test_unreadable_record_is_counted_and_passed_over(record: tuple[str, bytes]) -> None:
+    old = Bench()
+    old.talk()
+    old.journal.insert(0, record)
+    bench, calls = restarted(old)
+    assert len(calls) == 1
+    assert bench.core.services.counters.get("journal_unreadable", 0) == (record[0] != "other")
+
+
+def version(body: bytes) -> int:
+    return int(body.split(b"o=- ")[1].split()[1])
