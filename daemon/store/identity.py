@@ -18,6 +18,10 @@ from daemon.store.history import VISIT_OUTCOMES
 
 MOST_FAULTS: Final = 50  # of one rule; more say nothing new
 _OUTCOMES: Final = ", ".join(f"'{outcome}'" for outcome in VISIT_OUTCOMES)
+_TALLY: Final = (
+    "SELECT queue_id, CASE WHEN left_ms <= :moment THEN outcome ELSE '' END AS outcome, "
+    "COUNT(*) AS visits FROM queue_visit WHERE entered_ms <= :moment GROUP BY 1, 2"
+)
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -213,10 +217,8 @@ async def tally(at_ms: int | None = None) -> tuple[Tally, ...]:
     Who had left by then counts under the outcome, everybody else as in the system.
     """
     moment = 2**62 if at_ms is None else at_ms
-    rows = await connections.get("default").execute_query_dict(
-        f"SELECT queue_id, CASE WHEN left_ms <= {moment:d} THEN outcome ELSE '' END AS outcome, "
-        f"COUNT(*) AS visits FROM queue_visit WHERE entered_ms <= {moment:d} GROUP BY 1, 2"
-    )
+    sql = _TALLY.replace(":moment", str(int(moment)))
+    rows = await connections.get("default").execute_query_dict(sql)
     queues = sorted({row["queue_id"] for row in rows})
     return tuple(
         Tally(
