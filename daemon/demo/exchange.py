@@ -77,10 +77,11 @@ class BoardCaller:
         await self._trunk.board_answers()
 
     async def wait_released(self) -> None:
-        """Wait until the hotline hangs up, and put the line in order."""
+        """Wait until the hotline hangs up."""
         await self._trunk.board_hangs_up()
         self._over = True
-        self._trunk.source = self._trunk.heard = None
+        if self._holds_line:
+            self._trunk.source = self._trunk.heard = None
 
     async def press(self, keys: str, *, on_ms: int = 80, off_ms: int = 80) -> None:
         """Press keys as tones on the line; returns when they have been sent."""
@@ -89,9 +90,14 @@ class BoardCaller:
 
     def hang_up(self) -> None:
         """Leave, in whatever state the call is."""
-        if not self._over:
-            self._over = True
+        if not self._over and self._holds_line:
             self._trunk.hang_up()
+        self._over = True
+
+    @property
+    def _holds_line(self) -> bool:
+        """Whether the line still carries this call and not the next one."""
+        return self._trunk.source == self._speak
 
     def _speak(self) -> bytes:
         if self._keys:
