@@ -1,0 +1,318 @@
+"""Both ends of the link over a real socket: order, repeats, reconnects, descriptors."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from daemon.link import commands as ask
+from daemon.link import messages as told
+from daemon.link import server as link_server
+from daemon.link.client import MediaLink
+from daemon.link.errors import LinkClosed, MediaAway, MediaRefused
+from daemon.link.frames import Frame, build_frame, parse_frame
+from daemon.link.messages import Command, MediaEvent
+from daemon.link.server import Carried, LinkServer
+from drivers.api import PortId, RtpAddress
+
+Connect = Callable[..., Awaitable[MediaLink]]
+
+
+class Desk:
+    """Carries out commands by writing them down."""
+
+    def __init__(self) -> None:
+        self.carried: list[Command] = []
+        self.visits: list[str] = []
+        self.host_may_answer = asyncio.Event()
+        self.pipe = os.pipe()
+
+    def carry_out(self, command: Command) -> Carried:
+        self.carried.append(command)
+        match command:
+            case ask.OpenRtp():
+                return Carried(told.RtpOpened(host="127.0.0.1", rtp_port=4000))
+            case ask.OpenTap():
+                return Carried(told.TapOpened(capacity=64), self.pipe)
+            case ask.StopPlay(player=13):
+                raise MediaRefused("unlucky", "not this one")
+            case ask.StopPlay(player=14):
+                raise ZeroDivisionError
+            case ask.TakeSnapshot():
+                port = told.PortState(port=PortId(command.page), kind="rtp")
+                return Carried(told.Snapshot(last_event=0, pages=3, ports=(port,)))
+        return Carried(told.Done())
+
+    async def ask_host(self, command: ask.HostCommand) -> told.HostAnswer:
+        self.carried.append(command)
+        await self.host_may_answer.wait()
+        return told.HostAnswer(payload=command.payload[::-1])
+
+    def control_came(self, *, same: bool) -> None:
+        self.visits.append("same" if same else "new")
+
+    def control_went(self) -> None:
+        self.visits.append("gone")
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    made = Desk()
+    yield made
+    for number in made.pipe:
+        os.close(number)
+
+
+@pytest.fixture
+async def server(tmp_path: Path, desk: Desk) -> AsyncIterator[LinkServer]:
+    made = LinkServer(tmp_path / "media.sock", desk)
+    made.open()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def connect(tmp_path: Path, server: LinkServer) -> AsyncIterator[Connect]:
+    links = []
+
+    async def make(**options: object) -> MediaLink:
+        ids = iter(range(1, 1000))
+        link = await MediaLink.connect(
+            tmp_path / "media.sock",
+            lambda: next(ids),
+            **options,  # type: ignore[arg-type]
+        )
+        links.append(link)
+        return link
+
+    yield make
+    for link in links:
+        await link.disconnect()
+
+
+async def take(link: MediaLink, count: int) -> list[MediaEvent]:
+    found: list[MediaEvent] = []
+    async with asyncio.timeout(5):
+        async for event in link.events():
+            found.append(event)
+            if len(found) == count:
+                return found
+    return found
+
+
+def speech(port: int) -> told.SpeechStarted:
+    return told.SpeechStarted(port=PortId(port))
+
+
+async def test_commands_are_carried_out_in_order(connect: Connect, desk: Desk) -> None:
+    link = await connect()
+    port, address = await link.open_rtp()
+    assert (port, address) == (1, RtpAddress("127.0.0.1", 4000))
+    await asyncio.gather(*(link.stop_play(number) for number in range(20, 60)))
+    players = [command.player for command in desk.carried if isinstance(command, ask.StopPlay)]
+    assert players == list(range(20, 60))
+
+
+async def test_a_refusal_carries_its_code_and_a_fault_does_not_end_the_link(
+    connect: Connect,
+) -> None:
+    link = await connect()
+    with pytest.raises(MediaRefused, match="not this one") as refused:
+        await link.stop_play(13)
+    assert refused.value.code == "unlucky"
+    with pytest.raises(MediaRefused) as fault:
+        await link.stop_play(14)
+    assert fault.value.code == "internal"
+    await link.stop_play(15)
+
+
+async def test_descriptors_travel(connect: Connect, desk: Desk) -> None:
+    link = await connect()
+    tap = await link.tap(PortId(1))
+    try:
+        assert tap.capacity == 64
+        os.write(tap.eventfd, b"x")
+        assert os.read(desk.pipe[0], 1) == b"x"
+    finally:
+        os.close(tap.memfd)
+        os.close(tap.eventfd)
+
+
+async def test_snapshot_pages_are_put_together(connect: Connect) -> None:
+    link = await connect()
+    assert [state.port for state in (await link.snapshot()).ports] == [0, 1, 2]
+
+
+async def test_a_slow_driver_holds_up_nothing_else(connect: Connect, desk: Desk) -> None:
+    link = await connect()
+    slow = asyncio.create_task(link.host("board", b"abc"))
+    await link.stop_play(1)
+    assert not slow.done()
+    desk.host_may_answer.set()
+    assert await slow == b"cba"
+
+
+async def test_events_come_once_and_in_order(connect: Connect, server: LinkServer) -> None:
+    link = await connect()
+    for port in range(300):
+        server.emit(speech(port))
+    events = await take(link, 300)
+    assert [event.number for event in events] == list(range(1, 301))
+
+
+async def test_a_link_that_was_cut_hears_what_it_missed(
+    connect: Connect, server: LinkServer, desk: Desk
+) -> None:
+    link = await connect()
+    server.emit(speech(1))
+    await take(link, 1)
+    assert server._control is not None
+    server._control.socket.close()
+    server.emit(speech(2))
+    await link.stop_play(1)
+    assert [event.number for event in await take(link, 1)] == [2]
+    assert desk.visits == ["new", "gone", "same"]
+
+
+async def test_a_command_waits_across_a_restart_of_media(
+    tmp_path: Path, desk: Desk, connect: Connect, server: LinkServer
+) -> None:
+    link = await connect()
+    await server.close()
+    command = asyncio.create_task(link.stop_play(5))
+    another = LinkServer(tmp_path / "media.sock", desk)
+    another.open()
+    try:
+        await command
+        assert isinstance((await take(link, 1))[0], told.MediaRestarted)
+        another.emit(speech(1))
+        assert [event.number for event in await take(link, 1)] == [1]
+    finally:
+        await link.disconnect()
+        await another.close()
+
+
+async def test_a_new_control_process_continues_where_the_old_one_was(
+    connect: Connect, server: LinkServer, desk: Desk
+) -> None:
+    first = await connect()
+    server.emit(speech(1))
+    await take(first, 1)
+    seen = first.last_seen
+    await first.disconnect()
+    server.emit(speech(2))
+    second = await connect(last_seen=seen)
+    assert [event.number for event in await take(second, 1)] == [2]
+    third = await connect()
+    server.emit(speech(3))
+    assert [event.number for event in await take(third, 1)] == [3]
+    assert desk.visits[:3] == ["new", "gone", "new"]
+
+
+async def test_events_beyond_memory_are_reported_as_lost(
+    connect: Connect, server: LinkServer
+) -> None:
+    first = await connect()
+    server.emit(speech(0))
+    await take(first, 1)
+    seen = first.last_seen
+    await first.disconnect()
+    for port in range(told.EVENTS_KEPT + 10):
+        server.emit(speech(port))
+    second = await connect(last_seen=seen)
+    lost, following = await take(second, 2)
+    assert isinstance(lost, told.EventsLost)
+    assert (lost.missed, following.number) == (10, 12)
+
+
+async def test_a_repeated_command_is_answered_again_but_not_carried_out(
+    tmp_path: Path, server: LinkServer, desk: Desk
+) -> None:
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+        sock.setblocking(False)
+        await loop.sock_connect(sock, str(tmp_path / "media.sock"))
+        hello = ask.Hello(session=5, instance=0, last_event=0)
+        await loop.sock_sendall(sock, build_frame(Frame(0, hello)))
+        await loop.sock_recv(sock, 65536)
+        packet = build_frame(Frame(77, ask.OpenRtp(port=PortId(3))))
+        replies = []
+        for _ in range(3):
+            await loop.sock_sendall(sock, packet)
+            replies.append(parse_frame(await loop.sock_recv(sock, 65536)))
+    assert replies == [Frame(77, told.RtpOpened(host="127.0.0.1", rtp_port=4000))] * 3
+    assert len(desk.carried) == 1
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"\0" * 20,
+        build_frame(Frame(1, ask.OpenRtp(port=PortId(1)))),
+        build_frame(Frame(1, told.Done())),
+    ],
+    ids=["garbage", "command-before-hello", "reply"],
+)
+async def test_who_speaks_wrongly_is_dropped(
+    tmp_path: Path, server: LinkServer, desk: Desk, packet: bytes
+) -> None:
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+        sock.setblocking(False)
+        await loop.sock_connect(sock, str(tmp_path / "media.sock"))
+        await loop.sock_sendall(sock, packet)
+        assert await loop.sock_recv(sock, 100) == b""
+    assert desk.carried == []
+
+
+async def test_a_stranger_is_not_let_in(
+    tmp_path: Path, server: LinkServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_server, "_uid_of_peer", lambda _sock: os.getuid() + 1)
+    with pytest.raises(MediaAway):
+        await MediaLink.connect(tmp_path / "media.sock", lambda: 1, patience_s=0.2)
+
+
+async def test_an_absent_media_process_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MediaAway, match=r"media\.sock"):
+        await MediaLink.connect(tmp_path / "media.sock", lambda: 1, patience_s=0.1)
+
+
+async def test_a_command_without_answer_ends_in_time(connect: Connect, server: LinkServer) -> None:
+    link = await connect(patience_s=0.2)
+    with pytest.raises(MediaAway, match="HostCommand"):
+        await link.host("board", b"")
+
+
+async def test_a_closed_link_says_so(connect: Connect) -> None:
+    link = await connect()
+    waiting = asyncio.create_task(link.host("board", b""))
+    await asyncio.sleep(0)
+    await link.disconnect()
+    with pytest.raises(LinkClosed):
+        await waiting
+    with pytest.raises(LinkClosed):
+        await link.stop_play(1)
+    assert [event async for event in link.events()] == []
+
+
+async def test_a_peer_that_does_not_read_loses_its_connection_not_our_memory(
+    tmp_path: Path, server: LinkServer, desk: Desk
+) -> None:
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+        sock.setblocking(False)
+        await loop.sock_connect(sock, str(tmp_path / "media.sock"))
+        hello = ask.Hello(session=5, instance=0, last_event=0)
+        await loop.sock_sendall(sock, build_frame(Frame(0, hello)))
+        while not server.connected:
+            await asyncio.sleep(0)
+        for port in range(40_000):
+            server.emit(speech(port))
+            if not server.connected:
+                break
+    assert not server.connected
+    assert desk.visits == ["new", "gone"]
