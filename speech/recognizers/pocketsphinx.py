@@ -19,6 +19,8 @@ TELEPHONE_MEAN = "34.8,16.9,-36.5,23.4,-16.2,-12.9,1.9,-26.2,0.8,-4.6,-10.5,4.9,
 MODEL_MEAN = "40,3,-1,0,0,0,0,0,0,0,0,0,0"
 STREAMING_DECODERS = 8  # about 27 MiB each; utterances beyond go without partial texts
 SEARCH = "prompt"
+# Silence before an utterance: a word that begins at once (barge-in) is taken for another.
+LEAD = bytes(2 * ENGINE_RATE // 5)
 
 
 class PocketSphinxEngine:
@@ -58,7 +60,7 @@ class PocketSphinxEngine:
     def decode(self, phrases: list[str], pcm: bytes) -> Hypothesis:
         """Decode a whole utterance at once."""
         _prepare(self._whole, phrases, MODEL_MEAN)
-        self._whole.process_raw(pcm, full_utt=True)
+        self._whole.process_raw(LEAD + pcm, full_utt=True)
         self._whole.end_utt()
         return _hypothesis(self._whole)
 
