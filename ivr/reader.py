@@ -1,7 +1,7 @@
 """From a document to structs by their field types; each fault has its line.
 
 Understood types: str, int, float, bool, Name, Template, Condition, NodeId, Prompt, Phrases, structs,
-``dict[str, T]``, ``tuple[T, ...]``, and ``Annotated`` with msgspec's ge, gt, le and pattern.
+``dict[str, T]``, ``tuple[T, ...]``, and ``Annotated`` with msgspec's ge, le and pattern.
 A single value is accepted where a list is expected.
 """
 
@@ -221,8 +221,6 @@ class Reader:
     def _check(self, rule: msgspec.Meta, value: Any, line: int, key: str) -> None:
         if rule.ge is not None and value < rule.ge:
             self.fault(line, f"{key}: {value} is below {rule.ge}")
-        elif rule.gt is not None and value <= rule.gt:
-            self.fault(line, f"{key}: {value} is not above {rule.gt}")
         elif rule.le is not None and value > rule.le:
             self.fault(line, f"{key}: {value} is above {rule.le}")
         elif rule.pattern is not None and not re.fullmatch(rule.pattern, value):
