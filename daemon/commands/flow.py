@@ -15,24 +15,31 @@ from ivr.rehearsal import Rehearsal, rehearse
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "action",
-        choices=("check", "test"),
-        help=pick(
-            "check: find every fault; test: run the tests inside the flow as well",
-            "check：查找所有错误；test：同时运行流程内的测试",
-        ),
+    actions = parser.add_subparsers(
+        dest="action", metavar="ACTION", required=True, prog=parser.prog
     )
-    parser.add_argument(
-        "files",
-        nargs="*",
-        metavar="FILE",
-        help=pick(
-            "flow files; else all of the site's flows/",
-            "流程文件；不写则为站点 flows/ 下的全部流程",
-        ),
-    )
-    add_json(parser)
+    for name, what in (
+        ("check", pick("find every fault", "查找所有错误")),
+        ("test", pick("run the tests inside the flows as well", "同时运行流程内的测试")),
+    ):
+        action = actions.add_parser(name, help=what, description=what)
+        action.add_argument(
+            "files",
+            nargs="*",
+            metavar="FILE",
+            help=pick(
+                "flow files; else all of the site's flows/",
+                "流程文件；不写则为站点 flows/ 下的全部流程",
+            ),
+        )
+        # --site may stand before or after the action.
+        action.add_argument(
+            "--site",
+            metavar="DIR",
+            default=argparse.SUPPRESS,
+            help=pick("the site directory", "站点目录"),
+        )
+        add_json(action)
 
 
 @command("flow", "Check and test call flows", "检查并测试呼叫流程", arguments=_arguments)
