@@ -21,7 +21,7 @@ ALGORITHMS: Final[dict[str, Callable[[bytes], "hashlib._Hash"]]] = {
     "SHA-256": hashlib.sha256,
     "MD5": lambda data: hashlib.md5(data, usedforsecurity=False),
 }
-"""Strongest first: the order in which we offer them and choose from a challenge."""
+"""Strongest first: the order in which we choose from a challenge."""
 
 NONCE_LIFETIME: Final = 300.0  # s; an older one is answered with stale=true
 NONCES_KEPT: Final = 20_000
@@ -48,8 +48,16 @@ class Checked(msgspec.Struct, frozen=True):
 class Challenger:
     """The server's side: makes challenges and checks credentials."""
 
-    def __init__(self, realm: str, *, secret: bytes, rng: random.Random) -> None:
+    def __init__(
+        self,
+        realm: str,
+        *,
+        secret: bytes,
+        rng: random.Random,
+        algorithms: Sequence[str] = tuple(ALGORITHMS),
+    ) -> None:
         self.realm = realm
+        self.algorithms = algorithms
         self._secret = secret
         self._random = rng
         self._counts: OrderedDict[str, int] = OrderedDict()
@@ -58,12 +66,12 @@ class Challenger:
         self._nobody = f"{rng.getrandbits(128):032x}"
 
     def challenges(self, now: float, *, stale: bool = False) -> list[str]:
-        """Header values to ask with, strongest first; the same for known and unknown users."""
+        """Header values to ask with; the same for known and unknown users."""
         nonce = self._nonce(now)
         tail = ", stale=true" if stale else ""
         return [
             f'Digest realm="{self.realm}", nonce="{nonce}", algorithm={algorithm}, qop="auth"{tail}'
-            for algorithm in ALGORITHMS
+            for algorithm in self.algorithms
         ]
 
     def check(
@@ -101,6 +109,8 @@ class Challenger:
         algorithm = params.get("algorithm", "MD5").upper()
         account = accounts.get(params.get("username", ""))
         ha1 = ""
+        if algorithm not in self.algorithms:
+            return Verdict.WRONG
         if account is not None and account.realm in {"", self.realm}:
             ha1 = account.ha1_sha256 if algorithm == "SHA-256" else account.ha1_md5
         known = bool(ha1)

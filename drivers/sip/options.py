@@ -9,6 +9,9 @@ from drivers.errors import OptionsError
 CODECS = ("PCMA", "PCMU")
 """Codecs the media engine carries, by their RTP names (RFC 3551)."""
 
+DIGESTS = ("MD5", "SHA-256")
+"""Digest algorithms of stations (RFC 7616)."""
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -69,6 +72,9 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Address written into Via, Contact; empty: ``listen`` (needed with ``0.0.0.0``)."""
     realm: str = "hookflash"
     """Digest realm of the stations."""
+    digest_algorithms: tuple[str, ...] = ("MD5", "SHA-256")
+    """Offered to stations in this order. Older phones only look at the first one, so put
+    SHA-256 first, or leave MD5 out, where every phone knows it (RFC 8760)."""
     user_agent: str = "Hookflash"
     """Value of User-Agent and Server."""
     trunks: tuple[TrunkOptions, ...] = ()
@@ -108,6 +114,9 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             fault("port", f"{self.port} is not a UDP port; write 0 to 65535, 5060 is usual")
         if not self.realm or any(c in self.realm for c in '"\\\r\n'):
             fault("realm", "must be a word without quotes or line ends")
+        unknown = [name for name in self.digest_algorithms if name not in DIGESTS]
+        if unknown or not self.digest_algorithms:
+            fault("digest_algorithms", f"name one or both of {', '.join(DIGESTS)}")
         if any(ord(c) < 32 for c in self.user_agent):
             fault("user_agent", "must not contain control characters")
         if not 1 <= self.expires_min_s <= self.expires_max_s:

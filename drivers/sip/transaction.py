@@ -1,8 +1,7 @@
 """Transactions of RFC 3261 section 17 with the corrections of RFC 6026, as four tables.
 
-Nothing here reads a clock or a socket: messages and ``now`` come in, bytes go to ``send``,
-and what the user of a transaction must know goes to its callbacks. After its final
-response a server transaction keeps only its key and the bytes it may have to repeat.
+Nothing here reads a clock or a socket. After its final response a server transaction keeps
+only its key and the bytes it may have to repeat.
 """
 
 from collections.abc import Callable
@@ -14,8 +13,7 @@ from drivers.sip.core.timers import Timers
 from drivers.sip.options import TimerOptions
 
 Address = tuple[str, int]
-ServerKey = tuple[str, ...]
-"""Branch, sent-by, method; for RFC 2543 peers what section 17.2.3 lists."""
+ServerKey = tuple[str, ...]  # branch, sent-by, method; for RFC 2543 peers as in 17.2.3
 MergeKey = tuple[str, str, str]
 """From tag, Call-ID and CSeq of a request outside a dialog (RFC 3261 8.2.2.2)."""
 
@@ -62,15 +60,15 @@ class Action(Enum):
     """What a step does beside changing the state."""
 
     SEND = auto()
-    """Send the user's response and keep it for repetition."""
+    """Send a response and keep it for repetition."""
     REPEAT = auto()
     """Send the kept bytes again."""
     PASS = auto()
-    """Hand the message to the user."""
+    """Hand the message up."""
     ACKNOWLEDGE = auto()
     """Send the ACK of a 3xx to 6xx; the user never sees it (17.1.1.3)."""
     TIME_OUT = auto()
-    """Tell the user that nobody answered."""
+    """Tell that nobody answered."""
 
 
 Step = tuple[State, tuple[Action, ...], tuple[Input, ...]]

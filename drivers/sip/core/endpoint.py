@@ -64,7 +64,9 @@ class SipCore:
             inbound=self.inbound,
             in_dialog=self.in_dialog,
             registrar=self.registrar,
-            challenger=Challenger(options.realm, secret=secret, rng=rng),
+            challenger=Challenger(
+                options.realm, secret=secret, rng=rng, algorithms=options.digest_algorithms
+            ),
         )
 
     # Datagrams and time

@@ -28,7 +28,7 @@ def test_invite_from_a_stranger_is_challenged_when_there_are_stations() -> None:
     assert [
         v.partition("algorithm=")[2].partition(",")[0]
         for v in challenge.headers("Proxy-Authenticate")
-    ] == ["SHA-256", "MD5"]
+    ] == ["MD5", "SHA-256"]
     assert bench.happened() == []
 
 
