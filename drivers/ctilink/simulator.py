@@ -15,6 +15,8 @@ import tty
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from drivers.errors import DriverError
+
 EM = b"\x19"
 _COMMAND = re.compile(rb"(OP|RMV):MWI (\d+)!\x04")
 NOISE = b"\x00\x7f\xffxQ~\r\n\r\n?? \r\n"
@@ -77,7 +79,17 @@ class SimulatedSwitch:
         self._timers: set[asyncio.TimerHandle] = set()
 
     def start(self) -> None:
-        """Open the pseudo terminal; with ``link``, a symbolic link names it."""
+        """Open the pseudo terminal; with ``link``, a symbolic link names it.
+
+        DriverError when something else is there under that name, or would be hidden by it.
+        """
+        if self._link is not None and (
+            self._link.is_relative_to("/dev")
+            or (self._link.exists() and not self._link.is_symlink())
+        ):
+            raise DriverError(
+                f"{self._link}: a simulated exchange cannot take a real device's name"
+            )
         self._master, self._slave = os.openpty()
         # Our own hold on the other side keeps bytes while the daemon restarts.
         tty.setraw(self._slave)
