@@ -26,7 +26,12 @@ BACKOFF_FIRST: Final = 0.2  # s, before the first restart
 BACKOFF_LIMIT: Final = 15.0  # s
 STEADY: Final = 30.0  # s a process must live for its back-off to start over
 STOP_GRACE: Final = 8.0  # s between SIGTERM and SIGKILL
+WRONG_CONFIGURATION: Final = 2  # exit code, see daemon/__main__.py
 PR_SET_PDEATHSIG: Final = 1  # prctl(2)
+
+
+class StartRefused(Exception):
+    """A process found the site's configuration wrong and said why."""
 
 
 class ProcessSpec(msgspec.Struct, frozen=True):
@@ -46,6 +51,7 @@ class Watched:
         self.spec = spec
         self.process: asyncio.subprocess.Process | None = None
         self.ready = asyncio.Event()
+        self.was_ready = False
         self.restarts = 0
         self.started_at = 0.0
 
@@ -69,7 +75,8 @@ class Supervisor:
     async def start(self, *, ready_within_s: float = 60.0) -> None:
         """Start every process in order, each after the one before is ready.
 
-        Raises TimeoutError naming the process that did not become ready in time.
+        Raises StartRefused when a process finds its configuration wrong, TimeoutError
+        naming the process when it did not become ready in time.
         """
         self.run_dir.mkdir(parents=True, exist_ok=True)
         for watched in self.watched.values():
@@ -79,6 +86,9 @@ class Supervisor:
             done, _ = await asyncio.wait(
                 {waiter, task}, timeout=ready_within_s, return_when=asyncio.FIRST_COMPLETED
             )
+            if task in done:
+                waiter.cancel()
+                raise StartRefused(f"{watched.spec.name}: does not start with this configuration")
             if waiter not in done:
                 waiter.cancel()
                 raise TimeoutError(
@@ -116,6 +126,9 @@ class Supervisor:
             returncode = await self._run_once(watched)
             if self._stopping.is_set():
                 return
+            if returncode == WRONG_CONFIGURATION and not watched.was_ready:
+                # It has said what is wrong; starting it again would only say it again.
+                return
             lived = self.clock() - watched.started_at
             backoff = BACKOFF_FIRST if lived > STEADY else min(backoff * 2, BACKOFF_LIMIT)
             watched.restarts += 1
@@ -144,7 +157,7 @@ class Supervisor:
                 preexec_fn=_die_with_parent,
             )
             self._write_state()
-            listener = asyncio.create_task(_await_ready(inbox, watched.ready))
+            listener = asyncio.create_task(_await_ready(inbox, watched))
             try:
                 return await watched.process.wait()
             finally:
@@ -175,12 +188,13 @@ def site_processes(site: Path, *, python: str = sys.executable) -> list[ProcessS
     ]
 
 
-async def _await_ready(inbox: socket.socket, ready: asyncio.Event) -> None:
+async def _await_ready(inbox: socket.socket, watched: Watched) -> None:
     loop = asyncio.get_running_loop()
     while True:
         message = await loop.sock_recv(inbox, 4096)
         if b"READY=1" in message.split(b"\n"):
-            ready.set()
+            watched.was_ready = True
+            watched.ready.set()
 
 
 async def _end(process: asyncio.subprocess.Process | None, stop_signal: int) -> None:

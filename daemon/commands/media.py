@@ -10,9 +10,9 @@ from daemon.command_line import command, site_path
 def media(arguments: argparse.Namespace) -> int:
     """Run until SIGTERM; calls keep their audio while other processes restart."""
     from daemon.logs import set_up_logging
-    from daemon.media.app import run
+    from daemon.media.app import run_media
     from daemon.site_directory import SiteDirectory
 
     set_up_logging("media")
-    asyncio.run(run(SiteDirectory.open(site_path(arguments))))
+    asyncio.run(run_media(SiteDirectory.open(site_path(arguments))))
     return 0

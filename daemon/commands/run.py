@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
 async def _run(site: Path) -> int:
     from daemon.readiness import endpoints, notify
     from daemon.site_directory import SiteDirectory
-    from daemon.supervisor import Supervisor, site_processes
+    from daemon.supervisor import WRONG_CONFIGURATION, StartRefused, Supervisor, site_processes
 
     directory = SiteDirectory.open(site)
     supervisor = Supervisor(site_processes(site), directory.run_dir)
@@ -35,6 +35,9 @@ async def _run(site: Path) -> int:
         sys.stderr.write(pick("console: ", "控制台：") + str(web.get("url", "")) + "\n")
         notify("READY=1")
         await supervisor.run()
+    except StartRefused as error:
+        sys.stderr.write(f"hookflash: {error}\n")
+        return WRONG_CONFIGURATION
     except TimeoutError as error:
         sys.stderr.write(f"hookflash: {error}\n")
         return 1

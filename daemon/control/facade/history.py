@@ -141,13 +141,13 @@ class HistoryFacade:
 
     async def check_records(self) -> RecordsCheck:
         """Compare records, segments and counters."""
-        found = await check_identity(self._site.path)
+        report = await check_identity(self._site.path)
         return RecordsCheck(
             at=self._clock(),
-            ok=not found.faults,
-            calls=found.calls,
-            visits=found.visits,
-            faults=tuple(str(fault) for fault in found.faults),
+            ok=not report.faults,
+            calls=report.calls,
+            visits=report.visits,
+            faults=tuple(str(fault) for fault in report.faults),
         )
 
 

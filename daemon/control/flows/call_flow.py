@@ -8,13 +8,14 @@ import structlog
 from acd_core.events import CallOffered, CallWithdrawn, Outcome
 from acd_core.ids import CallId, QueueId, to_text
 from acd_core.skills import Requirement
-from daemon.control.calls.call import Call, OpenRecording, Step, Visit
+from daemon.control.calls.call import Call, OpenRecording, Phase, Step, Visit
 from daemon.control.calls.context import CallContext, HangUpRequest
 from daemon.control.dial_plan import Target
 from daemon.control.flows.active import ActiveFlow
 from daemon.control.flows.hooks import Signal
 from daemon.control.ivr_runner import IvrRunner
 from daemon.control.records import recording_path
+from daemon.link.errors import MediaRefused
 from daemon.link.messages import DigitDetected, RecordFinished
 from drivers.api import PortId
 from drivers.errors import DriverError
@@ -126,6 +127,11 @@ class CallFlow:
         try:
             await runner.run(replay, in_queue=in_queue)
         except DriverError as error:
+            if self._call.phase is Phase.ENDED or isinstance(error, MediaRefused):
+                # The caller hung up while the flow was asking for something.
+                log.info("flow ends with its audio", call=to_text(self._call.id), why=str(error))
+                self._life.tell(HangUpRequest(by="caller"))
+                return
             log.error("flow fails", call=to_text(self._call.id), why=str(error))
             self._life.tell(HangUpRequest(by="system"))
         except Exception:
