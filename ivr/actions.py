@@ -36,7 +36,10 @@ class Play(Action, frozen=True, kw_only=True):
 
     prompts: tuple[Speech, ...]
     barge_in: bool = False
-    """A key ends it at once and is told as DigitsEntered."""
+    """A key ends it at once and is told as DigitsEntered.
+
+    The flow keeps that key for its next question; control forgets it.
+    """
 
 
 class Collect(Action, frozen=True, kw_only=True):
@@ -59,6 +62,8 @@ class Collect(Action, frozen=True, kw_only=True):
     """Between keys; then what came is told."""
     barge_in: bool = True
     """A key or speech ends the prompts."""
+    typed: str = ""
+    """Keys already pressed: the entry begins with them, and the prompts are not played."""
 
 
 class RecordMessage(Action, frozen=True, kw_only=True):

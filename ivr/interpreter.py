@@ -5,7 +5,7 @@ No I/O and no clock: every time-out is control's, told as an input.
 
 from collections.abc import Mapping
 
-from ivr.actions import FlowAction, HangUp, Speech
+from ivr.actions import FlowAction, HangUp, Play, Speech
 from ivr.errors import FlowError, InputRefused
 from ivr.flow import Flow
 from ivr.inputs import CallerLeft, FlowInput
@@ -36,6 +36,7 @@ class IvrSession:
         self.ended = False
         self.node = ""
         self.tries = 0
+        self.typed = ""
 
     @property
     def language(self) -> str:
@@ -95,6 +96,9 @@ class IvrSession:
             self.exits.append((self.node, move.exit))
             target = self.flow.nodes[self.node].exits()[move.exit]
             move = self._enter(target) if target else Ask((HangUp(node=self.node),))
+        if not isinstance(move.actions[-1], Play):
+            # A question has taken what was typed ahead; nothing else is answered by keys.
+            self.typed = ""
         self.pending = move.actions
         self.ended = isinstance(move.actions[-1], HangUp)
         return move.actions

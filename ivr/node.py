@@ -63,6 +63,9 @@ class Talk(Protocol):
     tries: int
     """Failed attempts since the node was entered; the node counts."""
 
+    typed: str
+    """Keys pressed before a question was asked; the next question takes them."""
+
     @property
     def language(self) -> str:
         """Language the caller hears now."""

@@ -7,7 +7,7 @@ from ivr.node import Ask, Leave, Move, Node, NodeId, Prompt, Talk, node
 
 @node("announce")
 class Announce(Node, frozen=True, kw_only=True):
-    """Plays prompts; with ``barge_in`` a key goes on at once."""
+    """Plays prompts; with ``barge_in`` a key goes on at once and answers the next question."""
 
     say: tuple[Prompt, ...]
     next: NodeId
@@ -20,6 +20,9 @@ class Announce(Node, frozen=True, kw_only=True):
         return Ask((Play(node=talk.node, prompts=talk.say(*self.say), barge_in=self.barge_in),))
 
     def told(self, talk: Talk, event: FlowInput) -> Move:
-        if isinstance(event, Played) or (self.barge_in and isinstance(event, DigitsEntered)):
+        if isinstance(event, Played):
+            return Leave()
+        if self.barge_in and isinstance(event, DigitsEntered):
+            talk.typed += event.digits
             return Leave()
         return Node.told(self, talk, event)

@@ -41,6 +41,11 @@ class Collect(Node, frozen=True, kw_only=True):
             yield f"min {self.min} is above max {self.max}"
 
     def enter(self, talk: Talk) -> Move:
+        # "none" is no key, so it is never found among the keys typed.
+        digits, ended, rest = talk.typed.partition(self.end_key)
+        if ended or len(digits) >= self.max:
+            talk.typed = rest if ended else digits[self.max :]
+            return self.told(talk, DigitsEntered(digits=digits[: self.max]))
         return self._ask(talk, ())
 
     def told(self, talk: Talk, event: FlowInput) -> Move:
@@ -56,13 +61,14 @@ class Collect(Node, frozen=True, kw_only=True):
         return self._again(talk, self.no_match)
 
     def _again(self, talk: Talk, first: tuple[Prompt, ...]) -> Move:
-        talk.tries += 1
+        talk.tries, talk.typed = talk.tries + 1, ""
         return Leave("failed") if talk.tries > self.retries else self._ask(talk, first)
 
     def _ask(self, talk: Talk, first: tuple[Prompt, ...]) -> Move:
         collect = CollectDigits(
             node=talk.node,
             prompts=talk.say(*first, *self.say),
+            typed=talk.typed,
             language=talk.language,
             max_digits=self.max,
             end_key="" if self.end_key == "none" else self.end_key,

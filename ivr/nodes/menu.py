@@ -66,6 +66,10 @@ class Menu(Node, frozen=True, kw_only=True):
                 yield f"choices: {phrase!r} ({language}) is given {count} times"
 
     def enter(self, talk: Talk) -> Move:
+        longest = max(len(choice.key) for choice in self.choices)
+        if len(talk.typed) >= longest:
+            chosen, talk.typed = talk.typed[:longest], talk.typed[longest:]
+            return self.told(talk, DigitsEntered(digits=chosen))
         return self._ask(talk, ())
 
     def told(self, talk: Talk, event: FlowInput) -> Move:
@@ -85,7 +89,7 @@ class Menu(Node, frozen=True, kw_only=True):
         return self._again(talk, self.no_match)
 
     def _again(self, talk: Talk, first: tuple[Prompt, ...]) -> Move:
-        talk.tries += 1
+        talk.tries, talk.typed = talk.tries + 1, ""
         return Leave("failed") if talk.tries > self.retries else self._ask(talk, first)
 
     def _ask(self, talk: Talk, first: tuple[Prompt, ...]) -> Move:
@@ -97,6 +101,7 @@ class Menu(Node, frozen=True, kw_only=True):
         collect = Collect(
             node=talk.node,
             prompts=talk.say(*first, *self.say),
+            typed=talk.typed,
             language=talk.language,
             max_digits=max(len(choice.key) for choice in self.choices),
             phrases=phrases,

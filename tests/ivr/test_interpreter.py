@@ -325,3 +325,54 @@ def test_a_call_goes_on_at_its_node_after_a_restart(flow_of: FlowOf) -> None:
     assert play.prompts == text("seven of 5")
     with pytest.raises(FlowError, match="no node 'x'"):
         IvrSession(flow_of(COLLECT)).resume("x", {})
+
+
+AHEAD = """
+a: {kind: announce, say: Hello., next: m, barge_in: true}
+m:
+  kind: menu
+  say: Choose.
+  choices: [{key: 1, next: c}, {key: 22, next: bye}]
+  retries: 1
+  failed: bye
+c: {kind: collect, say: Number., into: x, max: 3, next: bye, failed: bye}
+bye: {kind: hang_up}
+"""
+
+
+def test_a_key_that_cuts_an_announcement_answers_the_next_question(flow_of: FlowOf) -> None:
+    flow = flow_of(AHEAD.replace("{key: 22, next: bye}", "{key: 2, next: bye}"))
+    session = IvrSession(flow)
+    session.start()
+    (collect,) = session.handle(DigitsEntered(digits="1"))
+    assert (collect.node, collect.typed, session.typed) == ("c", "", "")
+    session = IvrSession(flow)
+    session.start()
+    (again,) = session.handle(DigitsEntered(digits="7"))
+    assert (again.node, again.typed, session.tries) == ("m", "", 1)
+
+
+def test_a_longer_entry_begins_with_the_keys_typed_ahead(flow_of: FlowOf) -> None:
+    session = IvrSession(flow_of(AHEAD))
+    session.start()
+    (menu,) = session.handle(DigitsEntered(digits="1"))
+    assert (menu.node, menu.typed) == ("m", "1")
+    (collect,) = session.handle(DigitsEntered(digits="1"))
+    assert collect.typed == ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "digits", "left"), [("12345", "123", "45"), ("1#9", "1", "9"), ("123", "123", "")]
+)
+def test_a_whole_number_may_be_typed_ahead(
+    flow_of: FlowOf, typed: str, digits: str, left: str
+) -> None:
+    nodes = AHEAD[: AHEAD.index("m:")].replace("next: m", "next: c") + AHEAD[AHEAD.index("c: {") :]
+    session = IvrSession(
+        flow_of(nodes.replace("bye: {kind: hang_up}", "bye: {kind: hang_up, say: Bye.}"))
+    )
+    session.start()
+    (play,) = session.handle(DigitsEntered(digits=typed))
+    assert play.node == "bye"
+    assert session.variables["x"] == digits
+    assert session.typed == left
