@@ -18,6 +18,9 @@ class Backoff(msgspec.Struct):
     healthy_s: float = 60.0
     """A device must work this long before its failures are forgotten."""
     failures: int = 0
+    """Failures in a row that count towards quarantine."""
+    absences: int = 0
+    """Attempts in a row at which the device was not there."""
     _working_since: float | None = None
 
     @property
@@ -33,8 +36,20 @@ class Backoff(msgspec.Struct):
         self.failures += 1
         if self.quarantined:
             return self.quarantine_s
-        return float(min(self.longest_s, self.first_s * 2 ** (self.failures - 1)))
+        return self._pause(self.failures)
+
+    def absent(self) -> float:
+        """Note that the device is not there and return the seconds to wait.
+
+        Such a device has not failed: it is looked for until it is plugged in.
+        """
+        self.absences += 1
+        return self._pause(self.absences)
 
     def worked(self, now: float) -> None:
         """Note that the device works again; it proves itself over ``healthy_s``."""
         self._working_since = now
+        self.absences = 0
+
+    def _pause(self, count: int) -> float:
+        return float(min(self.longest_s, self.first_s * 2 ** min(count - 1, 16)))

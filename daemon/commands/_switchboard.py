@@ -18,7 +18,7 @@ from drivers.ctilink.details import TerminalKey
 from drivers.ctilink.options import CtiLinkOptions
 from drivers.ctilink.simulator import SimulatedSwitch
 from drivers.errors import DriverError
-from drivers.voiceboard.options import VoiceBoardOptions
+from drivers.voiceboard.options import TONES, VoiceBoardOptions
 from drivers.voiceboard.simulator import (
     SimulatedBoard,
     SimulatedPort,
@@ -213,10 +213,17 @@ async def _obey(console: Switchboard, stop: asyncio.Event) -> None:
 
 
 def _ports(options: VoiceBoardOptions) -> list[SimulatedPort]:
+    tones = {
+        tone: (found.hertz, tuple(ms / 1000 for ms in found.cadence_ms))
+        for tone in ("dial", "ringback", "busy", "congestion")
+        for found in (getattr(TONES[options.country], tone),)
+    }
     return [
         SimulatedTelephone(item.channel, law=options.law)
         if item.kind == "fxs"
-        else SimulatedTrunk(item.channel, law=options.law, plan=lambda _number: "answer")
+        else SimulatedTrunk(
+            item.channel, law=options.law, tones=tones, plan=lambda _number: "answer"
+        )
         for item in options.channels
     ]
 

@@ -13,7 +13,7 @@ import structlog
 
 from drivers.api import Capability, LineId, PortId
 from drivers.backoff import Backoff
-from drivers.errors import DriverError, LineBusy, LinkLost, NotCapable
+from drivers.errors import DeviceMissing, DriverError, LineBusy, LinkLost, NotCapable
 from drivers.events import Cause, Digit, LineDown, LineEvent, LineUp, Released
 from drivers.voiceboard import dahdi, port
 from drivers.voiceboard.dahdi import Event, Hook, Request
@@ -134,7 +134,8 @@ class BoardLine:
                 try:
                     await self._work()
                 except DriverError as error:
-                    pause = self.backoff.failed(loop.time())
+                    missing = isinstance(error, DeviceMissing)
+                    pause = self.backoff.absent() if missing else self.backoff.failed(loop.time())
                     await self._failed(error, pause)
                     self._tried.set()
                     await asyncio.sleep(pause)
@@ -364,17 +365,11 @@ class BoardLine:
             in_call = self.phase in PHASES_WITH_CALL
             self._machine.reset()
             quarantined = self.backoff.quarantined
-        log.warning(
-            "board port is down",
-            line=self.id,
-            why=str(error),
-            retry_s=pause,
-            quarantined=quarantined,
-        )
         if in_call:
             gone = Cause.DESTINATION_OUT_OF_ORDER
             self._tell(Released(line=self.id, cause=gone, detail=str(error)))
         if self.up or self.counts["failures"] == 1 or quarantined:
+            log.warning("board port is down", line=self.id, why=str(error), retry_s=pause)
             reason = f"quarantined after {self.backoff.failures} failures: " if quarantined else ""
             self._tell(LineDown(line=self.id, reason=reason + str(error)))
 

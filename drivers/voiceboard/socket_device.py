@@ -43,6 +43,7 @@ class SocketDevice:
         self._control: socket.socket | None = None
         self._audio: socket.socket | None = None
         self._sequence = 0
+        self._why = "not open"
         self._pending: dict[int, asyncio.Future[tuple[bytes, list[int]]]] = {}
         self._waiting = asyncio.Event()
 
@@ -65,7 +66,7 @@ class SocketDevice:
             if error.errno == errno.EACCES:
                 raise DevicePermission(f"{what}: not permitted") from error
             raise LinkLost(f"{what}: {error.strerror}") from error
-        self._control = control
+        self._control, self._why = control, "closed"
         asyncio.get_running_loop().add_reader(control, self._readable)
         try:
             _, descriptors = await self._request(Request.SPECIFY, dahdi.pack_int(self.channel))
@@ -89,7 +90,7 @@ class SocketDevice:
             self._audio = None
         for answer in self._pending.values():
             if not answer.done():
-                answer.set_exception(LinkLost(f"channel {self.channel}: closed"))
+                answer.set_exception(LinkLost(f"channel {self.channel}: {self._why}"))
         self._pending.clear()
         self._waiting.set()
 
@@ -125,7 +126,7 @@ class SocketDevice:
 
     async def _request(self, request: Request, argument: bytes) -> tuple[bytes, list[int]]:
         if self._control is None:
-            raise LinkLost(f"channel {self.channel}: not open")
+            raise LinkLost(f"channel {self.channel}: {self._why}")
         self._sequence = self._sequence + 1 & 0xFFFFFFFF
         sequence = self._sequence
         answer = asyncio.get_running_loop().create_future()
@@ -156,6 +157,7 @@ class SocketDevice:
             except OSError:
                 packet, descriptors = b"", []
             if not packet:
+                self._why = "the board server hung up"
                 self.close()
                 return
             if packet[0] == EVENT_WAITS:

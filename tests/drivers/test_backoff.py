@@ -21,3 +21,11 @@ def test_failures_are_forgotten_after_working_for_long(worked_s: float, pause: f
     backoff.failed(0.0)
     backoff.worked(10.0)
     assert backoff.failed(10.0 + worked_s) == pause
+
+
+def test_device_that_is_not_there_is_never_quarantined() -> None:
+    backoff = Backoff(first_s=1, longest_s=30, quarantine_after=2)
+    assert [backoff.absent() for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
+    assert not backoff.quarantined
+    backoff.worked(0.0)
+    assert backoff.absent() == 1

@@ -309,13 +309,31 @@ async def test_one_removed_port_leaves_the_others(bench: Any) -> None:
 
 async def test_port_that_keeps_failing_is_quarantined(make_bench: Make) -> None:
     bench = make_bench()
+    await bench.board.start()
+    other = SocketDevice(bench.path, 2)
+    await other.open()
     await bench.driver.open(bench.ports)
     async with asyncio.timeout(5):
-        while bench.driver.counters()["quarantined"] < 3:
+        while bench.driver.counters()["quarantined"] < 1:
             await asyncio.sleep(0.01)
-    assert not any(line.up for line in bench.driver.lines())
+    assert [line.up for line in bench.driver.lines()] == [True, False, True]
+    assert bench.driver.counters()["failures board/2"] == 3
+    other.close()
+
+
+async def test_missing_board_is_looked_for_without_quarantine(make_bench: Make) -> None:
+    bench = make_bench()
+    await bench.driver.open(bench.ports)
+    async with asyncio.timeout(5):
+        while bench.line().counts["failures"] < 5:
+            await asyncio.sleep(0.01)
     with pytest.raises(LinkLost):
         bench.driver.station_line("301")
+    await bench.board.start()
+    async with asyncio.timeout(5):
+        while not all(line.up for line in bench.driver.lines()):
+            await asyncio.sleep(0.01)
+    assert bench.driver.counters()["quarantined"] == 0
 
 
 async def test_second_owner_of_a_channel_is_refused(bench: Any) -> None:
