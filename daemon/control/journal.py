@@ -31,6 +31,7 @@ SNAPSHOT: Final = "snapshot"
 """Kind of the records that hold the whole state: what is older is not needed to recover."""
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
 LARGEST_BODY: Final = 64 * 1024 * 1024  # a longer length is damage, not a record
+FIRST_READ: Final = 4096  # bytes that usually hold a file's first record
 _HEADER: Final = struct.Struct("<IIQdB")
 _LENGTH_AND_CRC: Final = struct.Struct("<II")
 _CHECKED: Final = struct.Struct("<QdB")
@@ -135,7 +136,7 @@ class Journal:
         removed = []
         paths = segments(self._directory)
         for path, following in itertools.pairwise(paths):
-            first = next(_Segment(following).records(), None)
+            first = _first_record(following)
             if first is None or first.sequence - 1 > needless or now - first.at < keep_s:
                 break
             path.unlink()
@@ -247,8 +248,17 @@ def unpack(data: bytes, start: int = 0) -> tuple[Record, int] | None:
 
 def _ends_before(following: Path, after: int) -> bool:
     """True when all that comes before a file is at or below ``after``."""
-    first = next(_Segment(following).records(), None)
+    first = _first_record(following)
     return first is not None and first.sequence - 1 <= after
+
+
+def _first_record(path: Path) -> Record | None:
+    with path.open("rb") as file:
+        start = file.read(FIRST_READ)
+    found = unpack(start, len(MAGIC))
+    if found is None and len(start) == FIRST_READ:
+        return next(_Segment(path).records(), None)
+    return found[0] if found else None
 
 
 class _Segment:

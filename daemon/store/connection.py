@@ -5,6 +5,7 @@ read-only. Migrations are Tortoise's own, numbered, forward only, in ``migration
 """
 
 import asyncio
+import pkgutil
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -17,9 +18,11 @@ from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.context import TortoiseContext, get_current_context, set_global_context
 from tortoise.exceptions import BaseORMException
 from tortoise.migrations.executor import MigrationExecutor
+from tortoise.migrations.recorder import MigrationRecorder
 
 from daemon.errors import DaemonError, StoreError
 from daemon.site_directory import SiteDirectory
+from daemon.store import migrations
 from daemon.store.first_import import import_site
 
 MODELS: Final = (
@@ -134,7 +137,10 @@ async def open_store(database: Path | str, *, read_only: bool = False) -> Store:
             await context.init(config=config)
             if not read_only:
                 await MigrationExecutor(context.db(), config["apps"]).migrate()
-            await context.db().execute_query("SELECT 1")
+            await _check_version(database, context.db())
+    except StoreError:
+        await context.close_connections()
+        raise
     except (BaseORMException, OSError, ValueError, sqlite3.Error) as error:
         await context.close_connections()
         raise StoreError(f"{database}: {error}") from error
@@ -154,6 +160,17 @@ async def opened_store(database: Path | str, *, read_only: bool = False) -> Asyn
             yield store
     finally:
         await store.close()
+
+
+async def _check_version(database: Path | str, connection: BaseDBAsyncClient) -> None:
+    ours = {name for _, name, _ in pkgutil.iter_modules(migrations.__path__)}
+    applied = {key.name for key in await MigrationRecorder(connection).applied_migrations()}
+    if applied - ours:
+        raise StoreError(
+            f"{database}: written by a newer Hookflash ({max(applied - ours)}); upgrade this one"
+        )
+    if ours - applied:
+        raise StoreError(f"{database}: not up to date; `hookflash run` brings it there")
 
 
 def _check_file(database: Path, *, must_exist: bool) -> None:

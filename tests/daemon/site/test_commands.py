@@ -196,6 +196,9 @@ def test_records_of_a_started_site_are_checked(hookflash: Run, tmp_path: Path) -
     found = hookflash("check", "site", "--records", "--json")
     assert found.json["records"] == {"calls": 0, "visits": 0, "queues": [], "faults": []}
     assert found.code == 0
+    assert hookflash("export", "--site", "site", "--to", "out").code == 0
+    assert '[[queues]]\nslug = "sales"' in (tmp_path / "out" / "queues.toml").read_text()
+    assert hookflash("export", "--site", "site", "--to", "out").code == 2
 
 
 def test_a_command_is_found_without_loading_the_others() -> None:

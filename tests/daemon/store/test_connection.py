@@ -52,6 +52,23 @@ async def test_a_file_that_is_no_database_is_a_store_error(tmp_path: Path) -> No
         await open_store(tmp_path / "hookflash.db")
 
 
+async def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    async with opened_store(tmp_path / "hookflash.db") as store:
+        await store.connection.execute_query(
+            "INSERT INTO tortoise_migrations (app, name, applied_at) "
+            "VALUES ('store', '9999_future', '2030-01-01')"
+        )
+    for read_only in (True, False):
+        with pytest.raises(StoreError, match="newer Hookflash"):
+            await open_store(tmp_path / "hookflash.db", read_only=read_only)
+
+
+async def test_a_database_without_tables_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "hookflash.db").touch()
+    with pytest.raises(StoreError, match="not up to date"):
+        await open_store(tmp_path / "hookflash.db", read_only=True)
+
+
 async def test_models_work_in_tasks_that_did_not_open_the_database(tmp_path: Path) -> None:
     opened = await open_store(tmp_path / "hookflash.db")
     try:
