@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from random import Random, SystemRandom
 
@@ -93,7 +94,8 @@ class SipDriver:
         self._guard = FloodGuard(self._rate_of, burst=options.source_burst)
         self._events: asyncio.Queue[LineEvent | None] = asyncio.Queue()
         self._lines: dict[LineId, SipLine] = {}
-        self._free: dict[str, list[SipLine]] = {}
+        # First in, first out: a command meant for an ended call must not meet the next one.
+        self._free: dict[str, deque[SipLine]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._busy = False
@@ -106,7 +108,7 @@ class SipDriver:
                 for number in range(1, trunk.max_calls + 1)
             ]
             self._lines |= {line.id: line for line in slots}
-            self._free[trunk.name] = slots[::-1]
+            self._free[trunk.name] = deque(slots)
 
     # Driver
 
@@ -242,7 +244,7 @@ class SipDriver:
         """Take a trunk slot for an outgoing call; LineBusy when it carries a call."""
         if line.call is not None:
             raise LineBusy(f"{line.id} carries a call")
-        slots = self._free.get(line.owner, [])
+        slots = self._free.get(line.owner, deque())
         if line in slots:
             slots.remove(line)
 
@@ -336,7 +338,7 @@ class SipDriver:
                 self.core.services.count("no_free_line")
                 self.core.release(call, Cause.CONGESTION)
                 return
-            line = slots.pop()
+            line = slots.popleft()
         line.take(call)
         self.core.ring(call)
         self.emit(

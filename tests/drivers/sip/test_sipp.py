@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from drivers.api import LineId
@@ -64,7 +65,7 @@ async def test_call_that_we_hang_up(running, sipp) -> None:
 async def test_more_callers_than_lines_are_refused(make_running, sipp) -> None:
     running = await make_running().open()
     try:
-        running.driver._free["carrier"] = []
+        running.driver._free["carrier"].clear()
         caller = await sipp("uac", f"127.0.0.1:{running.driver.port}", "-s", "1", "-m", "1")
         with pytest.raises(AssertionError, match="503"):
             await caller.done()
@@ -140,9 +141,8 @@ async def test_calls_outlive_the_process(make_running, sipp, ours: bool) -> None
     caller = await sipp(*scenario, target, "-s", "1", "-m", "5", "-r", "50", "-d", "1500")
     await first.wait_for(Answered, 5)
     await first.die()
-    from tests.drivers.sip.conftest import loopback_options
-
-    second = make_running(loopback_options(first.driver.port))
+    options = msgspec.structs.replace(first.driver.options, port=first.driver.port)
+    second = make_running(options)
     second.driver.restore(first.journal)
     restored = second.driver.restored_calls()
     assert len(restored) == 5
