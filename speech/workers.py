@@ -60,9 +60,14 @@ class Worker:
                 await self._launch()
             except OSError as error:
                 self._fail_all(f"cannot be started: {error}")
+                self._ready = None
+                raise EngineFailed(f"{self.name} cannot be started: {error}") from error
+        ready = self._ready
+        if ready is None:
+            raise EngineFailed(f"{self.name} died while it was started")
         try:
             async with asyncio.timeout(within):
-                await asyncio.shield(self._ready)
+                await asyncio.shield(ready)
         except TimeoutError:
             raise EngineFailed(f"{self.name} is still loading") from None
 

@@ -109,7 +109,7 @@ def _list(*, as_json: bool) -> int:
     for model in found:
         sys.stdout.write(f"{model.language:4} {model.path} ({model.size_mb} MiB)\n")
         if model.fault:
-            sys.stdout.write(f"     ! {model.fault}\n")
+            sys.stdout.write(f"     ! {_fault(model)}\n")
     return 0
 
 
@@ -133,7 +133,18 @@ def _recognised(language: str) -> tuple[str, str]:
     except ModelMissing as error:
         if language.split("-")[0] == "en":
             return pick("PocketSphinx, built in", "PocketSphinx，自带"), ""
-        return "", str(error)
+        hint = f"没有 {language} 的识别模型；请运行 hookflash models fetch {language}"
+        return "", pick(str(error), hint)
+
+
+def _fault(model: ModelInfo) -> str:
+    """Why a model cannot be used, in the terminal's language."""
+    texts = {
+        "absent": "目录不存在",
+        "incomplete": "模型文件不完整，请重新运行 hookflash models fetch",
+        "static": "静态图模型不能按词表识别，请用 small 或 lgraph 模型",
+    }
+    return pick(model.fault, texts.get(model.problem, model.fault))
 
 
 def fetch(wanted: str, source: str, folder: Path) -> ModelInfo:
@@ -242,9 +253,9 @@ def _install(archive: Path, unpacked: Path, target: Path) -> ModelInfo:
         raise CommandError(
             pick(f"{target.name}: not a zip archive", f"{target.name}：不是 zip 文件")
         ) from error
-    fault = describe(unpacked / target.name, str(target.parent)).fault
-    if fault:
-        raise CommandError(fault.replace(str(unpacked / target.name), target.name))
+    inside = describe(unpacked / target.name, str(target.parent))
+    if inside.fault:
+        raise CommandError(_fault(inside).replace(inside.path, target.name))
     if target.exists():
         shutil.rmtree(target)  # what an interrupted installation by other means left behind
     (unpacked / target.name).rename(target)

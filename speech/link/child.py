@@ -17,9 +17,11 @@ def take_socket(descriptor: int) -> socket.socket:
     """The socket inherited from the parent, after tying this process to the parent's life.
 
     A worker that is busy in an engine would notice the closed socket only afterwards, hence
-    the signal as well. Interrupts from the terminal are the parent's business.
+    the signal as well. Interrupts from the terminal and a service's stop, which reach the whole
+    group, are the parent's business.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if sys.platform == "linux":
         parent = os.getppid()
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -89,6 +89,9 @@ async def hear(
     hang_up: bool = False,
 ) -> list[SpeechEvent]:
     """Every event of listening to ``audio``, which is written once the tap is being read."""
+    # Loads the engine and waits for it, as control does when it loads a flow; a listener waits
+    # only a few seconds, which a busy machine may need.
+    await client.check_grammar(Grammar(dict(phrases)), language)
     events = client.listen(
         tap.memfd, tap.eventfd, Grammar(dict(phrases)), language, limits or Limits(lookback_s=0)
     )

@@ -113,6 +113,21 @@ async def test_hanging_up_in_silence_ends_listening(client: SpeechClient, tap: T
     assert await hear(client, tap, silence(0.5), DIGITS, "en", hang_up=True) == [NoInput(0.5)]
 
 
+async def test_a_tap_without_audio_is_no_input(client: SpeechClient, tap: TapWriter) -> None:
+    limits = Limits(no_input_s=0.5, lookback_s=0)
+    assert await hear(client, tap, silence(0.2), DIGITS, "en", limits) == [NoInput(0.2)]
+
+
+@pytest.mark.parametrize("gain", [0.2, 0.5, 1.4])
+async def test_quiet_and_loud_callers_are_heard(
+    client: SpeechClient, tap: TapWriter, gain: float
+) -> None:
+    audio = (spoken("ko_sangdamwon_agent") * gain).astype(np.int16)
+    *_, final = await hear(client, tap, audio, KOREAN["dept"], "ko")
+    assert isinstance(final, Final)
+    assert final.value == "agent"
+
+
 async def test_keys_while_listening_are_not_speech(client: SpeechClient, tap: TapWriter) -> None:
     time = np.arange(8000) / 8000
     key = (4000 * (np.sin(2 * np.pi * 770 * time) + np.sin(2 * np.pi * 1336 * time))).astype("<i2")
@@ -158,6 +173,8 @@ async def test_many_callers_at_once_are_all_heard(client: SpeechClient) -> None:
     finally:
         for tap in taps:
             tap.close()
+    engine = (await client.status())["recognizers"]["en"]
+    assert engine["real_time_factor"] < 0.3
     assert [events[-1].phrase for events in heard] == [name.replace("_", " ") for name in names]  # type: ignore[union-attr]
 
 

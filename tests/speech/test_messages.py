@@ -38,7 +38,7 @@ REPLIES = [
     Refused(6, "VoiceMissing", "no voice"),
 ]
 ORDERS = [Feed(7, b"\x00\x01"), Speak(8, "hello", "en-us", 160, "/tmp/x.wav")]
-OUTCOMES = [Fed(7, "hel", 0.01), Finished(7, "hello", 1.0, 0.02)]
+OUTCOMES = [Fed(7, "hello", 0.01), Finished(7, "hello", 1.0, 0.02)]
 
 
 @pytest.mark.parametrize("message", REQUESTS)

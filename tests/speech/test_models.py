@@ -77,11 +77,10 @@ def test_a_missing_model_names_the_command(own_folders: Path) -> None:
         find_model("zh", str(own_folders / "none"))
 
 
-def test_options_report_models_that_cannot_be_used(own_folders: Path) -> None:
-    good = make_model(own_folders / NAME)
-    languages = {"zh": str(good), "ko": str(own_folders / "none"), "de": "pocketsphinx"}
+def test_options_report_pocketsphinx_for_another_language() -> None:
+    languages = {"en": "pocketsphinx", "de": "pocketsphinx", "ko": "/a/model/that/is/away"}
     faults = SpeechOptions(languages=languages).faults()
-    assert [fault.split(":")[0] for fault in faults] == ["languages.ko", "languages.de"]
+    assert [fault.split(":")[0] for fault in faults] == ["languages.de"]
 
 
 @pytest.mark.parametrize(
@@ -247,3 +246,15 @@ def test_list_and_check_tell_what_is_missing(
     }
     assert "PocketSphinx" in run(capsys, "list")[1]
     assert list_models()
+
+
+def test_every_problem_is_told_in_chinese(
+    own_folders: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOKFLASH_LANGUAGE", "zh")
+    make_model(own_folders / NAME, without="graph/Gr.fst")
+    make_model(own_folders / "vosk-model-small-de-0.15", without="am/final.mdl")
+    _, out, _ = run(capsys, "list")
+    assert "静态图" in out
+    assert "不完整" in out
+    assert "没有 zh 的识别模型" in run(capsys, "check", "zh")[1]
