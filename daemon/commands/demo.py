@@ -51,6 +51,14 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=pick("calls begun in a second", "每秒发起的呼叫数"),
     )
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="DIR",
+        help=pick(
+            "make the demo's site in this new directory and keep it", "把演示站点建在此新目录并保留"
+        ),
+    )
     add_json(parser)
 
 
@@ -64,6 +72,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def demo(arguments: argparse.Namespace) -> int:
     """Exit 0 only if every call ended as intended and the database agrees."""
     _check(arguments)
+    if arguments.keep is not None:
+        return asyncio.run(_demo(arguments, arguments.keep))
     with tempfile.TemporaryDirectory(prefix="hookflash-demo-", ignore_cleanup_errors=True) as path:
         return asyncio.run(_demo(arguments, Path(path) / "site"))
 
@@ -79,6 +89,8 @@ def _check(arguments: argparse.Namespace) -> None:
         wrong = pick("--agents must lie between 1 and 60", "--agents 须在 1 与 60 之间")
     elif not 0 < arguments.rate <= 50:
         wrong = pick("--rate must lie between 0 and 50", "--rate 须在 0 与 50 之间")
+    elif arguments.keep is not None and arguments.keep.exists():
+        wrong = pick(f"{arguments.keep} exists already", f"{arguments.keep} 已存在")
     if wrong:
         raise CommandError(wrong, exit_code=WRONG_USAGE)
 

@@ -13,11 +13,12 @@ from daemon.demo.script import AgentStation
 from daemon.site_directory import SiteDirectory, choose_run_dir
 from daemon.site_files import people, queues
 from daemon.site_files.fresh_site import QUEUES, Wishes, one_time_password, write_site
-from daemon.site_files.people import PeopleFile, Person, StationEntry
+from daemon.site_files.people import PeopleFile, Person, SkillEntry, StationEntry
 from daemon.site_files.queues import QueueEntry, QueuesFile
 from daemon.site_files.toml_writing import write_toml
 
 FIRST_EXTRA_STATION: Final = 2101
+NOBODYS: Final = "partners"  # a skill that no agent has
 WRAP_UP_S: Final = 1.0
 REALM: Final = "hookflash"
 CALLERS_HOST: Final = "127.0.0.2"
@@ -47,7 +48,6 @@ def make_demo_site(
     path: Path,
     *,
     agents: int,
-    language: str,
     usual_ports: bool,
     hash_password: Callable[[str], str],
 ) -> DemoSite:
@@ -65,7 +65,7 @@ def make_demo_site(
     stations = [(agent.login, agent.station, agent.secret) for agent in made.agents[:agents]]
     extra = _extra_agents(agents - len(stations))
     with (path / people.FILE).open("ab") as file:
-        file.write(b"\n" + write_toml(_people(extra)) if extra else b"")
+        file.write(b"\n" + write_toml(_people(extra)))
     (path / queues.FILE).write_bytes(write_toml(_queues()))
     flow = (resources.files("daemon.demo") / "main.yaml").read_bytes()
     (path / "flows" / "main.yaml").write_bytes(flow)
@@ -114,6 +114,7 @@ def _people(extra: list[tuple[str, str, str]]) -> PeopleFile:
             for login, station, _ in extra
         ),
         stations=tuple(StationEntry(name=station, secret=secret) for _, station, secret in extra),
+        skills=(SkillEntry(name=NOBODYS),),
     )
 
 
@@ -123,5 +124,5 @@ def _queues() -> QueuesFile:
         for slug, name in QUEUES
     )
     # Nobody has this skill: callers who give up have something to give up.
-    partners = QueueEntry(slug="partners", name="Partners · 合作伙伴", skills={"partners": 1})
+    partners = QueueEntry(slug=NOBODYS, name="Partners · 合作伙伴", skills={NOBODYS: 1})
     return QueuesFile(queues=(*served, partners))

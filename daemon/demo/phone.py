@@ -8,7 +8,7 @@ import asyncio
 import random
 import struct
 from collections import deque
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from cython_ext import dsp
 
@@ -54,8 +54,8 @@ class Session(asyncio.DatagramProtocol):
         self._first = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        # uvloop's transports do not derive from asyncio's.
+        self._transport = cast("asyncio.DatagramTransport", transport)
         self.address = transport.get_extra_info("sockname")[:2]
 
     def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:

@@ -33,6 +33,7 @@ from daemon.service.messages import Actor
 from daemon.service.socket_client import ServiceClient
 
 START_S: Final = 90.0  # for the hotline to become ready
+MOST_RESTARTS: Final = 3  # of one process before it is ready
 HELPER_S: Final = 20.0  # for callers and agents to become ready
 SEAT_S: Final = 20.0  # for the last agent to be ready for calls
 RECORDS_S: Final = 15.0  # for the last record to be written
@@ -95,9 +96,9 @@ class Demo:
             await self._make_calls(callers)
             self._say(pick("waiting for the last calls", "等待最后的通话结束"))
             await self._calls_ended()
+            watch.cancel()
             await callers.finish()
             await agents.finish()
-            watch.cancel()
             self._say(pick("comparing with the records", "正在核对记录"))
             return await self._count()
 
@@ -177,6 +178,8 @@ class Demo:
 
     @contextlib.asynccontextmanager
     async def _hotline(self):  # type: ignore[no-untyped-def]
+        for stale in ("web.json", "processes.json"):
+            (self.site.run_dir / stale).unlink(missing_ok=True)
         with self._log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "daemon", "run", str(self.site.path),
@@ -193,11 +196,20 @@ class Demo:
         while not self.console:
             web = endpoints(self.site.run_dir, "web")
             self.console = str(web.get("url", ""))
-            if hotline.returncode is not None or asyncio.get_running_loop().time() > give_up:
+            late = asyncio.get_running_loop().time() > give_up
+            if hotline.returncode is not None or late or self._restarts() >= MOST_RESTARTS:
                 raise CommandError(
                     pick("the hotline did not start", "热线未能启动") + "\n" + last_lines(self._log)
                 )
             await asyncio.sleep(0.1)
+
+    def _restarts(self) -> int:
+        """How often a process of the hotline was started again."""
+        try:
+            state = msgspec.json.decode((self.site.run_dir / "processes.json").read_bytes())
+        except (FileNotFoundError, msgspec.DecodeError):
+            return 0
+        return max((int(process["restarts"]) for process in state.values()), default=0)
 
     async def _seat_agents(self) -> None:
         """Log every agent in at the telephone and make the agent ready."""
@@ -299,9 +311,7 @@ class Helper:
         """Say that nothing more comes, and wait for the end."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(HELPER_S):
-                await self._reader
+        await asyncio.wait([self._reader], timeout=HELPER_S)
 
     async def wait(self) -> int:
         """Wait for the end of the process."""

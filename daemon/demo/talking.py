@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -127,15 +128,9 @@ class Caller:
     async def _wait_for_agent(self, line: Line, by: ChosenBy) -> ChosenBy:
         """Wait for an agent's tone; press the key when the menu asks again."""
         for attempt in range(TRIES):
-            last = attempt == TRIES - 1
-            await self._until(
-                line,
-                lambda last=last: (
-                    self.ear.pair is not None or (not last and self.ear.voice_s >= ASKED_AGAIN_S)
-                ),
-                AGENT_S,
-                "no agent answered",
-            )
+            patience = float("inf") if attempt == TRIES - 1 else ASKED_AGAIN_S
+            moved_on = partial(self._moved_on, patience)
+            await self._until(line, moved_on, AGENT_S, "no agent answered")
             if self.ear.pair is not None:
                 break
             await asyncio.sleep(0.5)
