@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from daemon.store.connection import Store, opened_store
+from daemon.store.connection import Store
 from daemon.store.history import VISIT_OUTCOMES, QueueVisit
 from daemon.store.history_writer import HistoryWriter
 from daemon.store.identity import check_identity, tally
@@ -104,14 +104,17 @@ visits = st.lists(
 )
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(
+    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 @given(history=visits, moments=st.lists(st.integers(0, 110), min_size=1, max_size=5))
 async def test_the_identity_holds_at_any_moment(
-    tmp_path_factory: pytest.TempPathFactory,
+    store: Store,
     history: list[tuple[int, int, tuple[int, str] | None]],
     moments: list[int],
 ) -> None:
-    async with opened_store(tmp_path_factory.mktemp("store") / "hookflash.db"):
+    with store.current():
+        await QueueVisit.all().delete()
         for number, (queue, entered, left) in enumerate(history, 1):
             await QueueVisit.create(
                 id=number,
