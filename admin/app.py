@@ -48,6 +48,7 @@ def create_console(
             "FALLBACK_ERROR_FORMAT": "text",
             "MOTD": False,
             "INSPECTOR": False,
+            "TOUCHUP": False,  # rewrites methods of Sanic in place; not for two apps in a process
         },
         env_prefix=None,
     )

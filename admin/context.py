@@ -118,7 +118,10 @@ class ConsoleRequest(Request[ConsoleApp, RequestContext]):
 
     def field(self, name: str) -> str:
         """A field of the form as typed; empty when it was not sent."""
-        form = self.form or RequestParameters()
+        try:
+            form = self.form or RequestParameters()
+        except ValueError:
+            return ""  # a multipart body that is none; without its token it is refused
         return str(form.get(name) or "")
 
     @property

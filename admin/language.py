@@ -48,7 +48,7 @@ def translator(language: str) -> Translate:
     place = LANGUAGES.index(language)
     texts = catalogue()
 
-    def translate(key: str, **values: object) -> str:
+    def translate(key: str, /, **values: object) -> str:
         try:
             text = texts[key][place]
         except KeyError:

@@ -74,17 +74,19 @@ class ServiceServer:
         self._server = None
         self._path.unlink(missing_ok=True)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # a task of our own: the one that asyncio would make reports its cancellation as a fault
+        task = asyncio.create_task(self._serve(reader, writer), name="facade connection")
         self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             if self._admitted(writer):
                 await _Connection(self._service, reader, writer, self.counters).run()
         except ConnectionError:
             self.counters["connection_lost"] += 1
         finally:
-            self._connections.discard(task)
             writer.close()
 
     def _admitted(self, writer: asyncio.StreamWriter) -> bool:
