@@ -21,6 +21,7 @@ from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.recorder import MigrationRecorder
 
 from daemon.errors import DaemonError, StoreError
+from daemon.language import pick
 from daemon.site_directory import SiteDirectory
 from daemon.store import migrations
 from daemon.store.first_import import import_site
@@ -167,10 +168,18 @@ async def _check_version(database: Path | str, connection: BaseDBAsyncClient) ->
     applied = {key.name for key in await MigrationRecorder(connection).applied_migrations()}
     if applied - ours:
         raise StoreError(
-            f"{database}: written by a newer Hookflash ({max(applied - ours)}); upgrade this one"
+            pick(
+                f"{database}: written by a newer Hookflash ({max(applied - ours)}); upgrade this one",
+                f"{database}：由更新版本写入（{max(applied - ours)}）；请升级",
+            )
         )
     if ours - applied:
-        raise StoreError(f"{database}: not up to date; `hookflash run` brings it there")
+        raise StoreError(
+            pick(
+                f"{database}: not up to date; `hookflash run` brings it there",
+                f"{database}：版本过旧；`hookflash run` 会更新",
+            )
+        )
 
 
 def _check_file(database: Path, *, must_exist: bool) -> None:
@@ -179,9 +188,19 @@ def _check_file(database: Path, *, must_exist: bool) -> None:
             start = file.read(len(SQLITE_HEADER))
     except FileNotFoundError:
         if must_exist:
-            raise StoreError(f"{database}: no database yet; `hookflash run` makes it") from None
+            raise StoreError(
+                pick(
+                    f"{database}: no database yet; `hookflash run` makes it",
+                    f"{database}：还没有数据库；`hookflash run` 会创建",
+                )
+            ) from None
         return
     except OSError as error:
         raise StoreError(f"{database}: {error.strerror}") from error
     if start and start != SQLITE_HEADER:
-        raise StoreError(f"{database}: this is not a database; move it away")
+        raise StoreError(
+            pick(
+                f"{database}: this is not a database; move it away",
+                f"{database}：不是数据库；请移走",
+            )
+        )
