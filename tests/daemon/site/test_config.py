@@ -24,7 +24,7 @@ def test_an_empty_file_gives_the_defaults() -> None:
 def test_all_faults_are_found_at_once_with_line_section_and_key() -> None:
     text = """\
 [site]
-nam = "x"
+names = "x"
 language = "fr"
 
 [web]
@@ -44,17 +44,17 @@ addresses = ["nowhere"]
 [drivers.fax]
 driver = "fax"
 
-[speach]
+[speechs]
 """
     found = faults(text)
     assert [fault.split(": ")[0] for fault in found] == [
-        "hookflash.toml:2 [site] nam",
+        "hookflash.toml:2 [site] names",
         "hookflash.toml:3 [site] language",
         "hookflash.toml:6 [web] port",
         "hookflash.toml:10 [drivers.carrier] port",
         "hookflash.toml:17 [drivers.carrier.trunks[2]] addresses",
         "hookflash.toml:20 [drivers.fax] driver",
-        "hookflash.toml:22 speach",
+        "hookflash.toml:22 speechs",
     ]
     assert "did you mean 'name'?" in found[0]
     assert "did you mean 'speech'?" in found[-1]

@@ -107,15 +107,15 @@ def test_references_between_the_files_are_followed() -> None:
         flows=("main",),
         people='[[people]]\nlogin = "a"\nskills = { sales = 3 }\nstation = "2001"\n'
         '[[stations]]\nname = "2002"\nsecret = "x"\n[[stations]]\nname = "2003"\n',
-        queues='[[queues]]\nslug = "q"\non_full = "mian"\n',
+        queues='[[queues]]\nslug = "q"\non_full = "mains"\n',
         numbers='[[numbers]]\nnumber = "1"\nqueue = "p"\ncalendar = "c"\n'
-        '[[numbers]]\nnumber = "2"\nflow = "mian"\n[[numbers]]\nnumber = "2 3"\nflow = "main"\n',
+        '[[numbers]]\nnumber = "2"\nflow = "mains"\n[[numbers]]\nnumber = "2 3"\nflow = "main"\n',
     )
     assert [fault.partition(" (")[0] for fault in found] == [
         "numbers.toml:9 [numbers[3]] number: '2 3' is not a number",
         "people.toml:4 [people[1]] station: there is no '2001'",
         "people.toml:8 [stations[2]] secret: is missing: everybody could register as this station",
-        "queues.toml:3 [queues[1]] on_full: there is no 'mian'",
+        "queues.toml:3 [queues[1]] on_full: there is no 'mains'",
     ]
 
 
