@@ -183,10 +183,6 @@ cdef class Core:
     def events(self):
         """(kind, id, port, code, value, source) since the last call, oldest first."""
         cdef hf_event event
-        try:
-            os.read(self.engine.wake, 8)
-        except BlockingIOError:
-            pass
         found = []
         while hf_event_pop(&self.engine.events, &event):
             found.append((event.kind, event.id, event.port, event.code, event.value,
@@ -197,10 +193,16 @@ cdef class Core:
         return found
 
     def retired(self):
-        """Handles that the engine is done with since the last call."""
-        cdef hf_object *object = hf_retired_take(self.engine)
+        """Handles that the engine is done with; the events about them can be read already."""
+        cdef hf_object *object
         cdef hf_object *following
         found = []
+        # Before anything is read: what comes later wakes the owner again.
+        try:
+            os.read(self.engine.wake, 8)
+        except BlockingIOError:
+            pass
+        object = hf_retired_take(self.engine)
         while object != NULL:
             following = object.next_retired
             handle = self._held.pop(<size_t>object)
@@ -239,6 +241,8 @@ cdef class Core:
         command.object = NULL if target is None else target.pointer
         command.third = NULL if third is None else third.pointer
         command.flag, command.gain = flag, gain
+        if self._retired:
+            self._free_retired()
         if hf_command_push(self.engine, &command) < 0:
             return False
         if op in _CARRIES_SUBJECT:

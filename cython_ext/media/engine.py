@@ -65,8 +65,10 @@ class Engine:
         ("record", recording, port, path, duration_ms, reason), ("speech", port),
         ("silent", port, seconds), ("device", port, kind, value)
         """
+        # First what is retired: its events were reported before, so they are seen below.
+        retired = self._core.retired()
         found = [self._event(*event) for event in self._core.events()]
-        for handle in self._core.retired():
+        for handle in retired:
             self._forget(handle)
         return found
 
