@@ -7,6 +7,7 @@ makes one, and takes an answer; what the media engine must do follows as
 
 import ipaddress
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
@@ -236,10 +237,10 @@ class Session:
         media = sdp.media[index]
         host = media.host or sdp.host
         try:
-            address = ipaddress.ip_address(host)
+            address = _address(host)
         except ValueError:
             raise NotAcceptable(f"media address {host[:64]!r} is not an IP address") from None
-        if (address.version == 6) is not (":" in self.host):
+        if (":" in host) is not (":" in self.host):
             raise NotAcceptable("media address of the other IP version")
         sends, receives = _direction(sdp, media)
         if address.is_unspecified:  # hold as RFC 2543 had it: c=0.0.0.0
@@ -266,15 +267,13 @@ class Session:
         )
         media.insert(self._chosen, ours)
         # Version 0 stands in while comparing: it goes up by one exactly when something changed.
-        described = build_sdp(self._with_version(0, media))
+        origin = Origin("-", self.session_id, 0, self.host)
+        described = build_sdp(Sdp(origin=origin, host=self.host, media=tuple(media)))
         if described != self._described:
             self._described = described
             self.version += 1
-        return build_sdp(self._with_version(self.version, media))
-
-    def _with_version(self, version: int, media: list[Media]) -> Sdp:
-        origin = Origin("-", self.session_id, version, self.host)
-        return Sdp(origin=origin, host=self.host, media=tuple(media))
+        start = f"o=- {self.session_id} "
+        return described.replace(f"{start}0 ".encode(), f"{start}{self.version} ".encode(), 1)
 
 
 def _payload_names(media: Media) -> dict[str, str]:
@@ -291,6 +290,11 @@ def _payload_names(media: Media) -> dict[str, str]:
         if payload in names and payload.isascii() and payload.isdigit() and len(payload) <= 3
         if int(payload) < 128
     }
+
+
+@lru_cache(maxsize=1024)
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    return ipaddress.ip_address(host)  # few peers, many calls: worth remembering
 
 
 def _direction(sdp: Sdp, media: Media) -> tuple[bool, bool]:

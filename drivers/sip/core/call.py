@@ -103,6 +103,8 @@ class CallTimer(Enum):
     """No final response although we cancelled (9.1)."""
     REINVITE_LIMIT = 6
     """Our re-INVITE got a 1xx and then nothing."""
+    TRYING = 7
+    """Nothing was sent for 200 ms: send a 100 (17.2.1)."""
 
 
 class Peer(msgspec.Struct, frozen=True, array_like=True):

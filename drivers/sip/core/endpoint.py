@@ -169,6 +169,8 @@ class SipCore:
             self.in_dialog.repeat_ok(call)
         elif timer is CallTimer.ACK_LIMIT:
             self.in_dialog.no_ack(call)
+        elif timer is CallTimer.TRYING:
+            self.inbound.trying(call)
         elif timer is CallTimer.GLARE:
             self.in_dialog.settled(call)
         elif timer is CallTimer.REINVITE_LIMIT:

@@ -17,6 +17,7 @@ from drivers.sip.negotiation import Session
 from drivers.sip.transaction import ServerKey
 
 RETRY_AFTER: Final = ("Retry-After", "5")
+TRYING_AFTER: Final = 0.2  # s, RFC 3261 17.2.1
 SDP_TYPE: Final = ("Content-Type", "application/sdp")
 
 
@@ -30,7 +31,7 @@ class InboundCalls:
         self._offers: dict[ServerKey, Call] = {}
 
     def invite(self, received: Received, peer: Peer, owner: TimerUser) -> None:
-        """Take a new INVITE: 100, and an offer to the driver; or the refusal it deserves."""
+        """Take a new INVITE: an offer to the driver, or the refusal it deserves."""
         services, message = self.services, received.message
         tag = services.token()
         try:
@@ -58,13 +59,19 @@ class InboundCalls:
         call.invite_key = received.key
         self.calls.add(call)
         self._offers[received.key] = call
-        services.respond(received, 100)
+        services.timers.start(call, CallTimer.TRYING.value, TRYING_AFTER)
         identity = identify(message, trusted=not peer.is_station)
         services.happened.append(Offered(call, identity))
+
+    def trying(self, call: Call) -> None:
+        """The driver takes its time: tell the caller that the INVITE is here."""
+        if call.invite is not None:
+            self.services.respond(call.invite, 100)
 
     def ring(self, call: Call) -> None:
         """Send 180; harmless when the call is not waiting any more."""
         if call.state is CallState.OFFERED and call.invite is not None:
+            call.stop(CallTimer.TRYING)
             headers = [*_routes(call.invite), self.services.contact]
             self.services.respond(call.invite, 180, tag=call.local_tag, headers=headers)
 
@@ -77,6 +84,7 @@ class InboundCalls:
         body = session.offer() if call.delayed_offer else session.answer()
         headers = [*_routes(received), services.contact, ALLOW, SDP_TYPE, services.server]
         self.calls.step(call, CallInput.ACCEPT)
+        call.stop(CallTimer.TRYING)
         self._offers.pop(call.invite_key, None)
         call.ok = received.response(200, tag=call.local_tag, headers=headers, body=body)
         call.ok_address = received.reply_to

@@ -62,6 +62,8 @@ class Incoming:
 
     def receive(self, data: bytes, source: Address) -> None:
         """Take one datagram."""
+        if not data.isascii():
+            data = _as_utf8(data)
         try:
             message = parse(data)
         except WireError as error:
@@ -264,3 +266,13 @@ class Incoming:
             return
         services.count(f"sent_{error.status}")
         services.send(data, source)
+
+
+def _as_utf8(data: bytes) -> bytes:
+    """The datagram with a head in UTF-8: old exchanges write names in Latin-1."""
+    head, blank, body = data.partition(b"\r\n\r\n")
+    try:
+        head.decode()
+    except UnicodeDecodeError:
+        return head.decode("latin-1").encode() + blank + body
+    return data

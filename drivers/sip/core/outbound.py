@@ -250,7 +250,7 @@ class OutboundCalls:
             return
         call.stop(*CallTimer)
         cause = cause_from_reason(message.headers("Reason")) or cause_for(status)
-        self.calls.report_end(call, cause, f"{status} {message.reason}")
+        self.calls.report_end(call, cause, f"{status} {printable(message.reason)}")
 
     def _try_again(self, call: Call, message: Message) -> bool:
         """Send the INVITE once more with credentials (22.2); False when that is no use."""

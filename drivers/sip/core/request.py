@@ -158,7 +158,7 @@ def identify(message: Message, *, trusted: bool) -> Identity:
 def number_of(uri: str) -> str:
     """User part of a URI, unescaped; empty when there is none."""
     try:
-        return parse_uri(uri).user
+        return printable(parse_uri(uri).user)
     except WireError:
         return ""
 
@@ -185,4 +185,6 @@ def _diversion(message: Message) -> tuple[str, str]:
 
 def printable(text: str) -> str:
     """The text without anything that could end a header or hide in a log."""
+    if text.isprintable():
+        return text
     return "".join(letter for letter in text if letter.isprintable())

@@ -9,7 +9,14 @@ from typing import Final
 
 import msgspec
 
-from cython_ext.sip_wire import Message, NameAddr, WireError, format_name_addr, parse_name_addr
+from cython_ext.sip_wire import (
+    Message,
+    NameAddr,
+    WireError,
+    format_name_addr,
+    parse_name_addr,
+    parse_uri,
+)
 from drivers.sip.core.timers import Timers
 from drivers.sip.options import SipOptions
 from drivers.sip.transaction import Address
@@ -77,7 +84,7 @@ class Registrar:
         """Apply a REGISTER of an authenticated station and say how to answer it."""
         values = message.headers("Contact")
         try:
-            contacts = [parse_name_addr(value) for value in values]
+            contacts = [_contact(value) for value in values]
             default = _seconds(message.header("Expires"), EXPIRES_DEFAULT)
         except (WireError, ValueError):
             return Reply(400)
@@ -202,6 +209,13 @@ class Registrar:
             )
             for b in self._bindings.get(station, {}).values()
         )
+
+
+def _contact(value: str) -> NameAddr:
+    contact = parse_name_addr(value)
+    if contact.uri != "*":
+        parse_uri(contact.uri)  # it will be the request line of calls to the phone
+    return contact
 
 
 def _left(binding: Binding, now: float) -> str:

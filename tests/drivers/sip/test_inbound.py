@@ -81,6 +81,27 @@ def test_release_before_answer_sends_the_status_of_the_cause(cause: Cause, statu
     assert bench.happened() == []
 
 
+def test_100_leaves_only_when_the_driver_takes_its_time() -> None:
+    bench = Bench()
+    assert bench.send(request("INVITE", body=OFFER)) == []
+    assert bench.pass_time(0.19) == []
+    assert statuses(bench.pass_time(0.01)) == [100]
+    bench = Bench()
+    bench.offer_call()
+    assert bench.pass_time(1.0) == []
+
+
+def test_name_in_latin_1_is_read_and_can_be_journaled() -> None:
+    bench = Bench()
+    data = request("INVITE", body=OFFER).replace(b"From: Ann", b'From: "J\xfcrgen"')
+    bench.send(data)
+    (offered,) = bench.happened()
+    assert isinstance(offered, Offered)
+    assert offered.identity.name == "J\u00fcrgen"
+    assert bench.core.accept(offered.call, "192.0.2.1", 6000)
+    assert bench.journal
+
+
 def test_journal_has_the_call_before_the_200_leaves() -> None:
     bench = Bench()
     call = bench.offer_call()
