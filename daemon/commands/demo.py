@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from cython_ext.implementation import PURE_PYTHON
 from daemon.command_line import FAILURE, WRONG_USAGE, add_json, command
 from daemon.errors import CommandError
 from daemon.language import pick
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 DEFAULT_CALLS: Final = 30
 DEFAULT_AGENTS: Final = 6
 UNATTENDED_S: Final = 40.0  # time in which calls begin; the demo then ends within 60 s
+INTERRUPTED: Final = 130  # as a shell says it: 128 + SIGINT
 FEW_CALLS: Final = 8  # results shown under the counters
 
 
@@ -91,6 +93,8 @@ def _check(arguments: argparse.Namespace) -> None:
         wrong = pick("--rate must lie between 0 and 50", "--rate 须在 0 与 50 之间")
     elif arguments.keep is not None and arguments.keep.exists():
         wrong = pick(f"{arguments.keep} exists already", f"{arguments.keep} 已存在")
+    elif PURE_PYTHON:
+        wrong = pick("plain-Python kernels have no audio", "纯 Python 内核没有音频")
     if wrong:
         raise CommandError(wrong, exit_code=WRONG_USAGE)
 
@@ -109,13 +113,29 @@ async def _demo(arguments: argparse.Namespace, path: Path) -> int:
     )
     screen = _Screen(live=sys.stderr.isatty() and not arguments.json)
     running = Demo(site, _wanted(arguments, attended=attended), screen.show)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, running.stop)
     with screen:
-        result = await running.run()
+        result = await _until_done(running)
+    if result is None:
+        return INTERRUPTED
     _write(result, arguments)
     return FAILURE if result.errors else 0
+
+
+async def _until_done(running: "Demo") -> "Tally | None":
+    """Ctrl-C lets the calls in progress end; a second one does not wait: None."""
+    task = asyncio.create_task(running.run(), name="demo")
+
+    def interrupt() -> None:
+        if running.stopping:
+            task.cancel()
+        running.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, interrupt)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return None
 
 
 def _wanted(arguments: argparse.Namespace, *, attended: bool) -> "Wanted":
@@ -125,7 +145,13 @@ def _wanted(arguments: argparse.Namespace, *, attended: bool) -> "Wanted":
         calls, seconds = arguments.calls or DEFAULT_CALLS, 0.0
     else:
         calls, seconds = arguments.calls, 0.0 if attended else UNATTENDED_S
-    return Wanted(calls=calls, abandon=arguments.abandon, rate=arguments.rate, seconds=seconds)
+    return Wanted(
+        calls=calls,
+        abandon=arguments.abandon,
+        rate=arguments.rate,
+        seconds=seconds,
+        stay=attended,
+    )
 
 
 def _write(result: "Tally", arguments: argparse.Namespace) -> None:

@@ -12,10 +12,12 @@ from daemon.demo.exchange import BoardCaller, Exchange, TrunkChannel
 from daemon.demo.lines import InputLines, write_report
 from daemon.demo.phone import Session, Telephones
 from daemon.demo.script import (
+    MAILBOX,
     SIP_NUMBER,
     CallersSetup,
     CallPlan,
     CallResult,
+    Problem,
     Ready,
 )
 from daemon.demo.talking import Caller
@@ -25,6 +27,7 @@ from drivers.sip.simulator.call import Call
 from drivers.sip.simulator.packets import Media
 
 ANSWER_S: Final = 20.0  # longest wait for the hotline to answer
+LAMP_S: Final = 5.0  # longest wait for the message lamp
 LINE_S: Final = 120.0  # longest wait for a free line of the exchange
 
 
@@ -78,7 +81,10 @@ class Callers:
             device=Path(setup.device),
             socket=Path(setup.board),
             channels=[TrunkChannel(channel=n) for n in range(1, setup.channels + 1)],
+            lamp_changed=self._lamp,
         )
+        self._messages = 0
+        self._lit = asyncio.Event()
         self._lines = asyncio.Semaphore(setup.channels)
 
     async def run(self, plans: InputLines[CallPlan]) -> None:
@@ -90,6 +96,8 @@ class Callers:
             async with asyncio.TaskGroup() as calls:
                 async for plan in plans:
                     calls.create_task(self._call(plan), name=f"call {plan.number}")
+            if self._messages and not await self._lamp_lit():
+                write_report(Problem(error=f"the message lamp of {MAILBOX} is dark"))
         finally:
             await self._telephones.close()
             await self._agent.close()
@@ -100,7 +108,19 @@ class Callers:
             result = await (self._by_board(plan) if plan.line == "board" else self._by_sip(plan))
         except (DriverError, OSError, TimeoutError) as error:
             result = CallResult(plan=plan, error=str(error) or type(error).__name__)
+        self._messages += result.outcome == "voicemail"
         write_report(result)
+
+    async def _lamp_lit(self) -> bool:
+        """Whether a message that was left has lit the lamp at the exchange."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAMP_S):
+                await self._lit.wait()
+        return self._lit.is_set()
+
+    def _lamp(self, station: str, lit: bool) -> None:  # noqa: FBT001 - the exchange's signature
+        if lit and station == MAILBOX:
+            self._lit.set()
 
     async def _by_sip(self, plan: CallPlan) -> CallResult:
         caller = Caller(plan)

@@ -51,6 +51,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Calls begun in a second."""
     seconds: float = 0.0
     """No more calls after this time; 0: no limit."""
+    stay: bool = False
+    """When all calls are made: go on until stopped."""
     seed: int = 1
 
 
@@ -76,6 +78,11 @@ class Demo:
         """Calls that have begun and not ended."""
         return self.begun - len(self.results)
 
+    @property
+    def stopping(self) -> bool:
+        """Whether ``stop`` was called."""
+        return self._stopping.is_set()
+
     def stop(self) -> None:
         """Make no more calls; those in progress come to their end."""
         self._stopping.set()
@@ -94,6 +101,8 @@ class Demo:
             watch = asyncio.create_task(self._watch(hotline, callers, agents))
             self._say(pick("calling", "正在呼叫"))
             await self._make_calls(callers)
+            if self.wanted.stay:
+                await self._stopping.wait()
             self._say(pick("waiting for the last calls", "等待最后的通话结束"))
             await self._calls_ended()
             watch.cancel()

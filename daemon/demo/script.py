@@ -13,8 +13,8 @@ LineKind = Literal["sip", "board"]
 DEPARTMENTS: Final = {"sales": "1", "support": "2", "billing": "3"}
 NOBODY_KEY: Final = "4"  # leads to a queue that no agent serves
 MESSAGE_KEY: Final = "9"
+MAILBOX: Final = "2001"  # as in main.yaml; the exchange lights its lamp
 SIP_NUMBER: Final = "5551000"
-BOARD_NUMBER: Final = "5551001"
 # Ten calls as they come; what is in the first five is in every demo of five calls.
 _MIXTURE: Final = (
     "key", "speech", "board", "message", "key", "speech", "key", "board", "key", "speech",
