@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
 import structlog
 
 from speech.api import EngineDown, Final, Grammar, Limits, NoInput, SpeechEvent, TooLong
@@ -203,7 +204,12 @@ class SpeechClient:
 
     def _on_message(self, data: bytes, descriptors: list[int]) -> None:
         close_all(descriptors)
-        message = decode_reply(data)
+        try:
+            message = decode_reply(data)
+        except msgspec.DecodeError as error:
+            # Happens only when the two processes are of different versions.
+            log.error("message not understood", error=str(error), data=data[:64].hex(" "))
+            return
         if isinstance(message, Heard):
             queue = self._listening.get(message.id)
             if queue is not None:
