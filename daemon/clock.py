@@ -32,3 +32,7 @@ class SteadyClock:
         self._last += elapsed + min(max(error, -limit), limit)
         self._last_monotonic = monotonic
         return self._last
+
+    def not_before(self, moment: float) -> None:
+        """Never tell less than ``moment``: what was journaled has already happened."""
+        self._last = max(self._last, moment)

@@ -100,6 +100,7 @@ class ControlProcess:
         engine = AcdEngine()
         applied = await self.writer.start()
         recovered = await asyncio.to_thread(read_back, self.journal.read(), engine, applied)
+        self.clock.not_before(engine.now)
         for sequence, row in recovered.unwritten:
             self.writer.write(row, sequence)
         self.records.restore(recovered.open_rows, {call.id for call in recovered.calls})

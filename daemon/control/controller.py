@@ -122,10 +122,7 @@ class Controller:
     async def run(
         self, restored: Sequence[Call] = (), lost_legs: Sequence[tuple[int, LineId]] = ()
     ) -> None:
-        """Route events until cancelled; ``restored`` calls go on first.
-
-        ``lost_legs`` are calls whose agent's line did not survive.
-        """
+        """Route events until cancelled; ``lost_legs`` are agents' lines that did not survive."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             for call in restored:
@@ -323,6 +320,10 @@ class Controller:
         found = self.directory.queue_by_slug(slug)
         return found if found is not None and found.enabled else None
 
+    def queue_by_key(self, key: int) -> QueueInfo | None:
+        """A queue by its key."""
+        return self.directory.queue(key)
+
     def records_queue(self, key: int) -> bool:
         """Whether conversations of a queue are recorded."""
         queue = self.directory.queue(key)
@@ -342,11 +343,16 @@ class Controller:
         self._answered_today[call.agent] += 1
         self.last_agents.remember(call.ani, call.agent, self.clock())
 
-    def station_lost(self, agent: int) -> None:
-        """The agent's station did not answer to us: no further offers until it is back."""
+    def station_lost(self, agent: int) -> bool:
+        """Take an agent off distribution whose station cannot be rung, until it is back.
+
+        False when the station can be rung after all; else the engine has taken the offer
+        back without blaming the agent for it.
+        """
         station = self._station_of(agent)
-        if station and not self.lines.reachable(station):
-            self.acd.submit(AgentUnreachable(agent=AgentId(agent)))
+        if not station or self.lines.reachable(station):
+            return False
+        return self.acd.submit(AgentUnreachable(agent=AgentId(agent)))
 
     def keep_reasons(self, call: int, offer: OfferToAgent) -> None:
         """Keep why an offer was made."""

@@ -150,7 +150,7 @@ class IvrRunner:
         return Played()
 
     async def _collect(self, action: Collect) -> FlowInput:
-        digits = ""
+        digits = action.typed
         while self._typed and not _complete(action, digits):
             digits += self._typed.popleft()
         if _complete(action, digits):

@@ -174,7 +174,9 @@ class Records:
         )
         return max(now - segment.started, 0.0)
 
-    def visit(self, call: Call, visit: Visit, *, left: float = 0.0, outcome: str = "") -> None:
+    def visit(
+        self, call: Call, visit: Visit, *, left: float = 0.0, outcome: str = "", detail: str = ""
+    ) -> None:
         """Write the call's stay in a queue; with ``left`` its wait is over."""
         row = QueueVisitRow(
             id=visit.id,
@@ -185,6 +187,7 @@ class Records:
             first_offer_ms=_optional(visit.first_offer),
             left_ms=_optional(left or visit.answered),
             outcome=outcome or ("answered" if visit.answered else ""),
+            detail=detail,
             agent_id=visit.agent or None,
             priority=visit.priority,
             talk_ms=milliseconds(visit.talk_s),

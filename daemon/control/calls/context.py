@@ -99,6 +99,9 @@ class CallContext(Protocol):
     def queue(self, slug: str) -> QueueInfo | None:
         """A queue that takes calls, by its slug."""
 
+    def queue_by_key(self, key: int) -> QueueInfo | None:
+        """A queue by its key."""
+
     def records_queue(self, key: int) -> bool:
         """Whether conversations of a queue are recorded."""
 
@@ -111,8 +114,8 @@ class CallContext(Protocol):
     def remember_agent(self, call: Call) -> None:
         """The call's agent has served its caller."""
 
-    def station_lost(self, agent: int) -> None:
-        """The agent's station did not answer to us."""
+    def station_lost(self, agent: int) -> bool:
+        """The agent's station did not answer to us; True when the offer is taken back."""
 
     def keep_reasons(self, call: int, offer: OfferToAgent) -> None:
         """Keep why an offer was made."""

@@ -16,7 +16,9 @@ from acd_core.commands import (
     CallTimedOut,
     CallWaiting,
     ConnectToAgent,
+    LeaveReason,
     OfferToAgent,
+    RefuseReason,
     WithdrawOffer,
     WithdrawReason,
 )
@@ -35,14 +37,17 @@ from daemon.control.calls.conversation import Conversation
 from daemon.control.flows.call_flow import CallFlow
 from daemon.link.messages import MediaEvent, RecordFinished
 from drivers import events as line_events
-from drivers.api import LineId
-from drivers.errors import DriverError
+from drivers.api import Line, LineId
+from drivers.errors import DriverError, LineBusy
 from drivers.events import Cause, LineEvent
 from ivr.inputs import QueueLeft
 
 log = structlog.get_logger()
 
 CallInput = LineEvent | MediaEvent | AcdCommand | CallRequest
+
+STATION_PATIENCE: Final = 2.0  # s for a station's line to become free of its last call
+STATION_RETRY: Final = 0.05  # s
 
 WITHDRAWN: Final = {
     WithdrawReason.RONA: (Cause.NO_ANSWER, "no_answer"),
@@ -115,11 +120,11 @@ class CallLife:
             closed = target is not None and target.closed
             self._log.info("call refused", dnis=call.dnis, closed=closed)
             cause = Cause.NO_USER_RESPONDING if closed else Cause.UNALLOCATED
-            await self.end(cause, by="system", outcome="refused_closed" if closed else "failed")
+            await self.end(cause, by="system", outcome="refused" if closed else "failed")
             return
         if not context.admits():
             self._log.warning("call refused: too many calls")
-            await self.end(Cause.CONGESTION, by="system", outcome="refused_full")
+            await self.end(Cause.CONGESTION, by="system", outcome="refused")
             return
         call.language = target.language
         call.flow = target.flow
@@ -205,10 +210,9 @@ class CallLife:
             case line_events.Released(cause=cause) if call.phase is Phase.OFFERED:
                 call.agent_leg = None
                 reason = REJECTIONS.get(cause, "failed")
-                if reason == "unreachable":
-                    self._context.station_lost(call.agent)
-                rejected = OfferRejected(call=CallId(call.id), agent=agent, reason=reason)
-                self._context.acd.submit(rejected)
+                if reason != "unreachable" or not self._context.station_lost(call.agent):
+                    rejected = OfferRejected(call=CallId(call.id), agent=agent, reason=reason)
+                    self._context.acd.submit(rejected)
             case line_events.Released() if call.connected:
                 call.agent_leg = None
                 await self.conversation.agent_left()
@@ -236,9 +240,11 @@ class CallLife:
             case ConnectToAgent():
                 await self.conversation.connect(command)
             case CallTimedOut(reason=reason):
-                self._leave_queue("timed_out", str(reason))
+                told = "no_agents" if reason is LeaveReason.NO_AGENTS else "timed_out"
+                await self._leave_queue("timed_out", str(reason), told)
             case CallRefused(reason=reason):
-                self._leave_queue("refused_full", "refused", str(reason))
+                told = "no_agents" if reason is RefuseReason.NO_AGENTS else "refused"
+                await self._leave_queue("refused", str(reason), told)
             case CallWaiting():
                 self._context.changed(self.call)
             case _:
@@ -259,16 +265,28 @@ class CallLife:
         context.keep_reasons(call.id, offer)
         self._log.info("call offered", agent=offer.agent, station=offer.station)
         try:
-            line = context.station_line(offer.station)
+            line = await self._free_line(offer.station)
             call.agent_leg = Leg(id=context.ids(), line=line.id)
             context.watch(line.id, self)
             await line.dial(offer.station, ani=call.ani, name=call.name)
         except DriverError as error:
             self._log.warning("station cannot be rung", station=offer.station, why=str(error))
             call.agent_leg = None
-            context.station_lost(offer.agent)
-            rejected = OfferRejected(call=CallId(call.id), agent=offer.agent, reason="unreachable")
-            context.acd.submit(rejected)
+            if not context.station_lost(offer.agent):
+                reason = "busy" if isinstance(error, LineBusy) else "unreachable"
+                rejected = OfferRejected(call=CallId(call.id), agent=offer.agent, reason=reason)
+                context.acd.submit(rejected)
+
+    async def _free_line(self, station: str) -> Line:
+        """The station's line, waiting a moment while its last call is being taken down."""
+        give_up = self._context.clock() + STATION_PATIENCE
+        while True:
+            try:
+                return self._context.station_line(station)
+            except LineBusy:
+                if self._context.clock() > give_up:
+                    raise
+                await asyncio.sleep(STATION_RETRY)
 
     async def _withdraw(self, why: WithdrawReason) -> None:
         cause, result = WITHDRAWN[why]
@@ -288,21 +306,28 @@ class CallLife:
 
     # -- leaving --------------------------------------------------------------------------
 
-    def _leave_queue(self, outcome: str, reason: str, detail: str = "") -> None:
-        """The queue gave the call up: back to the flow."""
-        self.close_visit(outcome)
-        self.call.step(Step.LEAVE_QUEUE, self._context.clock())
-        self._context.records.open_segment(self.call, "ivr", self._context.clock())
-        told = "timed_out" if reason in ("max_wait", "queue_removed") else reason
-        self.flow.signal(QueueLeft(reason="no_agents" if detail == "no_agents" else told))
+    async def _leave_queue(self, outcome: str, detail: str, told: str) -> None:
+        """The queue gave the call up: to the flow that the queue names, or back to its own."""
+        call, now = self.call, self._context.clock()
+        self.close_visit(outcome, detail)
+        call.step(Step.LEAVE_QUEUE, now)
+        self._context.records.open_segment(call, "ivr", now)
+        queue = self._context.queue_by_key(call.queue)
+        follow = ""
+        if queue is not None:
+            follow = queue.on_full if outcome == "refused" else queue.on_timeout
+        if follow and follow != call.flow and self._context.flow(follow) is not None:
+            await self.flow.switch(follow)
+        else:
+            self.flow.signal(QueueLeft(reason=told))
 
-    def close_visit(self, outcome: str) -> None:
+    def close_visit(self, outcome: str, detail: str = "") -> None:
         """End the present stay in a queue with its one outcome."""
         call, now = self.call, self._context.clock()
         self._context.records.close_segment(call, "wait", now, result=outcome)
         if call.visit is not None and not call.visit.closed:
             call.visit.closed = True
-            self._context.records.visit(call, call.visit, left=now, outcome=outcome)
+            self._context.records.visit(call, call.visit, left=now, outcome=outcome, detail=detail)
             call.outcome = outcome
 
     async def end(

@@ -62,6 +62,14 @@ class CallFlow:
         if self._call.connected and self._runner is not None:
             self._runner.connected.set()
 
+    async def switch(self, name: str) -> None:
+        """Go on in another flow, from its start."""
+        await self.stop()
+        call = self._call
+        active = self._active(name, queue=False)
+        call.flow, call.flow_version, call.inputs = name, active.version, []
+        self._run(in_queue=False)
+
     async def stop(self) -> None:
         """End the flow; safe to call twice, and from the flow itself."""
         task, self._task = self._task, None
@@ -187,18 +195,20 @@ class CallFlow:
             for name, level in action.skills.items()
             if (skill := context.skill(name)) is not None
         ]
-        context.acd.submit(
-            CallOffered(
-                call=CallId(call.id),
-                queue=QueueId(queue.key),
-                ani=call.ani,
-                priority=action.priority,
-                requirements=tuple(needed),
-                preferred=context.last_agent(call.ani) if limit else None,
-                preferred_limit_s=limit,
-            )
+        offered = CallOffered(
+            call=CallId(call.id),
+            queue=QueueId(queue.key),
+            ani=call.ani,
+            priority=action.priority,
+            requirements=tuple(needed),
+            preferred=context.last_agent(call.ani) if limit else None,
+            preferred_limit_s=limit,
         )
-        return None
+        if context.acd.submit(offered):
+            return None
+        self._life.close_visit("refused", "fault")
+        self._back_from_queue(now)
+        return QueueLeft(reason="refused")
 
     def leave_queue(self) -> bool:
         """The caller pressed an exit key."""
@@ -209,9 +219,12 @@ class CallFlow:
         if not self._context.acd.submit(withdrawn):
             return False
         self._life.close_visit("overflowed")
-        call.step(Step.LEAVE_QUEUE, now)
-        self._context.records.open_segment(call, "ivr", now)
+        self._back_from_queue(now)
         return True
+
+    def _back_from_queue(self, now: float) -> None:
+        self._call.step(Step.LEAVE_QUEUE, now)
+        self._context.records.open_segment(self._call, "ivr", now)
 
     async def record_message(self, action: RecordMessage) -> int:
         """Record what the caller says."""
@@ -262,5 +275,5 @@ class CallFlow:
         return TransferFailed(reason="not-supported")
 
     async def hang_up(self) -> None:
-        """The flow is over."""
+        """The flow is over: because the agent hung up, or because it says so."""
         self._life.tell(HangUpRequest(by="agent" if self._call.answered else "system"))
