@@ -109,6 +109,7 @@ cdef extern from "engine.h":
 
     hf_engine *hf_engine_new(int realtime, int silence_seconds)
     int hf_engine_start(hf_engine *engine)
+    double hf_engine_cpu(const hf_engine *engine)
     void hf_engine_stop(hf_engine *engine) nogil
     void hf_engine_free(hf_engine *engine) nogil
     int hf_command_push(hf_engine *engine, const hf_command *command)

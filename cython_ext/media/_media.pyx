@@ -314,7 +314,7 @@ cdef class Core:
             "skipped_ticks": float(counts.skipped_ticks),
             "worst_late_us": counts.worst_late_ns / 1e3, "busy_s": counts.busy_ns / 1e9,
             "worst_phase_us": counts.worst_phase_ns / 1e3, "load": counts.load_ppm / 1e6,
-            "events_lost": float(lost),
+            "events_lost": float(lost), "cpu_s": hf_engine_cpu(self.engine),
         }
         for phase in range(HF_PHASES):
             ticks = max(<double>counts.phase_ticks[phase], 1.0)

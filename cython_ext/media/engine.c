@@ -151,6 +151,16 @@ int hf_engine_start(hf_engine *engine)
     return 0;
 }
 
+double hf_engine_cpu(const hf_engine *engine)
+{
+    struct timespec spent;
+    clockid_t clock;
+    if (!engine->started || pthread_getcpuclockid(engine->thread, &clock) ||
+        clock_gettime(clock, &spent))
+        return 0;
+    return (double)spent.tv_sec + (double)spent.tv_nsec / SECOND;
+}
+
 void hf_engine_stop(hf_engine *engine)
 {
     int phase;

@@ -215,6 +215,7 @@ int hf_engine_start(hf_engine *engine);
 void hf_engine_stop(hf_engine *engine); /* every object is retired afterwards */
 void hf_engine_free(hf_engine *engine);
 void hf_engine_tick(hf_engine *engine, int phase);
+double hf_engine_cpu(const hf_engine *engine); /* seconds the engine thread has computed */
 
 /* rings.c */
 int hf_command_push(hf_engine *engine, const hf_command *command); /* -1: full */
@@ -271,7 +272,12 @@ hf_room *hf_room_new(uint64_t id);
 int hf_room_join(hf_room *room, hf_port *port);
 void hf_room_leave(hf_port *port);
 void hf_room_mix(const hf_room *room, int member, float gain, int16_t *out);
-int16_t hf_clip16(float value);
+static inline int16_t hf_clip16(float value)
+{
+    value = value > 32767.0f ? 32767.0f : value;
+    value = value < -32768.0f ? -32768.0f : value;
+    return (int16_t)(value < 0 ? value - 0.5f : value + 0.5f);
+}
 
 /* recorder.c, files.c */
 hf_recorder *hf_recorder_new(uint64_t id, int fd, int stereo, double max_s, double silence_s);
