@@ -17,7 +17,7 @@ from daemon.logs import get_logger
 from drivers.api import AudioPorts, Capability, Line, LineId, PortId
 from drivers.ctilink.details import CallDetail, CallDetails
 from drivers.errors import DriverError, LineBusy, LinkLost, ProtocolError
-from drivers.events import Cause, LineDown, LineEvent, LineUp, Released
+from drivers.events import Cause, LineDown, LineEvent, LineUp, Released, Ringing
 
 OPEN_S: Final = 10.0
 OPEN_RETRY_S: Final = 0.1
@@ -38,7 +38,7 @@ class RestoredCall(msgspec.Struct, frozen=True):
     port: PortId | None
     ref: str
     phase: str
-    """ringing, dialling or talking."""
+    """dialling or talking."""
     dnis: str = ""
 
 
@@ -127,9 +127,16 @@ class RemoteDriver:
         self._counters: dict[str, int] = {}
 
     async def open(self, ports: AudioPorts | None = None) -> Sequence[Line]:
-        """Ask for every line with its state; LinkLost when media does not answer."""
+        """Ask for every line with its state; LinkLost when media does not answer.
+
+        A line that rings is reported again: the call is new to this control process.
+        """
         for state in await self._first_list():
             self._take(state)
+            if state.phase == "ringing":
+                self._events.put_nowait(
+                    Ringing(line=LineId(state.line), ani=state.ani, dnis=state.dnis, ref=state.ref)
+                )
         return tuple(self._lines.values())
 
     async def close(self) -> None:
@@ -192,11 +199,11 @@ class RemoteDriver:
             self._take(state)
 
     def restored_calls(self) -> list[RestoredCall]:
-        """Calls that were there when ``open`` asked."""
+        """Conversations that were there when ``open`` asked, and calls being dialled."""
         return [
             RestoredCall(line.id, line.port, line.state.ref, line.state.phase, line.state.dnis)
             for line in self._lines.values()
-            if line.state.phase != "idle"
+            if line.state.phase in ("dialling", "talking")
         ]
 
     def station_line(self, station: str) -> RemoteLine:

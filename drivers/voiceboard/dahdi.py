@@ -107,6 +107,9 @@ DIAL_APPEND, DIAL_REPLACE, DIAL_CANCEL = 1, 2, 3
 POLICY_IMMEDIATE: Final = 0
 TONE_STOP: Final = -1
 
+NO_SERVICE: Final = 4 | 8 | 16 | 256 | 512 | 1024
+"""Alarms in which a channel carries no calls: yellow, red, blue, LOS, LFA, LMFA."""
+
 SIGNALLING_FXO: Final = frozenset((0x2001, 0x2002, 0x2004))
 """An FXO port uses FXS signalling: loop start, ground start, kewl start."""
 SIGNALLING_FXS: Final = frozenset((0x1008, 0x1010, 0x1020))

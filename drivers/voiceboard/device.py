@@ -84,6 +84,7 @@ class DahdiDevice:
         self._ioctl = ioctl
         self._fd = -1
         self._watch: select.epoll | None = None
+        self._alarm = False
         self._waiting = asyncio.Event()
 
     @property
@@ -139,7 +140,13 @@ class DahdiDevice:
         return bytes(buffer)
 
     async def events(self) -> AsyncIterator[int]:
-        """Ask for events until none is left whenever the kernel says that one waits."""
+        """Ask for events until none is left whenever the kernel says that one waits.
+
+        An alarm that was there before we came is told first: the kernel does not repeat it.
+        """
+        if self._alarm:
+            self._alarm = False
+            yield Event.ALARM
         while True:
             await self._waiting.wait()
             self._waiting.clear()
@@ -170,6 +177,7 @@ class DahdiDevice:
                 f"channel {self.channel}: GET_PARAMS failed ({error}); the DAHDI version is "
                 f"{await self._version()}"
             ) from error
+        self._alarm = bool(parameters.alarms & dahdi.NO_SERVICE)
         wanted = dahdi.SIGNALLING_FXO if self._kind == "fxo" else dahdi.SIGNALLING_FXS
         if parameters.signalling not in wanted:
             raise DriverError(

@@ -96,7 +96,11 @@ class SocketDevice:
 
     async def command(self, request: Request, argument: bytes = b"") -> bytes:
         """Send the request and wait for its answer."""
-        answer, _ = await self._request(request, argument)
+        answer, descriptors = await self._request(request, argument)
+        _close_all(descriptors)
+        if len(answer) != request.argument_size:
+            message = f"channel {self.channel}: {request.name} answered with {len(answer)} bytes"
+            raise ProtocolError(message)
         return answer
 
     async def events(self) -> AsyncIterator[int]:

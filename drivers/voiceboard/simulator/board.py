@@ -98,7 +98,11 @@ class SimulatedBoard:
                 self._drop(connection)
                 return
             number, sequence = struct.unpack_from("<II", packet)
-            self._answer(connection, number, sequence, packet[8:])
+            try:
+                self._answer(connection, number, sequence, packet[8:])
+            except struct.error:
+                # An argument of another size than its request says: no driver of ours.
+                self._drop(connection)
 
     def _answer(
         self, connection: socket.socket, number: int, sequence: int, argument: bytes

@@ -159,6 +159,18 @@ async def test_new_control_finds_the_calls_of_the_old_one(bench: Bench) -> None:
     assert control.restored_calls() == []
 
 
+async def test_call_that_rings_is_new_to_a_new_control(bench: Bench) -> None:
+    bench.trunk.ring()
+    ref = (await bench.happens(Ringing)).ref
+    control = bench.new_control()
+    await control.open()
+    ringing = await bench.happens(Ringing)
+    assert (ringing.line, ringing.dnis, ringing.ref) == ("board/1", "5551000", ref)
+    assert control.restored_calls() == []
+    await bench.line.answer()
+    await bench.happens(Answered)
+
+
 async def test_older_picture_does_not_replace_a_newer_one(bench: Bench) -> None:
     bench.trunk.ring()
     await bench.happens(Ringing)

@@ -92,6 +92,7 @@ class Kernel:
 
     def __init__(self, signalling: int = 0x2004) -> None:
         self.signalling = signalling
+        self.alarms = 0
         self.events: list[int] = []
         self.asked: list[tuple[Request, bytes]] = []
         self.fails: dict[Request, int] = {}
@@ -105,6 +106,7 @@ class Kernel:
             argument[:] = dahdi.pack_int(self.events.pop(0) if self.events else 0)
         elif request is Request.GET_PARAMS:
             struct.pack_into("=i", argument, 12, self.signalling)
+            struct.pack_into("=i", argument, 132, self.alarms)
         elif request is Request.GETVERSION:
             argument[:6] = b"3.2.0\0"
         else:
@@ -156,6 +158,15 @@ async def test_events_are_drained_and_removal_ends_them(device_on: Open) -> None
     assert await waiting == Event.REMOVED
     with pytest.raises(LinkLost, match="removed"):
         await anext(events)
+    device.close()
+
+
+async def test_alarm_from_before_is_told_first(device_on: Open) -> None:
+    kernel = Kernel()
+    kernel.alarms = 8
+    device = device_on(kernel)
+    await device.open()
+    assert await anext(device.events()) == Event.ALARM
     device.close()
 
 

@@ -1,12 +1,15 @@
 import asyncio
 import os
+import socket
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drivers.api import Capability, LineId
-from drivers.errors import DeviceMissing, LineBusy, LinkLost, NotCapable
+from drivers.errors import DeviceMissing, DriverError, LineBusy, LinkLost, NotCapable
 from drivers.events import (
     Answered,
     Cause,
@@ -21,6 +24,7 @@ from drivers.events import (
 )
 from drivers.registry import available
 from drivers.voiceboard.driver import VoiceBoardDriver
+from drivers.voiceboard.simulator import SimulatedBoard, SimulatedTrunk
 from drivers.voiceboard.socket_device import SocketDevice
 
 Make = Callable[..., Any]
@@ -384,3 +388,39 @@ def test_driver_is_registered_for_media() -> None:
     registration = available()["voiceboard"]
     assert registration.factory is VoiceBoardDriver
     assert registration.host == "media"
+
+
+@given(st.lists(st.binary(max_size=300), max_size=5))
+async def test_board_server_survives_any_bytes(tmp_path: Any, packets: list[bytes]) -> None:
+    board = SimulatedBoard(tmp_path / "any.sock", (SimulatedTrunk(1),))
+    await board.start(clock=False)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as peer:
+        peer.connect(str(board.path))
+        for packet in packets:
+            try:
+                peer.send(packet)
+            except OSError:
+                break
+            await asyncio.sleep(0)
+    device = SocketDevice(board.path, 1)
+    await device.open()
+    device.close()
+    await board.stop()
+
+
+@given(st.binary(min_size=1, max_size=300))
+async def test_driver_survives_any_answer(tmp_path: Any, packet: bytes) -> None:
+    path = tmp_path / f"odd{os.urandom(4).hex()}.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
+        server.bind(str(path))
+        server.listen(1)
+        server.setblocking(False)
+        device = SocketDevice(path, 1)
+        opening = asyncio.create_task(device.open())
+        await asyncio.sleep(0)
+        peer, _ = server.accept()
+        with peer:
+            peer.send(packet)
+        with pytest.raises(DriverError):
+            await opening
+    device.close()
