@@ -1,0 +1,178 @@
+"""``hookflash bench``: what decisions, calls and audio cost on this machine.
+
+Costs are processor seconds as the operating system counts them (user and system), never
+time on the clock: a busy neighbour makes a run longer, not dearer.
+"""
+
+import argparse
+import resource
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from daemon.command_line import FAILURE, WRONG_USAGE, add_json, command
+from daemon.errors import CommandError
+from daemon.language import pick
+
+DEFAULT_SECONDS: Final = 5.0
+LONGEST: Final = 600.0  # s
+DEFAULT_RATE: Final = 200
+DEFAULT_CHANNELS: Final = 200
+PARSED_EACH: Final = 5  # passes of the parser's benchmark, see cython_ext/sip_wire/bench.py
+GUESSED_PARSE_US: Final = 2.0  # only to choose how many messages fill the time
+
+Result = dict[str, Any]
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "subject",
+        choices=tuple(sorted(_SUBJECTS)),
+        help=pick(
+            "acd: assignments of calls to agents; media: bridged channels; "
+            "parser: SIP messages; sip: answered SIP calls, needs SIPp",
+            "acd：来电分配；media：桥接通道；parser：SIP 消息解析；sip：应答的 SIP 呼叫，需要 SIPp",
+        ),
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=DEFAULT_SECONDS,
+        metavar="N",
+        help=pick(
+            f"how long to measure; {DEFAULT_SECONDS:g} if left out",
+            f"测量时长（秒），默认 {DEFAULT_SECONDS:g}",
+        ),
+    )
+    parser.add_argument(
+        "--rate",
+        type=int,
+        default=DEFAULT_RATE,
+        metavar="N",
+        help=pick(
+            f"sip: calls begun in a second; {DEFAULT_RATE} if left out",
+            f"sip：每秒发起的呼叫数，默认 {DEFAULT_RATE}",
+        ),
+    )
+    parser.add_argument(
+        "--channels",
+        type=int,
+        default=DEFAULT_CHANNELS,
+        metavar="N",
+        help=pick(
+            f"media: channels bridged in pairs; {DEFAULT_CHANNELS} if left out",
+            f"media：两两桥接的通道数，默认 {DEFAULT_CHANNELS}",
+        ),
+    )
+    add_json(parser)
+
+
+def cpu_seconds() -> float:
+    """Processor seconds of this process so far, user and system."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _acd(arguments: argparse.Namespace) -> Result:
+    from acd_core.simulation.load import run
+
+    # The clock is processor time itself, so that the load lasts until that much is used.
+    figures = run(arguments.seconds, cpu_seconds)
+    return {
+        "cpu_s_per_1000": round(1000 / figures.assignments_per_s, 4),
+        **msgspec.structs.asdict(figures),
+    }
+
+
+def _media(arguments: argparse.Namespace) -> Result:
+    from daemon.media.bench import run
+
+    try:
+        result = run(arguments.channels, arguments.seconds)
+    except RuntimeError as error:
+        raise ImportError(str(error)) from error
+    return msgspec.structs.asdict(result)
+
+
+def _parser(arguments: argparse.Namespace) -> Result:
+    from cython_ext import sip_wire
+    from cython_ext.sip_wire import oracle
+    from cython_ext.sip_wire.bench import message, microseconds
+
+    rounds = max(int(arguments.seconds * 1e6 / GUESSED_PARSE_US / PARSED_EACH), 1)
+    quick = microseconds(sip_wire.parse, rounds)
+    plain = microseconds(oracle.parse, max(rounds // 20, 1))
+    return {
+        "message_bytes": len(message()),
+        "cpu_us_per_message": round(quick, 3),
+        "plain_python_us_per_message": round(plain, 2),
+        "ratio": round(plain / quick, 1),
+    }
+
+
+def _sip(arguments: argparse.Namespace) -> Result:
+    import uvloop
+
+    from drivers.errors import DriverError
+    from drivers.sip.bench import run
+
+    calls = max(int(arguments.rate * arguments.seconds), 1)
+    try:
+        return dict(uvloop.run(run(calls=calls, rate=arguments.rate)))
+    except DriverError as error:
+        raise CommandError(str(error), exit_code=FAILURE) from error
+
+
+_SUBJECTS: Final[dict[str, Callable[[argparse.Namespace], Result]]] = {
+    "acd": _acd,
+    "media": _media,
+    "parser": _parser,
+    "sip": _sip,
+}
+
+
+@command(
+    "bench",
+    "Measure what decisions, calls and audio cost here",
+    "测量本机上分配、呼叫和音频的开销",
+    site="none",
+    arguments=_arguments,
+)
+def bench(arguments: argparse.Namespace) -> int:
+    """Measure one subject and write its figures; exit 1 when it cannot be measured."""
+    from daemon.logs import set_up_logging
+
+    _check(arguments)
+    set_up_logging("bench", level="warning")
+    try:
+        result = {"subject": arguments.subject, **_SUBJECTS[arguments.subject](arguments)}
+    except ImportError as error:
+        raise CommandError(
+            pick(f"not compiled: {error}", f"尚未编译：{error}"),
+            todo=pick("build the extensions: make build", "请先编译扩展：make build"),
+            exit_code=FAILURE,
+        ) from error
+    if arguments.json:
+        sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
+        return 0
+    width = max(map(len, result))
+    for name, value in result.items():
+        shown = f"{value:.6g}" if isinstance(value, float) else str(value)
+        sys.stdout.write(f"{name:{width}}  {shown}\n")
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    wrong = ""
+    if not 0 < arguments.seconds <= LONGEST:
+        wrong = pick(
+            f"--seconds must lie between 0 and {LONGEST:g}", f"--seconds 须在 0 与 {LONGEST:g} 之间"
+        )
+    elif not 1 <= arguments.rate <= 5000:
+        wrong = pick("--rate must lie between 1 and 5000", "--rate 须在 1 与 5000 之间")
+    elif not 2 <= arguments.channels <= 4000:
+        wrong = pick("--channels must lie between 2 and 4000", "--channels 须在 2 与 4000 之间")
+    if wrong:
+        raise CommandError(wrong, exit_code=WRONG_USAGE)

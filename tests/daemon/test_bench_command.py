@@ -1,0 +1,83 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cython_ext import media
+from cython_ext.implementation import PURE_PYTHON
+from daemon.__main__ import main
+
+Bench = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def bench(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setenv("HOOKFLASH_LANGUAGE", "en")
+
+    def run(*words: str) -> tuple[int, str, str]:
+        code = main(["bench", *words])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["acd", "--seconds", "0"], "--seconds must lie between"),
+        (["acd", "--seconds", "nan"], "--seconds must lie between"),
+        (["acd", "--seconds", "601"], "--seconds must lie between"),
+        (["acd", "--seconds", "long"], "invalid float value"),
+        (["sip", "--rate", "0"], "--rate must lie between"),
+        (["media", "--channels", "1"], "--channels must lie between"),
+        (["nothing"], "invalid choice"),
+        ([], "required: subject"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_says_what_is_wrong(
+    bench: Bench, words: list[str], said: str
+) -> None:
+    code, out, err = bench(*words)
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+def test_acd_gives_processor_seconds_per_thousand_assignments(bench: Bench) -> None:
+    code, out, _ = bench("acd", "--seconds", "0.05", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["subject"] == "acd"
+    assert found["cpu_s_per_1000"] == pytest.approx(1000 / found["assignments_per_s"], abs=1e-3)
+
+
+def test_text_names_each_figure_on_a_line(bench: Bench) -> None:
+    code, out, _ = bench("acd", "--seconds", "0.05")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()][:2] == ["subject", "cpu_s_per_1000"]
+
+
+@pytest.mark.skipif(PURE_PYTHON, reason="compares the compiled parser with the plain one")
+def test_parser_compares_both_implementations(bench: Bench) -> None:
+    code, out, _ = bench("parser", "--seconds", "0.01", "--json")
+    assert code == 0
+    assert json.loads(out)["ratio"] > 1
+
+
+@pytest.mark.skipif(not media.available(), reason="needs the media engine")
+def test_media_counts_the_bridging_thread(bench: Bench) -> None:
+    code, out, _ = bench("media", "--seconds", "0.05", "--channels", "4", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["channels"] == 4
+    assert found["cpu_s"] >= 0
+
+
+def test_sip_without_sipp_names_the_package(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code, out, err = bench("sip", "--seconds", "0.1", "--json")
+    assert (code, out) == (1, "")
+    assert "sip-tester" in err
