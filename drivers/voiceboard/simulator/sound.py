@@ -1,7 +1,7 @@
 """G.711 and tones of the simulated outside world."""
 
+import functools
 import math
-from collections.abc import Sequence
 from typing import Final
 
 CHUNK: Final = 160
@@ -31,10 +31,11 @@ def encode(sample: int, law: str) -> int:
     return code ^ (0x55 if sample < 0 else 0xD5)
 
 
-def tone(hertz: Sequence[float], law: str, *, peak: float = 6000.0) -> list[bytes]:
+@functools.cache
+def tone(hertz: tuple[float, ...], law: str, *, peak: float = 6000.0) -> tuple[bytes, ...]:
     """One second of tones as 50 chunks; it repeats without a click for whole hertz."""
     steps = [2 * math.pi * item / 8000 for item in hertz]
     share = peak / len(steps)
     samples = [round(share * sum(math.sin(step * n) for step in steps)) for n in range(8000)]
     coded = bytes(encode(sample, law) for sample in samples)
-    return [coded[start : start + CHUNK] for start in range(0, 8000, CHUNK)]
+    return tuple(coded[start : start + CHUNK] for start in range(0, 8000, CHUNK))
