@@ -96,8 +96,13 @@ class Dialog:
         cseq: int,
         source: Address,
         fixed: bool,
+        fallback: str,
     ) -> "Dialog":
-        """The dialog that a 2xx to our INVITE makes; ProtocolError without a usable Contact."""
+        """The dialog of a 2xx to our INVITE; ``fallback`` is its target without a Contact."""
+        try:
+            target = _contact(response)
+        except ProtocolError:
+            target = fallback  # it is against 12.1.1, but must be acknowledged and hung up
         return cls(
             DialogRecord(
                 call_id=response.call_id,
@@ -107,7 +112,7 @@ class Dialog:
                 remote_tag=response.to_tag,
                 local_cseq=cseq,
                 remote_cseq=-1,
-                target=_contact(response),
+                target=target,
                 # 12.1.2: the route set of the caller is the Record-Route set reversed.
                 routes=tuple(reversed(response.headers("Record-Route"))),
                 source=source,

@@ -123,7 +123,7 @@ class SipDriver:
         log.info("sip listens", driver=self.name, address=options.listen, port=self.port)
         for binding in self.core.registrar.records():
             self._station_up(binding.station, binding.contact, binding.expires - self.clock())
-        self.act()
+        self.act().resume()
         self.flush()
         return list(self._lines.values())
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from drivers.api import Capability, LineId, PortId, RtpAddress, RtpFormat
-from drivers.errors import DriverError, LineBusy, NotCapable
+from drivers.errors import DriverError, NotCapable
 from drivers.events import Cause, LineEvent, Seized
 from drivers.sip.core.call import Call, CallState
 
@@ -212,6 +212,6 @@ class SipLine:
     def _set_hold(self, *, hold: bool) -> None:
         call = self.call
         if call is None or call.state is not CallState.CONFIRMED:
-            raise LineBusy(f"{self.id} carries no call to hold")
+            raise DriverError(f"{self.id} carries no call to hold")
         self.driver.act().set_hold(call, hold=hold)
         self.driver.flush()

@@ -102,7 +102,6 @@ INVITE_SERVER: Final = Machine(
         (_S.CONFIRMED, _I.TIMER_I): (_S.TERMINATED, (), ()),
         # The dialog repeats a 2xx itself, so a repeated INVITE is only absorbed here.
         (_S.ACCEPTED, _I.REQUEST): (_S.ACCEPTED, (), ()),
-        (_S.ACCEPTED, _I.ACK): (_S.ACCEPTED, (_A.PASS,), ()),
         (_S.ACCEPTED, _I.TIMER_L): (_S.TERMINATED, (), ()),
     },
 )
@@ -293,7 +292,7 @@ class _Transaction:
 class ServerTransaction(_Transaction):
     """A request that was received, until its responses need no repetition any more."""
 
-    __slots__ = ("acknowledged", "key", "merge")
+    __slots__ = ("key", "merge")
 
     def __init__(
         self,
@@ -307,8 +306,6 @@ class ServerTransaction(_Transaction):
         super().__init__(layer, INVITE_SERVER if invite else SERVER, address)
         self.key = key
         self.merge = merge
-        self.acknowledged: Callable[[Message], None] | None = None
-        """Called with an ACK that carries the INVITE's branch although a 2xx was sent."""
 
     def respond(self, status: int, response: bytes) -> bool:
         """Send a response; False when a final one has left already."""
@@ -320,7 +317,6 @@ class ServerTransaction(_Transaction):
         """Take the transaction out of the layer."""
         layer = self.layer
         layer.servers.pop(self.key, None)
-        self.acknowledged = None
         if self.merge is not None and layer.merges.get(self.merge) == self.key:
             del layer.merges[self.merge]
 
@@ -334,9 +330,6 @@ class ServerTransaction(_Transaction):
             if self.kept:
                 self.layer.count("response_repeated")
                 self.layer.send(self.kept, self.address)
-        elif action is Action.PASS:
-            if self.acknowledged is not None and message is not None:
-                self.acknowledged(message)
         elif action is Action.TIME_OUT:
             self.layer.count("ack_missing")
 

@@ -44,6 +44,8 @@ class CallInput(Enum):
     ANSWER = auto()
     REFUSAL = auto()
     """A final failure of the INVITE, or no response at all."""
+    CHALLENGE = auto()
+    """The INVITE must come again with credentials."""
     PEER_CANCEL = auto()
     PEER_BYE = auto()
     LOST = auto()
@@ -69,10 +71,12 @@ CALL_TABLE: Final[dict[tuple[CallState, CallInput], CallState]] = {
     (_S.CALLING, _I.PROVISIONAL): _S.PROCEEDING,
     (_S.CALLING, _I.ANSWER): _S.CONFIRMED,
     (_S.CALLING, _I.REFUSAL): _S.ENDED,
+    (_S.CALLING, _I.CHALLENGE): _S.CALLING,
     (_S.CALLING, _I.RELEASE): _S.CANCELLING,
     (_S.PROCEEDING, _I.PROVISIONAL): _S.PROCEEDING,
     (_S.PROCEEDING, _I.ANSWER): _S.CONFIRMED,
     (_S.PROCEEDING, _I.REFUSAL): _S.ENDED,
+    (_S.PROCEEDING, _I.CHALLENGE): _S.CALLING,
     (_S.PROCEEDING, _I.RELEASE): _S.CANCELLING,
     (_S.CANCELLING, _I.PROVISIONAL): _S.CANCELLING,
     # The 200 crossed our CANCEL: acknowledge it, then hang up.
@@ -103,8 +107,8 @@ class CallTimer(Enum):
     """No final response although we cancelled (9.1)."""
     REINVITE_LIMIT = 6
     """Our re-INVITE got a 1xx and then nothing."""
-    TRYING = 7
-    """Nothing was sent for 200 ms: send a 100 (17.2.1)."""
+    PROVISIONAL = 7
+    """Send a 100 when nothing was sent yet (17.2.1), else the 180 again (13.3.1.1)."""
 
 
 class Peer(msgspec.Struct, frozen=True, array_like=True):

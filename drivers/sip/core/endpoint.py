@@ -151,12 +151,15 @@ class SipCore:
         self.services.timers.now = now
         calls, bindings = self.calls.restore(records, self)
         self.registrar.restore(bindings)
-        for call in calls:
+        return [call for call in calls if not call.reported]
+
+    def resume(self) -> None:
+        """Go on with what restored calls were waiting for, once our address is known."""
+        for call in self.calls.all():
             if call.state is CallState.ENDING:
                 self.in_dialog.send_bye(call, Cause.NORMAL)
             elif call.ok:
                 self.in_dialog.await_ack(call)
-        return [call for call in calls if not call.reported]
 
     def snapshot(self) -> list[tuple[str, bytes]]:
         """Journal records that replace all earlier ones."""
@@ -169,8 +172,8 @@ class SipCore:
             self.in_dialog.repeat_ok(call)
         elif timer is CallTimer.ACK_LIMIT:
             self.in_dialog.no_ack(call)
-        elif timer is CallTimer.TRYING:
-            self.inbound.trying(call)
+        elif timer is CallTimer.PROVISIONAL:
+            self.inbound.provisional(call)
         elif timer is CallTimer.GLARE:
             self.in_dialog.settled(call)
         elif timer is CallTimer.REINVITE_LIMIT:

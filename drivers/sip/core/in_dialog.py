@@ -28,9 +28,7 @@ class InDialog:
     def receive(self, call: Call, received: Received) -> None:
         """Take a request of the peer in this dialog; the method is one we handle."""
         message, dialog = received.message, call.dialog
-        if dialog is None or message.from_tag != dialog.remote_tag:
-            self.services.count("dialog_unknown")
-            self.services.respond(received, 481)
+        if dialog is None:
             return
         if not dialog.is_next(message.cseq.number):
             self.services.count("cseq_out_of_order")

@@ -10,7 +10,7 @@ from drivers.sip.core.calls import Calls
 from drivers.sip.core.causes import reason_values, status_for
 from drivers.sip.core.happenings import Connected, HoldChanged, MediaAgreed, Offered
 from drivers.sip.core.in_dialog import InDialog
-from drivers.sip.core.request import Received, cancelled_key, identify
+from drivers.sip.core.request import Received, identify
 from drivers.sip.core.services import ALLOW, Headers, Services
 from drivers.sip.dialog import Dialog
 from drivers.sip.negotiation import Session
@@ -18,6 +18,7 @@ from drivers.sip.transaction import ServerKey
 
 RETRY_AFTER: Final = ("Retry-After", "5")
 TRYING_AFTER: Final = 0.2  # s, RFC 3261 17.2.1
+RING_REPEAT: Final = 60.0  # s, 13.3.1.1: proxies give up a call that is silent for longer
 SDP_TYPE: Final = ("Content-Type", "application/sdp")
 
 
@@ -59,19 +60,23 @@ class InboundCalls:
         call.invite_key = received.key
         self.calls.add(call)
         self._offers[received.key] = call
-        services.timers.start(call, CallTimer.TRYING.value, TRYING_AFTER)
+        services.timers.start(call, CallTimer.PROVISIONAL.value, TRYING_AFTER)
         identity = identify(message, trusted=not peer.is_station)
         services.happened.append(Offered(call, identity))
 
-    def trying(self, call: Call) -> None:
-        """The driver takes its time: tell the caller that the INVITE is here."""
-        if call.invite is not None:
+    def provisional(self, call: Call) -> None:
+        """Tell the caller that the INVITE is here, or that it still rings."""
+        if call.tone:
+            self.ring(call)
+        elif call.invite is not None:
             self.services.respond(call.invite, 100)
 
     def ring(self, call: Call) -> None:
         """Send 180; harmless when the call is not waiting any more."""
         if call.state is CallState.OFFERED and call.invite is not None:
-            call.stop(CallTimer.TRYING)
+            call.tone = "ringback"
+            timers = self.services.timers
+            timers.start(call, CallTimer.PROVISIONAL.value, RING_REPEAT)
             headers = [*_routes(call.invite), self.services.contact]
             self.services.respond(call.invite, 180, tag=call.local_tag, headers=headers)
 
@@ -84,7 +89,7 @@ class InboundCalls:
         body = session.offer() if call.delayed_offer else session.answer()
         headers = [*_routes(received), services.contact, ALLOW, SDP_TYPE, services.server]
         self.calls.step(call, CallInput.ACCEPT)
-        call.stop(CallTimer.TRYING)
+        call.stop(CallTimer.PROVISIONAL)
         self._offers.pop(call.invite_key, None)
         call.ok = received.response(200, tag=call.local_tag, headers=headers, body=body)
         call.ok_address = received.reply_to
@@ -92,7 +97,6 @@ class InboundCalls:
         self.calls.save(call, "accepted")
         services.count("sent_200")
         if received.transaction is not None:
-            received.transaction.acknowledged = self._acknowledged(call)
             received.transaction.respond(200, call.ok)
         self.in_dialog.await_ack(call)
         self._report_media(call)
@@ -111,14 +115,9 @@ class InboundCalls:
         self.services.respond(received, status, tag=call.local_tag, headers=headers)
         self.calls.report_end(call, cause)
 
-    def cancel(self, received: Received) -> None:
-        """Answer a CANCEL; end the call when it still waits (9.2)."""
+    def cancel(self, received: Received, key: ServerKey) -> None:
+        """Answer a CANCEL of the INVITE with this key; end the call when it still waits (9.2)."""
         services = self.services
-        key = cancelled_key(received.key)
-        if key not in services.transactions.servers:
-            services.count("cancel_unmatched")
-            services.respond(received, 481)
-            return
         call = self._offers.get(key)
         services.respond(received, 200, tag="" if call is None else call.local_tag)
         if call is not None:
@@ -178,24 +177,8 @@ class InboundCalls:
         if session is not None and session.remote is not None and session.fmt is not None:
             self.services.happened.append(MediaAgreed(call, session.remote, session.fmt))
 
-    def _acknowledged(self, call: Call) -> "_AckOfInvite":
-        return _AckOfInvite(self, call)
-
     def _session_id(self) -> int:
         return self.services.random.getrandbits(31) + 1
-
-
-class _AckOfInvite:
-    """Hands an ACK with the INVITE's own branch to the call it acknowledges."""
-
-    __slots__ = ("call", "inbound")
-
-    def __init__(self, inbound: InboundCalls, call: Call) -> None:
-        self.inbound = inbound
-        self.call = call
-
-    def __call__(self, message: Message) -> None:
-        self.inbound.ack(self.call, message)
 
 
 def warning(host: str) -> tuple[str, str]:

@@ -17,16 +17,16 @@ from cython_ext.sip_wire import (
 )
 from drivers.events import Cause
 from drivers.sip.auth import Challenger, Verdict
-from drivers.sip.core.call import CallInput, CallState, Peer, TimerUser
+from drivers.sip.core.call import Call, CallInput, CallState, Peer, TimerUser
 from drivers.sip.core.calls import Calls
 from drivers.sip.core.causes import phrase
 from drivers.sip.core.in_dialog import InDialog
 from drivers.sip.core.inbound import InboundCalls
-from drivers.sip.core.request import Received, merge_key
+from drivers.sip.core.request import Received, cancelled_key, merge_key
 from drivers.sip.core.services import ACCEPT, ALLOW, Services
 from drivers.sip.options import StationAccount, networks
 from drivers.sip.stations.registrar import Registrar
-from drivers.sip.transaction import Address, Input
+from drivers.sip.transaction import Address, Input, State
 
 HANDLED: Final = frozenset({"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "INFO"})
 _COUNTED: Final = HANDLED | {"SUBSCRIBE", "NOTIFY", "REFER", "UPDATE", "PRACK", "MESSAGE"}
@@ -98,31 +98,56 @@ class Incoming:
         services, method = self.services, message.method
         services.count("received_" + (method.lower() if method in _COUNTED else "other"))
         received = Received(message, source)
-        transactions = services.transactions
-        known = transactions.servers.get(received.key)
-        if known is not None:
-            is_ack = method == "ACK"
-            known.step(Input.ACK if is_ack else Input.REQUEST, message=message)
-            return
+        known = services.transactions.servers.get(received.key)
         if method == "ACK":
-            call = self.calls.find(message.call_id, message.to_tag)
-            if call is None or call.dialog is None or call.dialog.remote_tag != message.from_tag:
-                services.count("ack_unexpected")
+            # One for a failure belongs to the transaction, one for a 2xx to the dialog; some
+            # peers give the latter the INVITE's branch all the same.
+            if known is not None and known.state is not State.ACCEPTED:
+                known.step(Input.ACK)
             else:
-                self.inbound.ack(call, message)
-            return
-        merge = None if message.to_tag or method == "CANCEL" else merge_key(message)
-        merged = merge is not None and transactions.is_merged(received.key, merge)
-        received.transaction = transactions.open_server(
-            received.key, received.reply_to, invite=method == "INVITE", merge=merge
-        )
-        if merged:
-            services.count("merged")
-            services.respond(received, 482)
+                self._ack(message)
+        elif known is not None:
+            known.step(Input.REQUEST)
         elif method == "CANCEL":
-            self.inbound.cancel(received)
+            self._cancel(received)
         elif self._is_understood(received):
             self._dispatch(received)
+
+    def _open(self, received: Received) -> bool:
+        """Begin the request's transaction; until then refusals leave nothing behind (8.2.7).
+
+        False after a 482, when the same request is here already over another path.
+        """
+        services, message = self.services, received.message
+        merge = None if message.to_tag else merge_key(message)
+        transactions = services.transactions
+        if merge is not None and transactions.is_merged(received.key, merge):
+            services.count("merged")
+            services.respond(received, 482)
+            return False
+        received.transaction = transactions.open_server(
+            received.key, received.reply_to, invite=message.method == "INVITE", merge=merge
+        )
+        return True
+
+    def _ack(self, message: Message) -> None:
+        call = self.calls.find(message.call_id, message.to_tag)
+        if call is None or call.dialog is None or call.dialog.remote_tag != message.from_tag:
+            self.services.count("ack_unexpected")
+        else:
+            self.inbound.ack(call, message)
+
+    def _cancel(self, received: Received) -> None:
+        services = self.services
+        invite = cancelled_key(received.key)
+        if invite not in services.transactions.servers:
+            services.count("cancel_unmatched")
+            services.respond(received, 481)
+            return
+        received.transaction = services.transactions.open_server(
+            received.key, received.reply_to, invite=False, merge=None
+        )
+        self.inbound.cancel(received, invite)
 
     def _is_understood(self, received: Received) -> bool:
         """Refuse what RFC 3261 8.2 says a server must not process."""
@@ -159,14 +184,11 @@ class Incoming:
             self._register(received)
         elif message.to_tag:
             call = self.calls.find(message.call_id, message.to_tag)
-            if call is not None and message.method == "BYE" and call.state is CallState.OFFERED:
-                services.respond(received, 200)
-                self.inbound.terminate(call, CallInput.PEER_BYE, Cause.NORMAL)
-            elif call is not None:
-                self.in_dialog.receive(call, received)
-            else:
+            if call is None or call.dialog is None or call.dialog.remote_tag != message.from_tag:
                 services.count("dialog_unknown")
                 services.respond(received, 481)
+            elif self._open(received):
+                self._in_dialog(call, received)
         elif message.method == "INVITE":
             self._invite(received)
         elif message.method == "OPTIONS":
@@ -174,6 +196,13 @@ class Incoming:
         else:
             services.count("dialog_unknown")
             services.respond(received, 481)
+
+    def _in_dialog(self, call: Call, received: Received) -> None:
+        if call.state is CallState.OFFERED and received.message.method == "BYE":
+            self.services.respond(received, 200)
+            self.inbound.terminate(call, CallInput.PEER_BYE, Cause.NORMAL)
+        else:
+            self.in_dialog.receive(call, received)
 
     def _invite(self, received: Received) -> None:
         services, message = self.services, received.message
@@ -193,7 +222,8 @@ class Incoming:
             if not user:
                 return
             peer = Peer(user, True, services.options.station_codecs)
-        self.inbound.invite(received, peer, self.owner)
+        if self._open(received):
+            self.inbound.invite(received, peer, self.owner)
 
     def _register(self, received: Received) -> None:
         services, message = self.services, received.message
@@ -212,6 +242,8 @@ class Incoming:
         if wanted != user:
             services.count("register_for_other")
             services.respond(received, 403)
+            return
+        if not self._open(received):
             return
         reply = self.registrar.register(user, message, received.source)
         services.respond(received, reply.status, headers=list(reply.headers))

@@ -49,7 +49,7 @@ class OutboundCalls:
     def release(self, call: Call, cause: Cause) -> None:
         """Give up a call that is not answered: CANCEL, at once or after the first 1xx."""
         if call.cseq == 0:  # prepared, never sent
-            call.state = CallState.ENDED
+            self.calls.step(call, CallInput.REFUSAL)
             self.calls.report_end(call, cause)
             return
         proceeding = call.state is CallState.PROCEEDING
@@ -165,11 +165,7 @@ class OutboundCalls:
             else:
                 self._hang_up_fork(call, message)
             return
-        try:
-            dialog = self._dialog(call, message)
-        except ProtocolError:
-            self.services.count("answer_bad_contact")
-            return  # it cannot even be acknowledged; the INVITE times out at the peer
+        dialog = self._dialog(call, message)
         cancelled = call.state is CallState.CANCELLING
         if not self.calls.step(call, CallInput.ANSWER):
             return
@@ -207,12 +203,7 @@ class OutboundCalls:
 
     def _hang_up_fork(self, call: Call, message: Message) -> None:
         """Another phone answered too: acknowledge it and hang up (13.2.2.4)."""
-        if call.dialog is None:
-            return
-        try:
-            dialog = self._dialog(call, message)
-        except ProtocolError:
-            return
+        dialog = self._dialog(call, message)
         services = self.services
         services.count("fork_hung_up")
         services.send(self._ack(dialog, call.cseq), dialog.address)
@@ -236,6 +227,7 @@ class OutboundCalls:
             cseq=call.cseq,
             source=call.address,
             fixed=call.peer.is_station,
+            fallback=call.uri,
         )
 
     def _ack(self, dialog: Dialog, number: int) -> bytes:
@@ -276,7 +268,7 @@ class OutboundCalls:
         call.auth_tries += 1
         call.session.withdraw()
         name = "Proxy-Authorization" if proxy else "Authorization"
-        call.state = CallState.CALLING
+        self.calls.step(call, CallInput.CHALLENGE)
         self._invite(call, call.session.offer(), [(name, value)])
         return True
 

@@ -86,7 +86,9 @@ class Services:
         """Send a response, through the request's transaction when it has one."""
         extra = [self.server] if headers is None else [*headers, self.server]
         if status > 100 and not tag and not received.message.to_tag:
-            tag = self.token()
+            # Without a transaction a repeated request must get the same tag again (8.2.7).
+            stateless = received.transaction is None
+            tag = f"{hash(received.key) % 2**64:016x}" if stateless else self.token()
         data = received.response(status, tag=tag, headers=extra, body=body)
         self.count(f"sent_{status}")
         if received.transaction is None:

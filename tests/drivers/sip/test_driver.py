@@ -163,7 +163,7 @@ async def test_line_says_what_it_cannot_do(running) -> None:
             await act
     with pytest.raises(DriverError):
         await line.send_digits("1")
-    with pytest.raises(LineBusy):
+    with pytest.raises(DriverError):
         await line.hold()
     await line.answer()
     await line.release()

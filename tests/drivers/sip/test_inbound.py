@@ -91,6 +91,31 @@ def test_100_leaves_only_when_the_driver_takes_its_time() -> None:
     assert bench.pass_time(1.0) == []
 
 
+def test_180_is_sent_again_each_minute_while_it_rings() -> None:
+    bench = Bench()
+    bench.offer_call()
+    assert bench.pass_time(59.0) == []
+    assert statuses(bench.pass_time(1.0)) == [180]
+    assert statuses(bench.pass_time(60.0)) == [180]
+
+
+def test_refused_strangers_leave_nothing_behind() -> None:
+    bench = Bench().with_station()
+    for number in range(50):
+        names = {"call_id": f"x{number}", "branch": f"x{number}"}
+        for method in ("INVITE", "REGISTER", "OPTIONS", "BYE", "MESSAGE", "CANCEL"):
+            bench.send(request(method, **names), PHONE)
+    assert not bench.core.services.transactions.servers
+    assert bench.core.next_deadline() is None
+
+
+def test_repeated_refusal_without_a_transaction_has_the_same_tag() -> None:
+    bench = Bench()
+    stranger = ("203.0.113.5", 5060)
+    (first,), (second,) = (bench.send(request("INVITE", body=OFFER), stranger) for _ in range(2))
+    assert first.to_tag == second.to_tag != ""
+
+
 def test_name_in_latin_1_is_read_and_can_be_journaled() -> None:
     bench = Bench()
     data = request("INVITE", body=OFFER).replace(b"From: Ann", b'From: "J\xfcrgen"')

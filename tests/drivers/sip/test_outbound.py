@@ -153,6 +153,14 @@ def test_second_phone_that_answers_is_hung_up() -> None:
     assert call.state is CallState.CONFIRMED
 
 
+def test_answer_without_contact_is_acknowledged_all_the_same() -> None:
+    bench = Bench()
+    call, invite = bench.dial()
+    (ack,) = bench.send(response(invite, 200, body=OFFER, headers=()))
+    assert (ack.method, ack.uri) == ("ACK", call.uri)
+    assert call.state is CallState.CONFIRMED
+
+
 def test_answer_that_cannot_be_used_ends_the_call() -> None:
     bench = Bench()
     _, invite = bench.dial()

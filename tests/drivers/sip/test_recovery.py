@@ -12,6 +12,7 @@ def restarted(old: Bench) -> tuple[Bench, list[Call]]:
     """A core of another run with the old one's journal."""
     bench = Bench(seed=99, start=old.now + 2.0)
     calls = bench.core.restore(old.journal, bench.now)
+    bench.core.resume()
     return bench, calls
 
 
