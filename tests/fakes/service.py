@@ -15,7 +15,7 @@ from daemon.service.credentials import (
     password_fault,
     secret_hash,
 )
-from daemon.service.errors import ServiceError
+from daemon.service.errors import ServiceError, ServiceUnreachableError
 from daemon.service.live import (
     LiveAgent,
     LiveCall,
@@ -78,6 +78,7 @@ class FakeService:
         self.audit: list[tuple[str, str, str]] = []
         self.played: list[str] = []
         self.version = 1
+        self.away = False
         self.one_time: set[str] = set()
         self._limiter = LoginLimiter()
 
@@ -168,6 +169,30 @@ class FakeService:
             if gone.agent:
                 self._agent(gone.agent, state="ready", call="")
         self.refresh()
+
+    def age(self, call: str, seconds: float) -> None:
+        """Let a call have begun, and its state with it, that much earlier."""
+        old = self.calls[call]
+        self.calls[call] = msgspec.structs.replace(
+            old, since=old.since - seconds, started=old.started - seconds
+        )
+        if old.agent:
+            agent = self.agents[old.agent]
+            self.agents[old.agent] = msgspec.structs.replace(agent, since=agent.since - seconds)
+        self.refresh()
+
+    def set_counters(
+        self, queue: str, offered: int, answered: int, abandoned: int, in_time: int
+    ) -> None:
+        """Figures of the day so far."""
+        self.counters[queue] = QueueCounters(
+            offered=offered,
+            answered=answered,
+            abandoned=abandoned,
+            answered_in_time=in_time,
+            short_abandoned=abandoned // 4,
+            answered_wait_s=answered * 13.0,
+        )
 
     def refresh(self) -> None:
         self.feed.show(
@@ -300,6 +325,8 @@ class FakeService:
         self.token_owner.clear()
 
     async def ping(self) -> float:
+        if self.away:
+            raise ServiceUnreachableError
         return self.clock()
 
     async def live(self) -> LiveState:
