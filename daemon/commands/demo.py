@@ -14,14 +14,14 @@ from daemon.errors import CommandError
 from daemon.language import pick
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
     from daemon.demo.run import Demo, Wanted
     from daemon.demo.tally import Tally
 
 DEFAULT_CALLS: Final = 30
 DEFAULT_AGENTS: Final = 6
-UNATTENDED_S: Final = 40.0  # time in which calls begin; the demo then ends within 60 s
+UNATTENDED_S: Final = 46.0  # after which no call begins, so that all ends within 60 s
 INTERRUPTED: Final = 130  # as a shell says it: 128 + SIGINT
 FEW_CALLS: Final = 8  # results shown under the counters
 
@@ -195,7 +195,7 @@ class _Screen:
 
     def show(self, demo: "Demo") -> None:
         if self._live is not None:
-            self._live.update(_table(demo))
+            self._live.update(_picture(demo))
             return
         if demo.console and not self._told:
             self._told = True
@@ -215,12 +215,12 @@ def _log_in(demo: "Demo") -> list[str]:
     ]
 
 
-def _table(demo: "Demo") -> "Table":
+def _picture(demo: "Demo") -> "Group":
+    from rich.console import Group
     from rich.table import Table
 
     outcomes = [result.outcome for result in demo.results]
-    title = "\n".join(_log_in(demo)) if demo.console else "Hookflash"
-    table = Table(title=title, caption=pick("Ctrl-C ends the demo", "按 Ctrl-C 结束"))
+    table = Table(caption=pick("Ctrl-C ends the demo", "按 Ctrl-C 结束"))
     table.add_column(demo.phase)
     table.add_column("", justify="right")
     for name, value in (
@@ -237,4 +237,4 @@ def _table(demo: "Demo") -> "Table":
         plan = result.plan
         what = result.error or f"{result.outcome} ({result.chosen_by}, {plan.line})"
         table.add_row(f"{plan.ani}  {what}", f"{result.wait_s:.1f} s")
-    return table
+    return Group(*(_log_in(demo) if demo.console else ()), table)

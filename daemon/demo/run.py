@@ -50,7 +50,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     rate: float = 1.0
     """Calls begun in a second."""
     seconds: float = 0.0
-    """No more calls after this time; 0: no limit."""
+    """No more calls this long after the start; 0: no limit."""
     stay: bool = False
     """When all calls are made: go on until stopped."""
     seed: int = 1
@@ -71,6 +71,7 @@ class Demo:
         self._show = show
         self._stopping = asyncio.Event()
         self._changed = asyncio.Event()
+        self._born = 0.0
         self._log = site.path / "demo.log"
 
     @property
@@ -89,6 +90,7 @@ class Demo:
 
     async def run(self) -> Tally:
         """Do it all and count; CommandError when the hotline does not start."""
+        self._born = asyncio.get_running_loop().time()
         async with contextlib.AsyncExitStack() as stack:
             callers = await stack.enter_async_context(self._process("callers"))
             await callers.begin(self._callers_setup())
@@ -112,15 +114,13 @@ class Demo:
             return await self._count()
 
     async def _make_calls(self, callers: "Helper") -> None:
-        loop = asyncio.get_running_loop()
-        begin = loop.time()
         most = 2 * len(self.site.agents) + BOARD_LINES
         for plan in plan_calls(
             calls=self.wanted.calls, abandon=self.wanted.abandon, seed=self.wanted.seed
         ):
-            while self.in_progress >= most and not self._over(begin):
+            while self.in_progress >= most and not self._over():
                 await self._some_change()
-            if self._over(begin):
+            if self._over():
                 return
             callers.send(plan)
             self.begun += 1
@@ -129,9 +129,9 @@ class Demo:
                 async with asyncio.timeout(1 / self.wanted.rate):
                     await self._stopping.wait()
 
-    def _over(self, begin: float) -> bool:
-        late = asyncio.get_running_loop().time() - begin
-        return self._stopping.is_set() or (0 < self.wanted.seconds <= late)
+    def _over(self) -> bool:
+        age = asyncio.get_running_loop().time() - self._born
+        return self._stopping.is_set() or (0 < self.wanted.seconds <= age)
 
     async def _some_change(self) -> None:
         self._changed.clear()
