@@ -9,6 +9,7 @@ from ivr.flow import Flow, load_flow
 QUEUE_ONLY = """\
 version: 1
 title: {slug}
+languages: [en, zh]
 start: queue
 nodes:
   queue:
