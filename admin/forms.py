@@ -102,22 +102,27 @@ def _read_number(text: str, field: Field) -> float | int:
 
 
 def _read_skills(form: RequestParameters, name: str) -> dict[str, int]:
-    """Rows ``NAME.skill`` with ``NAME.level``; a row without a level is left out."""
-    skills: dict[str, int] = {}
-    names = form.getlist(f"{name}.skill", [])
-    levels = form.getlist(f"{name}.level", [])
-    for skill, level in zip(names, levels, strict=False):
-        if not skill.strip() or not level.strip() or level == "0":
-            continue
+    """``NAME.level.SKILL`` for known skills, ``NAME.new.N`` with ``NAME.new_level.N`` for others.
+
+    Names carry the pairs, because empty fields do not arrive. A skill without level is left out.
+    """
+    given: dict[str, str] = {}
+    for key, values in form.items():
+        if key.startswith(f"{name}.level."):
+            given[key.removeprefix(f"{name}.level.")] = values[0].strip()
+        elif key.startswith(f"{name}.new."):
+            place = key.removeprefix(f"{name}.new.")
+            given[values[0].strip()] = str(form.get(f"{name}.new_level.{place}") or "").strip()
+    skills = {skill: level for skill, level in given.items() if skill and level not in ("", "0")}
+    for skill, level in skills.items():
+        if not SLUG.fullmatch(skill):
+            raise _Unfit("slug", skills)
         if not level.isdigit() or not 1 <= int(level) <= 10:
-            raise _Unfit("level", skills | {skill: level})
-        if not SLUG.fullmatch(skill.strip()):
-            raise _Unfit("slug", skills | {skill: level})
-        skills[skill.strip()] = int(level)
-    return skills
+            raise _Unfit("level", skills)
+    return {skill: int(level) for skill, level in skills.items()}
 
 
-def skill_rows(value: Mapping[str, int], known: Sequence[str]) -> list[tuple[str, str]]:
+def skill_rows(value: Mapping[str, object], known: Sequence[str]) -> list[tuple[str, str]]:
     """Rows of a skills field: every known skill with its level, then empty ones."""
     names = sorted({*known, *value})
     rows = [(name, str(value.get(name, ""))) for name in names]

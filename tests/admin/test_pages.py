@@ -194,13 +194,14 @@ async def test_queue_is_changed_at_once_and_taken_back(
         "misses_to_pause": "1", "max_wait_s": "300", "on_timeout": "voicemail",
         "max_waiting": "20", "on_full": "", "service_level_s": "20",
         "service_level_target": "85", "short_abandon_s": "5", "record": "on",
-        "skills.skill": ["english", "billing"], "skills.level": ["5", ""],
+        "skills.level.billing": "", "skills.level.english": "5",
+        "skills.new.4": "", "skills.new.5": "fax", "skills.new_level.5": "2",
     }  # fmt: skip
     reply = await client.post("/queues/sales", form)
     assert reply.headers["location"] == "/queues?saved=sales&change=1"
     queue = console.hotline.queues["sales"]
     assert (queue.ring_s, queue.strategy, queue.service_level_target) == (25, "most_skilled", 0.85)
-    assert queue.skills == {"english": 5}
+    assert queue.skills == {"english": 5, "fax": 2}
     assert "Take back" in (await client.get("/queues?saved=sales&change=1")).text
     assert "ring_s" not in (await client.get("/changes")).text
     await client.post("/changes/1/undo")
@@ -231,7 +232,7 @@ async def test_person_is_added_and_can_sign_in(console: ConsoleRig, sign_in: Sig
     form = {
         "version": "0", "login": "nia", "name": "Nia", "enabled": "on", "roles": ["agent"],
         "station": "", "language": "zh", "password": "a long password",
-        "skills.skill": ["english"], "skills.level": ["6"],
+        "skills.level.english": "6",
     }  # fmt: skip
     assert (await client.post("/agents/new", form)).status == 302
     assert console.hotline.people["nia"].skills == {"english": 6}
