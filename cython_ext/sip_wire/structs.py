@@ -28,7 +28,7 @@ class WireError(Exception):
     """Bytes that are not a SIP message, or a part of one that breaks its grammar.
 
     ``status`` is the code to refuse the request with; 0 means drop in silence (responses,
-    ACK, keep-alives). ``echo`` holds the Via, From, To, Call-ID and CSeq headers that could
+    ACK, a keep-alive). ``echo`` holds the Via, From, To, Call-ID and CSeq headers that could
     be read, ready for ``build_response``.
     """
 
