@@ -113,7 +113,7 @@ class RemoteLine:
 
 
 class RemoteDriver:
-    """A ``Driver`` and ``Stations`` whose lines are in the media process.
+    """A ``Driver``, ``Stations`` and ``MessageLamps`` whose lines are in the media process.
 
     Whoever reads the link's events gives ``HostEvent`` payloads of this driver to
     ``happened``, and calls ``resync`` after ``MediaRestarted`` or ``EventsLost``.
@@ -224,6 +224,12 @@ class RemoteDriver:
         except DriverError:
             return False
         return True
+
+    async def set_lamp(self, station: str, *, on: bool) -> None:
+        """Light or darken the lamp of a telephone at one of our ports; others are not ours."""
+        for line in self._lines.values():
+            if line.state.station == station:
+                await self.ask(ask.SetLineLamp(line=line.id, on=on))
 
     async def call_detail(
         self, line: LineId, links: Mapping[str, CallDetails], wait_s: float | None = None

@@ -70,6 +70,13 @@ class TransferLine(HostRequest, frozen=True, kw_only=True):
     number: str
 
 
+class SetLineLamp(HostRequest, frozen=True, kw_only=True):
+    """Light or darken the message lamp of the telephone at a station port."""
+
+    line: str
+    on: bool
+
+
 class ReadCounters(HostRequest, frozen=True, kw_only=True):
     """Tell the driver's counters."""
 
@@ -83,6 +90,7 @@ Request = (
     | FlashLine
     | SendLineDigits
     | TransferLine
+    | SetLineLamp
     | ReadCounters
 )
 

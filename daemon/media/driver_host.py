@@ -48,6 +48,8 @@ class DeviceLine(Line, Protocol):
     def station(self) -> str: ...
     @property
     def channel(self) -> Any: ...
+    async def set_lamp(self, *, on: bool) -> None:
+        """Set the telephone's message lamp; NotCapable where there is no telephone."""
 
 
 class DeviceDriver(Protocol):
@@ -193,6 +195,8 @@ class DriverHost:
                 await line.send_digits(request.digits)
             case told.TransferLine():
                 await line.transfer(request.number)
+            case told.SetLineLamp():
+                await line.set_lamp(on=request.on)
         return told.Done(state=self._state(line))
 
     def _line(self, name: str) -> DeviceLine:

@@ -18,9 +18,10 @@ GETEVENT, HOOK, DIAL, GET_PARAMS, CHANNO = (
     0x8004DA22,
 )
 ACCEPTED = frozenset(
-    # block size, flush, law, buffers, echo canceller and its training, lamp, tone detector
-    (0x4004DA01, 0x4004DA03, 0x4004DA27, 0x4018DA1B, 0x4004DA21, 0x4004DA32, 0xC004DA5E, 0x4004DA5B)
+    # block size, flush, law, buffers, echo canceller and its training, tone detector
+    (0x4004DA01, 0x4004DA03, 0x4004DA27, 0x4018DA1B, 0x4004DA21, 0x4004DA32, 0x4004DA5B)
 )
+VMWI = 0xC004DA5E
 EV_ONHOOK, EV_RINGOFFHOOK, EV_WINKFLASH, EV_ALARM, EV_NOALARM = 1, 2, 3, 4, 5
 EV_DIALCOMPLETE, EV_RINGERON, EV_RINGEROFF, EV_REMOVED = 9, 10, 11, 20
 HOOK_ON, HOOK_OFF, HOOK_RING, HOOK_RINGOFF = 0, 1, 5, 6
@@ -208,6 +209,7 @@ class SimulatedTelephone(SimulatedPort):
         super().__init__(channel, law=law)
         self.ringing = False
         self.lifted = False
+        self.lamp = False
         self._ring_since = 0
 
     def lift(self) -> None:
@@ -232,6 +234,13 @@ class SimulatedTelephone(SimulatedPort):
     async def rings(self) -> None:
         """Wait until the telephone rings."""
         await self.until(lambda: self.ringing)
+
+    def request(self, number: int, argument: bytes) -> tuple[int, bytes]:
+        """The telephone's message lamp, else what every port knows."""
+        if number != VMWI:
+            return super().request(number, argument)
+        self.lamp = struct.unpack("<i", argument)[0] > 0
+        return 0, argument
 
     def hook(self, state: int) -> int:
         """Ring the telephone, stop ringing, or give it the line."""

@@ -230,6 +230,16 @@ async def test_station_is_found_by_its_extension(bench: Bench) -> None:
         bench.control.station_line("999")
 
 
+async def test_lamp_of_a_telephone_at_the_board(bench: Bench) -> None:
+    await bench.control.set_lamp("301", on=True)
+    assert bench.phone.lamp
+    await bench.control.set_lamp("301", on=False)
+    await bench.control.set_lamp("999", on=True)
+    assert not bench.phone.lamp
+    with pytest.raises(NotCapable):
+        await bench.control.ask(messages.SetLineLamp(line="board/1", on=True))
+
+
 async def test_counters_come_from_media(bench: Bench) -> None:
     counters = await bench.control.read_counters()
     assert counters["opened"] == 2
