@@ -1,6 +1,6 @@
 """The C engine behind Python: objects, the commands that carry them, events."""
 
-from typing import Final
+from typing import Final, Self, final
 
 MEMBERS: Final[int]
 MAX_PORTS: Final[int]
@@ -40,6 +40,7 @@ OPEN_TAP: Final[int]
 CLOSE_TAP: Final[int]
 ARM: Final[int]
 
+@final
 class Handle:
     """An object of the engine; dropping one that was never handed over frees it."""
 
@@ -69,10 +70,11 @@ def new_recorder(
 ) -> Handle: ...
 def new_tap(number: int) -> tuple[Handle, int, int]: ...
 
+@final
 class Core:
     """One engine thread and one file thread; for one Python thread."""
 
-    def __init__(self, *, realtime: bool, rtp_silence_s: int) -> None: ...
+    def __new__(cls, *, realtime: bool, rtp_silence_s: int) -> Self: ...
     @property
     def scheduling(self) -> str: ...
     @property

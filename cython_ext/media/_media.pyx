@@ -7,6 +7,7 @@ memory is freed when the engine has also read every command that could still nam
 
 import os
 
+cimport cython
 from libc.string cimport memcpy, memset
 
 from cython_ext.media._engine cimport *
@@ -31,6 +32,7 @@ _CARRIES_SUBJECT = frozenset({ADD_PORT})
 _CARRIES_OBJECT = frozenset({PLAY, JOIN, RECORD, OPEN_TAP})
 
 
+@cython.final
 cdef class Handle:
     """An object of the engine; dropping one that was never handed over frees it."""
 
@@ -125,6 +127,7 @@ def new_tap(uint64_t number):
     return handle_of(tap), tap.memfd, tap.eventfd
 
 
+@cython.final
 cdef class Core:
     """One engine thread and one file thread; for one Python thread."""
 

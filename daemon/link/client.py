@@ -80,6 +80,13 @@ class MediaLink:
         reply = await self._ask(ask.OpenRtp(port=port), told.RtpOpened)
         return port, RtpAddress(reply.host, reply.rtp_port)
 
+    async def reopen_rtp(self, port: PortId, address: RtpAddress) -> None:
+        """Open a port again under its id and address, after media was started anew.
+
+        MediaRefused ``no-port`` when the address is taken; the peer then needs a new offer.
+        """
+        await self._ask(ask.OpenRtp(port=port, rtp_port=address.port), told.RtpOpened)
+
     async def connect_rtp(self, port: PortId, remote: RtpAddress, fmt: RtpFormat) -> None:
         """Start (or change) the stream of a port towards a remote address."""
         key_type = fmt.dtmf_payload_type

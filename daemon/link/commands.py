@@ -43,6 +43,8 @@ class OpenRtp(Command, frozen=True, kw_only=True):
     """Open an RTP port; answered by RtpOpened."""
 
     port: Port
+    rtp_port: Number16 = 0
+    """Exactly this UDP port, for a leg that was lost with a media process; 0: any."""
 
 
 class ConnectRtp(Command, frozen=True, kw_only=True):

@@ -138,7 +138,8 @@ class LinkServer:
             return
         self._guests.add(_Guest(self, sock))
 
-    def _greet(self, guest: "_Guest", hello: Hello) -> None:
+    def greet(self, guest: "_Guest", hello: Hello) -> None:
+        """A guest said hello: it is control from now on."""
         if self._control is not None and self._control is not guest:
             log.info("another control process takes over")
             self._control.socket.close()
@@ -160,13 +161,15 @@ class LinkServer:
         oldest = self._events[0][0] if self._events else self._last_event + 1
         return max(oldest - after - 1, 0)
 
-    def _left(self, guest: "_Guest") -> None:
+    def left(self, guest: "_Guest") -> None:
+        """A connection is gone."""
         self._guests.discard(guest)
         if self._control is guest:
             self._control = None
             self._requests.control_went()
 
-    def _command(self, guest: "_Guest", number: int, command: Command) -> None:
+    def command(self, guest: "_Guest", number: int, command: Command) -> None:
+        """Control sent a command, perhaps again."""
         key = (guest.session, number)
         if key in self._replies:
             guest.socket.send(self._replies[key])
@@ -226,7 +229,7 @@ class _Guest:
         self._server = server
         self.session = 0
         self.socket = PacketSocket(
-            sock, on_packet=self._received, on_closed=lambda: server._left(self)
+            sock, on_packet=self._received, on_closed=lambda: server.left(self)
         )
 
     def _received(self, packet: bytes, descriptors: list[int]) -> None:
@@ -239,9 +242,9 @@ class _Guest:
             self.socket.close()
             return
         if isinstance(frame.body, Hello):
-            self._server._greet(self, frame.body)
+            self._server.greet(self, frame.body)
         elif isinstance(frame.body, Command) and self.session:
-            self._server._command(self, frame.number, frame.body)
+            self._server.command(self, frame.number, frame.body)
         else:
             log.error("control spoke out of turn", kind=type(frame.body).__name__)
             self.socket.close()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import cython_ext.media
+from daemon.errors import CommandError
 from daemon.link.server import LinkServer
 from daemon.logs import get_logger
 from daemon.media.driver_host import DriverHost
@@ -79,7 +80,9 @@ class MediaProcess:
 async def run_media(site: SiteDirectory) -> None:
     """Run the media process of a site until SIGTERM or SIGINT."""
     if not cython_ext.media.available():
-        raise RuntimeError(cython_ext.media.reason())
+        raise CommandError(
+            cython_ext.media.reason(), todo="unset HOOKFLASH_PURE_PYTHON, then make build"
+        )
     setup = MediaSetup(site=site.path, socket=site.socket("media"), options=site.config.media)
     process = MediaProcess(setup, _hosts(site))
     stop = asyncio.Event()

@@ -76,6 +76,11 @@ class RtpRange:
         self._ports = range(first, last + 1, 2) if first else range(1)
         self._next = 0
 
+    @classmethod
+    def only(cls, port: int) -> "RtpRange":
+        """A range of one port."""
+        return cls(port, port)
+
     def bind(self, bind: Callable[[int], int]) -> int:
         """Try ports until one can be bound; MediaRefused ``no-port`` when none can."""
         for _ in range(len(self._ports)):
@@ -86,7 +91,7 @@ class RtpRange:
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     raise MediaRefused("no-port", str(error)) from error
-        raise MediaRefused("no-port", "every port of the RTP range is in use")
+        raise MediaRefused("no-port", "every port that may be used for RTP is taken")
 
 
 class Ports:
@@ -261,7 +266,8 @@ class Ports:
         if self._engine.counters()["load"] > FULL_LOAD:
             raise MediaRefused("overload", "the media engine has no time for another port")
         host = self._options.rtp_address
-        bound = self._range.bind(lambda port: self._engine.open_rtp(command.port, host, port))
+        ports = self._range if not command.rtp_port else RtpRange.only(command.rtp_port)
+        bound = ports.bind(lambda port: self._engine.open_rtp(command.port, host, port))
         self.holding.opened(command.port)
         return told.RtpOpened(host=host, rtp_port=bound)
 

@@ -1,5 +1,6 @@
 """The engine from Python: what it refuses, what it frees, and how it says it is not there."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -52,6 +53,7 @@ def test_an_engine_that_does_not_run_refuses_ports(tmp_path: Path) -> None:
 
 @needs_engine
 def test_stopping_ends_players_and_recordings_and_frees_descriptors(tmp_path: Path) -> None:
+    gc.collect()  # what earlier tests left must not go away in between
     before = len(os.listdir("/proc/self/fd"))
     engine = media.Engine(realtime=False)
     assert engine.scheduling == "not started"

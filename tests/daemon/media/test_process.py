@@ -1,6 +1,7 @@
 """The media process as control and drivers meet it: absences, limits, devices, options."""
 
 import asyncio
+import gc
 import itertools
 import os
 import socket
@@ -223,6 +224,7 @@ async def test_media_completes_recordings_when_it_is_stopped(
 async def test_hundreds_of_ports_come_and_go_without_a_trace(
     link: MediaLink, media: MediaProcess, tmp_path: Path
 ) -> None:
+    gc.collect()  # what earlier tests left must not go away in between
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
         opened = [await link.open_rtp() for _ in range(250)]
@@ -294,3 +296,18 @@ def test_options_name_what_is_wrong() -> None:
     ):
         assert len(wrong.faults()) == 1
     assert MediaSetup(site=Path("/s"), socket=Path("/r")).options == MediaOptions()
+
+
+async def test_a_lost_leg_gets_its_address_back(link: MediaLink) -> None:
+    port, address = await link.open_rtp()
+    with pytest.raises(MediaRefused) as refused:
+        await link.reopen_rtp(PortId(port + 1), address)
+    assert refused.value.code == "no-port"
+    await link.close(port)
+    while True:
+        try:
+            await link.reopen_rtp(port, address)
+        except MediaRefused:  # the socket is closed with the next tick
+            continue
+        break
+    assert (await link.snapshot()).ports[0].rtp_port == address.port
