@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from cython_ext.media import EngineError
 from daemon.link import lines as told
 from daemon.link.lines import HostReply, LineState
 from daemon.logs import get_logger
@@ -79,9 +80,12 @@ class EnginePorts:
         self._ids = itertools.count(1 + secrets.randbits(40))
 
     def open_device(self, fd: int, law: str) -> PortId:
-        """Make a descriptor with 20 ms chunks of G.711 a port of the engine."""
+        """Make a descriptor a port of the engine; DriverError when it takes no more."""
         port = PortId(next(self._ids))
-        self._services.open_device(port, fd, _LAWS[law], digits=self._digits)
+        try:
+            self._services.open_device(port, fd, _LAWS[law], digits=self._digits)
+        except (EngineError, OSError) as error:
+            raise DriverError(f"the media engine takes no more ports: {error}") from error
         return port
 
     def close(self, port: PortId) -> None:

@@ -26,35 +26,8 @@ from drivers.voiceboard.progress import ProgressDetector
 
 log = structlog.get_logger()
 
-TRUNK_PORT = (
-    Capability.AUDIO
-    | Capability.DIAL
-    | Capability.ANSWER
-    | Capability.TRANSFER
-    | Capability.SEND_DTMF
-    | Capability.FLASH
-)
-STATION_PORT = (
-    Capability.AUDIO
-    | Capability.DIAL
-    | Capability.ANSWER
-    | Capability.SEND_DTMF
-    | Capability.SUPERVISION
-)
+MOST_DIGITS = 64
 PHASES_WITH_CALL = ("ringing", "dialling", "talking")
-
-_INPUTS: dict[int, PortInput] = {
-    Event.RINGBEGIN: PortInput.RING,
-    Event.ONHOOK: PortInput.ON_HOOK,
-    Event.HOOKCOMPLETE: PortInput.HOOK_DONE,
-    Event.DIALCOMPLETE: PortInput.DIGITS_DONE,
-    Event.POLARITY: PortInput.REVERSED,
-    Event.WINKFLASH: PortInput.FLASHED,
-    Event.RINGERON: PortInput.RINGER,
-    Event.RINGEROFF: PortInput.RINGER,
-    Event.ALARM: PortInput.ALARM,
-    Event.NOALARM: PortInput.NO_ALARM,
-}
 
 
 class DevicePorts(Protocol):
@@ -83,7 +56,7 @@ class BoardLine:
     ) -> None:
         self.id = line
         self.channel = channel
-        self.can = TRUNK_PORT if channel.kind == "fxo" else STATION_PORT
+        self.can = port.TRUNK_PORT if channel.kind == "fxo" else port.STATION_PORT
         self.port: PortId | None = None
         self.up = False
         self.counts: Counter[str] = Counter()
@@ -153,8 +126,7 @@ class BoardLine:
         """Place a call; a board line cannot send a caller number."""
         if not self.up:
             raise LinkLost(f"{self.id}: out of service")
-        if not set(number) <= dahdi.DIAL_DIGITS:
-            raise DriverError(f"{self.id}: {number!r} cannot be dialled")
+        self._check_digits(number)
         await self._control(PortInput.DIAL, number=number)
 
     async def answer(self) -> None:
@@ -177,8 +149,7 @@ class BoardLine:
         """Send keys as tones made by the board."""
         if self.phase != "talking":
             raise NotCapable(f"{self.id}: no conversation to send keys in")
-        if not set(digits) <= dahdi.DIAL_DIGITS:
-            raise DriverError(f"{self.id}: {digits!r} are not keys")
+        self._check_digits(digits)
         tones = dahdi.pack_dial(digits, operation=dahdi.DIAL_APPEND)
         await self._command(Request.DIAL, tones)
 
@@ -190,8 +161,7 @@ class BoardLine:
         """Flash, dial and hang up: the exchange joins the caller and the number."""
         if not self.can & Capability.TRANSFER:
             raise NotCapable(f"{self.id}: a telephone port cannot transfer")
-        if not set(number) <= dahdi.DIAL_DIGITS:
-            raise DriverError(f"{self.id}: {number!r} cannot be dialled")
+        self._check_digits(number)
         await self._control(PortInput.TRANSFER, number=number)
 
     async def set_lamp(self, *, on: bool) -> None:
@@ -206,6 +176,10 @@ class BoardLine:
             self._device.close()
         else:
             self._device.wake()
+
+    def _check_digits(self, digits: str) -> None:
+        if not 0 < len(digits) <= MOST_DIGITS or not set(digits) <= dahdi.DIAL_DIGITS:
+            raise DriverError(f"{self.id}: {digits!r} cannot be dialled")
 
     async def _work(self) -> None:
         await self._device.open()
@@ -223,7 +197,7 @@ class BoardLine:
         if digit is not None:
             self._digit(*digit)
             return
-        cause = _INPUTS.get(event)
+        cause = port.INPUT_OF_EVENT.get(event)
         if event == Event.RINGOFFHOOK:
             cause = PortInput.RING if self.channel.kind == "fxo" else PortInput.LIFTED
         if cause is None:
@@ -235,6 +209,10 @@ class BoardLine:
             except IllegalTransition as error:
                 self.counts["unexpected_events"] += 1
                 log.info("board event out of place", line=self.id, what=str(error))
+            except LinkLost:
+                raise
+            except DriverError as error:
+                log.warning("board event without effect", line=self.id, why=str(error))
         if cause is PortInput.ON_HOOK and self.phase == "talking":
             self.counts["glitches"] += 1
 
@@ -261,21 +239,43 @@ class BoardLine:
                 raise
 
     async def _perform(self, effects: list[port.Effect]) -> None:
+        """Carry out what the machine asks for; a call for which that fails is given up."""
         self._arm()
-        for effect in effects:
-            match effect:
-                case port.SetHook(hook):
-                    await self._set_hook(hook)
-                case port.SendTones(digits):
-                    await self._command(Request.DIAL, dahdi.pack_dial(digits))
-                case port.OpenAudio():
-                    await self._open_audio()
-                case port.CloseAudio():
-                    self._close_audio()
-                case port.ListenForTones(on):
-                    await self._listen(on=on)
-                case port.Report(event):
-                    self._tell(event)
+        try:
+            for effect in effects:
+                await self._do(effect)
+        except LinkLost:
+            raise
+        except DriverError as error:
+            await self._give_up(error)
+            raise
+
+    async def _do(self, effect: port.Effect) -> None:
+        match effect:
+            case port.SetHook(hook):
+                await self._set_hook(hook)
+            case port.SendTones(digits):
+                await self._command(Request.DIAL, dahdi.pack_dial(digits))
+            case port.OpenAudio():
+                await self._open_audio()
+            case port.CloseAudio():
+                self._close_audio()
+            case port.ListenForTones(on):
+                await self._listen(on=on)
+            case port.Report(event):
+                self._tell(event)
+
+    async def _give_up(self, error: DriverError) -> None:
+        """Hang up; LinkLost when not even that works, so that the port is opened anew."""
+        self.counts["calls_given_up"] += 1
+        log.warning("call on a board port given up", line=self.id, why=str(error))
+        effects = self._machine.handle(PortInput.RELEASE, self._now())
+        self._arm()
+        try:
+            for effect in effects:
+                await self._do(effect)
+        except DriverError as again:
+            raise LinkLost(str(again)) from again
 
     def _tell(self, event: LineEvent) -> None:
         if isinstance(event, LineUp | LineDown):
@@ -351,9 +351,10 @@ class BoardLine:
                 await self._perform(effects)
             except IllegalTransition:
                 self.counts["unexpected_tones"] += 1
-            except DriverError as error:
-                log.warning("board port failed", line=self.id, why=str(error))
+            except LinkLost:
                 self._device.close()
+            except DriverError as error:
+                log.warning("tone or time without effect", line=self.id, why=str(error))
 
     async def _failed(self, error: DriverError, pause: float) -> None:
         async with self._lock:

@@ -10,10 +10,10 @@ from typing import ClassVar
 
 import msgspec
 
-from drivers.api import LineId
+from drivers.api import Capability, LineId
 from drivers.errors import DriverError
 from drivers.events import LineEvent
-from drivers.voiceboard.dahdi import Hook
+from drivers.voiceboard.dahdi import Event, Hook
 
 
 class PortInput(Enum):
@@ -50,6 +50,37 @@ class PortInput(Enum):
     TRANSFER = auto()
     # from the clock
     TIME = auto()
+
+
+TRUNK_PORT = (
+    Capability.AUDIO
+    | Capability.DIAL
+    | Capability.ANSWER
+    | Capability.TRANSFER
+    | Capability.SEND_DTMF
+    | Capability.FLASH
+)
+STATION_PORT = (
+    Capability.AUDIO
+    | Capability.DIAL
+    | Capability.ANSWER
+    | Capability.SEND_DTMF
+    | Capability.SUPERVISION
+)
+
+INPUT_OF_EVENT: dict[int, PortInput] = {
+    Event.RINGBEGIN: PortInput.RING,
+    Event.ONHOOK: PortInput.ON_HOOK,
+    Event.HOOKCOMPLETE: PortInput.HOOK_DONE,
+    Event.DIALCOMPLETE: PortInput.DIGITS_DONE,
+    Event.POLARITY: PortInput.REVERSED,
+    Event.WINKFLASH: PortInput.FLASHED,
+    Event.RINGERON: PortInput.RINGER,
+    Event.RINGEROFF: PortInput.RINGER,
+    Event.ALARM: PortInput.ALARM,
+    Event.NOALARM: PortInput.NO_ALARM,
+}
+"""RINGOFFHOOK is missing: it is RING at a trunk port and LIFTED at a station port."""
 
 
 class SetHook(msgspec.Struct, frozen=True):

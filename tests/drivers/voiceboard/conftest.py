@@ -9,6 +9,7 @@ import pytest
 
 from drivers.api import PortId
 from drivers.backoff import Backoff
+from drivers.errors import DriverError
 from drivers.events import LineEvent
 from drivers.voiceboard.driver import VoiceBoardDriver
 from drivers.voiceboard.line import BoardLine
@@ -36,8 +37,11 @@ class Ports:
     def __init__(self) -> None:
         self.open: dict[PortId, int] = {}
         self.opened = 0
+        self.full = False
 
     def open_device(self, fd: int, law: str) -> PortId:
+        if self.full:
+            raise DriverError("no more ports")
         self.opened += 1
         port = PortId(self.opened)
         self.open[port] = os.dup(fd)

@@ -92,6 +92,35 @@ async def test_a_call_begins_without_old_audio(bench: Any) -> None:
     assert waiting <= 1
 
 
+async def test_call_without_an_audio_port_is_given_up(bench: Any) -> None:
+    bench.ports.full = True
+    bench.trunk.ring()
+    await bench.happens(Ringing)
+    with pytest.raises(DriverError, match="no more ports"):
+        await bench.line().answer()
+    await bench.happens(Released)
+    await bench.trunk.board_hangs_up()
+    assert bench.line().up
+    bench.phone.lift()
+    await bench.happens(Ringing)
+    bench.phone.hang_up()
+    await bench.happens(Released)
+    line = bench.driver.station_line("301")
+    await line.dial("301")
+    await bench.phone.rings()
+    bench.phone.lift()
+    assert isinstance(await bench.happens(object), Seized)
+    while not isinstance(await bench.happens(object), Released):
+        continue
+    assert line.up
+
+
+@pytest.mark.parametrize("number", ["", "555x", "1" * 65])
+async def test_number_that_cannot_be_dialled(bench: Any, number: str) -> None:
+    with pytest.raises(DriverError, match="dialled"):
+        await bench.line().dial(number)
+
+
 async def test_caller_who_gives_up_is_released(make_bench: Make) -> None:
     bench = make_bench(timing={"ring_gap": 0.4})
     await bench.open()
