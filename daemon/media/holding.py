@@ -24,7 +24,6 @@ class Holding:
         self._unclaimed: set[PortId] = set()
         self._away_since: float | None = None
         self._close_at: float | None = None
-        self._tone_at: float | None = None
 
     @property
     def away(self) -> bool:
@@ -53,30 +52,21 @@ class Holding:
     def control_went(self, now: float) -> None:
         """Control's connection is gone."""
         self._away_since = now
-        self._tone_at = now + HOLD_TONE_AFTER
         self._close_at = now + self._grace
         self._unclaimed |= self._claimed
         self._claimed.clear()
 
     def control_came(self, now: float, *, same: bool) -> None:
         """Control is there; the same process knows its ports, another must claim them."""
-        self._away_since = self._tone_at = None
+        self._away_since = None
         if same:
             self._claimed |= self._unclaimed
             self._unclaimed.clear()
         self._close_at = now + self._grace if self._unclaimed else None
 
-    def next_deadline(self) -> float | None:
-        """When ``due`` has something to say, or None."""
-        times = [at for at in (self._tone_at, self._close_at) if at is not None]
-        return min(times, default=None)
-
-    def due_for_tone(self, now: float) -> bool:
-        """True once, when callers should hear that the line is alive."""
-        if self._tone_at is None or now < self._tone_at:
-            return False
-        self._tone_at = None
-        return True
+    def tone_due(self, now: float) -> bool:
+        """Whether callers who hear nothing should hear that the line is alive."""
+        return self._away_since is not None and now >= self._away_since + HOLD_TONE_AFTER
 
     def due_for_closing(self, now: float) -> list[PortId] | None:
         """Ports that nobody claimed in time, once; None before."""

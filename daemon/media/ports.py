@@ -183,7 +183,7 @@ class Ports:
 
     def absent(self, now: float) -> None:
         """Do what is due while control is away or has not claimed everything."""
-        if self.holding.due_for_tone(now):
+        if self.holding.tone_due(now):
             self._hold_tone()
         lost = self.holding.due_for_closing(now)
         if lost is None:

@@ -16,19 +16,15 @@ def held(*ports: PortId) -> Holding:
 
 def test_nothing_is_due_while_control_is_there() -> None:
     holding = held(ONE)
-    assert holding.next_deadline() is None
-    assert not holding.due_for_tone(1e9)
+    assert not holding.tone_due(1e9)
     assert holding.due_for_closing(1e9) is None
 
 
 def test_everything_is_closed_when_control_stays_away() -> None:
     holding = held(ONE, TWO)
     holding.control_went(100.0)
-    assert holding.next_deadline() == 100.0 + HOLD_TONE_AFTER
-    assert not holding.due_for_tone(100.0 + HOLD_TONE_AFTER - 0.1)
-    assert holding.due_for_tone(100.0 + HOLD_TONE_AFTER)
-    assert not holding.due_for_tone(110.0)
-    assert holding.next_deadline() == 160.0
+    assert not holding.tone_due(100.0 + HOLD_TONE_AFTER - 0.1)
+    assert holding.tone_due(100.0 + HOLD_TONE_AFTER)
     assert holding.due_for_closing(159.9) is None
     assert holding.due_for_closing(160.0) == [ONE, TWO]
     assert holding.due_for_closing(161.0) is None
@@ -40,7 +36,8 @@ def test_the_same_process_keeps_everything_when_it_reconnects() -> None:
     holding.control_went(100.0)
     holding.control_came(110.0, same=True)
     assert holding.is_claimed(ONE)
-    assert holding.next_deadline() is None
+    assert not holding.tone_due(1e9)
+    assert holding.due_for_closing(1e9) is None
 
 
 def test_another_process_keeps_what_it_claims_in_time() -> None:
@@ -51,7 +48,7 @@ def test_another_process_keeps_what_it_claims_in_time() -> None:
     holding.claim(ONE)
     holding.closed(THREE)
     holding.opened(PortId(4))
-    assert holding.next_deadline() == 210.0
+    assert holding.due_for_closing(209.9) is None
     assert holding.due_for_closing(210.0) == [TWO]
     assert holding.is_claimed(ONE)
     assert holding.is_claimed(PortId(4))
