@@ -19,6 +19,7 @@ from daemon.demo.script import (
     agent_hangs_up,
 )
 from daemon.demo.talking import Agent
+from daemon.language import pick
 from drivers.errors import DriverError
 from drivers.sip.simulator.agent import UserAgent
 from drivers.sip.simulator.call import Call
@@ -49,7 +50,14 @@ class Agents:
                     self._phones.append(phone)
                     status = await phone.register(self._setup.hotline, self._setup.realm, EXPIRES_S)
                     if status != 200:
-                        write_report(Problem(error=f"{station.station}: REGISTER got {status}"))
+                        write_report(
+                            Problem(
+                                error=pick(
+                                    f"{station.station}: REGISTER got {status}",
+                                    f"{station.station}：REGISTER 返回 {status}",
+                                )
+                            )
+                        )
                     work.append(group.create_task(self._keep_registered(phone)))
                     work.append(group.create_task(self._answer(phone, station)))
                 write_report(Ready(detail=f"{len(self._phones)} phones registered"))

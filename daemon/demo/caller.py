@@ -21,6 +21,7 @@ from daemon.demo.script import (
     Ready,
 )
 from daemon.demo.talking import Caller
+from daemon.language import pick
 from drivers.errors import DriverError, LineBusy
 from drivers.sip.simulator.agent import UserAgent
 from drivers.sip.simulator.call import Call
@@ -29,6 +30,8 @@ from drivers.sip.simulator.packets import Media
 ANSWER_S: Final = 20.0  # longest wait for the hotline to answer
 LAMP_S: Final = 5.0  # longest wait for the message lamp
 LINE_S: Final = 120.0  # longest wait for a free line of the exchange
+NOT_ANSWERED: Final = pick(f"not answered within {ANSWER_S:.0f} s", f"{ANSWER_S:.0f} 秒内没有应答")
+LAMP_DARK: Final = pick(f"the message lamp of {MAILBOX} is dark", f"{MAILBOX} 的留言灯没有亮")
 
 
 class SipLine:
@@ -97,7 +100,7 @@ class Callers:
                 async for plan in plans:
                     calls.create_task(self._call(plan), name=f"call {plan.number}")
             if self._messages and not await self._lamp_lit():
-                write_report(Problem(error=f"the message lamp of {MAILBOX} is dark"))
+                write_report(Problem(error=LAMP_DARK))
         finally:
             await self._telephones.close()
             await self._agent.close()
@@ -134,7 +137,7 @@ class Callers:
                     await call.answered()
             except TimeoutError:
                 await call.cancel()
-                raise TimeoutError(f"not answered within {ANSWER_S:.0f} s") from None
+                raise TimeoutError(NOT_ANSWERED) from None
             watch = asyncio.create_task(_tell_end(call, caller))
             try:
                 return await caller.live(SipLine(call, session))
@@ -152,7 +155,7 @@ class Callers:
                     await call.wait_answered()
             except TimeoutError:
                 call.hang_up()
-                raise TimeoutError(f"not answered within {ANSWER_S:.0f} s") from None
+                raise TimeoutError(NOT_ANSWERED) from None
             line = BoardLine(call)
             watch = asyncio.create_task(line.watch(caller))
             try:
@@ -171,7 +174,7 @@ class Callers:
                 with contextlib.suppress(LineBusy):
                     return self._exchange.call(channel, ani=plan.ani, audio=caller)
             await asyncio.sleep(0.2)
-        raise LineBusy("no free line at the exchange")
+        raise LineBusy(pick("no free line at the exchange", "交换机没有空闲线路"))
 
 
 def _connect(session: Session, media: Media) -> None:

@@ -143,7 +143,8 @@ class Demo:
         give_up = asyncio.get_running_loop().time() + LAST_CALL_S
         while self.in_progress > 0 and not self.problems:
             if asyncio.get_running_loop().time() > give_up:
-                self.problems.append(f"{self.in_progress} calls did not end")
+                left = self.in_progress
+                self.problems.append(pick(f"{left} calls did not end", f"{left} 个呼叫没有结束"))
                 return
             await self._some_change()
 
@@ -248,7 +249,8 @@ class Demo:
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                self.problems.append(f"{task.get_name()}: ended with {task.result()}")
+                name, code = task.get_name(), task.result()
+                self.problems.append(pick(f"{name} ended with {code}", f"{name} 意外退出：{code}"))
             self._changed.set()
             self.stop()
         finally:

@@ -10,6 +10,7 @@ from cython_ext import dsp
 from daemon.demo.phone import FRAME, SILENCE
 from daemon.demo.script import CallPlan, CallResult, ChosenBy, Wish, agent_hangs_up
 from daemon.demo.tones import AGENTS, CALLERS, LEVEL_DBM0, Ear, Sound
+from daemon.language import pick
 
 GREETING_S: Final = 20.0  # longest wait for the greeting
 AGENT_S: Final = 90.0  # longest wait for an agent
@@ -78,12 +79,14 @@ class Caller:
         except TimeoutError as error:
             return CallResult(plan=self.plan, error=str(error))
         except HungUp:
-            return CallResult(plan=self.plan, error="the hotline hung up")
+            return CallResult(plan=self.plan, error=pick("the hotline hung up", "热线提前挂断"))
         finally:
             await line.hang_up()
 
     async def _live(self, line: Line) -> CallResult:
-        await self._until(line, lambda: self.ear.voice_s >= 0.2, GREETING_S, "no greeting")
+        await self._until(
+            line, lambda: self.ear.voice_s >= 0.2, GREETING_S, pick("no greeting", "没有欢迎语")
+        )
         by = await self._choose(line)
         begun = self.ear.heard_s
         if self.plan.wish is Wish.MESSAGE:
@@ -110,7 +113,9 @@ class Caller:
             await asyncio.sleep(self.plan.think_s)
             await self._press(line)
             return "key"
-        await self._until(line, lambda: self.ear.quiet_s >= PAUSE_S, GREETING_S, "no pause")
+        await self._until(
+            line, lambda: self.ear.quiet_s >= PAUSE_S, GREETING_S, pick("no pause", "没有停顿")
+        )
         await self._say(line, speech_sample(SPOKEN[self.plan.department]))
         return "speech"
 
@@ -122,7 +127,9 @@ class Caller:
 
     async def _say(self, line: Line, pcm: bytes) -> None:
         self._saying = pcm
-        await self._until(line, lambda: not self._saying, GREETING_S, "cannot speak")
+        await self._until(
+            line, lambda: not self._saying, GREETING_S, pick("cannot speak", "无法说话")
+        )
         self.ear.forget()
 
     async def _wait_for_agent(self, line: Line, by: ChosenBy) -> ChosenBy:
@@ -130,7 +137,7 @@ class Caller:
         for attempt in range(TRIES):
             patience = float("inf") if attempt == TRIES - 1 else ASKED_AGAIN_S
             moved_on = partial(self._moved_on, patience)
-            await self._until(line, moved_on, AGENT_S, "no agent answered")
+            await self._until(line, moved_on, AGENT_S, pick("no agent answered", "没有坐席接听"))
             if self.ear.pair is not None:
                 break
             await asyncio.sleep(0.5)
@@ -153,8 +160,12 @@ class Caller:
     async def _leave_message(self, line: Line) -> None:
         await asyncio.sleep(0.5)  # what was playing when the key came has stopped
         self.ear.forget()
-        await self._until(line, lambda: self.ear.voice_s >= 0.8, GREETING_S, "no announcement")
-        await self._until(line, lambda: self.ear.quiet_s >= PAUSE_S, GREETING_S, "no pause")
+        await self._until(
+            line, lambda: self.ear.voice_s >= 0.8, GREETING_S, pick("no announcement", "没有提示音")
+        )
+        await self._until(
+            line, lambda: self.ear.quiet_s >= PAUSE_S, GREETING_S, pick("no pause", "没有停顿")
+        )
         message = speech_sample(SPOKEN["support"])
         rest = max(0, int(MESSAGE_S * 16_000) - len(message)) // len(SILENCE)
         await self._say(line, message + self._own.generate(FRAME * rest))
@@ -173,11 +184,15 @@ class Caller:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            raise TimeoutError(f"{otherwise} within {within_s:.0f} s") from None
+            raise TimeoutError(
+                pick(f"{otherwise} within {within_s:.0f} s", f"{within_s:.0f} 秒内{otherwise}")
+            ) from None
 
     async def _until_over(self, line: Line, within_s: float) -> None:
         try:
-            await self._until(line, _never, within_s, "the hotline did not hang up")
+            await self._until(
+                line, _never, within_s, pick("the hotline did not hang up", "热线没有挂断")
+            )
         except HungUp:
             return
 

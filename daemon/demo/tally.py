@@ -11,6 +11,7 @@ import msgspec
 
 from daemon.demo.script import AgentResult, CallResult, Wish
 from daemon.demo.tones import AGENTS, CALLERS
+from daemon.language import pick
 
 MOST_ERRORS: Final = 50  # told in one tally
 _CALLS: Final = (
@@ -82,7 +83,7 @@ def tally(
     for report in heard:
         by_ani[report.ani].append(report)
         if report.error:
-            errors.append(f"agent {report.agent}: {report.error}")
+            errors.append(pick("agent", "坐席") + f" {report.agent}: {report.error}")
     audio_ok = 0
     for result in results:
         errors += _against_script(result)
@@ -118,7 +119,9 @@ def _against_script(result: CallResult) -> list[str]:
     if result.error:
         return [f"{_name(result)}: {result.error}"]
     if result.outcome != result.plan.outcome:
-        return [f"{_name(result)}: {result.outcome} instead of {result.plan.outcome}"]
+        got, wanted = result.outcome, result.plan.outcome
+        fault = pick(f"{got} instead of {wanted}", f"是 {got}，应为 {wanted}")
+        return [f"{_name(result)}: {fault}"]
     return []
 
 
@@ -128,8 +131,13 @@ def _audio_fault(result: CallResult, reports: Sequence[AgentResult]) -> str:
     for report in reports:
         if report.heard == wanted and report.agent % AGENTS.count == result.heard:
             return ""
-    agents = ", ".join(f"agent {r.agent} heard {r.heard}" for r in reports) or "no agent reports"
-    return f"audio not proven: caller {wanted} heard {result.heard}, {agents}"
+    agents = ", ".join(
+        pick(f"agent {r.agent} heard {r.heard}", f"坐席 {r.agent} 听到 {r.heard}") for r in reports
+    ) or pick("no agent reports", "没有坐席报告")
+    return pick(
+        f"audio not proven: caller {wanted} heard {result.heard}, {agents}",
+        f"未能证明音频相通：来电 {wanted} 听到 {result.heard}，{agents}",
+    )
 
 
 def _against_records(results: Sequence[CallResult], records: Records, site: Path) -> list[str]:
@@ -138,11 +146,18 @@ def _against_records(results: Sequence[CallResult], records: Records, site: Path
     for row in records.calls:
         rows[row["ani"]].append(row)
     if len(records.calls) != len(results):
-        errors.append(f"the database has {len(records.calls)} calls, the callers {len(results)}")
+        kept, made = len(records.calls), len(results)
+        errors.append(
+            pick(
+                f"the database has {kept} calls, the callers {made}",
+                f"数据库有 {kept} 个呼叫，来电方有 {made} 个",
+            )
+        )
     for result in results:
         found = rows[result.plan.ani]
         if len(found) != 1:
-            errors.append(f"{_name(result)}: the database has {len(found)} records")
+            fault = pick(f"the database has {len(found)} records", f"数据库有 {len(found)} 条记录")
+            errors.append(f"{_name(result)}: {fault}")
             continue
         faults = _record_faults(result, found[0], records, site)
         errors += [f"{_name(result)}: {fault}" for fault in faults]
@@ -153,20 +168,28 @@ def _record_faults(
     result: CallResult, row: Mapping[str, Any], records: Records, site: Path
 ) -> Iterable[str]:
     if row["ended_ms"] is None:
-        yield "the database says that it has not ended"
+        yield pick("the database says that it has not ended", "数据库显示尚未结束")
     if row["outcome"] != result.plan.outcome:
-        yield f"the database says {row['outcome'] or 'nothing'!r}, not {result.plan.outcome!r}"
+        yield pick(
+            f"the database says {row['outcome']!r}, not {result.plan.outcome!r}",
+            f"数据库为 {row['outcome']!r}，应为 {result.plan.outcome!r}",
+        )
     visits = [visit["outcome"] for visit in records.visits.get(row["id"], [])]
     entered = [] if result.plan.wish is Wish.MESSAGE else [result.plan.outcome]
     if visits != entered:
-        yield f"its queue visits are {visits}, not {entered}"
+        yield pick(
+            f"its queue visits are {visits}, not {entered}", f"排队结果为 {visits}，应为 {entered}"
+        )
     kind = {Wish.TALK: "call", Wish.MESSAGE: "message"}.get(result.plan.wish)
     kept = [item for item in records.recordings.get(row["id"], []) if item["kind"] == kind]
     if kind and not any(item["duration_ms"] > 0 for item in kept):
-        yield "it has no recording"
+        yield pick("it has no recording", "没有录音")
     for item in kept:
         if not (site / item["path"]).is_file():
-            yield f"the file of its recording is missing: {item['path']}"
+            yield pick(
+                f"the file of its recording is missing: {item['path']}",
+                f"录音文件缺失：{item['path']}",
+            )
 
 
 def _waits(records: Records) -> Iterable[float]:
@@ -192,4 +215,5 @@ def _by_call(rows: Iterable[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
 
 
 def _name(result: CallResult) -> str:
-    return f"call {result.plan.number} ({result.plan.line}, {result.plan.wish})"
+    plan = result.plan
+    return pick("call", "呼叫") + f" {plan.number} ({plan.line}, {plan.wish})"
