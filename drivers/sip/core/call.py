@@ -1,6 +1,6 @@
 """A call of the SIP core: its state table, what it holds, and its journal record."""
 
-from enum import Enum, auto
+from enum import Enum, IntEnum, auto
 from typing import Final, Literal, Protocol
 
 import msgspec
@@ -94,7 +94,7 @@ CALL_TABLE: Final[dict[tuple[CallState, CallInput], CallState]] = {
 TALKING: Final = frozenset({CallState.ACCEPTED, CallState.CONFIRMED})
 
 
-class CallTimer(Enum):
+class CallTimer(IntEnum):
     """Deadlines of a call."""
 
     OK_REPEAT = 1
@@ -257,7 +257,7 @@ class Call:
     def stop(self, *timers: CallTimer) -> None:
         """Stop deadlines."""
         for timer in timers:
-            self.timers.pop(timer.value, None)
+            self.timers.pop(timer, None)
 
     def record(self, state: RecordState) -> CallRecord:
         """The call for the journal; only for calls with a dialog."""

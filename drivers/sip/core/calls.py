@@ -152,8 +152,9 @@ class Calls:
             if transaction is not None:
                 transaction.abandon()
         call.transaction = call.reinvite = None
+        # Old deadlines and transactions still know the call for up to a minute.
         call.ok = b""
-        call.invite = None
+        call.invite = call.session = None
         self.mark(call, "ended")
         self._recorded.discard(call.local_tag)
 

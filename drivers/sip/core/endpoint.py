@@ -141,10 +141,10 @@ class SipCore:
 
     def set_stations(self, accounts: Sequence[StationAccount]) -> None:
         """Replace the station accounts; phones of those that are gone are forgotten."""
-        gone = set(self.incoming.accounts) - {account.name for account in accounts}
         self.incoming.accounts = {account.name: account for account in accounts}
-        for station in gone:
-            self.registrar.remove(station, "account removed")
+        for station in {binding.station for binding in self.registrar.records()}:
+            if station not in self.incoming.accounts:
+                self.registrar.remove(station, "account removed")
 
     def restore(self, records: Iterable[tuple[str, bytes]], now: float) -> list[Call]:
         """Rebuild calls and registrations from the journal; returns the calls to go on with."""

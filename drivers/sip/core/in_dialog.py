@@ -111,7 +111,7 @@ class InDialog:
         session = call.session
         if call.state is not CallState.CONFIRMED or session is None or session.fmt is None:
             return
-        if call.reinvite is not None or call.ok or CallTimer.GLARE.value in call.timers:
+        if call.reinvite is not None or call.ok or CallTimer.GLARE in call.timers:
             return
         if session.on_hold == call.wants_hold:
             return
@@ -154,7 +154,7 @@ class InDialog:
                 # The owner of the Call-ID waits longer, so that the two do not meet again.
                 slots = self.services.random.randrange(0, 191)
                 delay = slots / 100 if call.inbound else 2.1 + slots / 100
-                self.services.timers.start(call, CallTimer.GLARE.value, delay)
+                self.services.timers.start(call, CallTimer.GLARE, delay)
                 return
             call.wants_hold = session.on_hold
             self.services.count("reinvite_refused")
@@ -172,8 +172,8 @@ class InDialog:
         """Repeat the 200 until its ACK comes (13.3.1.4)."""
         timers, timing = self.services.timers, self.services.options.timers
         call.ok_interval = timing.t1
-        timers.start(call, CallTimer.OK_REPEAT.value, timing.t1)
-        timers.start(call, CallTimer.ACK_LIMIT.value, 64 * timing.t1)
+        timers.start(call, CallTimer.OK_REPEAT, timing.t1)
+        timers.start(call, CallTimer.ACK_LIMIT, 64 * timing.t1)
 
     def repeat_ok(self, call: Call) -> None:
         """The ACK is late: send the 200 again, more and more slowly."""
@@ -182,7 +182,7 @@ class InDialog:
             services.count("response_repeated")
             services.send(call.ok, call.ok_address)
             call.ok_interval = min(call.ok_interval * 2, services.options.timers.t2)
-            services.timers.start(call, CallTimer.OK_REPEAT.value, call.ok_interval)
+            services.timers.start(call, CallTimer.OK_REPEAT, call.ok_interval)
 
     def no_ack(self, call: Call) -> None:
         """The ACK never came: hang up (13.3.1.4)."""

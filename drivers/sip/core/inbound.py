@@ -60,7 +60,7 @@ class InboundCalls:
         call.invite_key = received.key
         self.calls.add(call)
         self._offers[received.key] = call
-        services.timers.start(call, CallTimer.PROVISIONAL.value, TRYING_AFTER)
+        services.timers.start(call, CallTimer.PROVISIONAL, TRYING_AFTER)
         identity = identify(message, trusted=not peer.is_station)
         services.happened.append(Offered(call, identity))
 
@@ -76,7 +76,7 @@ class InboundCalls:
         if call.state is CallState.OFFERED and call.invite is not None:
             call.tone = "ringback"
             timers = self.services.timers
-            timers.start(call, CallTimer.PROVISIONAL.value, RING_REPEAT)
+            timers.start(call, CallTimer.PROVISIONAL, RING_REPEAT)
             headers = [*_routes(call.invite), self.services.contact]
             self.services.respond(call.invite, 180, tag=call.local_tag, headers=headers)
 

@@ -44,7 +44,7 @@ class OutboundCalls:
         call.from_value = format_name_addr(display)
         self.calls.add(call)
         self._invite(call, call.session.offer(), [])
-        services.timers.start(call, CallTimer.RING_LIMIT.value, services.options.ring_timeout_s)
+        services.timers.start(call, CallTimer.RING_LIMIT, services.options.ring_timeout_s)
 
     def release(self, call: Call, cause: Cause) -> None:
         """Give up a call that is not answered: CANCEL, at once or after the first 1xx."""
@@ -132,7 +132,7 @@ class OutboundCalls:
         branch = call.via.rpartition("=")[2]
         services.transactions.open_client((branch, "CANCEL"), data, call.address, user=NOBODY)
         limit = 64 * services.options.timers.t1
-        services.timers.start(call, CallTimer.CANCEL_LIMIT.value, limit)
+        services.timers.start(call, CallTimer.CANCEL_LIMIT, limit)
 
     def _provisional(self, call: Call, message: Message) -> None:
         if not self.calls.step(call, CallInput.PROVISIONAL):
