@@ -7,7 +7,7 @@ import struct
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 import structlog
@@ -23,7 +23,6 @@ from daemon.control.controller import Controller
 from daemon.control.journal import Record
 from daemon.control.records import JOURNAL_KIND as ROW_KIND
 from daemon.control.records import Records, decode_row
-from daemon.link.client import MediaLink
 from daemon.link.messages import Snapshot
 from daemon.store.rows import HistoryRow
 from drivers.api import LineId, PortId
@@ -158,13 +157,20 @@ def reconcile(
     )
 
 
+class HoldingMedia(Protocol):
+    """The part of the link to media that tells what it held, and takes claims."""
+
+    async def snapshot(self) -> Snapshot: ...
+    async def claim(self, ports: Sequence[PortId]) -> None: ...
+
+
 class Recovery:
     """Makes the calls of the journal agree with lines and media, and starts them again."""
 
     def __init__(
         self,
         controller: Controller,
-        media: MediaLink,
+        media: HoldingMedia,
         records: Records,
         site: Path,
         restored: Callable[[], dict[LineId, PortId | None]],

@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from daemon.control.flows.active import ActiveFlow, ActiveFlows
-from daemon.control.flows.prompts import BYTES_PER_SECOND, SUFFIXES
+from daemon.control.flows.prompts import BYTES_PER_SECOND, SUFFIXES, PromptMaker
 from daemon.service.errors import ServiceError
 from daemon.service.messages import FlowInfo, PromptInfo
 from daemon.site_directory import SiteDirectory
@@ -17,7 +17,6 @@ from daemon.store.flows import FlowVersion
 from daemon.store.rows import milliseconds
 from ivr.errors import FlowError
 from ivr.flow import load_flow
-from speech.client import SpeechClient
 from speech.errors import SpeechError
 
 log = structlog.get_logger()
@@ -27,7 +26,7 @@ class FlowSettings:
     """Active flows of the site, and its recorded prompts."""
 
     def __init__(
-        self, site: SiteDirectory, speech: SpeechClient, clock: Callable[[], float]
+        self, site: SiteDirectory, speech: PromptMaker, clock: Callable[[], float]
     ) -> None:
         self.active = ActiveFlows(())
         self._site = site

@@ -2,12 +2,11 @@
 
 import asyncio
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
 from ivr.actions import Speech
-from speech.client import SpeechClient
 from speech.errors import SpeechError
 
 log = structlog.get_logger()
@@ -18,10 +17,17 @@ MUSIC: Final = "hold_music"
 """Name of the file below ``prompts/`` that waiting callers hear."""
 
 
+class PromptMaker(Protocol):
+    """The part of the speech client that makes audio."""
+
+    async def prompt(self, text: str, language: str, voice: str = "") -> str: ...
+    async def convert(self, upload_path_relative: str, name: str) -> str: ...
+
+
 class Prompts:
     """Paths of prompts relative to the site; what cannot be made is left out and logged."""
 
-    def __init__(self, site: Path, speech: SpeechClient) -> None:
+    def __init__(self, site: Path, speech: PromptMaker) -> None:
         self._site = site
         self._speech = speech
         self._files: dict[str, str] = {}

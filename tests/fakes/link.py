@@ -1,0 +1,285 @@
+"""The media process as control sees it, made of memory: what plays ends when a test says so."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+
+from daemon.link.errors import LinkError, MediaRefused
+from daemon.link.messages import (
+    BridgeState,
+    DigitDetected,
+    MediaEvent,
+    MediaRestarted,
+    PlayerState,
+    PlayFinished,
+    PortState,
+    RecordFinished,
+    RecordingState,
+    Snapshot,
+    SpeechStarted,
+)
+from drivers.api import PortId, RtpAddress, RtpFormat
+
+
+class Playing(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a caller hears."""
+
+    player: int
+    port: PortId
+    files: tuple[str, ...] = ()
+    tone: tuple[tuple[float, float], ...] = ()
+    repeat: int = 1
+
+
+class Recorder(msgspec.Struct, frozen=True, kw_only=True):
+    """A recording in progress."""
+
+    recording: int
+    port: PortId
+    path: str
+    stereo: bool
+    max_s: float
+    silence_s: float
+    started: float
+
+
+class FakeTap(msgspec.Struct, frozen=True):
+    """The two descriptors of a tap; whoever gets them closes them."""
+
+    memfd: int
+    eventfd: int
+
+
+class FakeMedia:
+    """Ports, players, recorders and bridges; ``played`` and ``recorded`` keep all of them."""
+
+    def __init__(self) -> None:
+        self.ports: set[PortId] = set()
+        self.players: dict[int, Playing] = {}
+        self.played: list[Playing] = []
+        self.recorders: dict[int, Recorder] = {}
+        self.recorded: list[Recorder] = []
+        self.bridges: dict[int, frozenset[PortId]] = {}
+        self.bridged: list[frozenset[PortId]] = []
+        self.armed: set[PortId] = set()
+        self.taps: set[PortId] = set()
+        self.claimed: list[PortId] = []
+        self.digits: list[tuple[PortId, str]] = []
+        self.faults: dict[str, LinkError] = {}
+        """What a request raises, by its name, until it is taken away."""
+        self._events: asyncio.Queue[MediaEvent] = asyncio.Queue()
+        self._number = 0
+        self._last_port = 0
+
+    # AudioPorts
+
+    async def open_rtp(self) -> tuple[PortId, RtpAddress]:
+        self._fail("open_rtp")
+        self._last_port += 1
+        port = PortId(self._last_port)
+        self.ports.add(port)
+        return port, RtpAddress("127.0.0.1", 40_000 + self._last_port)
+
+    async def connect_rtp(self, port: PortId, remote: RtpAddress, fmt: RtpFormat) -> None:
+        self._known(port)
+
+    async def close(self, port: PortId) -> None:
+        self.ports.discard(port)
+        self._end_players(port, "closed")
+        for recorder in [each for each in self.recorders.values() if each.port == port]:
+            self._end_record(recorder, "closed")
+        self.bridges = {key: both for key, both in self.bridges.items() if port not in both}
+        self.armed.discard(port)
+        self.taps.discard(port)
+
+    async def send_digits(self, port: PortId, digits: str) -> None:
+        self.digits.append((port, digits))
+
+    # What calls ask
+
+    async def play(
+        self,
+        port: PortId,
+        player: int,
+        files: Sequence[str],
+        *,
+        repeat: int = 1,
+        gain_db: float = 0.0,
+        stop_on_digit: bool = False,
+    ) -> None:
+        self._fail("play")
+        self._start(Playing(player=player, port=port, files=tuple(files), repeat=repeat))
+
+    async def play_tone(
+        self,
+        port: PortId,
+        player: int,
+        frequencies: Sequence[tuple[float, float]],
+        cadence_ms: Sequence[tuple[int, int]],
+        repeat: int = 0,
+    ) -> None:
+        self._fail("play_tone")
+        self._start(Playing(player=player, port=port, tone=tuple(frequencies), repeat=repeat))
+
+    async def stop_play(self, player: int) -> None:
+        self._fail("stop_play")
+        playing = self.players.get(player)
+        if playing is not None:
+            self._end_play(playing, "stopped")
+
+    async def bridge(self, bridge: int, a: PortId, b: PortId) -> None:
+        self._fail("bridge")
+        self._known(a)
+        self._known(b)
+        self.bridges[bridge] = frozenset((a, b))
+        self.bridged.append(self.bridges[bridge])
+
+    async def unbridge(self, bridge: int) -> None:
+        self._fail("unbridge")
+        self.bridges.pop(bridge, None)
+
+    async def record(
+        self,
+        recording: int,
+        port: PortId,
+        path_relative: str,
+        *,
+        stereo: bool,
+        max_s: float = 0.0,
+        silence_s: float = 0.0,
+    ) -> None:
+        self._fail("record")
+        self._known(port)
+        recorder = Recorder(
+            recording=recording,
+            port=port,
+            path=path_relative,
+            stereo=stereo,
+            max_s=max_s,
+            silence_s=silence_s,
+            started=asyncio.get_running_loop().time(),
+        )
+        self.recorders[recording] = recorder
+        self.recorded.append(recorder)
+
+    async def stop_record(self, recording: int) -> None:
+        self._fail("stop_record")
+        recorder = self.recorders.get(recording)
+        if recorder is not None:
+            self._end_record(recorder, "stopped")
+
+    async def arm_barge_in(self, port: PortId, on: bool) -> None:
+        self._fail("arm_barge_in")
+        (self.armed.add if on else self.armed.discard)(port)
+
+    async def tap(self, port: PortId) -> FakeTap:
+        self._fail("tap")
+        self._known(port)
+        self.taps.add(port)
+        return FakeTap(os.memfd_create("tap"), os.eventfd(0))
+
+    async def untap(self, port: PortId) -> None:
+        self._fail("untap")
+        self.taps.discard(port)
+
+    async def events(self) -> AsyncIterator[MediaEvent]:
+        while True:
+            yield await self._events.get()
+
+    # What recovery asks
+
+    async def snapshot(self) -> Snapshot:
+        return Snapshot(
+            last_event=self._number,
+            ports=tuple(PortState(port=port, kind="rtp") for port in sorted(self.ports)),
+            bridges=tuple(
+                BridgeState(bridge=key, ports=tuple(sorted(both)))
+                for key, both in self.bridges.items()
+            ),
+            players=tuple(PlayerState(player=p.player, port=p.port) for p in self.players.values()),
+            recordings=tuple(
+                RecordingState(recording=r.recording, port=r.port, path=r.path)
+                for r in self.recorders.values()
+            ),
+        )
+
+    async def claim(self, ports: Sequence[PortId]) -> None:
+        self.claimed += ports
+
+    # What a test says
+
+    def hears(self, port: PortId | None) -> tuple[str, ...]:
+        """The files that play on a port now."""
+        return next((p.files for p in self.players.values() if p.port == port), ())
+
+    def finish(self, port: PortId | None) -> None:
+        """What plays on a port comes to its end."""
+        for playing in [p for p in self.players.values() if p.port == port]:
+            self._end_play(playing, "finished")
+
+    def press(self, port: PortId | None, keys: str) -> None:
+        """The caller presses keys."""
+        assert port is not None
+        for key in keys:
+            self._tell(DigitDetected(port=port, key=key, duration_ms=100, source="rfc4733"))
+
+    def begin_to_speak(self, port: PortId | None) -> None:
+        """The caller says something into the prompt."""
+        assert port in self.armed
+        assert port is not None
+        self._tell(SpeechStarted(port=port))
+
+    def end_record(self, port: PortId | None, reason: str = "silence") -> None:
+        """What records a port ends by itself."""
+        for recorder in [r for r in self.recorders.values() if r.port == port]:
+            self._end_record(recorder, reason)
+
+    def restart(self) -> None:
+        """The media process is a new one."""
+        for held in (self.ports, self.players, self.recorders, self.bridges):
+            held.clear()
+        self._tell(MediaRestarted())
+
+    # Inside
+
+    def _start(self, playing: Playing) -> None:
+        self._known(playing.port)
+        self._end_players(playing.port, "replaced")
+        self.players[playing.player] = playing
+        self.played.append(playing)
+
+    def _end_players(self, port: PortId, reason: str) -> None:
+        for playing in [each for each in self.players.values() if each.port == port]:
+            self._end_play(playing, reason)
+
+    def _end_play(self, playing: Playing, reason: str) -> None:
+        del self.players[playing.player]
+        self._tell(PlayFinished(player=playing.player, port=playing.port, reason=reason))
+
+    def _end_record(self, recorder: Recorder, reason: str) -> None:
+        del self.recorders[recorder.recording]
+        lasted = asyncio.get_running_loop().time() - recorder.started
+        self._tell(
+            RecordFinished(
+                recording=recorder.recording,
+                port=recorder.port,
+                path=recorder.path,
+                duration_ms=round(lasted * 1000),
+                reason=reason,
+            )
+        )
+
+    def _tell(self, event: MediaEvent) -> None:
+        self._number += 1
+        self._events.put_nowait(msgspec.structs.replace(event, number=self._number))
+
+    def _known(self, port: PortId) -> None:
+        if port not in self.ports:
+            raise MediaRefused("unknown-port", f"no audio port {port} is open")
+
+    def _fail(self, request: str) -> None:
+        fault = self.faults.get(request)
+        if fault is not None:
+            raise fault
