@@ -239,6 +239,106 @@ static void device_absorbs_drift_and_tells_its_end(void)
     hf_engine_free(engine);
 }
 
+#define SOME 12
+
+typedef struct {
+    hf_object *object;
+    uint32_t pushed;
+} waiting_object;
+
+/* What the owner does: frees what is retired once every command that names it was read. */
+static int collect(hf_engine *engine, waiting_object *waiting, int count, hf_player **players)
+{
+    hf_object *object = hf_retired_take(engine);
+    int i, kept = 0;
+    for (; object; object = object->next_retired, count++) {
+        waiting[count] = (waiting_object){object, hf_commands_pushed(engine)};
+        for (i = 0; i < SOME; i++)
+            if (players[i] && &players[i]->head == object)
+                players[i] = NULL;
+    }
+    for (i = 0; i < count; i++) {
+        if ((int32_t)(hf_commands_read(engine) - waiting[i].pushed) >= 0)
+            hf_object_free(waiting[i].object);
+        else
+            waiting[kept++] = waiting[i];
+    }
+    return kept;
+}
+
+/* Ports come and go under players, rooms and taps in any order: nothing may dangle. */
+static void any_order_of_commands_is_safe(void)
+{
+    static waiting_object waiting[20000];
+    static const int16_t samples[400];
+    hf_engine *engine = hf_engine_new(0, 20);
+    hf_port *ports[SOME] = {0};
+    hf_room *rooms[SOME] = {0};
+    hf_player *players[SOME] = {0};
+    peer far = peer_open();
+    hf_event event;
+    int round, count = 0, bound;
+    for (round = 0; round < 20000; round++) {
+        uint32_t pick = test_random() % SOME, other = test_random() % SOME;
+        if (!ports[pick]) {
+            ports[pick] = port_open(engine, pick, HF_ALAW, &far, &bound);
+            continue;
+        }
+        switch (test_random() % 8) {
+        case 0:
+            command(engine, HF_CLOSE_PORT, ports[pick], NULL);
+            ports[pick] = NULL;
+            break;
+        case 1:
+            if (!rooms[other])
+                rooms[other] = hf_room_new(other);
+            command(engine, HF_JOIN, ports[pick], rooms[other]);
+            break;
+        case 2:
+            if (rooms[other])
+                command(engine, HF_END_ROOM, NULL, rooms[other]);
+            rooms[other] = NULL;
+            break;
+        case 3:
+            if (players[other])
+                break;
+            players[other] = hf_player_new(other, 1, 0);
+            players[other]->clips[0] = (hf_clip){samples, 400};
+            players[other]->repeat = 1;
+            command(engine, HF_PLAY, ports[pick], players[other]);
+            break;
+        case 4:
+            if (players[other]) /* it may have ended by itself or with its port */
+                command(engine, HF_STOP_PLAY, NULL, players[other]);
+            break;
+        case 5:
+            command(engine, HF_OPEN_TAP, ports[pick], hf_tap_new(pick));
+            break;
+        case 6:
+            command(engine, HF_CLOSE_TAP, ports[pick], NULL);
+            break;
+        default:
+            if (test_random() % 2)
+                frame(engine);
+            if (test_random() % 2)
+                count = collect(engine, waiting, count, players);
+        }
+        while (hf_event_pop(&engine->events, &event))
+            continue;
+    }
+    for (round = 0; round < SOME; round++) {
+        if (ports[round])
+            command(engine, HF_CLOSE_PORT, ports[round], NULL);
+        if (rooms[round])
+            command(engine, HF_END_ROOM, NULL, rooms[round]);
+    }
+    frame(engine);
+    CHECK(collect(engine, waiting, count, players) == 0);
+    CHECK(engine->counts.ports == 0);
+    close(far.fd);
+    hf_engine_free(engine);
+}
+
 /* With its threads: a recording is complete when the engine stops in mid-call. */
 static void recording_is_whole_when_the_engine_stops(void)
 {
@@ -274,6 +374,7 @@ void test_bridge(void)
     bridge_carries_audio_and_keys();
     garbage_at_a_port_is_counted();
     device_absorbs_drift_and_tells_its_end();
+    any_order_of_commands_is_safe();
     recording_is_whole_when_the_engine_stops();
 }
 
