@@ -186,7 +186,7 @@ class RemoteDriver:
         ``restarted``: media is a new process, so every call it had is gone.
         """
         before = {line.id: line.state for line in self._lines.values()}
-        states = {state.line: state for state in await self._list()}
+        states = {state.line: state for state in await self._first_list()}
         for name, old in before.items():
             new = states.pop(name, None)
             line = self._lines[name]
