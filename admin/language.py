@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from acd_core.routing.registry import strategies
+
 LANGUAGES: Final = ("en", "zh")
 TEXTS: Final = Path(__file__).parent / "templates" / "texts"
 
@@ -56,6 +58,14 @@ def translator(language: str) -> Translate:
         return text.format(**values) if values else text
 
     return translate
+
+
+def rule_text(name: str, language: str) -> str:
+    """A routing rule's own name for people; the code of an unknown one."""
+    rule = strategies().get(name)
+    if rule is None:
+        return translator(language)(f"rule.{name}") if has_text(f"rule.{name}") else name
+    return rule.zh if language == "zh" else rule.en
 
 
 def has_text(key: str) -> bool:

@@ -29,6 +29,8 @@ PAGE_ROWS: Final = 50
 OPEN: Final = "open"
 """Outcome to ask for calls (or, with a queue, visits) that have none yet."""
 EXPORT_ROWS: Final = 50_000
+SHOWN_ELSEWHERE: Final = frozenset({"ani", "dnis", "name", "language"})
+"""Variables of every call, which its page shows as facts and not as answers."""
 NOT_DIALLED: Final = re.compile(r"[^0-9+*#]")
 
 
@@ -169,7 +171,11 @@ class Records:
             language=found.language,
             flow=found.flow,
             path=tuple(found.path),
-            answers={str(key): str(value) for key, value in found.data.items()},
+            answers={
+                str(key): str(value)
+                for key, value in found.data.items()
+                if value not in ("", None) and key not in SHOWN_ELSEWHERE
+            },
             cause=found.cause,
             ended_by=found.ended_by,
             disposition=found.disposition,

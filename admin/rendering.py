@@ -14,7 +14,7 @@ from sanic import HTTPResponse
 from sanic.response import html
 
 from admin.context import ConsoleRequest
-from admin.language import LANGUAGES, has_text, translator
+from admin.language import LANGUAGES, has_text, rule_text, translator
 
 FOLDER: Final = Path(__file__).parent
 STATIC: Final = FOLDER / "static"
@@ -118,7 +118,12 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"clock": clock_text, "percent": percent_text}
-    made.globals |= {"static": static_url, "has_text": has_text, "languages": LANGUAGES}
+    made.globals |= {
+        "static": static_url,
+        "has_text": has_text,
+        "rule_text": rule_text,
+        "languages": LANGUAGES,
+    }
     return made
 
 

@@ -2,19 +2,18 @@
 
 from typing import Any
 
+from acd_core.routing.registry import strategies
 from admin.context import ConsoleRequest
 from admin.forms import Field
+from admin.language import rule_text
 from admin.pages.administrator.editor import Kind, Values, editor
 from daemon.service.api import Service
 from daemon.service.messages import Actor, Applied, QueueSettings
 
-STRATEGIES = (
-    ("longest_idle", "queues.strategy.longest_idle"),
-    ("most_skilled", "queues.strategy.most_skilled"),
-)
-
 
 async def _fields(request: ConsoleRequest) -> tuple[Field, ...]:
+    language = request.ctx.language
+    rules = tuple((name, rule_text(name, language).capitalize()) for name in strategies())
     flows = await request.console.service.list_flows()
     flow_choices = (("", "form.hang_up"), *((flow.name, flow.name) for flow in flows))
     return (
@@ -22,7 +21,7 @@ async def _fields(request: ConsoleRequest) -> tuple[Field, ...]:
         Field(name="name", required=True),
         Field(name="enabled", kind="switch"),
         Field(name="skills", kind="skills"),
-        Field(name="strategy", kind="choice", choices=STRATEGIES),
+        Field(name="strategy", kind="choice", choices=rules),
         Field(name="priority", kind="integer", minimum=-10, maximum=10),
         Field(name="ring_s", kind="number", minimum=3, maximum=120, unit="s"),
         Field(name="wrap_up_s", kind="number", minimum=0, maximum=3600, unit="s"),

@@ -1,5 +1,7 @@
 """Lines and the system: what is up, what is down, since when, and what to do."""
 
+import re
+
 from sanic import Blueprint, HTTPResponse
 
 from admin.auth import needs
@@ -22,7 +24,7 @@ async def lines(request: ConsoleRequest) -> HTTPResponse:
     by_driver = {
         driver.name: sorted(
             (line for line in status.lines if line.driver == driver.name),
-            key=lambda line: (_order(line.state), line.line),
+            key=lambda line: (_order(line.state), natural(line.line)),
         )
         for driver in (status.drivers if status else ())
         if status
@@ -73,6 +75,13 @@ async def _status(request: ConsoleRequest) -> tuple[SystemStatus | None, str]:
         return await request.console.service.status(), ""
     except ServiceError as error:
         return None, error.text(request.ctx.language)
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Sort key that puts trunk/2 before trunk/10."""
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
+    ]
 
 
 def _order(state: str) -> int:
