@@ -6,7 +6,7 @@ STAMPS := .stamps
 KERNELS := $(wildcard cython_ext/*/*.pyx cython_ext/*/*.pxd cython_ext/media/*.h) \
            $(filter-out cython_ext/media/_media.c,$(wildcard cython_ext/media/*.c)) setup.py
 
-.PHONY: help setup system build lint format types test unit e2e browser pure engine-test check demo clean
+.PHONY: help setup system build lint format types test unit e2e browser pure engine-test check demo docs bench clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -76,6 +76,14 @@ check: lint types test
 ## make demo       the whole hotline on this machine, with real SIP calls
 demo: build
 	$(BIN)/hookflash demo
+
+## make docs       write docs/reference/ from the code
+docs: build
+	$(BIN)/python docs/generate.py
+
+## make bench      what decisions, calls and audio cost on this machine
+bench: build
+	for subject in acd media parser sip; do $(BIN)/hookflash bench $$subject; done
 
 clean:
 	rm -rf $(STAMPS) build *.egg-info cython_ext/*/*.so
