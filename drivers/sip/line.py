@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
 from drivers.api import Capability, LineId, PortId, RtpAddress, RtpFormat
@@ -26,6 +27,14 @@ _CAN = (
 )
 
 _Connection = tuple[RtpAddress, RtpFormat]
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """The audio that a call's two descriptions agreed on."""
+
+    local: RtpAddress
+    remote: RtpAddress
+    fmt: RtpFormat
 
 
 class SipLine:
@@ -58,6 +67,14 @@ class SipLine:
         if self.call is None or self.call.port is None:
             return None
         return PortId(self.call.port)
+
+    @property
+    def stream(self) -> Stream | None:
+        """What a new media engine needs to carry the call on; None before both sides agreed."""
+        session = None if self.call is None else self.call.session
+        if session is None or session.remote is None or session.fmt is None:
+            return None
+        return Stream(RtpAddress(session.host, session.port), session.remote, session.fmt)
 
     async def dial(self, number: str, *, ani: str = "", name: str = "") -> None:
         """Call the number over the trunk, or the station's phone; events tell the rest."""

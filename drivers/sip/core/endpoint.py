@@ -141,7 +141,7 @@ class SipCore:
 
     def set_stations(self, accounts: Sequence[StationAccount]) -> None:
         """Replace the station accounts; phones of those that are gone are forgotten."""
-        self.incoming.accounts = {account.name: account for account in accounts}
+        self.incoming.set_accounts(accounts)
         for station in {binding.station for binding in self.registrar.records()}:
             if station not in self.incoming.accounts:
                 self.registrar.remove(station, "account removed")

@@ -5,6 +5,7 @@ kind has a counter.
 """
 
 import ipaddress
+from collections.abc import Sequence
 from typing import Final
 
 from cython_ext.sip_wire import (
@@ -73,6 +74,16 @@ class Incoming:
             self._request(message, source)
         else:
             self._response(message)
+
+    def set_accounts(self, accounts: Sequence[StationAccount]) -> None:
+        """Replace the stations; what no station has a secret for is not asked for either."""
+        self.accounts = {account.name: account for account in accounts}
+        held = {"MD5": False, "SHA-256": False}
+        for account in accounts:
+            held["MD5"] |= bool(account.ha1_md5)
+            held["SHA-256"] |= bool(account.ha1_sha256)
+        offered = self.services.options.digest_algorithms
+        self.challenger.algorithms = [name for name in offered if held[name]] or offered
 
     def trunk_at(self, host: str) -> Peer | None:
         """The trunk that calls from this address, the narrowest network first."""

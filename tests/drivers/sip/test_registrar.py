@@ -3,6 +3,7 @@
 from cython_ext.sip_wire import Message
 from drivers.sip.auth import credentials
 from drivers.sip.core.happenings import StationCame, StationWent
+from drivers.sip.options import StationAccount
 from tests.fakes.sip_bench import PHONE, Bench, request
 
 
@@ -76,6 +77,16 @@ def test_registration_is_told_listed_and_expires() -> None:
     (went,) = bench.happened()
     assert isinstance(went, StationWent)
     assert bench.core.registrar.find("2001") is None
+
+
+def test_only_what_a_station_has_a_secret_for_is_asked_for() -> None:
+    bench = Bench()
+    bench.core.set_stations([StationAccount("2001", ha1_md5="0" * 32)])
+    (challenge,) = bench.send(request("REGISTER"), PHONE)
+    assert len(challenge.headers("WWW-Authenticate")) == 1
+    bench.with_station()
+    (challenge,) = bench.send(request("REGISTER", branch="b2", cseq=2), PHONE)
+    assert len(challenge.headers("WWW-Authenticate")) == 2
 
 
 def test_known_and_unknown_users_get_the_same_answers() -> None:
