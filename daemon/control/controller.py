@@ -363,8 +363,8 @@ class Controller:
         return self._reasons.get(call, ())
 
     def message_lamp(self, mailbox: str, *, on: bool) -> None:
-        """Light or darken the message lamp of a station."""
-        if self._tasks is not None:
+        """Light or darken a station's message lamp; a mailbox that is no number has none."""
+        if self._tasks is not None and mailbox.isdecimal():
             self._tasks.create_task(self._set_lamp(mailbox, on=on), name=f"lamp {mailbox}")
 
     async def _set_lamp(self, mailbox: str, *, on: bool) -> None:
