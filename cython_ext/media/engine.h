@@ -281,7 +281,7 @@ static inline int16_t hf_clip16(float value)
 
 /* recorder.c, files.c */
 hf_recorder *hf_recorder_new(uint64_t id, int fd, int stereo, double max_s, double silence_s);
-void hf_recorder_frame(hf_engine *engine, hf_port *port);
+void hf_recorder_frame(hf_port *port);
 void hf_recorder_end(hf_recorder *recorder, enum hf_end why);
 void hf_wav_header(uint8_t out[44], int channels, uint32_t data_bytes);
 void hf_files_add(hf_engine *engine, hf_recorder *recorder);

@@ -165,7 +165,7 @@ void hf_port_speak(hf_engine *engine, hf_port *port)
         /* A key stands alone: audio around it would only disturb the far detector. */
         memset(port->sent, 0, sizeof port->sent);
     }
-    hf_recorder_frame(engine, port);
+    hf_recorder_frame(port);
     if (port->kind == HF_RTP)
         hf_rtp_send(port, &key);
     else

@@ -71,10 +71,9 @@ static void one_frame(hf_recorder *recorder, const hf_port *port)
         hf_recorder_end(recorder, HF_SILENCE);
 }
 
-void hf_recorder_frame(hf_engine *engine, hf_port *port)
+void hf_recorder_frame(hf_port *port)
 {
     int i;
-    (void)engine;
     for (i = 0; i < HF_PORT_RECORDERS; i++)
         if (port->recorders[i])
             one_frame(port->recorders[i], port);

@@ -8,6 +8,7 @@ from typing import Final
 
 import cython_ext.media
 from daemon.errors import CommandError
+from daemon.language import pick
 from daemon.link.server import LinkServer
 from daemon.logs import get_logger
 from daemon.media.driver_host import DriverHost
@@ -81,7 +82,11 @@ async def run_media(site: SiteDirectory) -> None:
     """Run the media process of a site until SIGTERM or SIGINT."""
     if not cython_ext.media.available():
         raise CommandError(
-            cython_ext.media.reason(), todo="unset HOOKFLASH_PURE_PYTHON, then make build"
+            pick(cython_ext.media.reason(), "没有音频：媒体引擎只有编译版本。"),
+            todo=pick(
+                "unset HOOKFLASH_PURE_PYTHON, then make build",
+                "取消 HOOKFLASH_PURE_PYTHON，然后运行 make build",
+            ),
         )
     setup = MediaSetup(site=site.path, socket=site.socket("media"), options=site.config.media)
     process = MediaProcess(setup, _hosts(site))

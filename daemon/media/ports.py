@@ -269,7 +269,8 @@ class Ports:
         ports = self._range if not command.rtp_port else RtpRange.only(command.rtp_port)
         bound = ports.bind(lambda port: self._engine.open_rtp(command.port, host, port))
         self.holding.opened(command.port)
-        return told.RtpOpened(host=host, rtp_port=bound)
+        told_host = self._options.rtp_advertise or host
+        return told.RtpOpened(host=told_host, rtp_port=bound)
 
     def _connect_rtp(self, command: ask.ConnectRtp) -> None:
         law = LAWS.get(command.codec.upper())

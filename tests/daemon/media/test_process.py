@@ -291,10 +291,13 @@ def test_options_name_what_is_wrong() -> None:
         MediaOptions(rtp_port_min=10_000),
         MediaOptions(rtp_port_min=10_000, rtp_port_max=9000),
         MediaOptions(rtp_port_min=70_000, rtp_port_max=70_100),
+        MediaOptions(rtp_address="0.0.0.0"),
+        MediaOptions(rtp_advertise="hotline.example"),
         MediaOptions(grace_s=-1),
         MediaOptions(rtp_silence_s=0),
     ):
         assert len(wrong.faults()) == 1
+    assert MediaOptions(rtp_address="0.0.0.0", rtp_advertise="192.0.2.7").faults() == []
     assert MediaSetup(site=Path("/s"), socket=Path("/r")).options == MediaOptions()
 
 
@@ -311,3 +314,9 @@ async def test_a_lost_leg_gets_its_address_back(link: MediaLink) -> None:
             continue
         break
     assert (await link.snapshot()).ports[0].rtp_port == address.port
+
+
+@pytest.mark.parametrize("options", [MediaOptions(rtp_advertise="192.0.2.7")])
+async def test_peers_are_told_the_address_that_they_reach(link: MediaLink) -> None:
+    _, address = await link.open_rtp()
+    assert address.host == "192.0.2.7"
