@@ -10,10 +10,9 @@ from drivers.sip.core.calls import Calls
 from drivers.sip.core.causes import cause_for, cause_from_reason, reason_values
 from drivers.sip.core.happenings import HoldChanged, KeyPressed, MediaAgreed
 from drivers.sip.core.request import Received
-from drivers.sip.core.services import ACCEPT, ALLOW, Headers, Services
+from drivers.sip.core.services import ACCEPT, ALLOW, SDP_TYPE, Headers, Services
 from drivers.sip.transaction import ClientTransaction
 
-SDP_TYPE: Final = ("Content-Type", "application/sdp")
 KEYS: Final = frozenset("0123456789*#ABCD")
 _KEY_NUMBERS: Final = {"10": "*", "11": "#", "12": "A", "13": "B", "14": "C", "15": "D"}
 

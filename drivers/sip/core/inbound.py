@@ -11,7 +11,7 @@ from drivers.sip.core.causes import reason_values, status_for
 from drivers.sip.core.happenings import Connected, HoldChanged, MediaAgreed, Offered
 from drivers.sip.core.in_dialog import InDialog
 from drivers.sip.core.request import Received, identify
-from drivers.sip.core.services import ALLOW, Headers, Services
+from drivers.sip.core.services import ALLOW, SDP_TYPE, Headers, Services
 from drivers.sip.dialog import Dialog
 from drivers.sip.negotiation import Session
 from drivers.sip.transaction import ServerKey
@@ -19,7 +19,6 @@ from drivers.sip.transaction import ServerKey
 RETRY_AFTER: Final = ("Retry-After", "5")
 TRYING_AFTER: Final = 0.2  # s, RFC 3261 17.2.1
 RING_REPEAT: Final = 60.0  # s, 13.3.1.1: proxies give up a call that is silent for longer
-SDP_TYPE: Final = ("Content-Type", "application/sdp")
 
 
 class InboundCalls:

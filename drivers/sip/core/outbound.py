@@ -12,12 +12,11 @@ from drivers.sip.core.causes import cause_for, cause_from_reason
 from drivers.sip.core.happenings import Connected, MediaAgreed, Progressed
 from drivers.sip.core.in_dialog import InDialog
 from drivers.sip.core.request import printable
-from drivers.sip.core.services import ALLOW, Headers, Services
+from drivers.sip.core.services import ALLOW, SDP_TYPE, Headers, Services
 from drivers.sip.dialog import MAX_FORWARDS, Dialog
 from drivers.sip.negotiation import Session
 from drivers.sip.transaction import ClientTransaction
 
-SDP_TYPE: Final = ("Content-Type", "application/sdp")
 ELSEWHERE: Final = ("Reason", 'SIP;cause=200;text="Call completed elsewhere"')
 AUTH_TRIES: Final = 2  # a second one only for a nonce that went stale on the way
 
@@ -61,7 +60,7 @@ class OutboundCalls:
         if proceeding:
             self._cancel(call)
 
-    def response(self, call: Call, transaction: ClientTransaction, message: Message) -> None:
+    def response(self, call: Call, message: Message) -> None:
         """Take a response to the INVITE."""
         status = message.status
         if status < 200:
@@ -69,7 +68,7 @@ class OutboundCalls:
         elif status < 300:
             self._answer(call, message)
         else:
-            self._refusal(call, transaction, message)
+            self._refusal(call, message)
 
     def timed_out(self, call: Call) -> None:
         """Nobody answered the INVITE."""
@@ -234,7 +233,7 @@ class OutboundCalls:
         via = self.services.via_start + self.services.branch()
         return dialog.request("ACK", via=via, number=number, headers=[])
 
-    def _refusal(self, call: Call, transaction: ClientTransaction, message: Message) -> None:
+    def _refusal(self, call: Call, message: Message) -> None:
         status = message.status
         if status in (401, 407) and self._try_again(call, message):
             return
@@ -289,7 +288,7 @@ class _Invite:
 
     def response(self, transaction: ClientTransaction, message: Message) -> None:
         """Hand a response on."""
-        self.outbound.response(self.call, transaction, message)
+        self.outbound.response(self.call, message)
 
     def timed_out(self, transaction: ClientTransaction) -> None:
         """Tell that nobody answered."""

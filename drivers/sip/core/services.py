@@ -13,6 +13,7 @@ from drivers.sip.transaction import Address, Transactions
 
 ALLOW: Final = ("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO")
 ACCEPT: Final = ("Accept", "application/sdp")
+SDP_TYPE: Final = ("Content-Type", "application/sdp")
 
 Headers = list[tuple[str, str]]
 
