@@ -6,6 +6,7 @@ import itertools
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -251,10 +252,27 @@ async def test_hundreds_of_ports_come_and_go_without_a_trace(
     assert (await link.counters())["events_lost"] == 0
 
 
-@pytest.mark.parametrize("options", [MediaOptions(rtp_port_min=38_010, rtp_port_max=38_014)])
-async def test_ports_of_a_range_are_even_and_run_out(link: MediaLink) -> None:
+def free_range() -> MediaOptions:
+    """Three even ports that nobody uses, below those that the kernel gives away."""
+    for first in range(20_000 + os.getpid() % 1000 * 8, 30_000, 6):
+        with ExitStack() as stack:
+            try:
+                for port in range(first, first + 6, 2):
+                    sock = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                    sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return MediaOptions(rtp_port_min=first, rtp_port_max=first + 4)
+    raise AssertionError("no free ports")
+
+
+@pytest.mark.parametrize("options", [free_range()])
+async def test_ports_of_a_range_are_even_and_run_out(
+    link: MediaLink, options: MediaOptions
+) -> None:
     opened = [await link.open_rtp() for _ in range(3)]
-    assert sorted(address.port for _, address in opened) == [38_010, 38_012, 38_014]
+    first = options.rtp_port_min
+    assert sorted(address.port for _, address in opened) == [first, first + 2, first + 4]
     with pytest.raises(MediaRefused) as refused:
         await link.open_rtp()
     assert refused.value.code == "no-port"
@@ -265,7 +283,7 @@ async def test_ports_of_a_range_are_even_and_run_out(link: MediaLink) -> None:
         except MediaRefused:  # the socket is closed with the next tick
             continue
         break
-    assert address.port == 38_012
+    assert address.port == first + 2
 
 
 @pytest.mark.parametrize("options", [MediaOptions(rtp_address="192.0.2.1")])
