@@ -18,6 +18,7 @@ from acd_core.ids import IdSource
 from acd_core.routing.registry import strategies
 from daemon.clock import SteadyClock
 from daemon.control.calls.context import HangUpRequest
+from daemon.control.checkpoint import is_quiet, make_checkpoint
 from daemon.control.controller import Controller
 from daemon.control.dial_plan import DialPlan
 from daemon.control.driver_set import DriverSet
@@ -32,7 +33,7 @@ from daemon.control.facade.live import LivePicture
 from daemon.control.facade.local_service import AuditLog, LocalService
 from daemon.control.facade.supervision import SupervisorFacade
 from daemon.control.flows.prompts import Prompts
-from daemon.control.journal import Journal
+from daemon.control.journal import SNAPSHOT, Journal
 from daemon.control.records import Records
 from daemon.control.recovery import Recovered, Recovery, read_back
 from daemon.link.client import MediaLink
@@ -99,7 +100,9 @@ class ControlProcess:
         """Recover, serve until told to stop, and stop."""
         engine = AcdEngine()
         applied = await self.writer.start()
-        recovered = await asyncio.to_thread(read_back, self.journal.read(), engine, applied)
+        last = await asyncio.to_thread(self.journal.last_snapshot)
+        records = self.journal.read(last.sequence - 1 if last is not None else 0)
+        recovered = await asyncio.to_thread(read_back, records, engine, applied)
         self.clock.not_before(engine.now)
         for sequence, row in recovered.unwritten:
             self.writer.write(row, sequence)
@@ -130,7 +133,7 @@ class ControlProcess:
                         ("live picture", picture.run()),
                         ("audit", audit.run()),
                         ("journal sync", self._sync()),
-                        ("days", self._days(controller)),
+                        ("days", self._days(controller, drivers, in_force)),
                     )
                 ]
                 await server.start()
@@ -215,14 +218,39 @@ class ControlProcess:
             await asyncio.sleep(SYNC_S)
             await asyncio.to_thread(self.journal.sync)
 
-    async def _days(self, controller: Controller) -> None:
-        """Begin a new day at local midnight."""
+    async def _days(self, controller: Controller, drivers: DriverSet, in_force: InForce) -> None:
+        """Begin a new day at local midnight, and the journal anew when all is quiet."""
         zone = ZoneInfo(self.site.config.site.timezone)
         while True:
             local = datetime.fromtimestamp(self.clock(), zone)
             midnight = datetime.combine(local.date() + timedelta(days=1), datetime.min.time(), zone)
             await asyncio.sleep(max(midnight.timestamp() - self.clock(), 0.0) + 0.05)
             controller.begin_day()
+            await self.writer.flush()
+            self._checkpoint(controller, drivers, in_force)
+            await asyncio.to_thread(
+                self.journal.prune,
+                stored=self.writer.applied_sequence,
+                keep_s=self.site.config.journal.days * 86400.0,
+                now=self.clock(),
+            )
+
+    def _checkpoint(self, controller: Controller, drivers: DriverSet, in_force: InForce) -> None:
+        """Let the journal begin anew; not while calls stand, whose state it holds."""
+        snapshot = controller.acd.engine.snapshot(self.clock())
+        if controller.calls or not is_quiet(snapshot):
+            log.info("no checkpoint while calls are in progress", calls=len(controller.calls))
+            return
+        queues, agents = in_force.configured
+        payload = make_checkpoint(
+            snapshot,
+            queues=queues,
+            agents=agents,
+            version=controller.directory.version,
+            rows=self.records.open_rows(),
+            drivers=drivers.snapshot(),
+        )
+        self.journal.append(SNAPSHOT, payload, self.clock())
 
 
 async def _end_calls(controller: Controller) -> None:

@@ -54,6 +54,14 @@ class DriverSet:
             if isinstance(item.driver, SipDriver):
                 item.driver.restore(records.get(item.driver.name, ()))
 
+    def snapshot(self) -> dict[str, list[tuple[str, bytes]]]:
+        """Records that replace all earlier ones, by the prefix of their journal kind."""
+        return {
+            f"{DRIVER_KIND}{item.driver.name}:": item.driver.snapshot()
+            for item in self._made
+            if isinstance(item.driver, SipDriver)
+        }
+
     async def open(self) -> None:
         """Open every driver; one that cannot be opened is an error of the whole site.
 

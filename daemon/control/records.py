@@ -46,6 +46,11 @@ class RowSink(Protocol):
         """Take one row; never waits."""
 
 
+def encode_row(row: HistoryRow) -> bytes:
+    """Write a row for the journal."""
+    return _encoder.encode(row)
+
+
 def decode_row(payload: bytes) -> HistoryRow:
     """Read a journaled row; raise msgspec.DecodeError on anything else."""
     return _decoder.decode(payload)
@@ -222,6 +227,10 @@ class Records:
         ended = row.started_ms + duration_ms
         self._write(msgspec.structs.replace(row, ended_ms=ended, duration_ms=duration_ms))
         return True
+
+    def open_rows(self) -> tuple[HistoryRow, ...]:
+        """Rows of agents and recordings that are not complete."""
+        return (*self._states.values(), *self._wrap_ups.values(), *self._recordings.values())
 
     def open_recordings(self) -> tuple[RecordingRow, ...]:
         """Recordings that media has not reported complete."""

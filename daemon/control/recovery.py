@@ -5,7 +5,7 @@ Reading is pure; ``reconcile`` compares with the lines and the media process tha
 
 import struct
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -18,9 +18,10 @@ from acd_core.errors import AcdError
 from daemon.control.acd_runner import JOURNAL_KIND as ACD_KIND
 from daemon.control.calls.call import Call, Phase, decode_call
 from daemon.control.calls.life import CallLife
+from daemon.control.checkpoint import read_checkpoint
 from daemon.control.controller import JOURNAL_KIND as CALL_KIND
 from daemon.control.controller import Controller
-from daemon.control.journal import Record
+from daemon.control.journal import SNAPSHOT, Record
 from daemon.control.records import JOURNAL_KIND as ROW_KIND
 from daemon.control.records import Records, decode_row
 from daemon.link.messages import Snapshot
@@ -61,7 +62,7 @@ def read_back(records: Iterable[Record], engine: AcdEngine, applied: int) -> Rec
     calls: dict[int, Call] = {}
     rows: dict[tuple[str, int], HistoryRow] = {}
     driver_records: defaultdict[str, list[tuple[str, bytes]]] = defaultdict(list)
-    for record in records:
+    for record in _unfold(records):
         try:
             match record.kind:
                 case kind if kind == ACD_KIND:
@@ -89,6 +90,22 @@ def read_back(records: Iterable[Record], engine: AcdEngine, applied: int) -> Rec
     recovered.driver_records = dict(driver_records)
     recovered.open_rows = list(rows.values())
     return recovered
+
+
+def _unfold(records: Iterable[Record]) -> Iterator[Record]:
+    """Yield records with checkpoints replaced by what is in them."""
+    for record in records:
+        if record.kind != SNAPSHOT:
+            yield record
+            continue
+        try:
+            inside = read_checkpoint(record.payload)
+        except msgspec.DecodeError:
+            # Told as one record that nobody understands, and counted where those are.
+            yield Record(record.sequence, CALL_KIND, record.payload, record.at)
+            continue
+        for inner in inside:
+            yield Record(record.sequence, inner.kind, inner.payload, inner.at)
 
 
 def _replay(engine: AcdEngine, record: Record) -> None:

@@ -87,6 +87,11 @@ class InForce:
         self._queues: dict[QueueId, QueueConfig] = {}
         self._agents: dict[AgentId, AgentConfig] = {}
 
+    @property
+    def configured(self) -> tuple[tuple[QueueConfig, ...], tuple[AgentConfig, ...]]:
+        """What the engine was told of queues and agents last."""
+        return tuple(self._queues.values()), tuple(self._agents.values())
+
     async def reload(self) -> None:
         """Read everything and tell those who must know what differs."""
         controller = self._controller

@@ -1,0 +1,106 @@
+"""A checkpoint: the journal begins anew, and recovery finds the same floor."""
+
+from pathlib import Path
+
+import pytest
+
+from acd_core import events as told
+from acd_core.agent import AgentConfig, AgentState
+from acd_core.call_queue import QueueConfig
+from acd_core.engine import AcdEngine
+from acd_core.ids import AgentId, CallId, QueueId
+from daemon.control.acd_runner import JOURNAL_KIND
+from daemon.control.checkpoint import is_quiet, make_checkpoint
+from daemon.control.journal import SNAPSHOT, Journal
+from daemon.control.recovery import read_back
+from daemon.store.rows import AgentStateRow
+
+QUEUE = QueueConfig(queue=QueueId(1), name="sales")
+AGENTS = [AgentConfig(agent=AgentId(key), name=f"agent {key}") for key in (1, 2, 3, 4)]
+ROW = AgentStateRow(id=7, agent_id=1, state="ready", started_ms=1000)
+
+
+def floor() -> list[tuple[told.AcdEvent, float]]:
+    return [
+        (told.QueueConfigured(config=QUEUE, version=1), 10.0),
+        *((told.AgentConfigured(config=agent, version=1), 11.0) for agent in AGENTS),
+        (told.AgentLoggedIn(agent=AgentId(1), station="2001"), 12.0),
+        (told.AgentLoggedIn(agent=AgentId(2), station="2002"), 13.0),
+        (told.AgentLoggedIn(agent=AgentId(3), station="2003"), 14.0),
+        (told.AgentReady(agent=AgentId(2)), 20.0),
+        (told.AgentReady(agent=AgentId(1)), 21.0),
+        (told.AgentPaused(agent=AgentId(3), reason="lunch"), 22.0),
+    ]
+
+
+def engine_of(events: list[tuple[told.AcdEvent, float]]) -> AcdEngine:
+    engine = AcdEngine()
+    for event, now in events:
+        engine.handle(event, now)
+    return engine
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal.open(tmp_path / "journal", clock=lambda: 100.0)
+
+
+def checkpoint(engine: AcdEngine) -> bytes:
+    return make_checkpoint(
+        engine.snapshot(50.0),
+        queues=[QUEUE],
+        agents=AGENTS,
+        version=3,
+        rows=[ROW],
+        drivers={"driver:sip:": [("binding", b"x")]},
+    )
+
+
+def test_recovery_from_a_checkpoint_finds_the_same_floor(journal: Journal) -> None:
+    before = engine_of(floor())
+    journal.append("noise", b"from before")
+    journal.append(SNAPSHOT, checkpoint(before), 50.0)
+    last = journal.last_snapshot()
+    assert last is not None
+    after = AcdEngine()
+    recovered = read_back(journal.read(last.sequence - 1), after, 0)
+    assert recovered.faults == 0
+    assert recovered.driver_records == {"sip": [("binding", b"x")]}
+    assert recovered.open_rows == [ROW]
+    assert after.snapshot(60.0) == before.snapshot(60.0)
+
+
+def test_next_call_goes_to_the_same_agent_after_a_checkpoint(journal: Journal) -> None:
+    before = engine_of(floor())
+    journal.append(SNAPSHOT, checkpoint(before), 50.0)
+    after = AcdEngine()
+    read_back(journal.read(), after, 0)
+    call = told.CallOffered(call=CallId(5), queue=QueueId(1), ani="1")
+    agents = [
+        [command.agent for command in engine.handle(call, 60.0) if hasattr(command, "reasons")]
+        for engine in (before, after)
+    ]
+    assert agents == [[AgentId(2)], [AgentId(2)]]
+
+
+def test_events_after_a_checkpoint_are_replayed_on_top(journal: Journal) -> None:
+    journal.append(SNAPSHOT, checkpoint(engine_of(floor())), 50.0)
+    away = told.AgentPaused(agent=AgentId(1), reason="break")
+    journal.append(JOURNAL_KIND, told.encode(away), 55.0)
+    after = AcdEngine()
+    read_back(journal.read(), after, 0)
+    states = {view.agent: view.state for view in after.snapshot(60.0).agents}
+    assert states[AgentId(1)] is AgentState.PAUSED
+    assert states[AgentId(2)] is AgentState.READY
+
+
+def test_floor_with_a_waiting_call_is_not_quiet() -> None:
+    engine = engine_of(floor()[:5])
+    assert is_quiet(engine.snapshot(20.0))
+    engine.handle(told.CallOffered(call=CallId(5), queue=QueueId(1), ani="1"), 21.0)
+    assert not is_quiet(engine.snapshot(22.0))
+
+
+def test_damaged_checkpoint_is_a_fault_and_not_an_exception(journal: Journal) -> None:
+    journal.append(SNAPSHOT, b"\xff\x00", 50.0)
+    assert read_back(journal.read(), AcdEngine(), 0).faults == 1
