@@ -153,12 +153,15 @@ class SerialPort:
 
 
 def _open(settings: SerialSettings) -> serial.Serial:
+    # A pseudo terminal has neither size nor parity, and the C library refuses them when
+    # nothing else changes: the second time it is opened.
+    pseudo = os.path.realpath(settings.device).startswith("/dev/pts/")
     try:
         return serial.Serial(
             settings.device,
             settings.speed,
-            bytesize=settings.data_bits,
-            parity=_PARITY[settings.parity],
+            bytesize=8 if pseudo else settings.data_bits,
+            parity=_PARITY["none" if pseudo else settings.parity],
             stopbits=settings.stop_bits,
             timeout=0,
             write_timeout=0,

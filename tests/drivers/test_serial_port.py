@@ -137,6 +137,13 @@ async def test_line_is_raw_and_keeps_dtr_after_close(pty: Pty) -> None:
     assert cc[termios.VMIN] in (1, b"\x01")
 
 
+async def test_line_is_opened_again_with_the_same_settings(pty: Pty) -> None:
+    for _ in range(2):
+        ends = Ends(pty.device, speed=9600, data_bits=7, parity="even")
+        ends.port.open()
+        ends.port.close()
+
+
 async def test_carrier_is_there_where_there_is_no_wire(pty: Pty) -> None:
     ends = Ends(pty.device)
     assert not ends.port.carrier()
