@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Serve the console of a site until told to stop; 2 for a faulty configuration."""
+    """Serve the console of a site until told to stop; 1 without its port, 2 when misconfigured."""
     parser = argparse.ArgumentParser(prog="admin", description="The web console of a site.")
     parser.add_argument("--site", type=Path, required=True, help="the site directory")
     arguments = parser.parse_args(argv)
@@ -35,7 +35,12 @@ def main(argv: list[str] | None = None) -> int:
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    uvloop.run(_serve(site))
+    try:
+        uvloop.run(_serve(site))
+    except OSError as error:
+        web = site.config.web
+        sys.stderr.write(f"hookflash web: {web.address}:{web.port}: {error.strerror or error}\n")
+        return 1
     return 0
 
 

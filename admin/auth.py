@@ -65,8 +65,11 @@ def register(app: ConsoleApp) -> None:
         if context.person and context.person.language in LANGUAGES:
             context.language = context.person.language
         _prepare_csrf(request)
-        if request.method not in SAFE_METHODS and context.via == "session":
-            _check_csrf(request)
+        if context.via == "session":
+            if request.method not in SAFE_METHODS:
+                _check_csrf(request)
+            elif request.headers.get("upgrade", "").lower() == "websocket":
+                _check_origin(request)
 
     async def keep_guest(request: ConsoleRequest, response: BaseHTTPResponse) -> None:
         if request.ctx.guest:
@@ -93,6 +96,11 @@ def _check_csrf(request: ConsoleRequest) -> None:
     given = request.headers.get(CSRF_HEADER) or request.field(CSRF_FIELD)
     if not hmac.compare_digest(given, request.ctx.csrf):
         raise BadRequest
+    _check_origin(request)
+
+
+def _check_origin(request: ConsoleRequest) -> None:
+    """Refuse a page of another site that uses our person's cookie."""
     origin = request.headers.get("origin")
     if origin and origin.partition("://")[2] != request.host:
         raise BadRequest

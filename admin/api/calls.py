@@ -28,6 +28,7 @@ class CallPage(msgspec.Struct, frozen=True, kw_only=True):
     "GET",
     "/calls",
     "Calls, newest first; an agent gets only own ones",
+    "通话列表，最新在前；座席只能看到本人的",
     roles=READERS,
     result=CallPage,
     parameters=(
@@ -56,6 +57,7 @@ async def calls(request: ConsoleRequest) -> HTTPResponse:
     "GET",
     "/calls/<call:str>",
     "One call with its segments",
+    "一通电话及其各阶段",
     roles=READERS,
     result=CallDetail,
 )
@@ -71,6 +73,7 @@ async def call(request: ConsoleRequest, call: str) -> HTTPResponse:
     "GET",
     "/calls/<call:str>/why",
     "Why it went to whom",
+    "分配给谁以及原因",
     roles=WATCHERS,
     result=list[Decision],
 )
@@ -79,7 +82,14 @@ async def why(request: ConsoleRequest, call: str) -> HTTPResponse:
     return reply(await request.console.service.why(request.actor, call))
 
 
-@endpoint(blueprint, "POST", "/calls/<call:str>/release", "End a call in progress", roles=WATCHERS)
+@endpoint(
+    blueprint,
+    "POST",
+    "/calls/<call:str>/release",
+    "End a call in progress",
+    "结束进行中的通话",
+    roles=WATCHERS,
+)
 async def release(request: ConsoleRequest, call: str) -> HTTPResponse:
     """End it; 404 when it has already ended."""
     await request.console.service.release_call(request.actor, call)
@@ -91,6 +101,7 @@ async def release(request: ConsoleRequest, call: str) -> HTTPResponse:
     "GET",
     "/recordings/<recording:str>",
     "The audio of a recording; byte ranges are served",
+    "录音的音频，支持按字节范围读取",
     roles=READERS,
     content_type="audio/wav",
 )

@@ -30,58 +30,90 @@ class Hold(msgspec.Struct, frozen=True):
     on: bool
 
 
-@endpoint(blueprint, "GET", "/desk", "My state, offer and call", roles=AGENT, result=Desk)
+@endpoint(
+    blueprint,
+    "GET",
+    "/desk",
+    "My state, offer and call",
+    "我的状态、来电和通话",
+    roles=AGENT,
+    result=Desk,
+)
 async def desk(request: ConsoleRequest) -> HTTPResponse:
     """With the caller's card before the call is answered."""
     return reply(await request.console.service.my_desk(request.actor))
 
 
-@endpoint(blueprint, "POST", "/desk/log-in", "Take a seat", roles=AGENT, body=Seat, result=Desk)
+@endpoint(
+    blueprint,
+    "POST",
+    "/desk/log-in",
+    "Take a seat",
+    "就座登录",
+    roles=AGENT,
+    body=Seat,
+    result=Desk,
+)
 async def log_in(request: ConsoleRequest) -> HTTPResponse:
     """At a station."""
     seat = read_body(request, Seat)
     return reply(await request.console.service.agent_log_in(request.actor, seat.station))
 
 
-@endpoint(blueprint, "POST", "/desk/log-out", "Leave the seat", roles=AGENT, result=Desk)
+@endpoint(blueprint, "POST", "/desk/log-out", "Leave the seat", "离席", roles=AGENT, result=Desk)
 async def log_out(request: ConsoleRequest) -> HTTPResponse:
     """Not during a call."""
     return reply(await request.console.service.agent_log_out(request.actor))
 
 
-@endpoint(blueprint, "POST", "/desk/ready", "Be available", roles=AGENT, result=Desk)
+@endpoint(blueprint, "POST", "/desk/ready", "Be available", "置闲", roles=AGENT, result=Desk)
 async def ready(request: ConsoleRequest) -> HTTPResponse:
     """After log-in, pause or wrap-up."""
     return reply(await request.console.service.ready(request.actor))
 
 
-@endpoint(blueprint, "POST", "/desk/pause", "Pause", roles=AGENT, body=Pause, result=Desk)
+@endpoint(blueprint, "POST", "/desk/pause", "Pause", "暂停", roles=AGENT, body=Pause, result=Desk)
 async def pause(request: ConsoleRequest) -> HTTPResponse:
     """During a call it counts from its end."""
     given = read_body(request, Pause)
     return reply(await request.console.service.pause(request.actor, given.reason))
 
 
-@endpoint(blueprint, "POST", "/desk/accept", "Answer the offer", roles=AGENT, result=Desk)
+@endpoint(
+    blueprint, "POST", "/desk/accept", "Answer the offer", "接听来电", roles=AGENT, result=Desk
+)
 async def accept(request: ConsoleRequest) -> HTTPResponse:
     """Where the station allows it."""
     return reply(await request.console.service.accept(request.actor))
 
 
-@endpoint(blueprint, "POST", "/desk/reject", "Give the offer back", roles=AGENT, result=Desk)
+@endpoint(
+    blueprint, "POST", "/desk/reject", "Give the offer back", "退回来电", roles=AGENT, result=Desk
+)
 async def reject(request: ConsoleRequest) -> HTTPResponse:
     """The caller keeps age and place."""
     return reply(await request.console.service.reject(request.actor))
 
 
-@endpoint(blueprint, "POST", "/desk/hold", "Hold or retrieve", roles=AGENT, body=Hold, result=Desk)
+@endpoint(
+    blueprint,
+    "POST",
+    "/desk/hold",
+    "Hold or retrieve",
+    "保持或取回",
+    roles=AGENT,
+    body=Hold,
+    result=Desk,
+)
 async def hold(request: ConsoleRequest) -> HTTPResponse:
     """The caller hears music meanwhile."""
     given = read_body(request, Hold)
     return reply(await request.console.service.hold(request.actor, on=given.on))
 
 
-@endpoint(blueprint, "POST", "/desk/hang-up", "End my call", roles=AGENT, result=Desk)
+@endpoint(
+    blueprint, "POST", "/desk/hang-up", "End my call", "挂断我的通话", roles=AGENT, result=Desk
+)
 async def hang_up(request: ConsoleRequest) -> HTTPResponse:
     """Wrap-up follows."""
     return reply(await request.console.service.hang_up(request.actor))

@@ -15,7 +15,13 @@ SET_UP = ("administrator",)
 
 
 @endpoint(
-    blueprint, "GET", "/live", "Queues, agents and calls now", roles=WATCHERS, result=LiveState
+    blueprint,
+    "GET",
+    "/live",
+    "Queues, agents and calls now",
+    "当前的队列、座席和通话",
+    roles=WATCHERS,
+    result=LiveState,
 )
 async def live(request: ConsoleRequest) -> HTTPResponse:
     """The picture as control has it."""
@@ -27,6 +33,7 @@ async def live(request: ConsoleRequest) -> HTTPResponse:
     "GET",
     "/queues",
     "Queues with their callers and today's counters",
+    "队列及其来电者和今日计数",
     roles=WATCHERS,
     result=list[LiveQueue],
 )
@@ -40,6 +47,7 @@ async def queues(request: ConsoleRequest) -> HTTPResponse:
     "GET",
     "/queues/<slug:str>",
     "One queue's settings",
+    "一个队列的设置",
     roles=WATCHERS,
     result=QueueSettings,
 )
@@ -56,6 +64,7 @@ async def queue(request: ConsoleRequest, slug: str) -> HTTPResponse:
     "PUT",
     "/queues/<slug:str>",
     "Add or change a queue; in force at once",
+    "添加或修改队列，立即生效",
     roles=SET_UP,
     body=QueueSettings,
     result=Applied,
@@ -69,7 +78,13 @@ async def put_queue(request: ConsoleRequest, slug: str) -> HTTPResponse:
 
 
 @endpoint(
-    blueprint, "GET", "/agents", "Agents with their states", roles=WATCHERS, result=list[LiveAgent]
+    blueprint,
+    "GET",
+    "/agents",
+    "Agents with their states",
+    "座席及其状态",
+    roles=WATCHERS,
+    result=list[LiveAgent],
 )
 async def agents(request: ConsoleRequest) -> HTTPResponse:
     """The agents of the live picture."""
@@ -81,6 +96,7 @@ async def agents(request: ConsoleRequest) -> HTTPResponse:
     "GET",
     "/agents/<login:str>",
     "One person's settings",
+    "一个人员的设置",
     roles=WATCHERS,
     result=PersonSettings,
 )
@@ -97,6 +113,7 @@ async def agent(request: ConsoleRequest, login: str) -> HTTPResponse:
     "PUT",
     "/agents/<login:str>",
     "Add or change a person; in force at once",
+    "添加或修改人员，立即生效",
     roles=SET_UP,
     body=PersonSettings,
     result=Applied,

@@ -36,6 +36,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     path: str
     summary: str
+    summary_zh: str
     roles: tuple[str, ...]
     result: Any = None
     """Type of the reply; None for a reply without content."""
@@ -53,6 +54,7 @@ def endpoint(
     method: str,
     path: str,
     summary: str,
+    summary_zh: str,
     *,
     roles: tuple[str, ...] = EVERYBODY,
     result: Any = None,
@@ -68,6 +70,7 @@ def endpoint(
                 method=method,
                 path=path,
                 summary=summary,
+                summary_zh=summary_zh,
                 roles=roles,
                 result=result,
                 body=body,

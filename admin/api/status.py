@@ -23,6 +23,7 @@ class Health(msgspec.Struct, frozen=True):
     "GET",
     "/status",
     "Processes, drivers and lines",
+    "进程、驱动和线路",
     roles=("technician", "administrator"),
     result=SystemStatus,
 )
@@ -36,6 +37,7 @@ async def status(request: ConsoleRequest) -> HTTPResponse:
     "POST",
     "/records/check",
     "Compare records and counters",
+    "核对记录与计数",
     roles=("administrator",),
     result=RecordsCheck,
 )
@@ -57,4 +59,10 @@ async def health(request: ConsoleRequest) -> HTTPResponse:
 @needs()
 async def docs(request: ConsoleRequest) -> HTTPResponse:
     """The interface as a page."""
-    return await page(request, "api.html", endpoints=ENDPOINTS, prefix=PREFIX)
+    return await page(
+        request,
+        "api.html",
+        endpoints=ENDPOINTS,
+        prefix=PREFIX,
+        base=f"{request.scheme}://{request.host}",
+    )

@@ -41,20 +41,20 @@ async def test_live_page_shows_queues_callers_agents_and_calls(
 
 async def test_call_list_filters_by_what_the_address_says(sign_in: SignIn) -> None:
     client = await sign_in("sam")
-    assert "4 calls" in (await client.get("/calls")).text
-    assert "1 calls" in (await client.get("/calls?outcome=abandoned")).text
-    assert "2 calls" in (await client.get("/calls?queue=sales")).text
-    assert "1 calls" in (await client.get("/calls?queue=sales&outcome=answered")).text
-    assert "0 calls" in (await client.get("/calls?queue=nowhere")).text
-    assert "0 calls" in (await client.get("/calls?first=2027-01-01")).text
-    assert "4 calls" in (await client.get("/calls?first=2026-11-01&last=2026-11-30")).text
-    assert "4 calls" in (await client.get("/calls?first=not-a-day&page=-3")).text
-    assert "1 calls" in (await client.get("/calls?number=20007919")).text
+    assert "4 in all" in (await client.get("/calls")).text
+    assert "1 in all" in (await client.get("/calls?outcome=abandoned")).text
+    assert "2 in all" in (await client.get("/calls?queue=sales")).text
+    assert "1 in all" in (await client.get("/calls?queue=sales&outcome=answered")).text
+    assert "0 in all" in (await client.get("/calls?queue=nowhere")).text
+    assert "0 in all" in (await client.get("/calls?first=2027-01-01")).text
+    assert "4 in all" in (await client.get("/calls?first=2026-11-01&last=2026-11-30")).text
+    assert "4 in all" in (await client.get("/calls?first=not-a-day&page=-3")).text
+    assert "1 in all" in (await client.get("/calls?number=20007919")).text
 
 
 async def test_agent_sees_only_own_calls(sign_in: SignIn) -> None:
     anna, bo = await sign_in("anna"), await sign_in("bo")
-    assert "1 calls" in (await anna.get("/calls?agent=bo")).text
+    assert "1 in all" in (await anna.get("/calls?agent=bo")).text
     assert (await anna.get(f"/calls/{call_text(0)}")).status == 200
     assert (await bo.get(f"/calls/{call_text(0)}")).status == 403
     assert (await bo.get(f"/recordings/{recording_text(0)}/audio.wav")).status == 403
@@ -66,6 +66,7 @@ async def test_export_has_every_call_and_no_formulas(sign_in: SignIn) -> None:
     rows = list(csv.DictReader(io.StringIO(reply.text.removeprefix("\ufeff"))))
     assert len(rows) == 4
     assert rows[0]["call"] == call_text(0)
+    assert rows[0]["started"] == "2026-11-21T22:22:40+00:00"
     assert rows[0]["talk_s"] == "96.0"
     assert rows[0]["ani"].startswith("+86755")
 
@@ -79,7 +80,7 @@ async def test_call_page_tells_what_happened(sign_in: SignIn) -> None:
         "Ring",
         "Talk",
         "1:36",
-        "Longest idle",
+        "longest idle",
         "not ready",
     ):
         assert wanted in text
@@ -166,7 +167,7 @@ async def test_desk_shows_who_is_calling_before_the_answer(
     console.hotline.arrive("06WM3RZ8Q0001", "+4930123", queue="sales", name="Kurt")
     console.hotline.offer("06WM3RZ8Q0001", "anna")
     text = (await client.get("/desk")).text
-    for wanted in ("Incoming call", "+4930123", "Kurt", "main=2", "3 earlier calls", "4711"):
+    for wanted in ("Incoming call", "+4930123", "Kurt", "main=2", "Earlier calls: 3", "4711"):
         assert wanted in text
     assert "Your call" in (await client.post("/desk/accept")).text
     assert 'data-state="on_hold"' in (await client.post("/desk/hold")).text
@@ -273,7 +274,7 @@ async def test_technician_sees_lines_and_processes(sign_in: SignIn) -> None:
 
 async def test_records_are_checked_on_demand(sign_in: SignIn) -> None:
     reply = await (await sign_in("boss")).post("/system/check-records")
-    assert "3 calls and 3 queue visits agree." in reply.text
+    assert "Calls: 3, queue visits: 3." in reply.text
 
 
 async def test_pages_without_a_database_say_so(tmp_path: Path, site: Path) -> None:

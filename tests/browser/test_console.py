@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from playwright.async_api import Page, expect
 
+from daemon.service.messages import PersonSettings
 from tests.browser.conftest import Keep, OpenAs
 from tests.fakes.console_rig import ConsoleRig, call_text
 
@@ -23,11 +24,14 @@ CALLERS = (
 def busy_floor(console: ConsoleRig) -> None:
     """People in every state, callers in every queue, a day of figures behind them."""
     hotline = console.hotline
+    for login, name, station in (("dora", "Dora Novak", "2005"), ("emil", "Emil Fox", "2006")):
+        hotline.add_person(PersonSettings(login=login, name=name, station=station), "x" * 12)
     for login, state, extra in (
         ("anna", "ready", {}),
         ("bo", "ready", {}),
         ("li", "paused", {"reason": "break"}),
         ("mira", "ready", {}),
+        ("dora", "wrap_up", {"until": hotline.clock() + 17}),
     ):
         hotline._agent(login, state=state, station=hotline.people[login].station, **extra)
     for slug, offered, answered, abandoned, in_time in (
@@ -45,6 +49,10 @@ def busy_floor(console: ConsoleRig) -> None:
     hotline.connect("06WM3RZ8Q0001")
     hotline.offer("06WM3RZ8Q0006", "bo")
     hotline.age("06WM3RZ8Q0001", 205)
+    hotline.age("06WM3RZ8Q0005", 11)
+    hotline.age("06WM3RZ8Q0006", 4)
+    for login, seconds in (("mira", 73), ("li", 512), ("dora", 3)):
+        hotline.age_agent(login, seconds)
 
 
 async def test_wrong_password_then_right_one(
@@ -107,7 +115,7 @@ async def test_agent_goes_ready_gets_a_call_and_pauses(
     console.hotline.offer("06WM3RZ8Q0001", "anna")
     await expect(page.locator("[data-test=offer]")).to_be_visible()
     await expect(page.locator("[data-test=caller-number]")).to_have_text("+493012345678")
-    await expect(page.locator("[data-test=history]")).to_have_text("3 earlier calls")
+    await expect(page.locator("[data-test=history]")).to_have_text("Earlier calls: 3")
     await expect(page).to_have_title("☎ +493012345678")
     await keep(page, "desk-offer")
     await page.keyboard.press("a")
@@ -133,7 +141,7 @@ async def test_queue_is_edited_and_taken_back(
     await expect(page.locator("table.rows tbody tr")).to_have_count(3)
     await keep(page, "queues")
     await page.click("text=Technical support")
-    await expect(page.locator(".banner.info")).to_contain_text("3 callers in this queue")
+    await expect(page.locator(".banner.info")).to_contain_text("Callers in this queue now: 3")
     await page.fill("[name=ring_s]", "1")
     await page.click("text=Save")
     await expect(page.locator(".faulty")).to_contain_text("Too small.")
@@ -159,7 +167,7 @@ async def test_call_is_found_and_its_recording_played(
     console: ConsoleRig, open_as: OpenAs, keep: Keep
 ) -> None:
     page = await open_as("sam", "/calls")
-    await expect(page.locator("[data-test=total]")).to_have_text("60 calls")
+    await expect(page.locator("[data-test=total]")).to_have_text("60 in all")
     await keep(page, "calls")
     await page.select_option("[name=outcome]", "answered")
     await expect(page.locator("table.rows tbody tr")).to_have_count(15)
@@ -209,7 +217,7 @@ async def test_keyboard_reaches_search_and_lists(console: ConsoleRig, open_as: O
     await page.keyboard.press("/")
     await page.keyboard.type("20007919")
     await page.keyboard.press("Enter")
-    await expect(page.locator("[data-test=total]")).to_have_text("1 calls")
+    await expect(page.locator("[data-test=total]")).to_have_text("1 in all")
 
 
 async def contrast_faults(page: Page) -> list[str]:

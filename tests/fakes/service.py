@@ -181,6 +181,12 @@ class FakeService:
             self.agents[old.agent] = msgspec.structs.replace(agent, since=agent.since - seconds)
         self.refresh()
 
+    def age_agent(self, login: str, seconds: float) -> None:
+        """Let an agent's state have begun that much earlier."""
+        agent = self.agents[login]
+        self.agents[login] = msgspec.structs.replace(agent, since=agent.since - seconds)
+        self.refresh()
+
     def set_counters(
         self, queue: str, offered: int, answered: int, abandoned: int, in_time: int
     ) -> None:

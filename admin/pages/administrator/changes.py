@@ -69,4 +69,6 @@ def _fields(text: str) -> dict[str, Any]:
 def _text(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, float):
+        return f"{value:g}"
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

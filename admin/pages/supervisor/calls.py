@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import msgspec
@@ -181,14 +182,16 @@ async def _csv(request: ConsoleRequest, wanted: CallFilter) -> AsyncIterator[str
         text = io.StringIO()
         writer = csv.writer(text)
         for line in lines:
-            writer.writerow([_cell(getattr(line, name)) for name in names])
+            writer.writerow([_cell(name, getattr(line, name)) for name in names])
         yield text.getvalue()
         if len(lines) < EXPORT_BATCH:
             return
 
 
-def _cell(value: object) -> object:
-    """A value that no spreadsheet takes for a formula."""
+def _cell(name: str, value: object) -> object:
+    """A moment as UTC text, a text that no spreadsheet takes for a formula."""
+    if name in ("started", "ended") and isinstance(value, float):
+        return datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds")
     if (isinstance(value, str) and value[:1] in ("=", "@", "-", "\t")) or value == "+":
         return f"'{value}"
     return "" if value is None else value
