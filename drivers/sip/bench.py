@@ -41,7 +41,7 @@ class _NoAudio:
 
 
 async def run(
-    *, calls: int = 2000, rate: int = 200, hold_ms: int = 100, scenario: Path | None = None
+    *, calls: int = 3000, rate: int = 500, hold_ms: int = 100, scenario: Path | None = None
 ) -> dict[str, float | int | str]:
     """Answer ``calls`` calls at ``rate`` a second; DriverError without SIPp or with lost calls.
 

@@ -1,6 +1,7 @@
 """The driver against SIPp, a SIP stack that is not ours, over loopback UDP."""
 
 import asyncio
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -16,7 +17,9 @@ from drivers.events import (
     Ringing,
     StationUp,
 )
+from drivers.sip import bench
 
+SCENARIOS = Path(__file__).parents[2] / "e2e" / "scenarios"
 REGISTER = ("-s", "2001", "-au", "2001", "-ap", "s3cret", "-m", "1")
 
 
@@ -157,3 +160,9 @@ async def test_calls_outlive_the_process(make_running, sipp, ours: bool) -> None
         await caller.done()
     finally:
         await second.close()
+
+
+async def test_bench_counts_every_call(sipp) -> None:
+    found = await bench.run(calls=30, rate=100, scenario=SCENARIOS / "uac.xml")
+    assert (found["answered"], found["released"]) == (30, 30)
+    assert float(found["cpu_s_per_1000"]) > 0
