@@ -36,6 +36,7 @@ class Pyttsx3Voice:
         self._engine.runAndWait()
         if self._fault is not None or not self._engine.getProperty("voice"):
             raise VoiceMissing(missing_voice(voice))
+        self._rate = rate
 
     def speak(self, text: str, path: Path) -> None:
         """Write ``text`` as a WAV file; raises EngineFailed when the file is not plausible."""
@@ -50,6 +51,13 @@ class Pyttsx3Voice:
             if self._fault is not None or time.monotonic() > deadline:
                 break
         _check_file(text, path, self._fault)
+        self._check_rate()
+
+    def _check_rate(self) -> None:
+        """The library takes the rate with the first text, and in one process of 500 never."""
+        rate = self._engine.getProperty("rate")
+        if rate != self._rate:
+            raise EngineFailed(f"pyttsx3 speaks {rate} words a minute instead of {self._rate}")
 
     def _on_finished(self, *, name: str | None = None, completed: bool = True) -> None:
         if completed:
