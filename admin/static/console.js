@@ -1,11 +1,12 @@
 // What every page does: timers, keys, theme, messages of refused requests.
 // Timers show control's clock: pages say what time it was there when they were made.
 
-let offset = 0; // seconds to add to the browser's clock to get control's
+let offset = -Infinity; // seconds to add to the browser's clock to get control's
 
 export function setNow(now) {
+  // the message that travelled fastest tells best; a slow one must not turn timers back
   const measured = now - Date.now() / 1000;
-  offset = Math.abs(measured - offset) > 0.5 ? measured : offset;
+  if (measured > offset || measured < offset - 2) offset = measured;
 }
 
 export function clockText(seconds) {
