@@ -8,10 +8,14 @@ from collections import OrderedDict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import structlog
+
 from speech.api import Pcm
 from speech.errors import EngineFailed, VoiceMissing
 from speech.link.messages import Speak, Spoken
 from speech.workers import Worker
+
+log = structlog.get_logger(__name__)
 
 MODULE = "speech.synthesizers.worker_process"
 SPEAK_TIME = 30.0  # s for one piece of text; 2000 characters take under two
@@ -69,7 +73,8 @@ class Pyttsx3Synthesizer:
         except VoiceMissing:
             self._speakers.pop((voice, rate), None)
             raise
-        except EngineFailed:
+        except EngineFailed as error:
+            log.info("speaking once more in a new process", voice=voice, reason=str(error))
             # A wrong file means its loop is out of step, which no later text mends.
             await speaker.worker.close()
             self._speakers.pop((voice, rate), None)
