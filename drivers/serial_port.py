@@ -157,8 +157,8 @@ def _open(settings: SerialSettings) -> serial.Serial:
     # nothing else changes: the second time it is opened.
     pseudo = os.path.realpath(settings.device).startswith("/dev/pts/")
     try:
-        return serial.Serial(
-            settings.device,
+        port = serial.Serial(
+            None,
             settings.speed,
             bytesize=8 if pseudo else settings.data_bits,
             parity=_PARITY["none" if pseudo else settings.parity],
@@ -167,6 +167,11 @@ def _open(settings: SerialSettings) -> serial.Serial:
             write_timeout=0,
             exclusive=True,
         )
+        port.port = settings.device
+        # Bytes that came while nobody read (a restart of ours) are not to be flushed.
+        port._reset_input_buffer = lambda: None
+        port.open()
+        return port
     except serial.SerialException as error:
         # pyserial raises anew for its own lock and leaves the number in the cause.
         number = error.errno or getattr(error.__context__, "errno", None)

@@ -14,7 +14,7 @@ from drivers.serial_port import SerialPort, SerialSettings
 class Pty:
     def __init__(self) -> None:
         self.master, self.slave = os.openpty()
-        tty.setraw(self.master)
+        tty.setraw(self.slave)
         self.device = os.ttyname(self.slave)
 
     def hang_up(self) -> None:
@@ -142,6 +142,15 @@ async def test_line_is_opened_again_with_the_same_settings(pty: Pty) -> None:
         ends = Ends(pty.device, speed=9600, data_bits=7, parity="even")
         ends.port.open()
         ends.port.close()
+
+
+async def test_bytes_from_before_the_opening_are_kept(pty: Pty) -> None:
+    os.write(pty.master, b"early")
+    ends = Ends(pty.device)
+    ends.port.open()
+    await ends.until(5)
+    ends.port.close()
+    assert bytes(ends.data) == b"early"
 
 
 async def test_carrier_is_there_where_there_is_no_wire(pty: Pty) -> None:
