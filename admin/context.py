@@ -11,6 +11,7 @@ from sanic import Config, Request, Sanic
 from sanic.request import RequestParameters
 
 from daemon.service.api import Service
+from daemon.service.errors import ServiceUnreachableError
 from daemon.service.messages import Actor, Session
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 
 REMEMBERED_S: Final = 3.0  # how long an answer of control about a secret is believed
+REMEMBERED_AWAY_S: Final = 120.0  # and while control cannot be asked
 MOST_REMEMBERED: Final = 2000
 
 
@@ -48,7 +50,13 @@ class SessionCache:
         known = self._known.get(key)
         if known is not None and now - known[0] < REMEMBERED_S:
             return known[1]
-        person = await (service.token_session(secret) if token else service.session(secret))
+        try:
+            person = await (service.token_session(secret) if token else service.session(secret))
+        except ServiceUnreachableError:
+            # while control restarts, people keep looking at their pages
+            if known is not None and now - known[0] < REMEMBERED_AWAY_S:
+                return known[1]
+            raise
         if len(self._known) >= MOST_REMEMBERED:
             self._known.clear()
         self._known[key] = (now, person)

@@ -30,7 +30,9 @@ def site(recorded_site: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def console(tmp_path: Path, site: Path) -> AsyncIterator[ConsoleRig]:
-    async with running_console(tmp_path, make_hotline(lambda: NOW), site) as rig:
+    now = [NOW]
+    async with running_console(tmp_path, make_hotline(lambda: now[0]), site) as rig:
+        rig.later = lambda seconds: now.append(now.pop() + seconds)
         yield rig
 
 

@@ -92,6 +92,25 @@ async def test_polling_gives_all_parts(console: ConsoleRig, sign_in: SignIn) -> 
     assert {"tiles", "queue-sales", "agent-anna"} <= {p["id"] for p in message["parts"]}
 
 
+async def test_people_keep_their_pages_while_control_restarts(
+    console: ConsoleRig, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await sign_in("boss")
+
+    async def away(**_: object) -> None:
+        raise ServiceUnreachableError
+
+    for operation in ("session", "status", "ping"):
+        monkeypatch.setattr(console.hotline, operation, away)
+    console.later(10)
+    page = await client.get("/system")
+    assert page.status == 200
+    assert "cannot be reached" in page.text
+    assert (await client.get("/live")).status == 200
+    console.later(1000)
+    assert (await client.get("/live")).status == 503
+
+
 async def test_picture_is_stale_while_control_is_away() -> None:
     class Away:
         async def ping(self) -> float:

@@ -7,7 +7,7 @@ import math
 import socket
 import struct
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -40,6 +40,8 @@ class ConsoleRig:
         self.hotline = hotline
         self.site = site
         self.port = port
+        self.later: Callable[[float], None] = lambda _seconds: None
+        """Lets time pass where a test gave the clock."""
 
     @property
     def url(self) -> str:
