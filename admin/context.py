@@ -11,7 +11,7 @@ from sanic import Config, Request, Sanic
 from sanic.request import RequestParameters
 
 from daemon.service.api import Service
-from daemon.service.errors import ServiceUnreachableError
+from daemon.service.errors import ServiceError
 from daemon.service.messages import Actor, Session
 
 if TYPE_CHECKING:
@@ -52,11 +52,11 @@ class SessionCache:
             return known[1]
         try:
             person = await (service.token_session(secret) if token else service.session(secret))
-        except ServiceUnreachableError:
-            # while control restarts, people keep looking at their pages
-            if known is not None and now - known[0] < REMEMBERED_AWAY_S:
-                return known[1]
-            raise
+        except ServiceError as error:
+            away = error.code == "unavailable"
+            if known is None or not away or now - known[0] > REMEMBERED_AWAY_S:
+                raise
+            return known[1]  # while control restarts, people keep looking at their pages
         if len(self._known) >= MOST_REMEMBERED:
             self._known.clear()
         self._known[key] = (now, person)
