@@ -260,8 +260,9 @@ class Controller:
         return True
 
     def call_of_agent(self, agent: int) -> Call | None:
-        """The call that an agent is offered or has."""
-        return next((c.call for c in self.calls.values() if c.call.agent == agent), None)
+        """The call that an agent is offered or has; not one that goes on without him."""
+        calls = (life.call for life in self.calls.values())
+        return next((call for call in calls if call.with_agent and call.agent == agent), None)
 
     def take_seat(self, agent: int, station: str) -> None:
         """An agent sits down at a station, and nowhere else any more."""
@@ -342,6 +343,7 @@ class Controller:
         """The call's agent has served its caller."""
         self._answered_today[call.agent] += 1
         self.last_agents.remember(call.ani, call.agent, self.clock())
+        self.last_agents.served[call.agent] = call
 
     def station_lost(self, agent: int) -> bool:
         """Take an agent off distribution whose station cannot be rung, until it is back.

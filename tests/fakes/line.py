@@ -134,7 +134,12 @@ class FakeDriver:
     """A driver with trunk lines ``NAME/1`` ... and a telephone for each station."""
 
     def __init__(
-        self, ports: AudioPorts, name: str = "fake", *, trunks: int = 4, stations: Sequence[str] = ()
+        self,
+        ports: AudioPorts,
+        name: str = "fake",
+        *,
+        trunks: int = 4,
+        stations: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.ports = ports
@@ -146,6 +151,11 @@ class FakeDriver:
         names = [LineId(f"station:{station}") for station in stations]
         self._lines = {line: FakeLine(self, line) for line in (*numbers, *names)}
         self._trunks = numbers
+
+    @property
+    def names(self) -> tuple[LineId, ...]:
+        """Every line."""
+        return tuple(self._lines)
 
     # Driver
 
@@ -207,9 +217,7 @@ class FakeDriver:
         )
         free.state = State.RINGING
         ref = f"call-{free.id}"
-        event = Ringing(
-            line=free.id, ani=ani, dnis=dnis, name=name, restricted=restricted, ref=ref
-        )
+        event = Ringing(line=free.id, ani=ani, dnis=dnis, name=name, restricted=restricted, ref=ref)
         self.emit(event)
         return free
 

@@ -8,7 +8,11 @@ import asyncio
 import selectors
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import Executor
+from typing import TypeVar, TypeVarTuple, Unpack
+
+Given = TypeVarTuple("Given")
+Made = TypeVar("Made")
 
 PATIENCE = 5.0  # s of real time for threads and descriptors when nothing else is left
 
@@ -49,7 +53,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Seconds since the loop was made, as timers count them."""
         return self._jumping.now
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[Given]], Made], *args: *Given
+    ) -> asyncio.Future[Made]:
         """Run in a thread; time stands still until it is done."""
         self._jumping.threads += 1
         future = super().run_in_executor(executor, func, *args)

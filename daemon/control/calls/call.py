@@ -169,6 +169,11 @@ class Call(msgspec.Struct, kw_only=True):
         return self.phase in (Phase.WAITING, Phase.OFFERED)
 
     @property
+    def with_agent(self) -> bool:
+        """True while an agent's station rings for the call, and while he has it."""
+        return self.phase is Phase.OFFERED or self.connected
+
+    @property
     def connected(self) -> bool:
         """True while caller and agent are joined."""
         return self.phase in (Phase.TALKING, Phase.ON_HOLD)

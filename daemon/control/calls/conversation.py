@@ -1,5 +1,6 @@
 """The conversation of a call: joining caller and agent, hold, and its end."""
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import structlog
@@ -10,7 +11,7 @@ from acd_core.ids import AgentId, CallId, to_text
 from daemon.control.calls.call import Phase, Step
 from daemon.control.calls.context import CallContext
 from daemon.link.errors import LinkError
-from drivers.api import Line
+from drivers.api import Capability, Line
 from drivers.errors import DriverError
 from ivr.inputs import Finished
 
@@ -66,6 +67,7 @@ class Conversation:
         call.step(Step.LEAVE_QUEUE, now)
         await self.stop_recording()
         await self.unbridge()
+        await self.quiet()
         self._context.records.open_segment(call, "ivr", now)
         self._life.flow.signal(Finished())
 
@@ -87,13 +89,22 @@ class Conversation:
         leg = self.call.agent_leg
         if leg is None:
             return
-        line: Line = self._context.line(leg.line)
+        line = self._context.line(leg.line)
         if on and self.call.phase is Phase.TALKING:
-            await line.hold()
+            await self._tell_station(line.hold, line)
             await self.held()
         elif not on and self.call.phase is Phase.ON_HOLD:
-            await line.retrieve()
+            await self._tell_station(line.retrieve, line)
             await self.retrieved()
+
+    async def _tell_station(self, tell: Callable[[], Awaitable[None]], line: Line) -> None:
+        """Let the station show hold where it can; the caller hears music in any case."""
+        if Capability.HOLD not in line.can:
+            return
+        try:
+            await tell()
+        except DriverError as error:
+            self._log.warning("station does not follow hold", station=line.id, why=str(error))
 
     async def held(self) -> None:
         """The agent put the caller on hold: music instead of the agent."""

@@ -1,6 +1,8 @@
-"""Which agent served a caller last: a bounded memory, newest kept."""
+"""Which agent served a caller last, and whom an agent served: a bounded memory, newest kept."""
 
 from typing import Final
+
+from daemon.control.calls.call import Call
 
 MOST_CALLERS: Final = 100_000
 VALID_S: Final = 24 * 3600.0  # s for which a caller belongs to the agent of the last call
@@ -11,6 +13,8 @@ class LastAgents:
 
     def __init__(self) -> None:
         self._agents: dict[str, tuple[int, float]] = {}
+        self.served: dict[int, Call] = {}
+        """Agent -> the call he answered last, shown while he wraps it up."""
 
     def remember(self, ani: str, agent: int, at: float) -> None:
         """An agent served a caller; unknown callers are nobody."""

@@ -213,6 +213,9 @@ class CallLife:
                 if reason != "unreachable" or not self._context.station_lost(call.agent):
                     rejected = OfferRejected(call=CallId(call.id), agent=agent, reason=reason)
                     self._context.acd.submit(rejected)
+            case line_events.LineDown():
+                gone = Cause.DESTINATION_OUT_OF_ORDER
+                await self._agent_event(line_events.Released(line=event.line, cause=gone), leg)
             case line_events.Released() if call.connected:
                 call.agent_leg = None
                 await self.conversation.agent_left()
@@ -345,8 +348,7 @@ class CallLife:
         agent_leg, call.agent_leg = call.agent_leg, None
         call.step(Step.END, now)
         await self.flow.stop()
-        if by == "caller":
-            self.flow.caller_left()
+        self.flow.over(caller_left=by == "caller")
         if was_waiting:
             detail: dict[str, object] = {"reasons": list(context.reasons(call.id))}
             context.records.close_segment(call, "ring", now, result="withdrawn", detail=detail)
@@ -354,6 +356,7 @@ class CallLife:
             context.acd.submit(CallAbandoned(call=CallId(call.id)))
         if was_connected:
             self.conversation.finish(now)
+        self.flow.message_cut(now)
         await self.conversation.stop_recording()
         for kind in tuple(call.segments):
             context.records.close_segment(call, kind, now)

@@ -39,7 +39,7 @@ class AgentFacade:
         agent = self.agent_of(actor.login)
         snapshot = self._snapshot()
         view = _view(snapshot, agent)
-        call = self._controller.call_of_agent(agent.key)
+        call = self._controller.call_of_agent(agent.key) or self._wrapped_up(view)
         card = await self._card(call) if call is not None else None
         talking = view.state in (AgentState.TALKING, AgentState.ON_HOLD, AgentState.WRAP_UP)
         directory = self._controller.directory
@@ -169,6 +169,12 @@ class AgentFacade:
         if _view(self._snapshot(), agent).call is not None:
             raise _wrong_state("during a call", "通话中")
         self._submit(AgentLoggedOut(agent=AgentId(agent.key)))
+
+    def _wrapped_up(self, view: AgentView) -> Call | None:
+        """The call that an agent has after-call work of."""
+        call = self._controller.last_agents.served.get(view.agent)
+        wraps_up = view.state is AgentState.WRAP_UP and call is not None and call.id == view.call
+        return call if wraps_up else None
 
     def _own_call(self, actor: Actor) -> Call:
         call = self._controller.call_of_agent(self.agent_of(actor.login).key)

@@ -86,10 +86,11 @@ class CallFlow:
         """Tell the flow of a key that the line itself reported."""
         self.signal(DigitDetected(port=port, key=key, duration_ms=duration_ms, source="line"))
 
-    def caller_left(self) -> None:
-        """Let the flow note that the caller hung up."""
-        if self._runner is not None and self._call.phase:
-            self._runner.caller_left()
+    def over(self, *, caller_left: bool) -> None:
+        """The call ends: note where the flow was, and what it knew in the end."""
+        if self._runner is not None:
+            if caller_left:
+                self._runner.caller_left()
             self._note()
 
     def pause_sound(self) -> None:
@@ -261,13 +262,22 @@ class CallFlow:
     def message_recorded(self, recorded: RecordFinished) -> None:
         """A message is on disk."""
         call = self._call
-        mailbox = call.recording.mailbox if call.recording is not None else ""
-        call.recording = None
+        recording, call.recording = call.recording, None
         self._context.records.close_segment(call, "message", self._context.clock())
-        if recorded.duration_ms >= MIN_MESSAGE_MS:
-            call.message_left = True
-            if mailbox:
-                self._context.message_lamp(mailbox, on=True)
+        if recording is not None:
+            self._message_left(recording, recorded.duration_ms)
+
+    def message_cut(self, now: float) -> None:
+        """The call ends while the caller speaks: what he said so far is his message."""
+        recording = self._call.recording
+        if recording is not None and recording.kind == "message":
+            self._message_left(recording, round((now - recording.started) * 1000))
+
+    def _message_left(self, recording: OpenRecording, duration_ms: int) -> None:
+        if duration_ms >= MIN_MESSAGE_MS:
+            self._call.message_left = True
+            if recording.mailbox:
+                self._context.message_lamp(recording.mailbox, on=True)
 
     async def transfer(self, action: Transfer) -> FlowInput | None:
         """Connect the caller with a number: refused until trunks dial out for callers."""

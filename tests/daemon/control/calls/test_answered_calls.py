@@ -1,0 +1,237 @@
+"""Calls that an agent takes, from first ring to last release, with exact records."""
+
+from collections.abc import Awaitable, Callable
+
+from acd_core.agent import AgentState
+from daemon.control.calls.call import Phase
+from daemon.control.calls.context import HangUpRequest, HoldRequest
+from daemon.store.rows import RecordingRow, SegmentRow
+from drivers.events import Cause
+from tests.fakes.control_rig import START, ControlRig, make_queue
+from tests.fakes.sound_records import assert_sound
+
+MakeRig = Callable[..., Awaitable[ControlRig]]
+
+
+async def test_call_is_answered_and_the_caller_ends_it(rig: ControlRig) -> None:
+    await rig.seat("ann")
+    line = await rig.call(ani="5550100", name="Mr Brown")
+    assert rig.phase(line) is Phase.FLOW
+    assert rig.media.hears(line.port)
+    await rig.later(3)
+    await rig.press(line, "1")
+    assert rig.phase(line) is Phase.OFFERED
+    assert [(d.number, d.ani, d.name) for d in rig.driver.dialled] == [
+        ("2001", "5550100", "Mr Brown")
+    ]
+    rig.driver.progress("2001")
+    await rig.settle()
+    assert rig.state("ann") is AgentState.RINGING
+    await rig.later(2)
+    phone = await rig.answer("2001")
+    assert rig.phase(line) is Phase.TALKING
+    assert rig.media.bridged == [frozenset((line.port, phone.port))]
+    assert rig.media.hears(line.port) == ()
+    assert rig.state("ann") is AgentState.TALKING
+    await rig.later(30)
+    await rig.hang_up(line)
+    assert rig.state("ann") is AgentState.READY
+    assert_sound(rig)
+    [row] = rig.calls()
+    assert rig.kinds(row) == [("ivr", "", 3), ("wait", "answered", 2), ("ring", "answered", 2),
+                              ("talk", "", 30)]  # fmt: skip
+    assert (row.outcome, row.ended_by, row.agent_id, row.queue_id) == ("answered", "caller", 1, 1)
+    assert row.started_ms == START * 1000
+    assert row.answered_ms == (START + 5) * 1000
+    assert row.ended_ms == (START + 35) * 1000
+    assert row.path == ("menu", "sales")
+    assert row.data["choice"] == "sales"
+    [visit] = rig.visits()
+    assert (visit.outcome, visit.offers, visit.talk_ms, visit.agent_id) == (
+        "answered",
+        1,
+        30_000,
+        1,
+    )
+    assert phone.released_with == [Cause.NORMAL]
+
+
+async def test_conversation_is_recorded_in_stereo_on_the_callers_leg(rig: ControlRig) -> None:
+    line, _ = await rig.connect()
+    [recorder] = rig.media.recorded
+    assert (recorder.port, recorder.stereo) == (line.port, True)
+    await rig.later(8)
+    await rig.hang_up(line)
+    [row] = rig.book.newest(RecordingRow)
+    assert (row.kind, row.duration_ms, row.agent_id, row.queue_id) == ("call", 8000, 1, 1)
+    assert row.path == recorder.path
+    assert row.path.startswith("recordings/2026/")
+    assert_sound(rig)
+
+
+async def test_agent_hangs_up_and_the_flow_goes_on_to_its_end(rig: ControlRig) -> None:
+    line, phone = await rig.connect()
+    await rig.later(20)
+    await rig.hang_up(phone)
+    assert rig.phase(line) is Phase.FLOW
+    assert rig.speech.said[-1] == "Thank you"
+    assert rig.media.hears(line.port)
+    assert rig.media.bridges == {}
+    await rig.later(2)
+    await rig.hear_out(line)
+    assert_sound(rig)
+    [row] = rig.calls()
+    assert [kind for kind, _, _ in rig.kinds(row)] == ["ivr", "wait", "ring", "talk", "ivr"]
+    assert (row.outcome, row.ended_by) == ("answered", "agent")
+    assert line.released_with == [Cause.NORMAL]
+
+
+async def test_wrap_up_belongs_to_the_visit_and_ends_later(make_rig: MakeRig) -> None:
+    rig = await make_rig(queues=[make_queue(wrap_up_s=15.0)])
+    line, _ = await rig.connect()
+    await rig.later(10)
+    await rig.hang_up(line)
+    assert rig.state("ann") is AgentState.WRAP_UP
+    await rig.later(15)
+    assert rig.state("ann") is AgentState.READY
+    [wrap_up] = [row for row in rig.book.newest(SegmentRow) if row.kind == "wrap_up"]
+    assert (wrap_up.ended_ms or 0) - wrap_up.started_ms == 15_000
+    [visit] = rig.visits()
+    assert visit.wrap_up_ms == 15_000
+    assert_sound(rig)
+
+
+async def test_agent_holds_with_his_telephone(rig: ControlRig) -> None:
+    line, phone = await rig.connect()
+    (rig.site / "prompts").mkdir()
+    (rig.site / "prompts" / "hold_music.wav").write_bytes(b"RIFF")
+    await rig.later(10)
+    rig.driver.hold(phone, on=True)
+    await rig.settle()
+    assert rig.phase(line) is Phase.ON_HOLD
+    assert rig.media.bridges == {}
+    assert rig.media.hears(line.port) == ("cache/prompts/hold_music.8k.s16",)
+    assert rig.state("ann") is AgentState.ON_HOLD
+    await rig.later(5)
+    rig.driver.hold(phone, on=False)
+    await rig.settle()
+    assert rig.phase(line) is Phase.TALKING
+    assert rig.media.hears(line.port) == ()
+    assert list(rig.media.bridges.values()) == [frozenset((line.port, phone.port))]
+    assert phone.asked == ["dial"]
+    await rig.later(5)
+    await rig.hang_up(line)
+    assert_sound(rig)
+    [visit] = rig.visits()
+    assert (visit.talk_ms, visit.hold_ms) == (15_000, 5_000)
+
+
+async def test_agent_holds_at_the_desk(rig: ControlRig) -> None:
+    line, phone = await rig.connect()
+    call = rig.call_on(line)
+    rig.controller.request(call.id, HoldRequest(on=True))
+    rig.controller.request(call.id, HoldRequest(on=True))
+    await rig.later(4)
+    assert rig.phase(line) is Phase.ON_HOLD
+    rig.controller.request(call.id, HoldRequest(on=False))
+    await rig.settle()
+    assert rig.phase(line) is Phase.TALKING
+    assert phone.asked == ["dial", "hold", "retrieve"]
+    await rig.hang_up(line)
+    assert_sound(rig)
+
+
+async def test_hold_at_the_desk_works_with_a_station_that_knows_no_hold(rig: ControlRig) -> None:
+    line, phone = await rig.connect()
+    phone.can &= ~phone.can.HOLD
+    call = rig.call_on(line)
+    rig.controller.request(call.id, HoldRequest(on=True))
+    await rig.later(3)
+    assert rig.phase(line) is Phase.ON_HOLD
+    assert rig.media.bridges == {}
+    rig.controller.request(call.id, HoldRequest(on=False))
+    await rig.settle()
+    assert list(rig.media.bridges.values()) == [frozenset((line.port, phone.port))]
+    await rig.hang_up(line)
+    assert_sound(rig)
+
+
+async def test_agent_who_hangs_up_from_hold_takes_the_music_along(rig: ControlRig) -> None:
+    (rig.site / "prompts").mkdir()
+    (rig.site / "prompts" / "hold_music.wav").write_bytes(b"RIFF")
+    await rig.seat("ann")
+    line = await rig.call("500")
+    phone = await rig.answer("2001")
+    rig.driver.hold(phone, on=True)
+    await rig.later(6)
+    rig.speech.missing.add("How was it")
+    await rig.hang_up(phone)
+    assert rig.media.hears(line.port) == ()
+    await rig.press(line, "5")
+    assert rig.calls()[0].data["grade"] == "5"
+    assert_sound(rig)
+
+
+async def test_line_of_the_agent_fails_and_the_caller_stays(rig: ControlRig) -> None:
+    await rig.seat("ann")
+    line = await rig.call("500")
+    phone = await rig.answer("2001")
+    await rig.later(5)
+    rig.driver.down(phone)
+    await rig.settle()
+    assert rig.phase(line) is Phase.FLOW
+    assert rig.state("ann") is AgentState.READY
+    await rig.hang_up(line)
+    assert_sound(rig)
+
+
+async def test_supervisor_ends_the_call(rig: ControlRig) -> None:
+    line, phone = await rig.connect()
+    await rig.later(3)
+    rig.controller.request(rig.call_on(line).id, HangUpRequest(by="system"))
+    await rig.settle()
+    assert (line.released_with, phone.released_with) == ([Cause.NORMAL], [Cause.NORMAL])
+    [row] = rig.calls()
+    assert (row.outcome, row.ended_by) == ("answered", "system")
+    assert_sound(rig)
+
+
+async def test_request_for_a_call_that_is_over_is_refused(rig: ControlRig) -> None:
+    assert not rig.controller.request(7, HangUpRequest())
+
+
+async def test_agent_is_free_for_the_next_caller_while_the_flow_goes_on(rig: ControlRig) -> None:
+    first, phone = await rig.connect(ani="1")
+    await rig.hang_up(phone)
+    second = await rig.call_sales(ani="2")
+    assert rig.controller.call_of_agent(1) is rig.call_on(second)
+    await rig.answer("2001")
+    assert rig.controller.call_of_agent(1) is rig.call_on(second)
+    await rig.hear_out(first)
+    await rig.hang_up(second)
+    assert_sound(rig)
+    assert [row.agent_id for row in rig.calls()] == [1, 1]
+
+
+async def test_number_that_leads_straight_into_a_queue(rig: ControlRig) -> None:
+    await rig.seat("ann")
+    line = await rig.call("200")
+    await rig.answer("2001")
+    assert rig.call_on(line).flow == "queue:sales"
+    await rig.later(1)
+    await rig.hang_up(line)
+    [row] = rig.calls()
+    assert [kind for kind, _, _ in rig.kinds(row)] == ["ivr", "wait", "ring", "talk"]
+    assert_sound(rig)
+
+
+async def test_caller_who_was_served_reaches_the_same_agent_again(make_rig: MakeRig) -> None:
+    rig = await make_rig(queues=[make_queue(last_agent_s=30.0)])
+    line, _ = await rig.connect(ani="5550111")
+    await rig.hang_up(line)
+    await rig.seat("bob")
+    await rig.later(100)
+    again = await rig.call_sales(ani="5550111")
+    assert rig.driver.dialled[-1].number == "2001"
+    await rig.hang_up(again)
+    assert_sound(rig)
