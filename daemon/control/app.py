@@ -5,6 +5,7 @@ their state, and the next control goes on with them. SIGINT ends the calls first
 """
 
 import asyncio
+import gc
 import signal
 from datetime import datetime, timedelta
 from typing import Final
@@ -32,6 +33,7 @@ from daemon.control.facade.in_force import InForce
 from daemon.control.facade.live import LivePicture
 from daemon.control.facade.local_service import AuditLog, LocalService
 from daemon.control.facade.supervision import SupervisorFacade
+from daemon.control.flows.preparation import prepare_flows
 from daemon.control.flows.prompts import Prompts
 from daemon.control.journal import SNAPSHOT, Journal
 from daemon.control.records import Records
@@ -50,6 +52,7 @@ log = structlog.get_logger()
 MEDIA_PATIENCE: Final = 30.0  # s to wait for media at the start
 SYNC_S: Final = 1.0  # s between two fsyncs of the journal
 END_PATIENCE: Final = 5.0  # s for calls to end when the site stops
+GARBAGE: Final = (50_000, 20, 50)  # collections cost a tenth of a call's time by default
 MAX_CALLS: Final = 2000
 REMEMBERED: Final = 10_000  # newest calls whose agents are preferred again
 
@@ -133,10 +136,14 @@ class ControlProcess:
                         ("live picture", picture.run()),
                         ("audit", audit.run()),
                         ("journal sync", self._sync()),
+                        ("flows prepared", prepare_flows(self.flows.active, self.speech)),
                         ("days", self._days(controller, drivers, in_force)),
                     )
                 ]
                 await server.start()
+                # What lives from here on is checked for garbage; what was built is not.
+                gc.freeze()
+                gc.set_threshold(*GARBAGE)
                 announce(self.site.run_dir, "control", **drivers.endpoints())
                 log.info("control is ready", calls=len(recovered.calls), events=recovered.events)
                 number = await stopping

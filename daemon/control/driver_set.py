@@ -102,7 +102,7 @@ class DriverSet:
         name, options = section.name, section.options
         if section.host == "media":
             remote = RemoteDriver(name, self._media)
-            return OpenDriver(driver=remote, kind=section.kind, stations=remote)
+            return OpenDriver(driver=remote, kind=section.kind, stations=remote, lamps=remote)
         if isinstance(options, SipOptions):
             sip = SipDriver(
                 self._same_port(name, options),

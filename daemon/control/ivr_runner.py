@@ -150,6 +150,7 @@ class IvrRunner:
         return Played()
 
     async def _collect(self, action: Collect) -> FlowInput:
+        self._catch_up()
         digits = action.typed
         while self._typed and not _complete(action, digits):
             digits += self._typed.popleft()
@@ -188,7 +189,7 @@ class IvrRunner:
                 case SpeechStarted() if player and action.barge_in and ears.usable:
                     await self._stop(player)
                     player = 0
-                    ears.open()
+                    ears.open(barged_in=True)
                 case SpeechFinal() | TooLong() as said if not digits:
                     return Heard(
                         text=said.text, phrase=said.phrase, value=said.value, score=said.score
@@ -297,6 +298,11 @@ class IvrRunner:
         if player:
             await self._media.stop_play(player)
             self._hooks.playing(0)
+
+    def _catch_up(self) -> None:
+        """Take keys that came already; what else came belongs to a question of before."""
+        while not self._signals.empty():
+            self._keep(self._signals.get_nowait())
 
     def _keep(self, signal: Signal) -> None:
         if isinstance(signal, DigitDetected):

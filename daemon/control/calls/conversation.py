@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 import structlog
 
 from acd_core.commands import ConnectToAgent
-from acd_core.events import CallAnswered, CallEnded, CallHeld, CallRetrieved
+from acd_core.events import CallAnswered, CallEnded, CallHeld, CallRetrieved, OfferRejected
 from acd_core.ids import AgentId, CallId, to_text
 from daemon.control.calls.call import Phase, Step
 from daemon.control.calls.context import CallContext
 from daemon.link.errors import LinkError
-from drivers.api import Capability, Line
+from drivers.api import Capability, Line, PortId
 from drivers.errors import DriverError
 from ivr.inputs import Finished
 
@@ -39,11 +39,20 @@ class Conversation:
             return
         if leg.port is None or call.caller.port is None:
             raise DriverError(f"cannot join {call.caller.line} and {leg.line}: no audio port")
-        call.step(Step.CONNECT, now)
         self._life.flow.pause_sound()
-        await self.quiet()
-        call.bridge = context.ids()
-        await context.media.bridge(call.bridge, call.caller.port, leg.port)
+        bridge = context.ids()
+        try:
+            await self.quiet()
+            await context.media.bridge(bridge, call.caller.port, leg.port)
+        except LinkError as error:
+            # The agent may have hung up in the same moment: the caller must not pay for it.
+            self._log.error("caller and agent cannot be joined", why=str(error))
+            who = AgentId(call.agent)
+            context.acd.submit(OfferRejected(call=CallId(call.id), agent=who, reason="failed"))
+            await self._life.flow.hold_music()
+            return
+        call.step(Step.CONNECT, now)
+        call.bridge = bridge
         detail: dict[str, object] = {"reasons": list(context.reasons(call.id))}
         context.records.close_segment(call, "ring", now, result="answered", detail=detail)
         context.records.close_segment(call, "wait", now, result="answered")
@@ -55,8 +64,15 @@ class Conversation:
         context.acd.submit(CallAnswered(call=CallId(call.id), agent=AgentId(call.agent)))
         context.remember_agent(call)
         if context.records_queue(visit.queue) and call.recording is None:
-            await self._life.flow.record("call", call.caller.port)
+            await self._record(call.caller.port)
         self._log.info("call connected", agent=call.agent, waited_s=round(command.waited_s, 2))
+
+    async def _record(self, port: PortId) -> None:
+        try:
+            await self._life.flow.record("call", port)
+        except LinkError as error:
+            # Two people talk: a full disk is no reason to part them.
+            self._log.error("conversation is not recorded", why=str(error))
 
     async def agent_left(self) -> None:
         """The agent hung up; the flow says whether the caller hears more."""

@@ -103,8 +103,16 @@ class CallLife:
             self._context.ended(self)
 
     async def _fail(self) -> None:
-        if self.call.phase is not Phase.ENDED:
+        if self.call.phase is Phase.ENDED:
+            return
+        legs = [leg for leg in (self.call.agent_leg, self.call.caller) if leg is not None]
+        try:
             await self.end(Cause.TEMPORARY_FAILURE, by="system", failed=True)
+        except Exception:
+            # Whatever is wrong with us, nobody may be left on a dead line.
+            self._log.exception("call cannot be ended in order, releasing its lines")
+            for leg in legs:
+                await self._release(leg.line, Cause.TEMPORARY_FAILURE)
 
     async def _begin(self) -> None:
         call, context = self.call, self._context

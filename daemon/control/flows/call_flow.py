@@ -249,14 +249,14 @@ class CallFlow:
         recording = OpenRecording(
             id=context.ids(), path=path, kind=kind, started=now, mailbox=mailbox
         )
+        await context.media.record(
+            recording.id, port, path, stereo=kind == "call", max_s=max_s, silence_s=silence_s
+        )
         call.recording = recording
         if kind == "message":
             context.records.open_segment(call, "message", now)
         context.records.recording(call, recording)
         context.keep(call)
-        await context.media.record(
-            recording.id, port, path, stereo=kind == "call", max_s=max_s, silence_s=silence_s
-        )
         return recording.id
 
     def message_recorded(self, recorded: RecordFinished) -> None:

@@ -4,11 +4,14 @@ import asyncio
 import os
 from collections.abc import Callable
 from contextlib import aclosing
+from typing import Final
 
 from daemon.control.flows.hooks import Listener, Signal, TapFds
 from ivr.actions import Collect
 from speech.api import EngineDown, Grammar, Limits
 from speech.errors import SpeechError
+
+BARGED_IN_S: Final = 0.6  # s; speech is noticed about 100 ms late and told a little later
 
 
 class Ears:
@@ -24,14 +27,19 @@ class Ears:
         self._task: asyncio.Task[None] | None = None
         self.usable = False
         self.listening = False
+        self._lookback_s = 0.0
 
     def attach(self, tap: TapFds) -> None:
         """Take a tap of the caller's audio; its descriptors are ours from now on."""
         self._tap = tap
         self.usable = True
 
-    def open(self) -> None:
-        """Begin to listen; does nothing without a tap or the second time."""
+    def open(self, *, barged_in: bool = False) -> None:
+        """Begin to listen; does nothing without a tap or the second time.
+
+        ``barged_in``: the caller speaks already, so what he said just before counts.
+        """
+        self._lookback_s = BARGED_IN_S if barged_in else Limits().lookback_s
         if self.usable and self._task is None:
             self.listening = True
             self._task = asyncio.create_task(self._listen(), name="listening")
@@ -61,7 +69,7 @@ class Ears:
             return
         action = self._action
         grammar = Grammar(dict(action.phrases))
-        limits = Limits(no_input_s=action.first_timeout_s)
+        limits = Limits(no_input_s=action.first_timeout_s, lookback_s=self._lookback_s)
         said = self._listener.listen(
             self._tap.memfd, self._tap.eventfd, grammar, action.language, limits
         )

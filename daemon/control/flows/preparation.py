@@ -1,0 +1,87 @@
+"""Before the first caller: speak every fixed text once, and ask what can be recognised.
+
+What is missing is said here, with the command that mends it, and not in the middle of a
+call. Calls do not wait for it: until a text is in the cache it is spoken when needed.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import structlog
+
+from daemon.control.flows.active import ActiveFlow, ActiveFlows
+from ivr.flow import Flow
+from ivr.node import Phrases, Prompt
+from speech.api import Grammar
+from speech.client import SpeechClient
+from speech.errors import SpeechError
+
+log = structlog.get_logger()
+
+
+async def prepare_flows(flows: ActiveFlows, speech: SpeechClient) -> None:
+    """Fill the prompt cache and check every grammar; faults are logged, never raised."""
+    for name in flows.names():
+        active = flows.get(name)
+        if active is not None:
+            await _prepare(active, speech)
+
+
+async def _prepare(active: ActiveFlow, speech: SpeechClient) -> None:
+    flow = active.flow
+    for language in flow.languages:
+        said: set[str] = set()
+        for text in fixed_texts(flow, language):
+            said.add(text)
+            try:
+                await speech.prompt(text, language)
+            except SpeechError as error:
+                log.warning("text cannot be spoken", flow=flow.name, text=text[:60], why=str(error))
+                break
+        for node, phrases in grammars(flow, language):
+            try:
+                problems = await speech.check_grammar(Grammar(phrases), language)
+            except SpeechError as error:
+                log.warning(
+                    "menus take keys only", flow=flow.name, language=language, why=str(error)
+                )
+                break
+            for problem in problems:
+                log.warning("phrase cannot be heard", flow=flow.name, node=node, why=problem)
+        log.info("flow prepared", flow=flow.name, language=language, texts=len(said))
+
+
+def fixed_texts(flow: Flow, language: str) -> list[str]:
+    """Texts of a flow without variables, in the order of its nodes, each once."""
+    found = [
+        prompt.texts[language]
+        for node in flow.nodes.values()
+        for prompt in _parts(node, Prompt)
+        if prompt.texts.get(language) and "{" not in prompt.texts[language]
+    ]
+    return list(dict.fromkeys(found))
+
+
+def grammars(flow: Flow, language: str) -> list[tuple[str, dict[str, str]]]:
+    """Node and phrases of each question that may be answered by speech."""
+    asked = [
+        (
+            name,
+            {text: text for part in _parts(node, Phrases) for text in part.texts.get(language, ())},
+        )
+        for name, node in flow.nodes.items()
+    ]
+    return [(name, phrases) for name, phrases in asked if phrases]
+
+
+def _parts(thing: Any, kind: type[Any]) -> Iterator[Any]:
+    """Every value of a kind inside a struct, however deep."""
+    if isinstance(thing, kind):
+        yield thing
+    elif isinstance(thing, msgspec.Struct):
+        for field in thing.__struct_fields__:
+            yield from _parts(getattr(thing, field), kind)
+    elif isinstance(thing, list | tuple):
+        for item in thing:
+            yield from _parts(item, kind)
