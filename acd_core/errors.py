@@ -10,6 +10,7 @@ AcdError
 ├── UnknownRule         no routing rule has that name
 ├── DuplicateCall       the call is already in a queue or with an agent
 ├── StationTaken        another agent sits at that station
+├── ForecastFault       a demand or a goal that nothing can be computed for
 └── IllegalTransition   the event cannot happen in this state
 
 An event that raises has changed nothing.
@@ -54,6 +55,10 @@ class DuplicateCall(AcdError):
 
 class StationTaken(AcdError):
     """Another agent already sits at that station."""
+
+
+class ForecastFault(AcdError):
+    """Nothing can be computed for such a demand, or no number of agents meets the goal."""
 
 
 class IllegalTransition(AcdError):
