@@ -54,9 +54,11 @@ class ServiceUnreachableError(ServiceError):
     """The service's socket is closed; the request may or may not have been done."""
 
     def __init__(self, detail: str = "") -> None:
-        suffix = f" ({detail})" if detail else ""
         super().__init__(
-            "unavailable",
-            f"The control process cannot be reached{suffix}.",
-            f"无法连接控制进程{suffix}。",
+            "unavailable", "The control process cannot be reached.", "无法连接控制进程。"
         )
+        self.detail = detail
+        """What the operating system said; for logs, not for people."""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} {self.detail}".rstrip()
