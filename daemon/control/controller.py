@@ -46,6 +46,7 @@ from drivers.events import Cause, LineEvent
 log = structlog.get_logger()
 
 JOURNAL_KIND: Final = "call"
+NO_PORT: Final = PortId(0)
 
 
 class EventfulMedia(BridgingMedia, Protocol):
@@ -127,9 +128,9 @@ class Controller:
             self._tasks = tasks
             for call in restored:
                 self._start(call, restored=True)
-            for call_id, line in lost_legs:
+            for _, line in lost_legs:
                 gone = line_events.Released(line=line, cause=Cause.TEMPORARY_FAILURE)
-                self.calls[call_id].tell(gone)
+                self._line_event(gone)
             self.acd.start()
             tasks.create_task(self._media_events(), name="media events")
             for name, events in self.lines.streams():
@@ -161,7 +162,7 @@ class Controller:
                 life = self._watched.get(event.line)
                 if life is not None:
                     life.tell(event)
-                if isinstance(event, line_events.Released):
+                if isinstance(event, line_events.Released | line_events.LineDown):
                     self._watched.pop(event.line, None)
         self.dirty.set()
 
@@ -211,9 +212,7 @@ class Controller:
                     for driver in self._hosted.values():
                         await self._resync(driver, restarted=restarted)
                 case _:
-                    port = getattr(event, "port", None)
-                    if port is not None:
-                        self._tell_port(port, event)
+                    self._tell_port(getattr(event, "port", NO_PORT), event)
 
     async def _resync(self, driver: RemoteDriver, *, restarted: bool) -> None:
         try:
@@ -278,10 +277,6 @@ class Controller:
         self.acd.submit(DayBegan())
         self.dirty.set()
 
-    def known_stations(self) -> tuple[str, ...]:
-        """Stations that agents may sit at."""
-        return self.stations
-
     # -- CallContext ----------------------------------------------------------------------
 
     def line(self, line: LineId) -> Line:
@@ -296,9 +291,15 @@ class Controller:
         """A line towards a station; DriverError when it cannot be reached."""
         return self.lines.station_line(station)
 
-    def watch(self, line: LineId, life: EndingCall) -> None:
-        """Send the events of a line to this call from now on."""
-        self._watched[line] = self.calls[life.call.id]
+    def watch(self, line: LineId, life: EndingCall | None) -> None:
+        """Send the events of a line to this call from now on; None sends them to nobody."""
+        self._watched.pop(line, None)
+        if life is not None:
+            self._watched[line] = self.calls[life.call.id]
+
+    def watched(self, line: LineId) -> bool:
+        """Whether we have not read yet that the last call on a line is over."""
+        return line in self._watched
 
     def find_target(self, dnis: str) -> Target | None:
         """What a called number leads to now."""
@@ -395,6 +396,5 @@ class Controller:
         call = life.call
         self.calls.pop(call.id, None)
         self._reasons.pop(call.id, None)
-        if call.caller.port is not None:
-            self._ports.pop(call.caller.port, None)
+        self._ports.pop(call.caller.port or NO_PORT, None)
         self.dirty.set()

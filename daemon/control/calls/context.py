@@ -81,8 +81,11 @@ class CallContext(Protocol):
     def station_line(self, station: str) -> Line:
         """A line towards a station; DriverError when it cannot be reached."""
 
-    def watch(self, line: LineId, life: "EndingCall") -> None:
-        """Send the events of a line to this call from now on."""
+    def watch(self, line: LineId, life: "EndingCall | None") -> None:
+        """Send the events of a line to this call from now on; None sends them to nobody."""
+
+    def watched(self, line: LineId) -> bool:
+        """Whether we have not read yet that the last call on a line is over."""
 
     def find_target(self, dnis: str) -> Target | None:
         """What a called number leads to now."""

@@ -6,7 +6,6 @@ of its own beside it and changes the call only through the hooks in ``flows/call
 """
 
 import asyncio
-from typing import Final
 
 import structlog
 
@@ -20,54 +19,30 @@ from acd_core.commands import (
     OfferToAgent,
     RefuseReason,
     WithdrawOffer,
-    WithdrawReason,
 )
 from acd_core.events import (
     AgentReachable,
     AgentUnreachable,
     CallAbandoned,
     OfferAccepted,
-    OfferRejected,
     OfferRinging,
 )
 from acd_core.ids import AgentId, CallId, to_text
 from daemon.control.calls.call import Call, IllegalStep, Leg, Phase, Step
 from daemon.control.calls.context import CallContext, CallRequest, HangUpRequest, HoldRequest
 from daemon.control.calls.conversation import Conversation
+from daemon.control.calls.offering import Offering
 from daemon.control.flows.call_flow import CallFlow
 from daemon.link.messages import MediaEvent, RecordFinished
 from drivers import events as line_events
-from drivers.api import Line, LineId
-from drivers.errors import DriverError, LineBusy
+from drivers.api import LineId
+from drivers.errors import DriverError
 from drivers.events import Cause, LineEvent
 from ivr.inputs import QueueLeft
 
 log = structlog.get_logger()
 
 CallInput = LineEvent | MediaEvent | AcdCommand | CallRequest
-
-STATION_PATIENCE: Final = 2.0  # s for a station's line to become free of its last call
-STATION_RETRY: Final = 0.05  # s
-
-WITHDRAWN: Final = {
-    WithdrawReason.RONA: (Cause.NO_ANSWER, "no_answer"),
-    WithdrawReason.REJECTED: (Cause.NORMAL, "refused"),
-    WithdrawReason.CALLER_LEFT: (Cause.NORMAL, "withdrawn"),
-    WithdrawReason.CALL_WITHDRAWN: (Cause.NORMAL, "withdrawn"),
-    WithdrawReason.AGENT_LEFT: (Cause.NORMAL, "withdrawn"),
-    WithdrawReason.NOT_CONNECTED: (Cause.TEMPORARY_FAILURE, "failed"),
-    WithdrawReason.QUEUE_CHANGED: (Cause.NORMAL, "withdrawn"),
-}
-"""Cause towards the agent's station, and how the ring segment ends."""
-
-REJECTIONS: Final = {
-    Cause.BUSY: "busy",
-    Cause.REJECTED: "declined",
-    Cause.NO_ANSWER: "no_answer",
-    Cause.UNALLOCATED: "unreachable",
-    Cause.NO_USER_RESPONDING: "unreachable",
-    Cause.DESTINATION_OUT_OF_ORDER: "unreachable",
-}
 
 
 class CallLife:
@@ -76,6 +51,7 @@ class CallLife:
     def __init__(self, call: Call, context: CallContext) -> None:
         self.call = call
         self.flow = CallFlow(self, context)
+        self.offering = Offering(self, context)
         self.conversation = Conversation(self, context)
         self._context = context
         self._inbox: asyncio.Queue[CallInput] = asyncio.Queue()
@@ -112,7 +88,7 @@ class CallLife:
             # Whatever is wrong with us, nobody may be left on a dead line.
             self._log.exception("call cannot be ended in order, releasing its lines")
             for leg in legs:
-                await self._release(leg.line, Cause.TEMPORARY_FAILURE)
+                await self.release(leg.line, Cause.TEMPORARY_FAILURE)
 
     async def _begin(self) -> None:
         call, context = self.call, self._context
@@ -147,7 +123,7 @@ class CallLife:
             agent = AgentId(call.agent)
             self._context.acd.submit(AgentUnreachable(agent=agent))
             self._context.acd.submit(AgentReachable(agent=agent))
-            self._close_offer("withdrawn")
+            self.offering.close("withdrawn")
         if call.phase is Phase.RINGING:
             await self.end(Cause.TEMPORARY_FAILURE, by="system", failed=True)
             return
@@ -179,6 +155,8 @@ class CallLife:
         call = self.call
         if event.line == call.caller.line:
             await self._caller_event(event)
+        elif self.offering.is_stale(event):
+            pass
         elif call.agent_leg is not None and event.line == call.agent_leg.line:
             await self._agent_event(event, call.agent_leg)
 
@@ -217,10 +195,7 @@ class CallLife:
                 await self.conversation.retrieved()
             case line_events.Released(cause=cause) if call.phase is Phase.OFFERED:
                 call.agent_leg = None
-                reason = REJECTIONS.get(cause, "failed")
-                if reason != "unreachable" or not self._context.station_lost(call.agent):
-                    rejected = OfferRejected(call=CallId(call.id), agent=agent, reason=reason)
-                    self._context.acd.submit(rejected)
+                self.offering.refused(cause)
             case line_events.LineDown():
                 gone = Cause.DESTINATION_OUT_OF_ORDER
                 await self._agent_event(line_events.Released(line=event.line, cause=gone), leg)
@@ -245,9 +220,9 @@ class CallLife:
     async def _command(self, command: CallInput) -> None:
         match command:
             case OfferToAgent():
-                await self._offer(command)
+                await self.offering.begin(command)
             case WithdrawOffer(agent=agent, why=why) if agent == self.call.agent:
-                await self._withdraw(why)
+                await self.offering.withdraw(why)
             case ConnectToAgent():
                 await self.conversation.connect(command)
             case CallTimedOut(reason=reason):
@@ -260,60 +235,6 @@ class CallLife:
                 self._context.changed(self.call)
             case _:
                 pass
-
-    # -- the agent ------------------------------------------------------------------------
-
-    async def _offer(self, offer: OfferToAgent) -> None:
-        call, context, now = self.call, self._context, self._context.clock()
-        if call.visit is None:
-            return
-        call.step(Step.OFFER, now)
-        call.agent = offer.agent
-        call.visit.offers += 1
-        call.visit.first_offer = call.visit.first_offer or now
-        context.records.open_segment(call, "ring", now, agent=offer.agent)
-        context.records.visit(call, call.visit)
-        context.keep_reasons(call.id, offer)
-        self._log.info("call offered", agent=offer.agent, station=offer.station)
-        try:
-            line = await self._free_line(offer.station)
-            call.agent_leg = Leg(id=context.ids(), line=line.id)
-            context.watch(line.id, self)
-            await line.dial(offer.station, ani=call.ani, name=call.name)
-        except DriverError as error:
-            self._log.warning("station cannot be rung", station=offer.station, why=str(error))
-            call.agent_leg = None
-            if not context.station_lost(offer.agent):
-                reason = "busy" if isinstance(error, LineBusy) else "unreachable"
-                rejected = OfferRejected(call=CallId(call.id), agent=offer.agent, reason=reason)
-                context.acd.submit(rejected)
-
-    async def _free_line(self, station: str) -> Line:
-        """The station's line, waiting a moment while its last call is being taken down."""
-        give_up = self._context.clock() + STATION_PATIENCE
-        while True:
-            try:
-                return self._context.station_line(station)
-            except LineBusy:
-                if self._context.clock() > give_up:
-                    raise
-                await asyncio.sleep(STATION_RETRY)
-
-    async def _withdraw(self, why: WithdrawReason) -> None:
-        cause, result = WITHDRAWN[why]
-        leg = self.call.agent_leg
-        self._close_offer(result)
-        if leg is not None:
-            await self._release(leg.line, cause)
-
-    def _close_offer(self, result: str) -> None:
-        call, now = self.call, self._context.clock()
-        detail: dict[str, object] = {"reasons": list(self._context.reasons(call.id))}
-        self._context.records.close_segment(call, "ring", now, result=result, detail=detail)
-        call.agent_leg = None
-        call.agent = 0
-        if call.phase is Phase.OFFERED:
-            call.step(Step.OFFER_ENDS, now)
 
     # -- leaving --------------------------------------------------------------------------
 
@@ -374,11 +295,12 @@ class CallLife:
         self._log.info("call ended", by=by, outcome=final, cause=int(cause))
         # Signalling comes last: whatever a peer does now, the records are complete.
         if agent_leg is not None:
-            await self._release(agent_leg.line, Cause.NORMAL)
+            await self.release(agent_leg.line, Cause.NORMAL)
         if not caller_released:
-            await self._release(call.caller.line, cause)
+            await self.release(call.caller.line, cause)
 
-    async def _release(self, line: LineId, cause: Cause) -> None:
+    async def release(self, line: LineId, cause: Cause) -> None:
+        """Release a line of the call; one that is gone is released already."""
         try:
             await self._context.line(line).release(cause)
         except DriverError as error:

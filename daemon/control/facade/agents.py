@@ -69,7 +69,7 @@ class AgentFacade:
             raise ServiceError(
                 "invalid", "Name a station.", "请指定座机。", fields={"station": "missing"}
             )
-        if station not in self._controller.known_stations():
+        if station not in self._controller.stations:
             raise ServiceError(
                 "not-found", f"There is no station {station}.", f"没有座机 {station}。"
             )
@@ -145,7 +145,7 @@ class AgentFacade:
         """Stations at which the actor may sit."""
         agent = self.agent_of(actor.login)
         taken = {s for s, seat in self._controller.seats.items() if seat != agent.key}
-        return sorted(set(self._controller.known_stations()) - taken)
+        return sorted(set(self._controller.stations) - taken)
 
     # -- for the supervisor's part --------------------------------------------------------
 

@@ -108,7 +108,7 @@ class SupervisorFacade:
                     detail=down or "",
                 )
             )
-        for station in self._controller.known_stations():
+        for station in self._controller.stations:
             line = LineId(f"station:{station}")
             call = by_line.get(line)
             reachable = self._controller.lines.reachable(station)
