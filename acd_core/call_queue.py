@@ -6,10 +6,11 @@ from typing import Final
 import msgspec
 
 from acd_core.errors import ConfigurationFault
-from acd_core.ids import QueueId
+from acd_core.ids import AgentId, QueueId
 from acd_core.skills import Requirement
 
 HIGHEST_PRIORITY: Final = 1_000_000
+HIGHEST_SHARE: Final = 1000
 
 
 class NoAgents(StrEnum):
@@ -48,6 +49,10 @@ class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How long joining agent and caller may take after the agent accepted."""
     service_level_s: float = 20.0
     """Threshold T of the service level figures."""
+    seed: int = 0
+    """Where the lots of random rules begin; the same seed draws the same agents."""
+    shares: dict[AgentId, int] = {}
+    """Share of the calls that agents should get, for percent allocation."""
 
 
 def check_queue(queue: QueueConfig) -> None:
@@ -69,5 +74,9 @@ def check_queue(queue: QueueConfig) -> None:
         raise ConfigurationFault(
             f"queue {queue.queue}: miss_rest_s must be above 0 when misses never pause an agent"
         )
+    if not 0 <= queue.seed < 1 << 32:
+        raise ConfigurationFault(f"queue {queue.queue}: seed must be 0 to 2^32 - 1")
+    if not all(1 <= share <= HIGHEST_SHARE for share in queue.shares.values()):
+        raise ConfigurationFault(f"queue {queue.queue}: shares must be 1 to {HIGHEST_SHARE}")
     if queue.misses_to_pause < 0:
         raise ConfigurationFault(f"queue {queue.queue}: misses_to_pause must not be below 0")

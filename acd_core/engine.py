@@ -256,8 +256,11 @@ class AcdEngine:
         contact, record = self._offered(event)
         contact.next_state(ContactStep.ANSWER)
         self._lines.leave(contact, ContactStep.ANSWER, Outcome.ANSWERED, now)
-        contact.queue.talking += 1
+        queue = contact.queue
+        queue.talking += 1
+        queue.given[event.agent] = queue.given.get(event.agent, 0) + 1
         record.misses = 0
+        record.handled += 1
         self._roster.step(record, AgentStep.ANSWER, now)
 
     def _call_held(self, event: told.CallHeld, now: float) -> None:
@@ -324,3 +327,5 @@ class AcdEngine:
     def _day_began(self, _event: told.DayBegan, now: float) -> None:
         for queue in self._lines.queues.values():
             queue.counter.new_day()
+            queue.given.clear()
+        self._roster.begin_day(now)

@@ -11,6 +11,7 @@ from typing import Final
 from acd_core.agent import AgentState
 from acd_core.errors import AcdError
 from acd_core.ids import AgentId
+from acd_core.routing.measures import Group as Group
 from acd_core.routing.registry import strategies
 
 
@@ -28,7 +29,7 @@ class Reason(IntEnum):
     RUNNER_UP = 5
     """Agent, score, idle time in ms."""
     TIE_BREAK = 6
-    """1 score, 2 idle time, 3 the agent's number."""
+    """What decided between the best two, a Group."""
     LAST_AGENT = 7
     """Agent who served this caller last, wait for him in ms."""
     NAMED_AGENT = 8
@@ -41,14 +42,8 @@ class Reason(IntEnum):
     """State (place in AgentState), how many fitting agents are in it, the first of them."""
     CALLS_WAITING = 12
     """How many calls waited in the queue; this one was first for the agent."""
-
-
-class Group(IntEnum):
-    """What decided between the best two."""
-
-    SCORE = 1
-    IDLE_TIME = 2
-    NUMBER = 3
+    MEASURED = 13
+    """Agent, what the rule compares (a Group), its value; -1 for no share."""
 
 
 STATES: Final = tuple(AgentState)
@@ -122,8 +117,28 @@ _STATES_ZH: Final = dict(
         strict=True,
     )
 )
-_TIES_EN: Final = {1: "the skill score", 2: "the longer idle time", 3: "the lower number"}
-_TIES_ZH: Final = {1: "技能得分", 2: "空闲时间更长", 3: "编号更小"}
+_TIES_EN: Final = {
+    Group.SCORE: "the skill score",
+    Group.IDLE_TIME: "the longer idle time",
+    Group.NUMBER: "the lower number",
+    Group.LEVEL: "the best level",
+    Group.OCCUPANCY: "the lower occupancy",
+    Group.HANDLED: "the fewer calls answered",
+    Group.SHARE: "the greater distance below the share",
+    Group.TURN: "the turn",
+    Group.LOT: "lot",
+}
+_TIES_ZH: Final = {
+    Group.SCORE: "技能得分",
+    Group.IDLE_TIME: "空闲时间更长",
+    Group.NUMBER: "编号更小",
+    Group.LEVEL: "最高技能等级",
+    Group.OCCUPANCY: "占用率更低",
+    Group.HANDLED: "接听更少",
+    Group.SHARE: "距分配比例更远",
+    Group.TURN: "轮次",
+    Group.LOT: "抽签",
+}
 
 Words = dict[Reason, Callable[[tuple[int, ...], Name], str]]
 
@@ -140,11 +155,38 @@ LEAST_ARGUMENTS: Final = {
     Reason.NOT_SKILLED: 1,
     Reason.NOT_READY: 2,
     Reason.CALLS_WAITING: 1,
+    Reason.MEASURED: 3,
 }
 
 
 def _state(number: int, names: dict[AgentState, str]) -> str:
     return names[STATES[number]] if 0 <= number < len(STATES) else str(number)
+
+
+def _tie(number: int, names: dict[Group, str]) -> str:
+    return names[Group(number)] if number in list(Group) else str(number)
+
+
+def _measured_en(group: int, value: int) -> str:
+    match group:
+        case Group.LEVEL:
+            return f"best level {value}"
+        case Group.OCCUPANCY:
+            return f"occupied {value / 10:.1f} %"
+        case Group.HANDLED:
+            return f"{value} calls answered"
+    return "no share" if value < 0 else f"{value / 1000:.3g} calls for each part of the share"
+
+
+def _measured_zh(group: int, value: int) -> str:
+    match group:
+        case Group.LEVEL:
+            return f"最高技能等级 {value}"
+        case Group.OCCUPANCY:
+            return f"占用率 {value / 10:.1f}%"
+        case Group.HANDLED:
+            return f"已接听 {value} 个来电"
+    return "未设分配比例" if value < 0 else f"每份比例已接听 {value / 1000:.3g} 个来电"
 
 
 _ENGLISH: Final[Words] = {
@@ -160,7 +202,7 @@ _ENGLISH: Final[Words] = {
     Reason.RUNNER_UP: lambda a, n: (
         f"next best {n(AgentId(a[0]))}: score {a[1]}, idle for {_seconds(a[2])} s"
     ),
-    Reason.TIE_BREAK: lambda a, n: f"decided by {_TIES_EN.get(a[0], a[0])}",
+    Reason.TIE_BREAK: lambda a, n: f"decided by {_tie(a[0], _TIES_EN)}",
     Reason.LAST_AGENT: lambda a, n: (
         f"{n(AgentId(a[0]))} served this caller last; waited {_seconds(a[1])} s for that agent"
     ),
@@ -173,6 +215,7 @@ _ENGLISH: Final[Words] = {
         f"{a[1]} agents were {_state(a[0], _STATES_EN)}{_whom_en(a[2:], a[1], n)}"
     ),
     Reason.CALLS_WAITING: lambda a, n: f"first of {a[0]} calls in the queue for a free agent",
+    Reason.MEASURED: lambda a, n: f"{n(AgentId(a[0]))}: {_measured_en(a[1], a[2])}",
 }
 
 _CHINESE: Final[Words] = {
@@ -186,7 +229,7 @@ _CHINESE: Final[Words] = {
     Reason.RUNNER_UP: lambda a, n: (
         f"次选 {n(AgentId(a[0]))}：得分 {a[1]}，空闲 {_seconds(a[2])} 秒"
     ),
-    Reason.TIE_BREAK: lambda a, n: f"由{_TIES_ZH.get(a[0], a[0])}决定",
+    Reason.TIE_BREAK: lambda a, n: f"由{_tie(a[0], _TIES_ZH)}决定",
     Reason.LAST_AGENT: lambda a, n: (
         f"{n(AgentId(a[0]))}上次接待过该来电者；为其等待 {_seconds(a[1])} 秒"
     ),
@@ -197,4 +240,5 @@ _CHINESE: Final[Words] = {
         f"{a[1]} 名坐席处于{_state(a[0], _STATES_ZH)}{_whom_zh(a[2:], a[1], n)}"
     ),
     Reason.CALLS_WAITING: lambda a, n: f"队列 {a[0]} 个来电中排在最前",
+    Reason.MEASURED: lambda a, n: f"{n(AgentId(a[0]))}：{_measured_zh(a[1], a[2])}",
 }

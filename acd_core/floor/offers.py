@@ -144,7 +144,8 @@ class Offers:
             self._choose(contact, now)
 
     def _choose(self, contact: Contact, now: float) -> bool:
-        agent = contact.queue.strategy.choose(self._matcher, contact.demand)
+        queue = contact.queue
+        agent = queue.strategy.choose(self._matcher, contact.demand, queue)
         if agent < 0:
             return False
         self._offer(contact, self._roster.by_handle(agent), now, preferred=False)
@@ -155,18 +156,22 @@ class Offers:
         contact.agent, record.contact = record, contact
         contact.offers += 1
         self._matcher.hold_call(contact.handle)
-        deadline = now + contact.queue.config.offer_s
+        queue = contact.queue
+        deadline = now + queue.config.offer_s
         self._roster.step(record, AgentStep.RESERVE, now, until=deadline)
         self._out.append(
             OfferToAgent(
                 call=contact.event.call,
                 agent=record.config.agent,
-                queue=contact.queue.config.queue,
+                queue=queue.config.queue,
                 station=record.station,
                 deadline=deadline,
                 reasons=self._weighing.reasons(contact, record, now, preferred=preferred),
             )
         )
+        # After the reasons: they ask for the runner-up of this very choice.
+        queue.last_offered = record.config.agent
+        queue.offers += 1
 
     def _worth(self, contact: Contact, record: AgentRecord) -> bool:
         if contact.event.preference is Preference.NAMED:

@@ -1,12 +1,13 @@
 """What the engine keeps of one agent and of one queue."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from acd_core.agent import AgentConfig, AgentState
 from acd_core.call_queue import QueueConfig
 from acd_core.contact import Contact, Order
 from acd_core.errors import UnknownCall
-from acd_core.ids import CallId
+from acd_core.ids import AgentId, CallId
 from acd_core.routing.registry import Strategy
 from acd_core.stats.visits import VisitCounter
 
@@ -15,6 +16,7 @@ NUMBERS: Final[dict[AgentState, int]] = {
     state: number for number, state in enumerate(AgentState) if number < 16
 }
 STATES: Final = tuple(AgentState)
+_WORD: Final = (1 << 64) - 1
 
 
 class AgentRecord:
@@ -25,9 +27,11 @@ class AgentRecord:
         "config",
         "contact",
         "handle",
+        "handled",
         "idle_since",
         "leaving",
         "misses",
+        "occupancy",
         "pause",
         "pause_until",
         "reachable",
@@ -49,6 +53,10 @@ class AgentRecord:
         self.reason = ""
         """Pause reason of the present state."""
         self.idle_since = since
+        self.handled = 0
+        """Calls answered since log-in, or since the day began."""
+        self.occupancy = 0.0
+        """As it was when the present state began."""
         self.until: float | None = None
         self.station = ""
         self.leaving = True
@@ -80,7 +88,19 @@ class AgentRecord:
 class QueueRecord:
     """One queue: configuration, its calls in order, its counts."""
 
-    __slots__ = ("calls", "config", "counter", "demand", "line", "strategy", "talking", "version")
+    __slots__ = (
+        "calls",
+        "config",
+        "counter",
+        "demand",
+        "given",
+        "last_offered",
+        "line",
+        "offers",
+        "strategy",
+        "talking",
+        "version",
+    )
 
     def __init__(self, config: QueueConfig, version: int, strategy: Strategy, demand: int) -> None:
         self.config = config
@@ -92,6 +112,20 @@ class QueueRecord:
         """Order of every call in the system, first comes first."""
         self.calls: dict[CallId, Contact] = {}
         self.talking = 0
+        self.last_offered = -1
+        self.offers = 0
+        self.given: dict[AgentId, int] = {}
+        """Calls answered by each agent, by number."""
+
+    @property
+    def lot(self) -> int:
+        """What the next choice is drawn with; the matcher mixes it."""
+        return ((self.config.seed << 32) + self.offers) & _WORD
+
+    @property
+    def shares(self) -> Mapping[AgentId, int]:
+        """Share of the calls that each agent should get."""
+        return self.config.shares
 
 
 class CallBook:

@@ -9,6 +9,7 @@ from acd_core.errors import ConfigurationFault, IllegalTransition, StationTaken,
 from acd_core.floor.records import NUMBERS, AgentRecord
 from acd_core.ids import AgentId, SkillId
 from acd_core.skills import check_levels
+from acd_core.stats.occupancy import advance, rank
 from cython_ext.acd import Deadlines, Matcher
 
 _AWAY = frozenset({AgentState.LOGGED_OUT, AgentState.UNREACHABLE, AgentState.PAUSED})
@@ -86,7 +87,7 @@ class Roster:
         if taken is not None:
             raise StationTaken(f"agent {taken} sits at station {station}")
         self._stations[station] = agent
-        record.station = station
+        record.station, record.handled = station, 0
         record.leaving, record.reachable, record.busy = False, True, False
         record.pause, record.pause_until, record.misses = PauseReason.LOGIN.value, None, 0
         self.step(record, AgentStep.LOG_IN, now)
@@ -129,6 +130,8 @@ class Roster:
             until = record.pause_until
         if state is record.state and reason == record.reason and until == record.until:
             return
+        if now > record.since:
+            record.occupancy = advance(record.occupancy, record.state, now - record.since)
         record.state, record.since, record.reason = state, now, reason
         if state is not AgentState.WRAP_UP:
             record.wrapping = None
@@ -136,6 +139,7 @@ class Roster:
             if not keep_idle:
                 record.idle_since = now
             self.freed.append(record)
+            self._rank(record, now)
             self._matcher.set_state(record.handle, NUMBERS[state], record.idle_since)
         else:
             self._matcher.set_state(record.handle, NUMBERS[state], now)
@@ -145,6 +149,20 @@ class Roster:
             del self._stations[record.station]
             record.station = ""
         self._tell(record)
+
+    def begin_day(self, now: float) -> None:
+        """Let counts of the day start again."""
+        for record in self.agents.values():
+            record.handled = 0
+            self._rank(record, now)
+
+    def occupancy(self, record: AgentRecord, now: float) -> float:
+        """Share of the time at work that went into calls, up to now."""
+        return advance(record.occupancy, record.state, now - record.since)
+
+    def _rank(self, record: AgentRecord, now: float) -> None:
+        share = self.occupancy(record, now)
+        self._matcher.set_ranks(record.handle, rank(share, now), record.handled)
 
     def set_deadline(self, record: AgentRecord, until: float) -> None:
         """Give an agent's reservation another deadline."""

@@ -7,11 +7,15 @@ from acd_core.contact import Contact
 from acd_core.events import Preference
 from acd_core.floor.records import NUMBERS, AgentRecord
 from acd_core.floor.roster import Roster
-from acd_core.reasons import Group, Reason
+from acd_core.reasons import Reason
+from acd_core.routing.measures import Group
 from cython_ext.acd import Matcher
 
 _READY = NUMBERS[AgentState.READY]
 _RESERVED = NUMBERS[AgentState.RESERVED]
+# What is shown of the values that rules compare, and as how many parts of one.
+_SCALES = {Group.LEVEL: 1, Group.OCCUPANCY: 1000, Group.HANDLED: 1, Group.SHARE: 1000}
+_NO_SHARE = -1
 _NOT_READY = tuple(number for number in NUMBERS.values() if number != _READY)
 
 
@@ -57,18 +61,49 @@ class Weighing:
         score = self._score(contact, record)
         idle = _ms(now - record.idle_since)
         found = [Reason.CHOSEN, 3, record.config.agent, score, idle]
-        second = strategy.choose(self._matcher, contact.demand)
+        second = strategy.choose(self._matcher, contact.demand, contact.queue)
+        mine = [self._measure(group, contact, record, now) for group in strategy.by]
+        for group, value in zip(strategy.by, mine, strict=True):
+            if group in _SCALES:
+                shown = round(value * _SCALES[group])
+                found += (Reason.MEASURED, 3, record.config.agent, group, shown)
         if second < 0:
             return found
         other = self._roster.by_handle(second)
         other_score = self._score(contact, other)
         found += (Reason.RUNNER_UP, 3, other.config.agent, other_score, _ms(now - other.idle_since))
         decided = Group.NUMBER
-        if strategy.by_score and score != other_score:
-            decided = Group.SCORE
-        elif record.idle_since != other.idle_since:
+        if record.idle_since != other.idle_since:
             decided = Group.IDLE_TIME
+        theirs = [self._measure(group, contact, other, now) for group in strategy.by]
+        for group, value in zip(strategy.by, theirs, strict=True):
+            if group in _SCALES:
+                shown = round(value * _SCALES[group])
+                found += (Reason.MEASURED, 3, other.config.agent, group, shown)
+        for group, own, others in zip(strategy.by, mine, theirs, strict=True):
+            if own != others:
+                decided = group
+                break
         return [*found, Reason.TIE_BREAK, 1, decided]
+
+    def _measure(self, group: Group, contact: Contact, record: AgentRecord, now: float) -> float:
+        """What the rule compares."""
+        agent, queue = record.config.agent, contact.queue
+        match group:
+            case Group.SCORE:
+                return self._score(contact, record)
+            case Group.LEVEL:
+                profile = self._matcher.profile_of(record.handle)
+                return self._matcher.best_level(profile, contact.demand)
+            case Group.OCCUPANCY:
+                return self._roster.occupancy(record, now)
+            case Group.HANDLED:
+                return record.handled
+            case Group.SHARE:
+                share = queue.shares.get(agent, 0)
+                return queue.given.get(agent, 0) / share if share else _NO_SHARE
+        # Turns and lots differ for any two agents, as numbers do.
+        return agent
 
     def _removed(self, contact: Contact, record: AgentRecord, tally: tuple[int, ...]) -> list[int]:
         """Which filter removed how many agents, and whom."""

@@ -1,21 +1,46 @@
 """Routing rules: how the agent for a call is chosen; one file a rule in this folder.
 
-A rule is a function ``(matcher, demand) -> agent handle or -1`` decorated with ``@strategy``.
-It is a total order: ties end at idle time and then at the agent's key.
+A rule is a function ``(matcher, demand, turn) -> agent handle or -1`` decorated with
+``@strategy``. It is a total order: ties end at idle time and then at the agent's key. It
+changes nothing, so that asked again after its choice is reserved it names the runner-up.
 """
 
 import importlib
 import pkgutil
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Final, Protocol
 
 import msgspec
 
 import acd_core.routing
 from acd_core.errors import ConfigurationFault, UnknownRule
+from acd_core.ids import AgentId
+from acd_core.routing.measures import Group
 from cython_ext.acd import Matcher
 
-Choose = Callable[[Matcher, int], int]
+
+class Turn(Protocol):
+    """What a queue remembers for rules that go by more than the agents themselves."""
+
+    @property
+    def last_offered(self) -> int:
+        """Key of the agent who was offered a call last; -1 for none yet."""
+
+    @property
+    def lot(self) -> int:
+        """64 bits drawn for this choice from the queue's seed."""
+
+    @property
+    def shares(self) -> Mapping[AgentId, int]:
+        """Share of the queue's calls that each agent should get, by key."""
+
+    @property
+    def given(self) -> Mapping[AgentId, int]:
+        """Calls of the queue that each agent has answered, by key."""
+
+
+Choose = Callable[[Matcher, int, Turn], int]
 
 
 class Strategy(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,8 +53,8 @@ class Strategy(msgspec.Struct, frozen=True, kw_only=True):
     """Rises when the rule decides differently than before."""
     en: str
     zh: str
-    by_score: bool
-    """Skill levels decide before idle time does."""
+    by: tuple[Group, ...]
+    """What decides before idle time does."""
     choose: Choose
 
 
@@ -37,7 +62,7 @@ _strategies: Final[dict[str, Strategy]] = {}
 
 
 def strategy(
-    name: str, *, number: int, version: int, en: str, zh: str, by_score: bool = False
+    name: str, *, number: int, version: int, en: str, zh: str, by: tuple[Group, ...] = ()
 ) -> Callable[[Choose], Choose]:
     """Register the decorated function as a rule."""
 
@@ -50,7 +75,7 @@ def strategy(
             version=version,
             en=en,
             zh=zh,
-            by_score=by_score,
+            by=by,
             choose=choose,
         )
         return choose
@@ -60,9 +85,14 @@ def strategy(
 
 def strategies() -> dict[str, Strategy]:
     """Return every rule by name; loads this folder once."""
+    _load()
+    return dict(sorted(_strategies.items()))
+
+
+@cache
+def _load() -> None:
     for module in pkgutil.iter_modules(acd_core.routing.__path__):
         importlib.import_module(f"acd_core.routing.{module.name}")
-    return dict(sorted(_strategies.items()))
 
 
 def find_strategy(name: str) -> Strategy:

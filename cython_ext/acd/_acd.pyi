@@ -6,6 +6,11 @@ IDLE: Final[int]
 LONGEST_IDLE: Final[int]
 MOST_SKILLED: Final[int]
 LEAST_SKILLED: Final[int]
+LEAST_OCCUPIED: Final[int]
+FEWEST_CALLS: Final[int]
+LINEAR: Final[int]
+EXPERT_LONGEST_IDLE: Final[int]
+EXPERT_LEAST_OCCUPIED: Final[int]
 RULES: Final[int]
 
 @final
@@ -20,14 +25,29 @@ class Matcher:
     def profile(self, levels: Iterable[tuple[int, int]]) -> int:
         """Number the agents with exactly these (skill, level) pairs; equal ones get one number."""
 
-    def demand(self, needs: Iterable[tuple[int, int]]) -> int:
+    def demand(self, needs: Iterable[tuple[int, int]], *, line: int = 0) -> int:
         """Number the calls with exactly these (skill, least level) pairs."""
 
+    def demand_of(self, alternatives: Iterable[Iterable[tuple[int, int]]], *, line: int = 0) -> int:
+        """Number the calls of a line that any of these sets of pairs satisfies.
+
+        Demands of different lines have numbers, and so urgencies, of their own.
+        """
+
+    def set_urgency(self, demand: int, urgency: float) -> None:
+        """Serve calls of this demand before those of less urgent ones; 0 at first."""
+
     def fits(self, profile: int, demand: int) -> bool:
-        """Whether agents of the profile have every level that the demand needs."""
+        """Whether agents of the profile have every level of one alternative."""
 
     def score(self, profile: int, demand: int) -> int:
-        """Sum of the profile's levels over the skills of the demand."""
+        """Sum of the profile's levels over the skills of the demand.
+
+        Of several alternatives the one that fits with the greatest sum counts.
+        """
+
+    def best_level(self, profile: int, demand: int) -> int:
+        """The profile's best level among the skills of the demand."""
 
     def add_agent(self, key: int, profile: int) -> int:
         """Add an agent in state 0."""
@@ -38,8 +58,14 @@ class Matcher:
     def set_profile(self, agent: int, profile: int) -> None:
         """Change an agent's skills; state and place in time stay."""
 
+    def set_ranks(self, agent: int, occupancy: float, handled: float) -> None:
+        """Set how busy an agent has been, for the rules that ask; less goes first."""
+
     def profile_of(self, agent: int) -> int:
         """Return the profile an agent has now."""
+
+    def key_of(self, agent: int) -> int:
+        """Return the key an agent was added with."""
 
     def set_state(self, agent: int, state: int, since: float) -> None:
         """Set an agent's state, 0 to 15; in IDLE he stands in his pool by (since, key)."""
@@ -60,11 +86,29 @@ class Matcher:
         """Choose an idle agent that fits, -1 for none.
 
         LONGEST_IDLE: least (since, key). MOST_SKILLED and LEAST_SKILLED: greatest or least
-        score, then least (since, key).
+        score, then least (since, key). LEAST_OCCUPIED and FEWEST_CALLS: least rank, then
+        least (since, key). LINEAR: least key. EXPERT_LONGEST_IDLE and EXPERT_LEAST_OCCUPIED:
+        greatest best level, then as the rule without it.
+        """
+
+    def next_agent(self, demand: int, after: int) -> int:
+        """Choose the idle agent with the next key after this one, else the lowest; -1 for none.
+
+        Looks at every idle agent that fits.
+        """
+
+    def draw_agent(self, demand: int, lot: int, *, by_score: bool = False) -> int:
+        """Draw an idle agent that fits, -1 for none; the same lot draws the same one.
+
+        With ``by_score`` each has as many tickets as his score. Looks at every idle agent
+        that fits.
         """
 
     def best_call(self, profile: int) -> int:
-        """Choose the first waiting call that fits, over all demands; -1 for none."""
+        """Choose the first waiting call that fits, over all demands; -1 for none.
+
+        The most urgent demand first, then (priority descending, arrival, key).
+        """
 
     def idle_agents(self, demand: int) -> list[int]:
         """Every idle agent that fits, longest idle first."""

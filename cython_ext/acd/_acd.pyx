@@ -13,10 +13,15 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memset
 
 from cython_ext.acd._pools cimport (
+    BY_HANDLED,
+    BY_IDLE_TIME,
+    BY_KEY,
+    BY_OCCUPANCY,
     FREE,
     HELD,
     IDLE_STATE,
     LISTED,
+    ORDERS,
     STATES,
     Agent,
     Call,
@@ -32,7 +37,35 @@ IDLE = IDLE_STATE
 LONGEST_IDLE = 0
 MOST_SKILLED = 1
 LEAST_SKILLED = 2
-RULES = 3
+LEAST_OCCUPIED = 3
+FEWEST_CALLS = 4
+LINEAR = 5
+EXPERT_LONGEST_IDLE = 6
+EXPERT_LEAST_OCCUPIED = 7
+RULES = 8
+
+cdef enum:
+    NO_LEVEL = 0
+    HIGHEST_SUM = 1
+    LOWEST_SUM = 2
+    HIGHEST_LEVEL = 3
+
+# By rule: which level decides first, and in which order the agents of one profile stand.
+cdef int[8] LEVELS = [
+    NO_LEVEL, HIGHEST_SUM, LOWEST_SUM, NO_LEVEL, NO_LEVEL, NO_LEVEL, HIGHEST_LEVEL, HIGHEST_LEVEL
+]
+cdef int[8] STANDS = [
+    BY_IDLE_TIME, BY_IDLE_TIME, BY_IDLE_TIME, BY_OCCUPANCY, BY_HANDLED, BY_KEY, BY_IDLE_TIME,
+    BY_OCCUPANCY,
+]
+
+
+cdef inline uint64_t mixed(uint64_t value) noexcept nogil:
+    """Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014."""
+    value += 0x9E3779B97F4A7C15ULL
+    value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9ULL
+    value = (value ^ (value >> 27)) * 0x94D049BB133111EBULL
+    return value ^ (value >> 31)
 
 
 cdef class Matcher(Pools):
@@ -55,49 +88,66 @@ cdef class Matcher(Pools):
             self._profile_ids[pairs] = number
         return number
 
-    def demand(self, needs):
-        pairs = _pairs(needs)
-        number = self._demand_ids.get(pairs)
+    def demand(self, needs, *, int64_t line=0):
+        return self.demand_of((needs,), line=line)
+
+    def demand_of(self, alternatives, *, int64_t line=0):
+        ways = tuple(sorted({_pairs(needs) for needs in alternatives}))
+        if not ways:
+            raise ValueError("a demand has no alternative")
+        number = self._demand_ids.get((line, ways))
         if number is None:
-            number = self.new_demand(pairs)
-            self._demand_ids[pairs] = number
+            number = self.new_demand(ways)
+            self._demand_ids[line, ways] = number
         return number
 
+    def set_urgency(self, int demand, double urgency):
+        self.check_demand(demand)
+        if not isfinite(urgency):
+            raise ValueError(f"urgency {urgency} is not finite")
+        self.demands[demand].urgency = urgency
+
     def fits(self, int profile, int demand):
-        self._check_profile(profile)
-        self._check_demand(demand)
+        self.check_profile(profile)
+        self.check_demand(demand)
         return bool(self.demands[demand].fits[profile >> 6] >> (profile & 63) & 1)
 
     def score(self, int profile, int demand):
-        self._check_profile(profile)
-        self._check_demand(demand)
+        self.check_profile(profile)
+        self.check_demand(demand)
         return self.demands[demand].scores[profile]
+
+    def best_level(self, int profile, int demand):
+        self.check_profile(profile)
+        self.check_demand(demand)
+        return self.demands[demand].tops[profile]
 
     # Agents
 
     def add_agent(self, int64_t key, int profile):
         cdef int agent
-        self._check_profile(profile)
+        self.check_profile(profile)
         if self._free_agents:
             agent = self._free_agents.pop()
         else:
             agent = self.more_agents()
         self.agents[agent] = Agent(
-            key=key, since=0.0, profile=profile, place=-1, state=0, used=1
+            key=key, ranks=[0.0, 0.0, 0.0], places=[-1, -1, -1, -1], profile=profile, state=0,
+            used=1,
         )
         self.counts[profile * STATES] += 1
         return agent
 
     def drop_agent(self, int agent):
-        self._check_agent(agent)
+        self.check_agent(agent)
         self.leave_pool(agent)
         self.counts[self.agents[agent].profile * STATES + self.agents[agent].state] -= 1
         self.agents[agent].used = 0
         self._free_agents.append(agent)
 
     def set_profile(self, int agent, int profile):
-        self._check_agent(agent)
-        self._check_profile(profile)
+        self.check_agent(agent)
+        self.check_profile(profile)
         cdef Agent* found = &self.agents[agent]
         self.leave_pool(agent)
         self.counts[found.profile * STATES + found.state] -= 1
@@ -106,12 +156,27 @@ cdef class Matcher(Pools):
         if found.state == IDLE_STATE:
             self.join_pool(agent)
 
+    def set_ranks(self, int agent, double occupancy, double handled):
+        self.check_agent(agent)
+        if not (isfinite(occupancy) and isfinite(handled)):
+            raise ValueError(f"rank {occupancy} or {handled} is not finite")
+        cdef Agent* found = &self.agents[agent]
+        self.leave_pool(agent)
+        found.ranks[1] = occupancy
+        found.ranks[2] = handled
+        if found.state == IDLE_STATE:
+            self.join_pool(agent)
+
     def profile_of(self, int agent):
-        self._check_agent(agent)
+        self.check_agent(agent)
         return self.agents[agent].profile
 
+    def key_of(self, int agent):
+        self.check_agent(agent)
+        return self.agents[agent].key
+
     def set_state(self, int agent, int state, double since):
-        self._check_agent(agent)
+        self.check_agent(agent)
         if not 0 <= state < STATES:
             raise ValueError(f"state {state} is not 0 to {STATES - 1}")
         if not isfinite(since):
@@ -120,7 +185,7 @@ cdef class Matcher(Pools):
         self.leave_pool(agent)
         self.counts[found.profile * STATES + found.state] -= 1
         found.state = state
-        found.since = since
+        found.ranks[0] = since
         self.counts[found.profile * STATES + state] += 1
         if state == IDLE_STATE:
             self.join_pool(agent)
@@ -129,7 +194,7 @@ cdef class Matcher(Pools):
 
     def add_call(self, int64_t key, int demand, int priority, double arrival):
         cdef int call
-        self._check_demand(demand)
+        self.check_demand(demand)
         if not isfinite(arrival):
             raise ValueError(f"time {arrival} is not finite")
         if self._free_calls:
@@ -143,20 +208,20 @@ cdef class Matcher(Pools):
         return call
 
     def drop_call(self, int call):
-        self._check_call(call)
+        self.check_call(call)
         if self.calls[call].status == LISTED:
             self.leave_list(call)
         self.calls[call].status = FREE
         self._free_calls.append(call)
 
     def hold_call(self, int call):
-        self._check_call(call)
+        self.check_call(call)
         if self.calls[call].status == LISTED:
             self.leave_list(call)
             self.calls[call].status = HELD
 
     def release_call(self, int call):
-        self._check_call(call)
+        self.check_call(call)
         if self.calls[call].status == HELD:
             self.calls[call].status = LISTED
             self.join_list(call)
@@ -164,17 +229,63 @@ cdef class Matcher(Pools):
     # Decisions
 
     def best_agent(self, int demand, int rule):
-        self._check_demand(demand)
+        self.check_demand(demand)
         if not 0 <= rule < RULES:
             raise ValueError(f"rule {rule} is not 0 to {RULES - 1}")
-        return self._best_agent(demand, rule)
+        self.keep_order(STANDS[rule])
+        return self._best_agent(demand, LEVELS[rule], STANDS[rule])
+
+    def next_agent(self, int demand, int64_t after):
+        self.check_demand(demand)
+        cdef int word, place, agent, first = -1, following = -1
+        cdef uint64_t bits
+        cdef Heap* heap
+        for word in range(self.words):
+            bits = self.demands[demand].fits[word] & self.idle_profiles[word]
+            while bits:
+                heap = &self.profiles[word * 64 + hf_lowest_bit(bits)].heaps[0]
+                bits &= bits - 1
+                for place in range(heap.length):
+                    agent = heap.items[place]
+                    if first < 0 or self.agents[agent].key < self.agents[first].key:
+                        first = agent
+                    if self.agents[agent].key > after and (
+                        following < 0 or self.agents[agent].key < self.agents[following].key
+                    ):
+                        following = agent
+        return first if following < 0 else following
+
+    def draw_agent(self, int demand, uint64_t lot, *, bint by_score=False):
+        self.check_demand(demand)
+        cdef int word, place, agent, best = -1, profile, ticket, tickets
+        cdef uint64_t bits, drawn, least = 0, own
+        cdef Heap* heap
+        for word in range(self.words):
+            bits = self.demands[demand].fits[word] & self.idle_profiles[word]
+            while bits:
+                profile = word * 64 + hf_lowest_bit(bits)
+                bits &= bits - 1
+                heap = &self.profiles[profile].heaps[0]
+                tickets = 1
+                if by_score:
+                    tickets = max(1, self.demands[demand].scores[profile])
+                for place in range(heap.length):
+                    agent = heap.items[place]
+                    own = mixed(<uint64_t>self.agents[agent].key)
+                    for ticket in range(tickets):
+                        drawn = mixed(mixed(lot ^ own) + <uint64_t>ticket)
+                        if best < 0 or drawn < least or (
+                            drawn == least and self.agents[agent].key < self.agents[best].key
+                        ):
+                            best, least = agent, drawn
+        return best
 
     def best_call(self, int profile):
-        self._check_profile(profile)
+        self.check_profile(profile)
         return self._best_call(profile)
 
     def idle_agents(self, int demand):
-        self._check_demand(demand)
+        self.check_demand(demand)
         found = []
         cdef int word, place
         cdef uint64_t bits
@@ -182,11 +293,11 @@ cdef class Matcher(Pools):
         for word in range(self.words):
             bits = self.demands[demand].fits[word] & self.idle_profiles[word]
             while bits:
-                heap = &self.profiles[word * 64 + hf_lowest_bit(bits)].heap
+                heap = &self.profiles[word * 64 + hf_lowest_bit(bits)].heaps[0]
                 bits &= bits - 1
                 for place in range(heap.length):
                     found.append(
-                        (self.agents[heap.items[place]].since,
+                        (self.agents[heap.items[place]].ranks[0],
                          self.agents[heap.items[place]].key,
                          heap.items[place])
                     )
@@ -194,7 +305,7 @@ cdef class Matcher(Pools):
         return [entry[2] for entry in found]
 
     def tally(self, int demand):
-        self._check_demand(demand)
+        self.check_demand(demand)
         cdef int64_t sums[STATES]
         cdef int word, profile, state
         cdef uint64_t bits
@@ -209,71 +320,61 @@ cdef class Matcher(Pools):
         return tuple([sums[state] for state in range(STATES)])
 
     def memory(self):
-        cdef int room_in_heaps = 0, i
+        cdef int room_in_heaps = 0, i, order
         for i in range(self.profiles_used):
-            room_in_heaps += self.profiles[i].heap.room
+            for order in range(ORDERS):
+                room_in_heaps += self.profiles[i].heaps[order].room
         agents = self.agents_room * sizeof(Agent) + room_in_heaps * sizeof(int32_t)
         room_in_heaps = 0
         for i in range(self.demands_used):
-            room_in_heaps += self.demands[i].heap.room
+            room_in_heaps += self.demands[i].heaps[0].room
         return agents, self.calls_room * sizeof(Call) + room_in_heaps * sizeof(int32_t)
 
     # Inside
 
-    cdef int _best_agent(self, int demand, int rule) noexcept nogil:
+    cdef int _best_agent(self, int demand, int level, int stand) noexcept nogil:
         cdef Side* wanted = &self.demands[demand]
         cdef int best = -1, head, profile, word, difference
-        cdef int32_t best_score = 0
+        cdef int32_t mine = 0, best_mine = 0
         cdef uint64_t bits
         for word in range(self.words):
             bits = wanted.fits[word] & self.idle_profiles[word]
             while bits:
                 profile = word * 64 + hf_lowest_bit(bits)
                 bits &= bits - 1
-                head = self.profiles[profile].heap.items[0]
-                difference = 0
-                if rule != 0:
-                    difference = wanted.scores[profile] - best_score
-                    if rule == 2:
-                        difference = -difference
+                head = self.profiles[profile].heaps[stand].items[0]
+                if level == HIGHEST_SUM:
+                    mine = wanted.scores[profile]
+                elif level == LOWEST_SUM:
+                    mine = -wanted.scores[profile]
+                elif level == HIGHEST_LEVEL:
+                    mine = wanted.tops[profile]
+                difference = mine - best_mine
                 if best < 0 or difference > 0 or (
-                    difference == 0 and agent_less(&self.agents[head], &self.agents[best])
+                    difference == 0
+                    and agent_less(&self.agents[head], &self.agents[best], stand)
                 ):
                     best = head
-                    best_score = wanted.scores[profile]
+                    best_mine = mine
         return best
 
     cdef int _best_call(self, int profile) noexcept nogil:
-        cdef int best = -1, head, word
+        cdef int best = -1, head, word, demand
+        cdef double urgency = 0.0, mine
         cdef uint64_t bits
         for word in range(self.words):
             bits = self.profiles[profile].fits[word] & self.waiting_demands[word]
             while bits:
-                head = self.demands[word * 64 + hf_lowest_bit(bits)].heap.items[0]
+                demand = word * 64 + hf_lowest_bit(bits)
                 bits &= bits - 1
-                if best < 0 or call_less(&self.calls[head], &self.calls[best]):
+                head = self.demands[demand].heaps[0].items[0]
+                mine = self.demands[demand].urgency
+                if best < 0 or mine > urgency or (
+                    mine == urgency and call_less(&self.calls[head], &self.calls[best])
+                ):
                     best = head
+                    urgency = mine
         return best
-
-    cdef int _check_profile(self, int profile) except -1:
-        if not 0 <= profile < self.profiles_used:
-            raise ValueError(f"there is no profile {profile}")
-        return 0
-
-    cdef int _check_demand(self, int demand) except -1:
-        if not 0 <= demand < self.demands_used:
-            raise ValueError(f"there is no demand {demand}")
-        return 0
-
-    cdef int _check_agent(self, int agent) except -1:
-        if not 0 <= agent < self.agents_used or not self.agents[agent].used:
-            raise ValueError(f"there is no agent {agent}")
-        return 0
-
-    cdef int _check_call(self, int call) except -1:
-        if not 0 <= call < self.calls_used or self.calls[call].status == FREE:
-            raise ValueError(f"there is no call {call}")
-        return 0
 
 
 cdef tuple _pairs(levels):

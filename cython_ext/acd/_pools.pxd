@@ -10,6 +10,12 @@ cdef extern from *:
 
 cdef enum:
     STATES = 16
+    ORDERS = 4
+    BY_CALL = -1
+    BY_IDLE_TIME = 0
+    BY_OCCUPANCY = 1
+    BY_HANDLED = 2
+    BY_KEY = 3
     IDLE_STATE = 1
     FREE = 0
     LISTED = 1
@@ -24,9 +30,9 @@ cdef struct Heap:
 
 cdef struct Agent:
     int64_t key
-    double since
+    double ranks[3]    # idle since, occupancy, calls handled
+    int32_t places[4]  # in the heaps of its profile, one an order; -1 when not there
     int32_t profile
-    int32_t place      # in the heap of its profile; -1 when not idle
     int8_t state
     int8_t used
 
@@ -41,15 +47,20 @@ cdef struct Call:
 
 
 cdef struct Side:
-    Heap heap
+    Heap heaps[4]      # profiles: idle agents in each order; demands: calls in the first
     uint64_t* fits     # bit i: this profile or demand fits demand or profile i
-    int32_t* scores    # demands only: score of each profile
+    int32_t* scores    # demands only: sum of levels of each profile
+    int32_t* tops      # demands only: best level of each profile
+    double urgency     # demands only: greater is served first
 
 
-cdef inline bint agent_less(const Agent* a, const Agent* b) noexcept nogil:
-    """Longest idle first, then the lower key."""
-    if a.since != b.since:
-        return a.since < b.since
+cdef inline bint agent_less(const Agent* a, const Agent* b, int order) noexcept nogil:
+    """By the rank of the order, then longest idle first, then the lower key."""
+    if order != BY_KEY:
+        if a.ranks[order] != b.ranks[order]:
+            return a.ranks[order] < b.ranks[order]
+        if a.ranks[0] != b.ranks[0]:
+            return a.ranks[0] < b.ranks[0]
     return a.key < b.key
 
 
@@ -72,23 +83,30 @@ cdef class Pools:
     cdef uint64_t* waiting_demands     # bit: somebody waiting
     cdef int agents_used, agents_room, calls_used, calls_room
     cdef int profiles_used, demands_used, sides_room, words
+    cdef int orders                    # bit: this order is kept
     cdef list profile_levels, demand_needs
 
     cdef int more_agents(self) except -1
     cdef int more_calls(self) except -1
     cdef int new_profile(self, dict levels) except -1
-    cdef int new_demand(self, tuple needs) except -1
+    cdef int new_demand(self, tuple alternatives) except -1
+    cdef int keep_order(self, int order) except -1
     cdef int join_pool(self, int agent) except -1
     cdef void leave_pool(self, int agent) noexcept
     cdef int join_list(self, int call) except -1
     cdef void leave_list(self, int call) noexcept
 
+    cdef int check_profile(self, int profile) except -1
+    cdef int check_demand(self, int demand) except -1
+    cdef int check_agent(self, int agent) except -1
+    cdef int check_call(self, int call) except -1
+
     cdef int _room(self, Heap* heap) except -1
-    cdef void _put(self, Heap* heap, int place, int item, bint calls) noexcept nogil
-    cdef bint _less(self, int a, int b, bint calls) noexcept nogil
-    cdef void _rise(self, Heap* heap, int place, int item, bint calls) noexcept nogil
-    cdef void _sink(self, Heap* heap, int place, int item, bint calls) noexcept nogil
-    cdef void _remove(self, Heap* heap, int place, bint calls) noexcept nogil
+    cdef void _put(self, Heap* heap, int place, int item, int order) noexcept nogil
+    cdef bint _less(self, int a, int b, int order) noexcept nogil
+    cdef void _rise(self, Heap* heap, int place, int item, int order) noexcept nogil
+    cdef void _sink(self, Heap* heap, int place, int item, int order) noexcept nogil
+    cdef void _remove(self, Heap* heap, int place, int order) noexcept nogil
     cdef int _pair(self, int profile, int demand) except -1
     cdef int _open_side(self, Side* side) except -1
     cdef int _more_sides(self, int room) except -1

@@ -20,17 +20,20 @@ cdef class Pools:
 
     def __cinit__(self):
         self.profile_levels, self.demand_needs = [], []
+        self.orders = 1 << BY_IDLE_TIME
         self._more_sides(64)
 
     def __dealloc__(self):
-        cdef int i
+        cdef int i, order
         for i in range(self.profiles_used):
-            free(self.profiles[i].heap.items)
+            for order in range(ORDERS):
+                free(self.profiles[i].heaps[order].items)
             free(self.profiles[i].fits)
         for i in range(self.demands_used):
-            free(self.demands[i].heap.items)
+            free(self.demands[i].heaps[0].items)
             free(self.demands[i].fits)
             free(self.demands[i].scores)
+            free(self.demands[i].tops)
         free(self.profiles)
         free(self.demands)
         free(self.counts)
@@ -59,39 +62,85 @@ cdef class Pools:
 
     cdef int join_pool(self, int agent) except -1:
         cdef int profile = self.agents[agent].profile
-        cdef Heap* heap = &self.profiles[profile].heap
-        self._room(heap)
-        heap.length += 1
-        self._rise(heap, heap.length - 1, agent, False)
+        cdef Side* side = &self.profiles[profile]
+        cdef int order
+        for order in range(ORDERS):
+            if self.orders >> order & 1:
+                self._room(&side.heaps[order])
+        for order in range(ORDERS):
+            if self.orders >> order & 1:
+                side.heaps[order].length += 1
+                self._rise(&side.heaps[order], side.heaps[order].length - 1, agent, order)
         self.idle_profiles[profile >> 6] |= <uint64_t>1 << (profile & 63)
         return 0
 
     cdef void leave_pool(self, int agent) noexcept:
         cdef int profile = self.agents[agent].profile
-        cdef Heap* heap = &self.profiles[profile].heap
-        if self.agents[agent].place < 0:
+        cdef Side* side = &self.profiles[profile]
+        cdef int order
+        if self.agents[agent].places[0] < 0:
             return
-        self._remove(heap, self.agents[agent].place, False)
-        self.agents[agent].place = -1
-        if heap.length == 0:
+        for order in range(ORDERS):
+            if self.orders >> order & 1:
+                self._remove(&side.heaps[order], self.agents[agent].places[order], order)
+                self.agents[agent].places[order] = -1
+        if side.heaps[0].length == 0:
             self.idle_profiles[profile >> 6] &= ~(<uint64_t>1 << (profile & 63))
+
+    cdef int keep_order(self, int order) except -1:
+        """Keep idle agents in one more order from now on."""
+        cdef int profile, place, length
+        cdef Heap* heap
+        cdef Heap* first
+        if self.orders >> order & 1:
+            return 0
+        for profile in range(self.profiles_used):
+            heap = &self.profiles[profile].heaps[order]
+            first = &self.profiles[profile].heaps[0]
+            heap.length = 0
+            for place in range(first.length):
+                self._room(heap)
+                heap.length += 1
+                self._rise(heap, heap.length - 1, first.items[place], order)
+        self.orders |= 1 << order
+        return 0
 
     cdef int join_list(self, int call) except -1:
         cdef int demand = self.calls[call].demand
-        cdef Heap* heap = &self.demands[demand].heap
+        cdef Heap* heap = &self.demands[demand].heaps[0]
         self._room(heap)
         heap.length += 1
-        self._rise(heap, heap.length - 1, call, True)
+        self._rise(heap, heap.length - 1, call, BY_CALL)
         self.waiting_demands[demand >> 6] |= <uint64_t>1 << (demand & 63)
         return 0
 
     cdef void leave_list(self, int call) noexcept:
         cdef int demand = self.calls[call].demand
-        cdef Heap* heap = &self.demands[demand].heap
-        self._remove(heap, self.calls[call].place, True)
+        cdef Heap* heap = &self.demands[demand].heaps[0]
+        self._remove(heap, self.calls[call].place, BY_CALL)
         self.calls[call].place = -1
         if heap.length == 0:
             self.waiting_demands[demand >> 6] &= ~(<uint64_t>1 << (demand & 63))
+
+    cdef int check_profile(self, int profile) except -1:
+        if not 0 <= profile < self.profiles_used:
+            raise ValueError(f"there is no profile {profile}")
+        return 0
+
+    cdef int check_demand(self, int demand) except -1:
+        if not 0 <= demand < self.demands_used:
+            raise ValueError(f"there is no demand {demand}")
+        return 0
+
+    cdef int check_agent(self, int agent) except -1:
+        if not 0 <= agent < self.agents_used or not self.agents[agent].used:
+            raise ValueError(f"there is no agent {agent}")
+        return 0
+
+    cdef int check_call(self, int call) except -1:
+        if not 0 <= call < self.calls_used or self.calls[call].status == FREE:
+            raise ValueError(f"there is no call {call}")
+        return 0
 
     cdef int _room(self, Heap* heap) except -1:
         if heap.length == heap.room:
@@ -100,54 +149,54 @@ cdef class Pools:
             heap.room = room
         return 0
 
-    cdef void _put(self, Heap* heap, int place, int item, bint calls) noexcept nogil:
+    cdef void _put(self, Heap* heap, int place, int item, int order) noexcept nogil:
         heap.items[place] = item
-        if calls:
+        if order == BY_CALL:
             self.calls[item].place = place
         else:
-            self.agents[item].place = place
+            self.agents[item].places[order] = place
 
-    cdef bint _less(self, int a, int b, bint calls) noexcept nogil:
-        if calls:
+    cdef bint _less(self, int a, int b, int order) noexcept nogil:
+        if order == BY_CALL:
             return call_less(&self.calls[a], &self.calls[b])
-        return agent_less(&self.agents[a], &self.agents[b])
+        return agent_less(&self.agents[a], &self.agents[b], order)
 
-    cdef void _rise(self, Heap* heap, int place, int item, bint calls) noexcept nogil:
+    cdef void _rise(self, Heap* heap, int place, int item, int order) noexcept nogil:
         cdef int above
         while place > 0:
             above = (place - 1) >> 1
-            if not self._less(item, heap.items[above], calls):
+            if not self._less(item, heap.items[above], order):
                 break
-            self._put(heap, place, heap.items[above], calls)
+            self._put(heap, place, heap.items[above], order)
             place = above
-        self._put(heap, place, item, calls)
+        self._put(heap, place, item, order)
 
-    cdef void _sink(self, Heap* heap, int place, int item, bint calls) noexcept nogil:
+    cdef void _sink(self, Heap* heap, int place, int item, int order) noexcept nogil:
         cdef int below
         while True:
             below = 2 * place + 1
             if below >= heap.length:
                 break
             if below + 1 < heap.length and self._less(
-                heap.items[below + 1], heap.items[below], calls
+                heap.items[below + 1], heap.items[below], order
             ):
                 below += 1
-            if not self._less(heap.items[below], item, calls):
+            if not self._less(heap.items[below], item, order):
                 break
-            self._put(heap, place, heap.items[below], calls)
+            self._put(heap, place, heap.items[below], order)
             place = below
-        self._put(heap, place, item, calls)
+        self._put(heap, place, item, order)
 
-    cdef void _remove(self, Heap* heap, int place, bint calls) noexcept nogil:
+    cdef void _remove(self, Heap* heap, int place, int order) noexcept nogil:
         cdef int last
         heap.length -= 1
         last = heap.items[heap.length]
         if place == heap.length:
             return
-        if place > 0 and self._less(last, heap.items[(place - 1) >> 1], calls):
-            self._rise(heap, place, last, calls)
+        if place > 0 and self._less(last, heap.items[(place - 1) >> 1], order):
+            self._rise(heap, place, last, order)
         else:
-            self._sink(heap, place, last, calls)
+            self._sink(heap, place, last, order)
 
     cdef int new_profile(self, dict levels) except -1:
         if self.profiles_used == self.sides_room:
@@ -162,30 +211,41 @@ cdef class Pools:
             self._pair(profile, demand)
         return profile
 
-    cdef int new_demand(self, tuple needs) except -1:
+    cdef int new_demand(self, tuple alternatives) except -1:
         if self.demands_used == self.sides_room:
             self._more_sides(self.sides_room * 2)
         cdef int demand = self.demands_used
         cdef int profile
         self._open_side(&self.demands[demand])
         self.demands[demand].scores = <int32_t*>grown(NULL, self.sides_room * sizeof(int32_t))
+        self.demands[demand].tops = <int32_t*>grown(NULL, self.sides_room * sizeof(int32_t))
         self.demands_used += 1
-        self.demand_needs.append(needs)
+        self.demand_needs.append(alternatives)
         for profile in range(self.profiles_used):
             self._pair(profile, demand)
         return demand
 
     cdef int _pair(self, int profile, int demand) except -1:
-        """Compare one profile with one demand and keep bit and score."""
+        """Compare one profile with one demand and keep bit, score and best level.
+
+        Of several alternatives the one that fits with the greatest score counts.
+        """
         levels = self.profile_levels[profile]
-        cdef int32_t score = 0
-        cdef bint fits = True
-        for skill, least in self.demand_needs[demand]:
-            level = levels.get(skill, 0)
-            score += level
-            if level < least:
-                fits = False
-        self.demands[demand].scores[profile] = score
+        cdef int32_t score, top, level, best_score = 0, best_top = 0
+        cdef bint fits = False, enough, first = True
+        for needs in self.demand_needs[demand]:
+            score, top, enough = 0, 0, True
+            for skill, least in needs:
+                level = levels.get(skill, 0)
+                score += level
+                top = max(top, level)
+                if level < least:
+                    enough = False
+            if first or (enough, score, top) > (fits, best_score, best_top):
+                fits, best_score, best_top = enough, score, top
+            first = False
+        self.demands[demand].scores[profile] = best_score
+        self.demands[demand].tops[profile] = best_top
         if fits:
             self.demands[demand].fits[profile >> 6] |= <uint64_t>1 << (profile & 63)
             self.profiles[profile].fits[demand >> 6] |= <uint64_t>1 << (demand & 63)
@@ -212,6 +272,7 @@ cdef class Pools:
             self.demands[i].scores = <int32_t*>grown(
                 self.demands[i].scores, room * sizeof(int32_t)
             )
+            self.demands[i].tops = <int32_t*>grown(self.demands[i].tops, room * sizeof(int32_t))
         self.sides_room = room
         self.words = words
         return 0

@@ -5,8 +5,8 @@ contracts are in ``_acd.pyi``.
 """
 
 import math
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -14,9 +14,16 @@ IDLE: Final = 1
 LONGEST_IDLE: Final = 0
 MOST_SKILLED: Final = 1
 LEAST_SKILLED: Final = 2
-RULES: Final = 3
+LEAST_OCCUPIED: Final = 3
+FEWEST_CALLS: Final = 4
+LINEAR: Final = 5
+EXPERT_LONGEST_IDLE: Final = 6
+EXPERT_LEAST_OCCUPIED: Final = 7
+RULES: Final = 8
 _STATES: Final = 16
+_WORD: Final = (1 << 64) - 1
 
+T = TypeVar("T")
 Pairs = tuple[tuple[int, int], ...]
 
 
@@ -25,6 +32,8 @@ class _Agent(msgspec.Struct):
     profile: int
     state: int = 0
     since: float = 0.0
+    occupancy: float = 0.0
+    handled: float = 0.0
 
 
 class _Call(msgspec.Struct):
@@ -60,7 +69,8 @@ class Matcher:
 
     def __init__(self) -> None:
         self._profiles: list[Pairs] = []
-        self._demands: list[Pairs] = []
+        self._demands: list[tuple[int, tuple[Pairs, ...]]] = []
+        self._urgencies: dict[int, float] = {}
         self._agents: dict[int, _Agent] = {}
         self._calls: dict[int, _Call] = {}
         self._agent_handles = _Handles()
@@ -70,22 +80,35 @@ class Matcher:
         """Number the agents with exactly these (skill, level) pairs."""
         return _number(self._profiles, _pairs(levels))
 
-    def demand(self, needs: Iterable[tuple[int, int]]) -> int:
+    def demand(self, needs: Iterable[tuple[int, int]], *, line: int = 0) -> int:
         """Number the calls with exactly these (skill, least level) pairs."""
-        return _number(self._demands, _pairs(needs))
+        return self.demand_of((needs,), line=line)
+
+    def demand_of(self, alternatives: Iterable[Iterable[tuple[int, int]]], *, line: int = 0) -> int:
+        """Number the calls of a line that any of these sets of pairs satisfies."""
+        ways = tuple(sorted({_pairs(needs) for needs in alternatives}))
+        if not ways:
+            raise ValueError("a demand has no alternative")
+        return _number(self._demands, (line, ways))
+
+    def set_urgency(self, demand: int, urgency: float) -> None:
+        """Serve calls of this demand before those of less urgent ones."""
+        _known(self._demands, demand, "demand")
+        if not math.isfinite(urgency):
+            raise ValueError(f"urgency {urgency} is not finite")
+        self._urgencies[demand] = urgency
 
     def fits(self, profile: int, demand: int) -> bool:
-        """Whether agents of the profile have every level that the demand needs."""
-        levels = dict(_known(self._profiles, profile, "profile"))
-        return all(
-            levels.get(skill, 0) >= least
-            for skill, least in _known(self._demands, demand, "demand")
-        )
+        """Whether agents of the profile have every level of one alternative."""
+        return self._match(profile, demand)[0]
 
     def score(self, profile: int, demand: int) -> int:
         """Sum of the profile's levels over the skills of the demand."""
-        levels = dict(_known(self._profiles, profile, "profile"))
-        return sum(levels.get(skill, 0) for skill, _ in _known(self._demands, demand, "demand"))
+        return self._match(profile, demand)[1]
+
+    def best_level(self, profile: int, demand: int) -> int:
+        """The profile's best level among the skills of the demand."""
+        return self._match(profile, demand)[2]
 
     def add_agent(self, key: int, profile: int) -> int:
         """Add an agent in state 0."""
@@ -106,9 +129,20 @@ class Matcher:
         _known(self._profiles, profile, "profile")
         found.profile = profile
 
+    def set_ranks(self, agent: int, occupancy: float, handled: float) -> None:
+        """Set how busy an agent has been, for the rules that ask."""
+        found = self._agent(agent)
+        if not (math.isfinite(occupancy) and math.isfinite(handled)):
+            raise ValueError(f"rank {occupancy} or {handled} is not finite")
+        found.occupancy, found.handled = occupancy, handled
+
     def profile_of(self, agent: int) -> int:
         """Return the profile an agent has now."""
         return self._agent(agent).profile
+
+    def key_of(self, agent: int) -> int:
+        """Return the key an agent was added with."""
+        return self._agent(agent).key
 
     def set_state(self, agent: int, state: int, since: float) -> None:
         """Set an agent's state, 0 to 15."""
@@ -143,13 +177,40 @@ class Matcher:
         """Choose an idle agent that fits, -1 for none."""
         if not 0 <= rule < RULES:
             raise ValueError(f"rule {rule} is not 0 to {RULES - 1}")
-        sign = (0, -1, 1)[rule]
 
-        def order(agent: int) -> tuple[int, float, int]:
+        def order(agent: int) -> tuple[float, ...]:
             found = self._agents[agent]
-            return (sign * self.score(found.profile, demand), found.since, found.key)
+            _, score, level = self._match(found.profile, demand)
+            last = (found.since, found.key)
+            return {
+                LONGEST_IDLE: last,
+                MOST_SKILLED: (-score, *last),
+                LEAST_SKILLED: (score, *last),
+                LEAST_OCCUPIED: (found.occupancy, *last),
+                FEWEST_CALLS: (found.handled, *last),
+                LINEAR: (found.key,),
+                EXPERT_LONGEST_IDLE: (-level, *last),
+                EXPERT_LEAST_OCCUPIED: (-level, found.occupancy, *last),
+            }[rule]
 
         return min(self.idle_agents(demand), key=order, default=-1)
+
+    def next_agent(self, demand: int, after: int) -> int:
+        """Choose the idle agent with the next key after this one, else the lowest."""
+        keys = {self._agents[handle].key: handle for handle in self.idle_agents(demand)}
+        later = [key for key in keys if key > after]
+        return keys[min(later or keys)] if keys else -1
+
+    def draw_agent(self, demand: int, lot: int, *, by_score: bool = False) -> int:
+        """Draw an idle agent; with ``by_score`` each has as many tickets as points."""
+
+        def ticket(handle: int) -> tuple[int, int]:
+            found = self._agents[handle]
+            tickets = max(1, self.score(found.profile, demand)) if by_score else 1
+            own = _mixed(lot ^ _mixed(found.key & _WORD))
+            return (min(_mixed(own + number) for number in range(tickets)), found.key)
+
+        return min(self.idle_agents(demand), key=ticket, default=-1)
 
     def best_call(self, profile: int) -> int:
         """Choose the first waiting call that fits; -1 for none."""
@@ -159,7 +220,12 @@ class Matcher:
             for handle, call in self._calls.items()
             if not call.held and self.fits(profile, call.demand)
         )
-        return min(waiting, key=lambda handle: self._calls[handle].order(), default=-1)
+
+        def order(handle: int) -> tuple[float, int, float, int]:
+            call = self._calls[handle]
+            return (-self._urgencies.get(call.demand, 0.0), *call.order())
+
+        return min(waiting, key=order, default=-1)
 
     def idle_agents(self, demand: int) -> list[int]:
         """Every idle agent that fits, longest idle first."""
@@ -182,6 +248,17 @@ class Matcher:
     def memory(self) -> tuple[int, int]:
         """Plain objects are not counted."""
         return 0, 0
+
+    def _match(self, profile: int, demand: int) -> tuple[bool, int, int]:
+        """Whether they fit, the score, and the best level, in the best alternative."""
+        levels = dict(_known(self._profiles, profile, "profile"))
+        _, ways = _known(self._demands, demand, "demand")
+        found = []
+        for needs in ways:
+            own = [levels.get(skill, 0) for skill, _ in needs]
+            enough = all(levels.get(skill, 0) >= least for skill, least in needs)
+            found.append((enough, sum(own), max(own, default=0)))
+        return max(found)
 
     def _agent(self, agent: int) -> _Agent:
         if agent not in self._agents:
@@ -236,16 +313,23 @@ def _pairs(levels: Iterable[tuple[int, int]]) -> Pairs:
     return pairs
 
 
-def _number(known: list[Pairs], pairs: Pairs) -> int:
-    if pairs not in known:
-        known.append(pairs)
-    return known.index(pairs)
+def _number(known: list[T], value: T) -> int:
+    if value not in known:
+        known.append(value)
+    return known.index(value)
 
 
-def _known(table: list[Pairs], number: int, what: str) -> Pairs:
+def _known(table: Sequence[T], number: int, what: str) -> T:
     if not 0 <= number < len(table):
         raise ValueError(f"there is no {what} {number}")
     return table[number]
+
+
+def _mixed(value: int) -> int:
+    value = (value + 0x9E3779B97F4A7C15) & _WORD
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _WORD
+    return value ^ (value >> 31)
 
 
 def _finite(when: float) -> float:

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from acd_core.commands import (
 from acd_core.engine import AcdEngine
 from acd_core.errors import AcdError
 from acd_core.reasons import explain
+from acd_core.routing.registry import strategies
 from acd_core.skills import Requirement
 
 QUEUES = (
@@ -34,6 +36,7 @@ QUEUES = (
     ),
     QueueConfig(queue=3, priority=2, no_agents=NoAgents.LEAVE, wrap_up_s=2, connect_s=3),
 )
+RULES = sorted(strategies())
 AGENTS = (
     AgentConfig(agent=1, skills={1: 5}),
     AgentConfig(agent=2, skills={1: 3, 2: 9}),
@@ -158,7 +161,9 @@ def event_of(step: str, a: int, b: int, watch: "Watch") -> Any:
         case "skills":
             return told.SkillsChanged(agent=agent, skills={1 + b % 2: 1 + a % 10}, version=a)
         case "queue":
-            return told.QueueConfigured(config=QUEUES[b % 3], version=a)
+            rule = RULES[a % len(RULES)]
+            changed = msgspec.structs.replace(QUEUES[b % 3], strategy=rule, seed=a, shares={2: 3})
+            return told.QueueConfigured(config=changed, version=a)
         case "agent":
             if a % 4 == 3:
                 return told.AgentRemoved(agent=agent, version=a)

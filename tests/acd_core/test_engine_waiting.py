@@ -347,11 +347,11 @@ def test_numbers_that_are_no_reasons_are_refused(reasons: tuple[int, ...]) -> No
 
 
 def test_unknown_rules_states_and_ties_are_shown_as_numbers() -> None:
-    reasons = (1, 3, 999, 1, 1, 11, 3, 77, 5, 4, 6, 1, 8)
+    reasons = (1, 3, 999, 1, 1, 11, 3, 77, 5, 4, 6, 1, 88)
     assert explain(reasons, "en", str) == [
         "rule: 999, version 1; configuration 1",
         "5 agents were 77 (4 and others)",
-        "decided by 8",
+        "decided by 88",
     ]
     assert explain(reasons, "zh", str)[1] == "5 名坐席处于77（4等）"
     assert explain((7, 2, 4, 1500), "zh", str) == ["4上次接待过该来电者；为其等待 1.5 秒"]

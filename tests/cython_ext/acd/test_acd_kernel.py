@@ -48,6 +48,7 @@ def test_equal_skills_share_a_profile(kernel: Any) -> None:
 def test_longest_idle_wins_and_ties_go_to_the_lower_key(kernel: Any) -> None:
     matcher, agents = floor(kernel, (7, {1: 5}, 20.0), (9, {1: 8}, 10.0), (8, {1: 2}, 10.0))
     assert matcher.best_agent(matcher.demand([(1, 1)]), oracle.LONGEST_IDLE) == agents[2]
+    assert [matcher.key_of(agent) for agent in agents] == [7, 9, 8]
 
 
 def test_most_skilled_adds_the_levels_of_the_queue_only(kernel: Any) -> None:
@@ -133,7 +134,17 @@ def test_hundreds_of_profiles_and_demands_still_match(kernel: Any) -> None:
     [
         lambda m: m.best_agent(9, 0),
         lambda m: m.best_agent(-1, 0),
-        lambda m: m.best_agent(0, 7),
+        lambda m: m.best_agent(0, 8),
+        lambda m: m.best_agent(0, -1),
+        lambda m: m.next_agent(9, 0),
+        lambda m: m.draw_agent(9, 0),
+        lambda m: m.best_level(0, 9),
+        lambda m: m.set_urgency(9, 1.0),
+        lambda m: m.set_urgency(0, math.nan),
+        lambda m: m.set_ranks(9, 0.0, 0.0),
+        lambda m: m.set_ranks(0, math.nan, 0.0),
+        lambda m: m.demand_of([[(1, 2), (1, 3)]]),
+        lambda m: m.demand_of([]),
         lambda m: m.best_call(9),
         lambda m: m.tally(9),
         lambda m: m.idle_agents(9),
@@ -144,6 +155,7 @@ def test_hundreds_of_profiles_and_demands_still_match(kernel: Any) -> None:
         lambda m: m.set_profile(9, 0),
         lambda m: m.set_profile(0, 9),
         lambda m: m.profile_of(-1),
+        lambda m: m.key_of(9),
         lambda m: m.set_state(9, 0, 0.0),
         lambda m: m.set_state(0, 16, 0.0),
         lambda m: m.set_state(0, 1, math.nan),
@@ -159,7 +171,7 @@ def test_hundreds_of_profiles_and_demands_still_match(kernel: Any) -> None:
 def test_wrong_arguments_are_refused_and_change_nothing(kernel: Any, wrong: Any) -> None:
     matcher, agents = floor(kernel, (1, {}, 0.0))
     demand = matcher.demand([])
-    with pytest.raises(ValueError, match=r"there is no|is not|twice"):
+    with pytest.raises(ValueError, match=r"there is no|is not|twice|has no"):
         wrong(matcher)
     assert matcher.best_agent(demand, 0) == agents[0]
     assert matcher.best_call(0) == -1
@@ -190,6 +202,9 @@ STEPS = st.lists(
                 "drop_call",
                 "hold",
                 "release",
+                "ranks",
+                "ranks",
+                "urgency",
                 "decide",
             ]
         ),
@@ -200,7 +215,14 @@ STEPS = st.lists(
     max_size=80,
 )
 PROFILES = [[], [(1, 5)], [(1, 9), (2, 3)], [(2, 8)], [(1, 2), (2, 2), (3, 10)]]
-DEMANDS = [[], [(1, 1)], [(1, 5)], [(2, 3)], [(1, 1), (2, 2)]]
+DEMANDS = [
+    ([[]], 0),
+    ([[(1, 1)]], 0),
+    ([[(1, 5)]], 0),
+    ([[(1, 5)]], 7),
+    ([[(2, 3)], [(1, 8)]], 0),
+    ([[(1, 1), (2, 2)], [(3, 9)], [(2, 5)]], 7),
+]
 
 
 def play(kernel: Any, steps: list[tuple[str, int, int, int]]) -> list[Any]:
@@ -222,7 +244,8 @@ def play(kernel: Any, steps: list[tuple[str, int, int, int]]) -> list[Any]:
         elif step == "state" and agents:
             matcher.set_state(agent, b % 3, float(clock // 3))
         elif step == "add_call":
-            demand = matcher.demand(DEMANDS[b % 5])
+            ways, line = DEMANDS[b % 6]
+            demand = matcher.demand_of(ways, line=line)
             calls.append(matcher.add_call(clock, demand, c, float(a)))
         elif step == "drop_call" and calls:
             calls.remove(call)
@@ -231,9 +254,20 @@ def play(kernel: Any, steps: list[tuple[str, int, int, int]]) -> list[Any]:
             matcher.hold_call(call)
         elif step == "release" and calls:
             matcher.release_call(call)
-        for needs in DEMANDS:
-            demand = matcher.demand(needs)
-            seen.append([matcher.best_agent(demand, rule) for rule in range(3)])
+        elif step == "ranks" and agents:
+            matcher.set_ranks(agent, b / 4 - 0.5, float(c))
+        elif step == "urgency":
+            ways, line = DEMANDS[b % 6]
+            matcher.set_urgency(matcher.demand_of(ways, line=line), float(c))
+        # A rule may come into use at any moment of the history.
+        rules = oracle.RULES if clock > 5 or a % 2 else 3
+        for ways, line in DEMANDS:
+            demand = matcher.demand_of(ways, line=line)
+            seen.append([matcher.best_agent(demand, rule) for rule in range(rules)])
+            seen.append([matcher.next_agent(demand, key) for key in (-1, 3, 7)])
+            seen.append(
+                [matcher.draw_agent(demand, clock + 2**63, by_score=by) for by in (False, True)]
+            )
             seen.append((matcher.tally(demand), matcher.idle_agents(demand)))
         seen.append([matcher.best_call(matcher.profile(levels)) for levels in PROFILES])
     return seen
@@ -243,6 +277,70 @@ def play(kernel: Any, steps: list[tuple[str, int, int, int]]) -> list[Any]:
 @given(STEPS)
 def test_compiled_and_plain_decide_alike(steps: list[tuple[str, int, int, int]]) -> None:
     assert play(Compiled, steps) == play(oracle, steps)
+
+
+@pytest.mark.parametrize(
+    ("rule", "winner"),
+    [
+        (oracle.LEAST_OCCUPIED, 2),
+        (oracle.FEWEST_CALLS, 1),
+        (oracle.LINEAR, 0),
+        (oracle.EXPERT_LONGEST_IDLE, 1),
+        (oracle.EXPERT_LEAST_OCCUPIED, 2),
+    ],
+)
+def test_rules_by_what_an_agent_did(kernel: Any, rule: int, winner: int) -> None:
+    needs = [(1, 1), (2, 1)]
+    matcher, agents = floor(
+        kernel,
+        (1, {1: 7, 2: 7}, 5.0),
+        (2, {1: 9, 2: 1}, 10.0),
+        (3, {1: 1, 2: 9}, 30.0),
+    )
+    for handle, occupancy, handled in zip(agents, (0.3, 0.5, 0.1), (4, 1, 2), strict=True):
+        matcher.set_ranks(handle, occupancy, handled)
+    assert matcher.best_agent(matcher.demand(needs), rule) == agents[winner]
+
+
+def test_the_next_agent_follows_the_last_offered_one_round_the_table(kernel: Any) -> None:
+    matcher, agents = floor(kernel, (5, {}, 1.0), (2, {}, 2.0), (9, {}, 3.0))
+    demand = matcher.demand([])
+    assert [matcher.next_agent(demand, key) for key in (-1, 2, 4, 5, 8, 9)] == [
+        agents[n] for n in (1, 0, 0, 2, 2, 1)
+    ]
+
+
+def test_draws_are_fair_and_follow_the_tickets(kernel: Any) -> None:
+    matcher, agents = floor(kernel, (1, {1: 1}, 0.0), (2, {1: 3}, 0.0), (3, {1: 6}, 0.0))
+    demand = matcher.demand([(1, 1)])
+    even = [matcher.draw_agent(demand, lot * 7919) for lot in range(3000)]
+    tickets = [matcher.draw_agent(demand, lot * 7919, by_score=True) for lot in range(3000)]
+    # Three standard deviations of a binomial of 3000 draws.
+    for handle, share in zip(agents, (1, 3, 6), strict=True):
+        assert even.count(handle) == pytest.approx(1000, abs=78)
+        assert tickets.count(handle) == pytest.approx(300 * share, abs=82)
+
+
+def test_any_alternative_lets_an_agent_serve_and_the_best_one_scores(kernel: Any) -> None:
+    matcher, _ = floor(kernel, (1, {1: 5, 2: 3, 3: 9}, 0.0))
+    either = matcher.demand_of([[(1, 4), (2, 4)], [(1, 4), (3, 2)]])
+    assert matcher.fits(0, either)
+    assert (matcher.score(0, either), matcher.best_level(0, either)) == (14, 9)
+    assert matcher.demand_of([[(3, 2), (1, 4)], [(2, 4), (1, 4)]]) == either
+    assert not matcher.fits(0, matcher.demand_of([[(1, 6)], [(2, 4)]]))
+
+
+def test_urgent_lines_are_served_first(kernel: Any) -> None:
+    matcher, _ = floor(kernel, (1, {}, 0.0))
+    calm, urgent = matcher.demand([], line=1), matcher.demand([], line=2)
+    assert calm != urgent
+    first = matcher.add_call(1, calm, 9, 0.0)
+    second = matcher.add_call(2, urgent, 0, 5.0)
+    assert matcher.best_call(0) == first
+    matcher.set_urgency(urgent, 0.5)
+    assert matcher.best_call(0) == second
+    matcher.set_urgency(calm, 0.5)
+    assert matcher.best_call(0) == first
 
 
 def test_deadlines_come_in_order_and_equal_ones_as_they_were_set(kernel: Any) -> None:
