@@ -87,13 +87,12 @@ def _acd(arguments: argparse.Namespace) -> Result:
 
 
 def _media(arguments: argparse.Namespace) -> Result:
+    from cython_ext import media
     from daemon.media.bench import run
 
-    try:
-        result = run(arguments.channels, arguments.seconds)
-    except RuntimeError as error:
-        raise ImportError(str(error)) from error
-    return msgspec.structs.asdict(result)
+    if not media.available():
+        raise ImportError(media.reason())
+    return msgspec.structs.asdict(run(arguments.channels, arguments.seconds))
 
 
 def _parser(arguments: argparse.Namespace) -> Result:
