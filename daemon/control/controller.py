@@ -19,6 +19,7 @@ from acd_core.ids import AgentId, SkillId
 from daemon.control.acd_runner import AcdRunner
 from daemon.control.calls.call import Call, Leg, Phase, encode_call
 from daemon.control.calls.context import BridgingMedia, CallRequest, EndingCall
+from daemon.control.calls.lamp_switch import LampSwitch
 from daemon.control.calls.last_agents import LastAgents
 from daemon.control.calls.life import CallLife
 from daemon.control.dial_plan import DialPlan, Target
@@ -118,6 +119,7 @@ class Controller:
             for item in lines.drivers
             if isinstance(item.driver, RemoteDriver)
         }
+        self._lamps = LampSwitch(lines)
         self._tasks: asyncio.TaskGroup | None = None
 
     async def run(
@@ -133,6 +135,7 @@ class Controller:
                 self._line_event(gone)
             self.acd.start()
             tasks.create_task(self._media_events(), name="media events")
+            tasks.create_task(self._lamps.run(), name="message lamps")
             for name, events in self.lines.streams():
                 tasks.create_task(self._line_events(name, events), name=f"events of {name}")
 
@@ -367,15 +370,7 @@ class Controller:
 
     def message_lamp(self, mailbox: str, *, on: bool) -> None:
         """Light or darken a station's message lamp; a mailbox that is no number has none."""
-        if self._tasks is not None and mailbox.isdecimal():
-            self._tasks.create_task(self._set_lamp(mailbox, on=on), name=f"lamp {mailbox}")
-
-    async def _set_lamp(self, mailbox: str, *, on: bool) -> None:
-        for lamps in self.lines.lamps:
-            try:
-                await lamps.set_lamp(mailbox, on=on)
-            except DriverError as error:
-                log.warning("lamp cannot be set", mailbox=mailbox, on=on, why=str(error))
+        self._lamps.set(mailbox, on=on)
 
     def keep(self, call: Call) -> None:
         """Journal the call as it is now, and show it."""

@@ -168,6 +168,7 @@ class ControlRig:
     async def again(self, *, applied: int | None = None) -> "Recovered":
         """Start the next control process of this site, in this very rig."""
         await self.crash()
+        self.driver.restart()
         rig = ControlRig(self.site, queues=self.queues, agents=self.agents, before=self)
         self.__dict__.update(rig.__dict__)
         told = self.book.applied if applied is None else applied

@@ -194,6 +194,13 @@ class FakeDriver:
 
     # What a test says
 
+    def restart(self) -> None:
+        """The process of the driver is a new one: only conversations stand."""
+        self._events = asyncio.Queue()
+        for line in self._lines.values():
+            if line.state is not State.TALKING:
+                line.state, line.port = State.IDLE, None
+
     def emit(self, event: LineEvent) -> None:
         """Let control hear an event."""
         self._events.put_nowait(event)

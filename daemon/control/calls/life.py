@@ -128,7 +128,11 @@ class CallLife:
             await self.end(Cause.TEMPORARY_FAILURE, by="system", failed=True)
             return
         if call.phase is Phase.FLOW and call.recording is not None:
-            await self._context.media.stop_record(call.recording.id)
+            # The flow asks for its message again; what was said so far is one as well.
+            now = self._context.clock()
+            self.flow.message_cut(now)
+            self._context.records.close_segment(call, "message", now)
+            await self.conversation.stop_recording()
         self.flow.resume()
         self._log.info("call goes on after a restart", phase=call.phase)
 
