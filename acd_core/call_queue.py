@@ -7,7 +7,7 @@ import msgspec
 
 from acd_core.errors import ConfigurationFault
 from acd_core.ids import AgentId, QueueId
-from acd_core.skills import Requirement
+from acd_core.skills import Alternatives, Requirement, check_alternatives, merge
 
 HIGHEST_PRIORITY: Final = 1_000_000
 HIGHEST_SHARE: Final = 1000
@@ -23,6 +23,17 @@ class NoAgents(StrEnum):
     """Calls are refused at entry, and those inside leave when the last agent goes."""
 
 
+class Widening(msgspec.Struct, frozen=True, kw_only=True):
+    """From when on a call that still waits makes do with other agents."""
+
+    after_s: float
+    """Wait, credit included, in seconds."""
+    any_of: Alternatives = ()
+    """Instead of what the queue demands; what the call itself demands stays."""
+    when_nobody: bool = False
+    """Also at once, when nobody who would do before this step is logged in."""
+
+
 class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the engine knows about one queue; durations in seconds."""
 
@@ -30,6 +41,10 @@ class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     required: tuple[Requirement, ...] = ()
     """Skills that every agent of the queue must have; none means everybody."""
+    any_of: Alternatives = ()
+    """Beside ``required``: an agent must satisfy one of these, where there are any."""
+    widening: tuple[Widening, ...] = ()
+    """In the order of time."""
     strategy: str = "longest_idle"
     """Name of a rule in ``acd_core/routing/``."""
     priority: int = 0
@@ -74,9 +89,22 @@ def check_queue(queue: QueueConfig) -> None:
         raise ConfigurationFault(
             f"queue {queue.queue}: miss_rest_s must be above 0 when misses never pause an agent"
         )
+    _check_demands(queue)
     if not 0 <= queue.seed < 1 << 32:
         raise ConfigurationFault(f"queue {queue.queue}: seed must be 0 to 2^32 - 1")
     if not all(1 <= share <= HIGHEST_SHARE for share in queue.shares.values()):
         raise ConfigurationFault(f"queue {queue.queue}: shares must be 1 to {HIGHEST_SHARE}")
     if queue.misses_to_pause < 0:
         raise ConfigurationFault(f"queue {queue.queue}: misses_to_pause must not be below 0")
+
+
+def _check_demands(queue: QueueConfig) -> None:
+    owner = f"queue {queue.queue}"
+    merge(queue.required)
+    check_alternatives(queue.any_of, owner)
+    last = -1.0
+    for step in queue.widening:
+        check_alternatives(step.any_of, owner)
+        if not last < step.after_s < float("inf") or step.after_s < 0:
+            raise ConfigurationFault(f"{owner}: widening must go up in time, from 0 on")
+        last = step.after_s

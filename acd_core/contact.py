@@ -78,6 +78,7 @@ class Contact:
         "queue",
         "slot",
         "state",
+        "step",
     )
 
     def __init__(self, event: CallOffered, queue: "QueueRecord", entered: float) -> None:
@@ -93,6 +94,8 @@ class Contact:
         self.overdue = False
         """Its longest wait passed while an offer was out."""
         self.offers = 0
+        self.step = 0
+        """How far its demands are widened; 0 is what the queue demands."""
         self.demand = 0
         self.handle = -1
         """In the matcher."""
@@ -111,7 +114,12 @@ class Contact:
         """Take a step."""
         self.state = self.next_state(step)
 
+    @property
+    def began(self) -> float:
+        """When its wait began, credit included."""
+        return self.entered - self.event.waited_s
+
     def place(self) -> Order:
         """Order among all calls: priority, then time of arrival with credit, then number."""
         priority = self.queue.config.priority + self.event.priority
-        return (-priority, self.entered - self.event.waited_s, self.event.call)
+        return (-priority, self.began, self.event.call)

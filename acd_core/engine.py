@@ -90,6 +90,7 @@ class AcdEngine:
             self._roster.deadlines.first(),
             self._lines.max_waits.first(),
             self._lines.preferences.first(),
+            self._lines.widenings.first(),
         )
         return min((first for first in firsts if first is not None), default=None)
 
@@ -303,6 +304,8 @@ class AcdEngine:
             self._agent_due(self._roster.by_handle(handle), now)
         while (slot := self._lines.preferences.pop(now)) >= 0:
             self._lines.stop_waiting_for(self._lines.by_slot(slot))
+        while (slot := self._lines.widenings.pop(now)) >= 0:
+            self._lines.widen(self._lines.by_slot(slot), now)
         while (slot := self._lines.max_waits.pop(now)) >= 0:
             contact = self._lines.by_slot(slot)
             if contact.state is ContactState.WAITING:

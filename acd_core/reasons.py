@@ -42,6 +42,8 @@ class Reason(IntEnum):
     """State (place in AgentState), how many fitting agents are in it, the first of them."""
     CALLS_WAITING = 12
     """How many calls waited in the queue; this one was first for the agent."""
+    WIDENED = 14
+    """Step of the widening that was reached, and how many there are."""
     MEASURED = 13
     """Agent, what the rule compares (a Group), its value; -1 for no share."""
 
@@ -156,6 +158,7 @@ LEAST_ARGUMENTS: Final = {
     Reason.NOT_READY: 2,
     Reason.CALLS_WAITING: 1,
     Reason.MEASURED: 3,
+    Reason.WIDENED: 2,
 }
 
 
@@ -216,6 +219,7 @@ _ENGLISH: Final[Words] = {
     ),
     Reason.CALLS_WAITING: lambda a, n: f"first of {a[0]} calls in the queue for a free agent",
     Reason.MEASURED: lambda a, n: f"{n(AgentId(a[0]))}: {_measured_en(a[1], a[2])}",
+    Reason.WIDENED: lambda a, n: f"demands widened to step {a[0]} of {a[1]}",
 }
 
 _CHINESE: Final[Words] = {
@@ -241,4 +245,5 @@ _CHINESE: Final[Words] = {
     ),
     Reason.CALLS_WAITING: lambda a, n: f"队列 {a[0]} 个来电中排在最前",
     Reason.MEASURED: lambda a, n: f"{n(AgentId(a[0]))}：{_measured_zh(a[1], a[2])}",
+    Reason.WIDENED: lambda a, n: f"要求已放宽至第 {a[0]} 步，共 {a[1]} 步",
 }

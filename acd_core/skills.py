@@ -19,6 +19,20 @@ class Requirement(msgspec.Struct, frozen=True, array_like=True):
     level: int = LOWEST
 
 
+Alternatives = tuple[tuple[Requirement, ...], ...]
+"""An agent must satisfy every requirement of one of them; none at all wants nothing."""
+
+MOST_ALTERNATIVES: Final = 64
+
+
+def check_alternatives(alternatives: Alternatives, owner: str) -> None:
+    """Raise ConfigurationFault for too many alternatives or a level out of range."""
+    if len(alternatives) > MOST_ALTERNATIVES:
+        raise ConfigurationFault(f"{owner}: more than {MOST_ALTERNATIVES} alternatives")
+    for requirements in alternatives:
+        merge(requirements)
+
+
 def check_levels(levels: Mapping[SkillId, int], owner: str) -> None:
     """Raise ConfigurationFault unless every level lies within 1..10."""
     for skill, level in levels.items():

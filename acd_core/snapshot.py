@@ -48,6 +48,8 @@ class WaitingCall(msgspec.Struct, frozen=True, kw_only=True):
     """Whose station rings for it now."""
     preferred: AgentId | None
     """For whom it waits alone, while that lasts."""
+    step: int = 0
+    """How far its demands are widened; 0 is what the queue demands."""
 
 
 class QueueView(msgspec.Struct, frozen=True, kw_only=True):

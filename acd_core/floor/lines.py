@@ -1,7 +1,7 @@
 """All queues and the calls in them: entering, waiting in order, leaving with an outcome."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from acd_core.agent import AgentState
 from acd_core.call_queue import NoAgents, QueueConfig, check_queue
@@ -19,7 +19,7 @@ from acd_core.events import CallOffered, Outcome, Preference
 from acd_core.floor.records import NUMBERS, AgentRecord, CallBook, QueueRecord
 from acd_core.ids import QueueId
 from acd_core.routing.registry import find_strategy
-from acd_core.skills import merge
+from acd_core.skills import Requirement, merge
 from cython_ext.acd import Deadlines, Matcher
 
 _LOGGED_OUT = NUMBERS[AgentState.LOGGED_OUT]
@@ -34,6 +34,7 @@ class Lines:
         self.calls = CallBook()
         self.max_waits = Deadlines()
         """By the contact's slot."""
+        self.widenings = Deadlines()
         self.preferences = Deadlines()
         self.loose: list[Contact] = []
         """Began to look for an agent during the present event."""
@@ -78,8 +79,8 @@ class Lines:
         """Add or replace a queue; what changes counts for calls that wait as well."""
         check_queue(config)
         strategy = find_strategy(config.strategy)
-        demand = self._matcher.demand(merge(config.required))
         record = self.queues.get(config.queue)
+        demand = self._number(config, 0)
         if record is None:
             record = QueueRecord(config, version, strategy, demand)
             self.queues[config.queue] = record
@@ -88,7 +89,11 @@ class Lines:
         record.strategy, record.demand = strategy, demand
         record.line.clear()
         for contact in record.calls.values():
+            contact.step = 0
+            contact.step = self._step(contact, now)
             self._replace(contact)
+            self.widenings.cancel(contact.slot)
+            self._await_widening(contact, now)
             if config.max_wait_s is None:
                 contact.overdue = False
                 self.max_waits.cancel(contact.slot)
@@ -104,14 +109,17 @@ class Lines:
         queue = self.find(event.queue)
         if event.call in self.calls:
             raise DuplicateCall(f"call {event.call} is already in a queue or with an agent")
-        demand = self._demand(queue, event)
-        refused = self._refusal(queue, demand, awaited=awaited)
+        contact = Contact(event, queue, now)
+        if queue.config.widening or event.requirements:
+            contact.step = self._step(contact, now)
+            contact.demand = self._number(queue.config, contact.step, event.requirements)
+        else:
+            contact.demand = queue.demand
+        refused = self._refusal(queue, contact.demand, awaited=awaited)
         if refused is not None:
             queue.counter.refuse()
             self._out.append(CallRefused(call=event.call, queue=queue.config.queue, reason=refused))
             return None
-        contact = Contact(event, queue, now)
-        contact.demand = demand
         self._list(contact)
         contact.slot = self._free_slots.pop() if self._free_slots else len(self._slots)
         self._slots[contact.slot] = contact
@@ -121,6 +129,7 @@ class Lines:
         queue.counter.begin()
         if queue.config.max_wait_s is not None:
             self.max_waits.set(contact.slot, now + queue.config.max_wait_s)
+        self._await_widening(contact, now)
         self.tell(contact)
         self.loose.append(contact)
         return contact
@@ -188,6 +197,8 @@ class Lines:
         self._matcher.drop_call(contact.handle)
         del self._by_handle[contact.handle]
         self.max_waits.cancel(contact.slot)
+        if queue.config.widening:
+            self.widenings.cancel(contact.slot)
         del self._slots[contact.slot]
         self._free_slots.append(contact.slot)
         if contact.state is ContactState.LEFT:
@@ -199,6 +210,21 @@ class Lines:
         self._out.append(
             CallTimedOut(call=contact.event.call, queue=contact.queue.config.queue, reason=reason)
         )
+
+    def widen(self, contact: Contact, now: float) -> None:
+        """Let a call make do with other agents when it is time, or when those it wants left."""
+        step = self._step(contact, now)
+        if step != contact.step:
+            contact.step = step
+            self._relist(contact)
+        self._await_widening(contact, now)
+
+    def widen_deserted(self, now: float) -> None:
+        """Widen calls of queues that do not wait for agents who are away."""
+        for queue in self.queues.values():
+            if any(step.when_nobody for step in queue.config.widening):
+                for contact in list(self.waiting(queue)):
+                    self.widen(contact, now)
 
     def empty_deserted(self, now: float) -> None:
         """Send callers away from queues that do not wait without agents."""
@@ -224,10 +250,34 @@ class Lines:
         waits = queue.config.no_agents is NoAgents.WAIT or awaited
         return None if waits or self.staffed(demand) else RefuseReason.NO_AGENTS
 
-    def _demand(self, queue: QueueRecord, event: CallOffered) -> int:
-        if not event.requirements:
-            return queue.demand
-        return self._matcher.demand(merge(queue.config.required, event.requirements))
+    def _number(self, config: QueueConfig, step: int, own: Iterable[Requirement] = ()) -> int:
+        """The matcher's number for what a queue demands at a step, and a call besides."""
+        if step:
+            base: Iterable[Requirement] = ()
+            ways = config.widening[step - 1].any_of
+        else:
+            base, ways = config.required, config.any_of
+        return self._matcher.demand_of([merge(base, way, own) for way in ways or ((),)])
+
+    def _step(self, contact: Contact, now: float) -> int:
+        """How far a call is widened now; never less than before."""
+        config, own = contact.queue.config, contact.event.requirements
+        steps = config.widening
+        step = contact.step
+        while step < len(steps) and (
+            contact.began + steps[step].after_s <= now
+            or (steps[step].when_nobody and not self.staffed(self._number(config, step, own)))
+        ):
+            step += 1
+        return step
+
+    def _await_widening(self, contact: Contact, now: float) -> None:
+        steps = contact.queue.config.widening
+        if contact.step < len(steps):
+            when = contact.began + steps[contact.step].after_s
+            self.widenings.set(contact.slot, max(now, when))
+        elif steps:
+            self.widenings.cancel(contact.slot)
 
     def _list(self, contact: Contact) -> None:
         contact.order = contact.place()
@@ -238,15 +288,20 @@ class Lines:
 
     def _replace(self, contact: Contact) -> None:
         """Put a call where the changed queue wants it, in line and in the matcher."""
+        self._relist(contact)
+        insort(contact.queue.line, contact.order)
+
+    def _relist(self, contact: Contact) -> None:
+        """Tell the matcher anew what a call demands, and its order."""
         self._matcher.drop_call(contact.handle)
         del self._by_handle[contact.handle]
-        contact.demand = self._demand(contact.queue, contact.event)
+        event = contact.event
+        contact.demand = self._number(contact.queue.config, contact.step, event.requirements)
         self._list(contact)
         if contact.state is not ContactState.WAITING or contact.preferring is not None:
             self._matcher.hold_call(contact.handle)
         else:
             self.loose.append(contact)
-        insort(contact.queue.line, contact.order)
 
     @staticmethod
     def _named(event: CallOffered) -> bool:

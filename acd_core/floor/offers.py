@@ -49,6 +49,7 @@ class Offers:
             if roster.fewer:
                 roster.fewer = False
                 self._give_up_absent(now)
+                lines.widen_deserted(now)
                 lines.empty_deserted(now)
             freed, roster.freed[:] = sorted(roster.freed, key=_by_idle), ()
             for record in freed:

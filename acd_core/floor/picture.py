@@ -44,6 +44,7 @@ def _waiting(contact: Contact, position: int, now: float) -> WaitingCall:
         offers=contact.offers,
         agent=contact.agent.config.agent if contact.agent else None,
         preferred=contact.preferring.config.agent if contact.preferring else None,
+        step=contact.step,
     )
 
 

@@ -49,6 +49,8 @@ class Weighing:
             return (*found, code, 2, record.config.agent, waited)
         if event.preferred is not None:
             found += (Reason.PREFERENCE_OVER, 1, event.preferred)
+        if contact.step:
+            found += (Reason.WIDENED, 2, contact.step, len(queue.config.widening))
         found += (Reason.CALLS_WAITING, 1, len(queue.line))
         tally = self._matcher.tally(contact.demand)
         found += (Reason.CHOSEN_FROM, 1, tally[_READY] + 1)

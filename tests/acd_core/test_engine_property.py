@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from acd_core import events as told
 from acd_core.agent import AgentConfig, AgentState
-from acd_core.call_queue import NoAgents, QueueConfig
+from acd_core.call_queue import NoAgents, QueueConfig, Widening
 from acd_core.commands import (
     CallRefused,
     CallTimedOut,
@@ -37,6 +37,11 @@ QUEUES = (
     QueueConfig(queue=3, priority=2, no_agents=NoAgents.LEAVE, wrap_up_s=2, connect_s=3),
 )
 RULES = sorted(strategies())
+WIDENING: Any = (
+    (),
+    (Widening(after_s=2.0, any_of=((Requirement(1, 2),),)), Widening(after_s=5.0)),
+    (Widening(after_s=9.0, when_nobody=True),),
+)
 AGENTS = (
     AgentConfig(agent=1, skills={1: 5}),
     AgentConfig(agent=2, skills={1: 3, 2: 9}),
@@ -162,7 +167,14 @@ def event_of(step: str, a: int, b: int, watch: "Watch") -> Any:
             return told.SkillsChanged(agent=agent, skills={1 + b % 2: 1 + a % 10}, version=a)
         case "queue":
             rule = RULES[a % len(RULES)]
-            changed = msgspec.structs.replace(QUEUES[b % 3], strategy=rule, seed=a, shares={2: 3})
+            changed = msgspec.structs.replace(
+                QUEUES[b % 3],
+                strategy=rule,
+                seed=a,
+                shares={2: 3},
+                any_of=((Requirement(1),), (Requirement(2, 4),)) if a % 3 else (),
+                widening=WIDENING[a % 3],
+            )
             return told.QueueConfigured(config=changed, version=a)
         case "agent":
             if a % 4 == 3:
@@ -324,17 +336,27 @@ def test_nobody_waits_whom_somebody_free_could_serve(steps: list[tuple[str, int,
             skills[event.config.agent] = event.config.skills
         elif isinstance(event, told.SkillsChanged) and event.agent in skills:
             skills[event.agent] = event.skills
-    needs = {queue.queue: queue.required for queue in QUEUES}
+    configs = {queue.queue: queue for queue in QUEUES}
+    for event, _ in watch.history:
+        if isinstance(event, told.QueueConfigured):
+            configs[event.config.queue] = event.config
     asked = {e.call: e for e, _ in watch.history if isinstance(e, told.CallOffered)}
     for queue in picture.queues:
         for call in queue.waiting:
             if call.agent is not None or call.preferred is not None:
                 continue
-            wanted = needs[queue.queue] + asked[call.call].requirements
+            config = configs[queue.queue]
+            base, ways = config.required, config.any_of
+            if call.step:
+                base, ways = (), config.widening[call.step - 1].any_of
+            base += asked[call.call].requirements
             for agent in picture.agents:
                 if agent.state is AgentState.READY:
                     own = skills[agent.agent]
-                    assert any(own.get(need.skill, 0) < need.level for need in wanted)
+                    assert not any(
+                        all(own.get(need.skill, 0) >= need.level for need in base + way)
+                        for way in ways or ((),)
+                    )
 
 
 @given(st.binary(max_size=60))
