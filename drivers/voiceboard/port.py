@@ -153,13 +153,14 @@ class PortMachine:
         target = self.table.get((self.state, cause))
         if target is None:
             raise IllegalTransition(self.state, cause)
+        if cause is PortInput.TIME:
+            self.deadline = None
         return self.step(cause, target, now, number)
 
     def expire(self, now: float) -> list[Effect]:
         """Take the deadline, if it has come."""
         if self.deadline is None or now < self.deadline:
             return []
-        self.deadline = None
         return self.handle(PortInput.TIME, now)
 
     def step(self, cause: PortInput, target: Enum, now: float, number: str) -> list[Effect]:
