@@ -8,6 +8,7 @@ configuration is only known once it is bound.
 import json
 import os
 import socket
+import time
 from pathlib import Path
 
 Endpoints = dict[str, str | int | float | bool | list[str]]
@@ -19,7 +20,9 @@ def announce(
     """Write where ``process`` listens and report READY=1."""
     path = run_dir / f"{process}.json"
     fresh = path.with_suffix(".json.new")
-    fresh.write_text(json.dumps({"pid": os.getpid(), **endpoints}, sort_keys=True))
+    fresh.write_text(
+        json.dumps({"pid": os.getpid(), "since": time.time(), **endpoints}, sort_keys=True)
+    )
     fresh.replace(path)
     notify("READY=1")
 

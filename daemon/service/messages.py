@@ -121,6 +121,8 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int = 0
     """Callers waiting in the agent's queues."""
     answered_today: int = 0
+    can_accept: bool = False
+    """The station lets the console answer for it; a telephone is answered by hand."""
     why_idle: str = ""
     """Code of the reason why no call comes: no-callers, paused, logged-out, no-queue, ..."""
 

@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable, Sequence
 from importlib import metadata
 
+import structlog
+
 from acd_core.agent import AgentState
 from acd_core.errors import AcdError
 from acd_core.ids import AgentId, from_text, to_text
@@ -22,6 +24,8 @@ from daemon.service.messages import (
 )
 from daemon.site_directory import SiteDirectory
 from drivers.api import LineId
+
+log = structlog.get_logger()
 
 
 class SupervisorFacade:
@@ -134,8 +138,8 @@ class SupervisorFacade:
 
     def _process(self, name: str) -> ProcessStatus:
         told = endpoints(self._site.run_dir, name)
-        pid = told.get("pid")
-        if not isinstance(pid, int):
+        pid, since = told.get("pid"), told.get("since", 0.0)
+        if not isinstance(pid, int) or not isinstance(since, float):
             return ProcessStatus(name=name, up=False)
         try:
             os.kill(pid, 0)
@@ -143,8 +147,8 @@ class SupervisorFacade:
             return ProcessStatus(name=name, up=False, pid=pid)
         except PermissionError:
             # Somebody else's process: under systemd each runs with its own rights.
-            return ProcessStatus(name=name, up=True, pid=pid)
-        return ProcessStatus(name=name, up=True, pid=pid)
+            log.debug("process belongs to another user", name=name, pid=pid)
+        return ProcessStatus(name=name, up=True, pid=pid, since=since)
 
 
 def call_id(text: str) -> int:
