@@ -170,6 +170,7 @@ class FakeService(FakeFloor):
             queues=agent.queues,
             waiting=sum(call.state == "waiting" for call in self.calls.values()),
             answered_today=agent.answered_today,
+            can_accept=True,
             why_idle={"ready": "no-callers", "paused": "paused"}.get(agent.state, ""),
         )
 
