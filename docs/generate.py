@@ -255,10 +255,19 @@ def configuration() -> str:
             _section(page, f"[[{key}]]", inner, level=4)
     page.add("### Routing rules", "Values of `strategy` in `queues.toml` and in the console.")
     page.table(
-        ("name", "chooses the agent who is", "version"),
-        [(f"`{rule.name}`", rule.en, str(rule.version)) for rule in strategies().values()],
+        ("name", "how the agent is chosen", "version"),
+        [
+            (f"`{rule.name}`", prose(module_text(rule.choose)), str(rule.version))
+            for rule in strategies().values()
+        ],
     )
     return page.text()
+
+
+def module_text(thing: object) -> str:
+    """The docstring of the module that something comes from."""
+    module = inspect.getmodule(thing)
+    return (module.__doc__ or "") if module else ""
 
 
 def _section(page: Page, title: str, kind: type[msgspec.Struct], *, level: int = 3) -> None:
@@ -364,8 +373,7 @@ def flow_nodes() -> str:
     page.add('<a id="expectation"></a>' + prose(flow.Expectation.__doc__))
     struct_table(page, flow.Expectation)
     for name, kind in kinds().items():
-        module = inspect.getmodule(kind)
-        page.add(f"## {name}", f"{prose(module.__doc__ if module else '')} {prose(kind.__doc__)}")
+        page.add(f"## {name}", f"{prose(module_text(kind))} {prose(kind.__doc__)}")
         struct_table(page, kind)
         for _key, inner, _several in inner_structs(kind):
             if inner.__name__ in WORDS:
