@@ -6,17 +6,21 @@ STAMPS := .stamps
 KERNELS := $(wildcard cython_ext/*/*.pyx cython_ext/*/*.pxd cython_ext/media/*.h) \
            $(filter-out cython_ext/media/_media.c,$(wildcard cython_ext/media/*.c)) setup.py
 
-.PHONY: help setup system build lint format types test unit e2e browser pure engine-test check demo docs bench clean
+.PHONY: help setup system dev build docs bench lint format types test unit e2e browser pure engine-test check demo docs bench clean
 
 help:
 	@sed -n 's/^## //p' Makefile
 
 ## make setup      system packages, .venv and compiled kernels
-setup: build
+setup: build dev
 
 system: $(STAMPS)/system
 $(STAMPS)/system: packages.txt | $(STAMPS)
 	./install-packages packages.txt
+	@touch $@
+
+$(STAMPS)/test-system: packages-test.txt | $(STAMPS)
+	./install-packages packages-test.txt
 	@touch $@
 
 $(STAMPS):
@@ -25,6 +29,12 @@ $(STAMPS):
 $(STAMPS)/venv: pyproject.toml | $(STAMPS) $(STAMPS)/system
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77" wheel "Cython>=3.1,<4"
+	$(BIN)/python -m pip install --quiet --no-build-isolation -e .
+	@touch $@
+
+# What tests and checks need beyond the product itself.
+dev: $(STAMPS)/dev
+$(STAMPS)/dev: $(STAMPS)/venv | $(STAMPS)/test-system
 	$(BIN)/python -m pip install --quiet --no-build-isolation -e ".[dev]"
 	@touch $@
 
@@ -34,37 +44,38 @@ $(STAMPS)/build: $(STAMPS)/venv $(KERNELS)
 	@touch $@
 
 ## make lint       ruff, import contracts, spelling
-lint: build
+lint: build dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/codespell
 
 ## make format     rewrite to the house style
-format: build
+format: build dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 ## make types      mypy --strict
-types: build
+types: build dev
 	$(BIN)/mypy
 
-## make test       every test, in parallel
-test: build engine-test
-	$(BIN)/python -m pytest -n 2 tests
-
-## make unit       the quick tests only
-unit: build
-	$(BIN)/python -m pytest -n 2 -m "not e2e and not browser and not speech" tests
-
-e2e: build
+## make test       every test; those in real time one after the other
+test: build dev engine-test
+	$(BIN)/python -m pytest -n 2 -m "not e2e" tests
 	$(BIN)/python -m pytest -m e2e tests
 
-browser: build
+## make unit       the quick tests only
+unit: build dev
+	$(BIN)/python -m pytest -n 2 -m "not e2e and not browser and not speech" tests
+
+e2e: build dev
+	$(BIN)/python -m pytest -m e2e tests
+
+browser: build dev
 	$(BIN)/python -m pytest -m browser tests
 
 ## make pure       the unit tests on the plain-Python kernels
-pure: build
+pure: build dev
 	HOOKFLASH_PURE_PYTHON=1 $(BIN)/python -m pytest -n 2 -m "not e2e and not browser and not speech" tests
 
 engine-test: build

@@ -36,7 +36,13 @@ def extensions() -> list[Extension]:
                 depends=headers,
                 include_dirs=[str(folder.relative_to(ROOT))],
                 libraries=["m", "pthread"] if c_sources else ["m"],
-                extra_compile_args=["-O2", "-g", "-Wall", "-Wno-unused-function"],
+                extra_compile_args=[
+                    "-O2",
+                    "-g",
+                    "-Wall",
+                    "-Wno-unused-function",
+                    "-Wno-sign-compare",
+                ],
             )
         )
     return found
