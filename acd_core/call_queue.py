@@ -64,6 +64,8 @@ class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How long joining agent and caller may take after the agent accepted."""
     service_level_s: float = 20.0
     """Threshold T of the service level figures."""
+    estimate_error_limit: float = 0.5
+    """Largest rolling error with which a wait is told: the mean of |predicted - real| / real."""
     seed: int = 0
     """Where the lots of random rules begin; the same seed draws the same agents."""
     shares: dict[AgentId, int] = {}
@@ -94,6 +96,8 @@ def check_queue(queue: QueueConfig) -> None:
         raise ConfigurationFault(f"queue {queue.queue}: seed must be 0 to 2^32 - 1")
     if not all(1 <= share <= HIGHEST_SHARE for share in queue.shares.values()):
         raise ConfigurationFault(f"queue {queue.queue}: shares must be 1 to {HIGHEST_SHARE}")
+    if not 0 <= queue.estimate_error_limit < float("inf"):
+        raise ConfigurationFault(f"queue {queue.queue}: estimate_error_limit is out of range")
     if queue.misses_to_pause < 0:
         raise ConfigurationFault(f"queue {queue.queue}: misses_to_pause must not be below 0")
 

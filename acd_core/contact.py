@@ -66,6 +66,7 @@ class Contact:
 
     __slots__ = (
         "agent",
+        "answered",
         "demand",
         "entered",
         "event",
@@ -73,6 +74,7 @@ class Contact:
         "offers",
         "order",
         "overdue",
+        "predicted",
         "preference_over",
         "preferring",
         "queue",
@@ -94,6 +96,10 @@ class Contact:
         self.overdue = False
         """Its longest wait passed while an offer was out."""
         self.offers = 0
+        self.answered = entered
+        """When it was answered, once it is."""
+        self.predicted: tuple[float, ...] | None = None
+        """What each estimator said of its wait; None when it is not followed."""
         self.step = 0
         """How far its demands are widened; 0 is what the queue demands."""
         self.demand = 0

@@ -257,6 +257,7 @@ class AcdEngine:
         contact, record = self._offered(event)
         contact.next_state(ContactStep.ANSWER)
         self._lines.leave(contact, ContactStep.ANSWER, Outcome.ANSWERED, now)
+        contact.answered = now
         queue = contact.queue
         queue.talking += 1
         queue.given[event.agent] = queue.given.get(event.agent, 0) + 1

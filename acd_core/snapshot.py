@@ -52,6 +52,32 @@ class WaitingCall(msgspec.Struct, frozen=True, kw_only=True):
     """How far its demands are widened; 0 is what the queue demands."""
 
 
+class WaitEstimate(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a new caller will wait, as a range."""
+
+    estimator: str
+    """Which one speaks: that with the smallest rolling error."""
+    seconds: float
+    low_s: float
+    high_s: float
+    error: float
+    """Rolling mean of |predicted - real| / real."""
+
+
+class EstimatorScore(msgspec.Struct, frozen=True, kw_only=True):
+    """One estimator of the wait and how it did."""
+
+    estimator: str
+    seconds: float | None
+    """What it says to the next caller; None for never."""
+    scored: int
+    """Callers it was compared with."""
+    bias_s: float
+    """Rolling mean of predicted - real."""
+    error: float
+    """Rolling mean of |predicted - real| / real."""
+
+
 class QueueView(msgspec.Struct, frozen=True, kw_only=True):
     """One queue now."""
 
@@ -64,6 +90,9 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True):
     talking: int
     """Agents who talk or hold for this queue."""
     visits: Visits
+    estimate: WaitEstimate | None = None
+    """None while no estimator is good enough."""
+    estimators: tuple[EstimatorScore, ...] = ()
 
 
 class AgentView(msgspec.Struct, frozen=True, kw_only=True):

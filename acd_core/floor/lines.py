@@ -20,10 +20,21 @@ from acd_core.floor.records import NUMBERS, AgentRecord, CallBook, QueueRecord
 from acd_core.ids import QueueId
 from acd_core.routing.registry import find_strategy
 from acd_core.skills import Requirement, merge
+from acd_core.stats.estimates import Pool
 from cython_ext.acd import Deadlines, Matcher
 
 _LOGGED_OUT = NUMBERS[AgentState.LOGGED_OUT]
 _UNREACHABLE = NUMBERS[AgentState.UNREACHABLE]
+
+
+_PAUSED = NUMBERS[AgentState.PAUSED]
+_READY = NUMBERS[AgentState.READY]
+
+
+def pool_of(tally: tuple[int, ...], ahead: int) -> Pool:
+    """What a caller finds: agents who fit by state, and callers ahead."""
+    staffed = sum(tally) - tally[_LOGGED_OUT] - tally[_UNREACHABLE]
+    return Pool(ahead, staffed, staffed - tally[_PAUSED], tally[_READY])
 
 
 class Lines:
@@ -121,6 +132,9 @@ class Lines:
             self._out.append(CallRefused(call=event.call, queue=queue.config.queue, reason=refused))
             return None
         self._list(contact)
+        if queue.estimates.due(now):
+            pool = pool_of(self.tally(contact.demand), len(queue.line))
+            contact.predicted = queue.estimates.follow(pool, now)
         contact.slot = self._free_slots.pop() if self._free_slots else len(self._slots)
         self._slots[contact.slot] = contact
         self.calls.add(contact)
@@ -191,7 +205,12 @@ class Lines:
         contact.follow(step)
         self.forget_preference(contact)
         queue = contact.queue
-        queue.counter.end(outcome, now - contact.entered, queue.config.service_level_s)
+        waited = now - contact.entered
+        queue.counter.end(outcome, waited, queue.config.service_level_s)
+        if outcome is Outcome.ANSWERED:
+            queue.estimates.answered(waited, contact.predicted)
+        elif outcome is Outcome.ABANDONED:
+            queue.estimates.abandoned(waited)
         del queue.line[bisect_left(queue.line, contact.order)]
         del queue.calls[contact.event.call]
         self._matcher.drop_call(contact.handle)

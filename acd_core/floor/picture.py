@@ -2,7 +2,7 @@
 
 from acd_core.agent import AgentState
 from acd_core.contact import Contact
-from acd_core.floor.lines import Lines
+from acd_core.floor.lines import Lines, pool_of
 from acd_core.floor.records import NUMBERS, AgentRecord, QueueRecord
 from acd_core.floor.roster import Roster
 from acd_core.snapshot import AgentView, QueueView, Snapshot, WaitingCall
@@ -19,6 +19,7 @@ def picture(roster: Roster, lines: Lines, now: float) -> Snapshot:
 
 def _queue(lines: Lines, queue: QueueRecord, now: float) -> QueueView:
     tally = lines.tally(queue.demand)
+    pool = pool_of(tally, len(queue.line))
     return QueueView(
         queue=queue.config.queue,
         name=queue.config.name,
@@ -30,6 +31,8 @@ def _queue(lines: Lines, queue: QueueRecord, now: float) -> QueueView:
         ready=tally[NUMBERS[AgentState.READY]],
         talking=queue.talking,
         visits=queue.counter.view(),
+        estimate=queue.estimates.announce(pool, queue.config.estimate_error_limit),
+        estimators=queue.estimates.scores(pool),
     )
 
 

@@ -9,6 +9,7 @@ from acd_core.contact import Contact, Order
 from acd_core.errors import UnknownCall
 from acd_core.ids import AgentId, CallId
 from acd_core.routing.registry import Strategy
+from acd_core.stats.estimates import WaitEstimates
 from acd_core.stats.visits import VisitCounter
 
 # The matcher knows states as numbers; 1 is the one in which agents are chosen.
@@ -93,6 +94,7 @@ class QueueRecord:
         "config",
         "counter",
         "demand",
+        "estimates",
         "given",
         "last_offered",
         "line",
@@ -108,6 +110,7 @@ class QueueRecord:
         self.strategy = strategy
         self.demand = demand
         self.counter = VisitCounter()
+        self.estimates = WaitEstimates()
         self.line: list[Order] = []
         """Order of every call in the system, first comes first."""
         self.calls: dict[CallId, Contact] = {}

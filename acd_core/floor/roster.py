@@ -133,8 +133,9 @@ class Roster:
         if now > record.since:
             record.occupancy = advance(record.occupancy, record.state, now - record.since)
         record.state, record.since, record.reason = state, now, reason
-        if state is not AgentState.WRAP_UP:
-            record.wrapping = None
+        if record.wrapping is not None and state is not AgentState.WRAP_UP:
+            contact, record.wrapping = record.wrapping, None
+            contact.queue.estimates.aht.add(now - contact.answered)
         if state is AgentState.READY:
             if not keep_idle:
                 record.idle_since = now

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd_core.skill_expression import (
+from acd_core.routing.skill_expression import (
     DEEPEST,
     LONGEST,
     MOST_ALTERNATIVES,
