@@ -8,14 +8,20 @@ from typing import Final
 import structlog
 
 from acd_core.commands import AcdCommand
+from acd_core.decisions import digest
 from acd_core.engine import AcdEngine
 from acd_core.errors import AcdError
 from acd_core.events import AcdEvent, DeadlineReached, encode
+from acd_core.snapshot import Snapshot
 from daemon.control.journal import Journal
 
 log = structlog.get_logger()
 
 JOURNAL_KIND: Final = "acd"
+DECIDED_KIND: Final = "acd-decided"
+"""Digest of what came of the event before, by which a replay proves itself."""
+BEGAN_KIND: Final = "acd-began"
+"""A process goes on with an engine rebuilt from the newest checkpoint."""
 
 
 class AcdRunner:
@@ -34,6 +40,7 @@ class AcdRunner:
         self._clock = clock
         self._perform = perform
         self._timer: asyncio.TimerHandle | None = None
+        self._began = False
 
     def submit(self, event: AcdEvent) -> bool:
         """Journal and handle one event; False when the engine refuses it.
@@ -42,6 +49,9 @@ class AcdRunner:
         while the agent answers) or a fault of ours: counted and logged, never raised.
         """
         now = self._clock()
+        if not self._began:
+            self._began = True
+            self._journal.append(BEGAN_KIND, b"", now)
         self._journal.append(JOURNAL_KIND, encode(event), now)
         try:
             commands = self.engine.handle(event, now)
@@ -49,10 +59,16 @@ class AcdRunner:
             self.refused[type(error).__name__] += 1
             log.info("distribution refuses event", refused=type(event).__name__, why=str(error))
             return False
+        if commands:
+            self._journal.append(DECIDED_KIND, digest(commands), now)
         for command in commands:
             self._perform(command, now)
         self._schedule()
         return True
+
+    def floor(self) -> Snapshot:
+        """Queues and agents as the engine sees them now."""
+        return self.engine.snapshot(self._clock())
 
     def start(self) -> None:
         """Begin to wake the engine at its deadlines."""

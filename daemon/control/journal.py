@@ -210,6 +210,11 @@ def read_journal(directory: Path, after: int = 0) -> Iterator[Record]:
                 yield record
 
 
+def read_file(path: Path) -> Iterator[Record]:
+    """Read one file of a journal up to its first torn record; JournalError if it is none."""
+    return _Segment(path).records()
+
+
 def segments(directory: Path) -> list[Path]:
     """The journal's files, oldest first."""
     try:

@@ -1,0 +1,306 @@
+"""A recorded day acted again under changed rules.
+
+Callers come when they came, agents are there when they were there, and both do what they did:
+who was answered keeps his handling time, who gave up keeps his patience, an agent who let an
+offer ring lets it ring again if it is the same offer. What the record cannot know is drawn:
+who was answered has more patience than his wait, by the measured patience of his queue; who
+gave up gets the handling times of the others in turn. Unchanged rules give the same day.
+"""
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from math import inf
+from typing import Any, Final
+
+import msgspec
+
+from acd_core.agent import AgentState, PauseReason
+from acd_core.call_queue import QueueConfig
+from acd_core.commands import (
+    AcdCommand,
+    AgentStateChanged,
+    CallRefused,
+    CallTimedOut,
+    ConnectToAgent,
+    OfferToAgent,
+    WithdrawReason,
+)
+from acd_core.events import (
+    AcdEvent,
+    AgentConfigured,
+    AgentLoggedIn,
+    AgentPaused,
+    AgentReady,
+    CallAbandoned,
+    CallAnswered,
+    CallEnded,
+    CallHeld,
+    CallRetrieved,
+    CallWithdrawn,
+    DeadlineReached,
+    OfferAccepted,
+    OfferRejected,
+    Outcome,
+    QueueConfigured,
+    SkillsChanged,
+    WrapUpEnded,
+)
+from acd_core.ids import AgentId, CallId, QueueId, SkillId
+from acd_core.simulation.chance import Chance
+from acd_core.simulation.habits import Habits
+from acd_core.simulation.observer import ACCEPTED, Moment, Observer, Ring, Stay
+from acd_core.simulation.recorded_day import RecordedDay
+from acd_core.simulation.world import LATER, World
+
+LATE_S: Final = 0.5  # a deadline that the record notices within this is noticed then again
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What is changed; queues and agents that are not named keep what the record says."""
+
+    queues: Mapping[QueueId, QueueConfig] = {}
+    skills: Mapping[AgentId, Mapping[SkillId, int]] = {}
+
+
+class Reenactment:
+    """One recorded day under other rules; ``run`` returns what was observed."""
+
+    def __init__(self, day: RecordedDay, rules: Rules, *, seed: int = 1) -> None:
+        self._day = day
+        self._rules = rules
+        self._chance = Chance(seed)
+        self._habits = Habits(day.observer.stays)
+        self._recorded = {stay.key: stay for stay in day.observer.stays}
+        self._world = World(self._react)
+        self._world.wake = self._wake
+
+    @property
+    def refused(self) -> int:
+        """Events that could not happen any more as they did."""
+        return self._world.refused
+
+    def run(self) -> Observer:
+        """Act the day from its first event to its last."""
+        world = self._world
+        for told, state in self._day.floor:
+            event = self._changed(told.event)
+            if not self._ends_wrap_up(event, state):
+                world.plan((told.at, told.number), _Saying(self._floor, event))
+        for stay in self._day.observer.stays:
+            if stay.number == 0:
+                world.plan(stay.entered, _Saying(self._enter, stay))
+        world.run(self._day.end)
+        return world.observer
+
+    # The floor
+
+    def _changed(self, event: Any) -> Any:
+        match event:
+            case QueueConfigured(config=config) if config.queue in self._rules.queues:
+                return msgspec.structs.replace(event, config=self._rules.queues[config.queue])
+            case AgentConfigured(config=config) if config.agent in self._rules.skills:
+                skills = dict(self._rules.skills[config.agent])
+                changed = msgspec.structs.replace(config, skills=skills)
+                return msgspec.structs.replace(event, config=changed)
+            case SkillsChanged(agent=agent) if agent in self._rules.skills:
+                return msgspec.structs.replace(event, skills=dict(self._rules.skills[agent]))
+            case _:
+                return event
+
+    @staticmethod
+    def _ends_wrap_up(event: AcdEvent, state: AgentState | None) -> bool:
+        """Such events belong to the call whose after-call work they ended."""
+        return state is AgentState.WRAP_UP and isinstance(event, WrapUpEnded | AgentReady)
+
+    def _floor(self, event: AcdEvent) -> None:
+        if not self._world.tell(event) and isinstance(event, AgentLoggedIn):
+            # He came back, and under these rules his last call is not over yet: he stays.
+            self._world.tell(AgentReady(agent=event.agent))
+            self._world.tell(AgentPaused(agent=event.agent, reason=PauseReason.LOGIN))
+
+    def _wake(self, due: float) -> Moment:
+        wakes = self._day.wakes
+        place = bisect_left(wakes, (due, 0))
+        if place < len(wakes) and wakes[place][0] <= due + LATE_S:
+            return wakes[place]
+        return (due, -1)
+
+    # Callers
+
+    def _enter(self, recorded: Stay) -> None:
+        world, call = self._world, recorded.offered.call
+        if not world.tell(recorded.offered):
+            return
+        acted = world.observer.now_in[call]
+        if acted.outcome is not None:
+            return
+        match recorded.outcome:
+            case Outcome.ABANDONED:
+                leaving: AcdEvent = CallAbandoned(call=call)
+                moment = _shift(recorded.entered, recorded.left, world.now)
+            case None | Outcome.ANSWERED | Outcome.TIMED_OUT | Outcome.REFUSED:
+                leaving = CallAbandoned(call=call)
+                moment = (world.now + self._patience(recorded), LATER)
+            case outcome:
+                leaving = CallWithdrawn(call=call, outcome=outcome)
+                moment = _shift(recorded.entered, recorded.left, world.now)
+        if moment[0] < inf:
+            world.plan(moment, _Saying(self._leave, acted, leaving))
+
+    def _patience(self, recorded: Stay) -> float:
+        """At least what he waited, and then without memory."""
+        waited = recorded.wait_s if recorded.left else self._day.end - recorded.entered[0]
+        mean = self._habits.patience(recorded.offered.queue)
+        return waited + self._chance.exponential(mean) if mean < inf else inf
+
+    def _leave(self, acted: Stay, leaving: AcdEvent) -> None:
+        if acted.outcome is None and self._world.tell(leaving):
+            self._left(acted)
+
+    def _left(self, acted: Stay) -> None:
+        """The call goes where it went, if this stay ended as it did."""
+        recorded, following = self._recorded[acted.key], self._recorded.get(_next(acted))
+        if following is None or acted.outcome is not recorded.outcome:
+            return
+        over = recorded.ended if recorded.outcome is Outcome.ANSWERED else recorded.left
+        if over is not None:
+            moment = _shift(over, following.entered, self._world.now)
+            self._world.plan(moment, _Saying(self._enter, following))
+
+    # Reactions to what the engine asks
+
+    def _react(self, command: AcdCommand) -> None:
+        now_in = self._world.observer.now_in
+        match command:
+            case OfferToAgent(call=call, agent=agent):
+                ring = now_in[call].ring(agent)
+                if ring is not None:
+                    self._offered(now_in[call], ring)
+            case ConnectToAgent(call=call, agent=agent):
+                self._connecting(now_in[call], agent)
+            case AgentStateChanged(state=AgentState.WRAP_UP, call=call) if call is not None:
+                self._wrapping(now_in[call], command.agent)
+            case CallTimedOut(call=call) | CallRefused(call=call):
+                self._left(now_in[call])
+            case _:
+                pass
+
+    def _offered(self, acted: Stay, ring: Ring) -> None:
+        recorded, place = self._recorded[acted.key], acted.rings.index(ring)
+        same = recorded.rings[place] if place < len(recorded.rings) else None
+        if same is not None and same.agent == ring.agent:
+            self._same_offer(acted, ring, same)
+            return
+        answered = next((one for one in recorded.rings if one.how == ACCEPTED), None)
+        if answered is not None:
+            moment = _shift(answered.begun, answered.accepted, self._world.now)
+        else:
+            moment = (self._world.now + self._habits.ring_s, LATER)
+        self._world.plan(moment, _Saying(self._accept, acted, ring))
+
+    def _same_offer(self, acted: Stay, ring: Ring, recorded: Ring) -> None:
+        """The same offer as in the record: the agent does as he did."""
+        world = self._world
+        if recorded.accepted is not None:
+            moment = _shift(recorded.begun, recorded.accepted, world.now)
+            world.plan(moment, _Saying(self._accept, acted, ring))
+        elif recorded.how == WithdrawReason.REJECTED:
+            moment = _shift(recorded.begun, recorded.ended, world.now)
+            world.plan(moment, _Saying(self._reject, acted, ring, recorded.reason))
+        elif recorded.how and recorded.how != WithdrawReason.RONA:
+            # Something else ended it; without that he would have answered after a while.
+            lasted = recorded.ended[0] - recorded.begun[0] if recorded.ended else 0.0
+            moment = (world.now + lasted + self._habits.ring_s, LATER)
+            world.plan(moment, _Saying(self._accept, acted, ring))
+
+    def _accept(self, acted: Stay, ring: Ring) -> None:
+        if not ring.how and ring.accepted is None and acted.outcome is None:
+            self._world.tell(OfferAccepted(call=acted.offered.call, agent=ring.agent))
+
+    def _reject(self, acted: Stay, ring: Ring, reason: str) -> None:
+        if not ring.how and acted.outcome is None:
+            call = acted.offered.call
+            self._world.tell(OfferRejected(call=call, agent=ring.agent, reason=reason))
+
+    def _connecting(self, acted: Stay, agent: AgentId) -> None:
+        recorded, ring, now = self._recorded[acted.key], acted.ring(agent), self._world.now
+        if ring is None:
+            return
+        place = acted.rings.index(ring)
+        same = recorded.rings[place] if place < len(recorded.rings) else None
+        answered = next((one for one in recorded.rings if one.how == ACCEPTED), None)
+        moment = (now + self._habits.connect_s, LATER)
+        if same is not None and same.agent == agent and same.accepted and same.how != ACCEPTED:
+            if same.how in ("", WithdrawReason.NOT_CONNECTED):
+                return
+            # Something else parted them; without that they would have been joined later.
+            lasted = same.ended[0] - same.accepted[0] if same.ended else 0.0
+            moment = (moment[0] + lasted, LATER)
+        elif answered is not None:
+            moment = _shift(answered.accepted, recorded.answered, now)
+        self._world.plan(moment, _Saying(self._answer, acted, ring))
+
+    def _answer(self, acted: Stay, ring: Ring) -> None:
+        world, call = self._world, acted.offered.call
+        if ring.how or acted.outcome is not None:
+            return
+        if not world.tell(CallAnswered(call=call, agent=ring.agent)):
+            return
+        recorded = self._recorded[acted.key]
+        for begin, end in recorded.holds:
+            held = _Saying(world.tell, CallHeld(call=call))
+            world.plan(_shift(recorded.answered, begin, world.now), held)
+            if end is not None and end != recorded.ended:
+                back = _Saying(world.tell, CallRetrieved(call=call))
+                world.plan(_shift(recorded.answered, end, world.now), back)
+        if recorded.ended is not None:
+            moment = _shift(recorded.answered, recorded.ended, world.now)
+        elif recorded.answered is not None:
+            return  # still talking when the record ends
+        else:
+            moment = (world.now + self._habits.handling(acted.offered.queue), LATER)
+        world.plan(moment, _Saying(self._end, acted))
+
+    def _end(self, acted: Stay) -> None:
+        if self._world.tell(CallEnded(call=acted.offered.call)):
+            self._left(acted)
+
+    def _wrapping(self, acted: Stay, agent: AgentId) -> None:
+        recorded = self._recorded[acted.key]
+        if recorded.wrapped is None or isinstance(recorded.wrap_by, DeadlineReached):
+            return
+        ready = isinstance(recorded.wrap_by, AgentReady)
+        done: AcdEvent = AgentReady(agent=agent) if ready else WrapUpEnded(agent=agent)
+        moment = _shift(recorded.ended, recorded.wrapped, self._world.now)
+        self._world.plan(moment, _Saying(self._wrapped, acted, done))
+
+    def _wrapped(self, acted: Stay, done: AcdEvent) -> None:
+        if acted.wrapped is None:
+            self._world.tell(done)
+
+
+class _Saying:
+    """Something to do later, with what it is done to."""
+
+    __slots__ = ("_do", "_what")
+
+    def __init__(self, do: Any, *what: Any) -> None:
+        self._do = do
+        self._what = what
+
+    def __call__(self) -> None:
+        self._do(*self._what)
+
+
+def _next(stay: Stay) -> tuple[CallId, int]:
+    return (stay.offered.call, stay.number + 1)
+
+
+def _shift(begin: Moment | None, end: Moment | None, now: float) -> Moment:
+    """As long after now as ``end`` is after ``begin``; exactly ``end`` where now is ``begin``.
+
+    Adding a difference would not give the same float, and so another order at equal times.
+    """
+    if begin is None or end is None:
+        return (now, LATER)
+    return end if begin[0] == now else (now + (end[0] - begin[0]), LATER)
