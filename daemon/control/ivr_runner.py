@@ -228,10 +228,9 @@ class IvrRunner:
                     pass
 
     async def _queue(self, action: EnterQueue, *, resumed: bool) -> FlowInput:
-        if not resumed:
-            refused = self._hooks.enter_queue(action)
-            if refused is not None:
-                return refused
+        refused = self._hooks.enter_queue(action, resumed=resumed)
+        if refused is not None:
+            return refused
         announcer = asyncio.create_task(self._keep_company(action), name="waiting music")
         try:
             while True:

@@ -75,6 +75,8 @@ class Records:
         self._visits: dict[int, QueueVisitRow] = {}
         """Visits whose agent is talking or wrapping up, by call."""
         self._recordings: dict[int, RecordingRow] = {}
+        self._left_open: list[CallRow | SegmentRow | QueueVisitRow] = []
+        """Rows of calls that were open when control ended."""
 
     def restore(self, rows: Iterable[HistoryRow], live_calls: Container[int] = ()) -> None:
         """Take up the newest form of each row that was open when control ended."""
@@ -88,6 +90,8 @@ class Records:
                     self._recordings[row.id] = row
                 case QueueVisitRow(agent_id=int()):
                     self._visits[row.call_id] = row
+                case CallRow() | SegmentRow() | QueueVisitRow():
+                    self._left_open.append(row)
                 case _:
                     pass
         wrapping = {segment.call_id for segment in self._wrap_ups.values()}
@@ -96,6 +100,27 @@ class Records:
             for call, visit in self._visits.items()
             if call in live_calls or call in wrapping
         }
+
+    def close_unknown(self, calls: Iterable[Call]) -> None:
+        """Close rows that no call knows: control was killed before it kept the call."""
+        known = {0}
+        for call in calls:
+            known |= {call.id, *(segment.id for segment in call.segments.values())}
+            known.add(call.visit.id if call.visit is not None else 0)
+        now_ms = milliseconds(self._clock())
+        for row in self._left_open:
+            change: dict[str, object]
+            match row:
+                case _ if row.id in known:
+                    continue
+                case CallRow():
+                    change = {"ended_ms": now_ms, "outcome": "failed", "ended_by": "system"}
+                case SegmentRow():
+                    change = {"ended_ms": row.started_ms, "result": "lost"}
+                case QueueVisitRow():
+                    change = {"left_ms": now_ms, "outcome": "abandoned", "detail": "lost"}
+            self._write(msgspec.structs.replace(row, **change))
+        self._left_open.clear()
 
     # -- calls ----------------------------------------------------------------------------
 

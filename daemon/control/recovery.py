@@ -211,6 +211,7 @@ class Recovery:
         for recording in found.finished_recordings:
             duration = wav_duration_ms(self._site / open_rows[recording].path)
             self._records.recording_finished(recording, duration)
+        self._records.close_unknown(calls)
         for call in found.dead:
             await self._finish(call, standing=call.caller.line in restored)
         for line in found.orphan_lines:

@@ -122,7 +122,8 @@ class ControlRig:
         self.book: RowBook = before.book if before else RowBook()
         self.speech = FakeSpeech(site)
         self.clock: Callable[[], float] = lambda: START + asyncio.get_running_loop().time()
-        self.ids = IdSource(self.clock, 1)
+        # A restart takes time, so numbers rise; here it takes none.
+        self.ids: IdSource = before.ids if before else IdSource(self.clock, 1)
         self.journal = Journal.open(site / "journal", clock=self.clock)
         self.records = Records(self.journal, self.book, self.ids, self.clock)
         self.engine = AcdEngine()

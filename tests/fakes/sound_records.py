@@ -1,8 +1,10 @@
 """What must hold of the records of every call that has ended."""
 
 import itertools
+import sqlite3
 
-from daemon.store.rows import CallRow, QueueVisitRow, RecordingRow, SegmentRow
+from daemon.store.identity import RULES
+from daemon.store.rows import ROW_TYPES, CallRow, QueueVisitRow, RecordingRow, SegmentRow
 from tests.fakes.control_rig import LIVED, ControlRig
 
 
@@ -23,11 +25,32 @@ def assert_sound(rig: ControlRig) -> None:
     counted = {(visit.queue_id, visit.outcome): 0 for visit in rig.visits()}
     for visit in rig.visits():
         counted[visit.queue_id, visit.outcome] += 1
+    assert_identity(rig)
     for view in rig.engine.snapshot(rig.clock()).queues:
         assert view.visits.in_system == 0
         told = {o: n for (queue, o), n in counted.items() if queue == view.queue}
         assert {o: getattr(view.visits, o) for o in told} == told
         assert view.visits.offered == sum(told.values())
+
+
+def assert_identity(rig: ControlRig) -> None:
+    """Every rule of the records holds, and the identity of "offered" for each queue."""
+    database = sqlite3.connect(":memory:")
+    for kind in ROW_TYPES:
+        columns = kind.__struct_fields__
+        database.execute(f"CREATE TABLE {kind.table} ({', '.join(columns)})")
+        marks = ", ".join("?" * len(columns))
+        rows = [[_plain(getattr(row, name)) for name in columns] for row in rig.book.newest(kind)]
+        database.executemany(f"INSERT INTO {kind.table} VALUES ({marks})", rows)
+    broken = [(rule.table, rule.en, database.execute(rule.sql).fetchall()) for rule in RULES]
+    faults = [each for each in broken if each[2]]
+    assert not faults, faults
+    assert all(visit.left_ms is not None for visit in rig.visits())
+    assert all(call.ended_ms is not None for call in rig.calls())
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, tuple | dict) else value
 
 
 def _assert_call(rig: ControlRig, call: CallRow) -> None:

@@ -53,6 +53,18 @@ class Conversation:
             return
         call.step(Step.CONNECT, now)
         call.bridge = bridge
+        context.keep(call)
+        self.note_answer(now)
+        context.remember_agent(call)
+        if context.records_queue(visit.queue) and call.recording is None:
+            await self._record(call.caller.port)
+        self._log.info("call connected", agent=call.agent, waited_s=round(command.waited_s, 2))
+
+    def note_answer(self, now: float) -> None:
+        """Write down that caller and agent are joined."""
+        call, context, visit = self.call, self._context, self.call.visit
+        if visit is None:
+            return
         detail: dict[str, object] = {"reasons": list(context.reasons(call.id))}
         context.records.close_segment(call, "ring", now, result="answered", detail=detail)
         context.records.close_segment(call, "wait", now, result="answered")
@@ -62,10 +74,6 @@ class Conversation:
         context.records.visit(call, visit)
         context.records.call(call)
         context.acd.submit(CallAnswered(call=CallId(call.id), agent=AgentId(call.agent)))
-        context.remember_agent(call)
-        if context.records_queue(visit.queue) and call.recording is None:
-            await self._record(call.caller.port)
-        self._log.info("call connected", agent=call.agent, waited_s=round(command.waited_s, 2))
 
     async def _record(self, port: PortId) -> None:
         try:

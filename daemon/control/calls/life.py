@@ -21,8 +21,6 @@ from acd_core.commands import (
     WithdrawOffer,
 )
 from acd_core.events import (
-    AgentReachable,
-    AgentUnreachable,
     CallAbandoned,
     OfferAccepted,
     OfferRinging,
@@ -32,6 +30,7 @@ from daemon.control.calls.call import Call, IllegalStep, Leg, Phase, Step
 from daemon.control.calls.context import CallContext, CallRequest, HangUpRequest, HoldRequest
 from daemon.control.calls.conversation import Conversation
 from daemon.control.calls.offering import Offering
+from daemon.control.calls.resuming import half_connected, offer_lost, talks
 from daemon.control.flows.call_flow import CallFlow
 from daemon.link.messages import MediaEvent, RecordFinished
 from drivers import events as line_events
@@ -98,8 +97,8 @@ class CallLife:
             call.ani_verbatim = detail.ani
             call.redirecting, call.reason = detail.forwarded_from, detail.reason
         target = context.find_target(call.dnis)
-        context.records.call(call)
         context.keep(call)
+        context.records.call(call)
         if target is None or not (target.flow or target.queue):
             closed = target is not None and target.closed
             self._log.info("call refused", dnis=call.dnis, closed=closed)
@@ -119,11 +118,11 @@ class CallLife:
         """Go on with a call of a control process that ended without warning."""
         call = self.call
         if call.phase is Phase.OFFERED:
-            # Ringing stations are not restored: the caller goes back without a miss.
-            agent = AgentId(call.agent)
-            self._context.acd.submit(AgentUnreachable(agent=agent))
-            self._context.acd.submit(AgentReachable(agent=agent))
+            for event in offer_lost(call):
+                self._context.acd.submit(event)
             self.offering.close("withdrawn")
+        if half_connected(call):
+            self.conversation.note_answer(self._context.clock())
         if call.phase is Phase.RINGING:
             await self.end(Cause.TEMPORARY_FAILURE, by="system", failed=True)
             return
@@ -134,6 +133,8 @@ class CallLife:
             self._context.records.close_segment(call, "message", now)
             await self.conversation.stop_recording()
         self.flow.resume()
+        if call.connected and not talks(self._context.acd.floor(), call.id):
+            self.tell(HangUpRequest(by="system"))  # its end was on its way
         self._log.info("call goes on after a restart", phase=call.phase)
 
     # -- what happens ---------------------------------------------------------------------
@@ -277,11 +278,14 @@ class CallLife:
     ) -> None:
         """End the call from any phase: legs, recording, records, distribution."""
         call, context, now = self.call, self._context, self._context.clock()
+        await self.flow.stop()
+        self.flow.over(caller_left=by == "caller")
+        if half_connected(call):
+            self.conversation.note_answer(now)
+        # Nothing keeps the call as ended before the engine and the rows know of it.
         was_waiting, was_connected = call.in_queue, call.connected
         agent_leg, call.agent_leg = call.agent_leg, None
         call.step(Step.END, now)
-        await self.flow.stop()
-        self.flow.over(caller_left=by == "caller")
         if was_waiting:
             detail: dict[str, object] = {"reasons": list(context.reasons(call.id))}
             context.records.close_segment(call, "ring", now, result="withdrawn", detail=detail)

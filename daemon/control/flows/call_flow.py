@@ -10,6 +10,7 @@ from acd_core.ids import CallId, QueueId, to_text
 from acd_core.skills import Requirement
 from daemon.control.calls.call import Call, OpenRecording, Phase, Step, Visit
 from daemon.control.calls.context import CallContext, HangUpRequest
+from daemon.control.calls.resuming import waits
 from daemon.control.dial_plan import Target
 from daemon.control.flows.active import ActiveFlow
 from daemon.control.flows.hooks import Signal
@@ -173,23 +174,18 @@ class CallFlow:
         """Remember what the caller hears."""
         self._call.player = player
 
-    def enter_queue(self, action: EnterQueue) -> FlowInput | None:
-        """Let the call wait for an agent."""
+    def enter_queue(self, action: EnterQueue, *, resumed: bool) -> FlowInput | None:
+        """Let the call wait for an agent; ``resumed``: it does so since before a restart."""
         call, context, now = self._call, self._context, self._context.clock()
         queue = context.queue(action.queue)
         if queue is None:
             log.error("flow names a queue that takes no calls", queue=action.queue, flow=call.flow)
             return QueueLeft(reason="refused")
-        self._note()
-        context.records.close_segment(call, "ivr", now)
-        call.queue = queue.key
-        call.visit = Visit(id=context.ids(), queue=queue.key, entered=now, priority=action.priority)
-        call.step(Step.ENQUEUE, now)
-        if self._runner is not None:
-            self._runner.connected.clear()
-        context.records.open_segment(call, "wait", now)
-        context.records.visit(call, call.visit)
-        context.keep(call)
+        if resumed and (not call.in_queue or waits(context.acd.floor(), call.id)):
+            return None
+        if not resumed:
+            self._begin_visit(queue.key, action.priority, now)
+        waited = now - call.visit.entered if call.visit is not None else 0.0
         limit = action.last_agent_s or queue.last_agent_s
         needed = [
             Requirement(skill, level)
@@ -202,6 +198,7 @@ class CallFlow:
             ani=call.ani,
             priority=action.priority,
             requirements=tuple(needed),
+            waited_s=max(waited, 0.0),
             preferred=context.last_agent(call.ani) if limit else None,
             preferred_limit_s=limit,
         )
@@ -210,6 +207,19 @@ class CallFlow:
         self._life.close_visit("refused", "fault")
         self._back_from_queue(now)
         return QueueLeft(reason="refused")
+
+    def _begin_visit(self, queue: int, priority: int, now: float) -> None:
+        call, context = self._call, self._context
+        self._note()
+        context.records.close_segment(call, "ivr", now)
+        call.queue = queue
+        call.visit = Visit(id=context.ids(), queue=queue, entered=now, priority=priority)
+        call.step(Step.ENQUEUE, now)
+        if self._runner is not None:
+            self._runner.connected.clear()
+        context.records.open_segment(call, "wait", now)
+        context.records.visit(call, call.visit)
+        context.keep(call)
 
     def leave_queue(self) -> bool:
         """The caller pressed an exit key."""

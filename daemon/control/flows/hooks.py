@@ -70,8 +70,8 @@ class CallHooks(Protocol):
     def playing(self, player: int) -> None:
         """Remember what the caller hears; 0 for nothing."""
 
-    def enter_queue(self, action: EnterQueue) -> FlowInput | None:
-        """Put the call into a queue; an input when it was not let in."""
+    def enter_queue(self, action: EnterQueue, *, resumed: bool) -> FlowInput | None:
+        """Put the call into a queue, or find it there; an input when it was not let in."""
 
     def leave_queue(self) -> bool:
         """Take the call out of the queue by the caller's wish; False when it is too late."""

@@ -1,0 +1,34 @@
+"""How a call goes on in a new control process.
+
+The old one may have been killed between any two records of its journal, so the call, its
+rows and the distribution engine can be one step apart: here they are brought together.
+"""
+
+from acd_core.agent import AgentState
+from acd_core.events import AgentReachable, AgentUnreachable
+from acd_core.ids import AgentId
+from acd_core.snapshot import Snapshot
+from daemon.control.calls.call import Call
+
+WITH_CALLER = (AgentState.TALKING, AgentState.ON_HOLD)
+
+
+def waits(floor: Snapshot, call: int) -> bool:
+    """Whether a call is in a queue as the engine sees it, offered or not."""
+    return any(waiting.call == call for queue in floor.queues for waiting in queue.waiting)
+
+
+def talks(floor: Snapshot, call: int) -> bool:
+    """Whether an agent has the call as the engine sees it."""
+    return any(agent.call == call and agent.state in WITH_CALLER for agent in floor.agents)
+
+
+def offer_lost(call: Call) -> tuple[AgentUnreachable, AgentReachable]:
+    """Takes an offer back without blaming the agent: ringing stations are not restored."""
+    agent = AgentId(call.agent)
+    return AgentUnreachable(agent=agent), AgentReachable(agent=agent)
+
+
+def half_connected(call: Call) -> bool:
+    """Whether caller and agent were joined, and nobody had time to write it down."""
+    return call.connected and not {"talk", "hold"} & set(call.segments)

@@ -1,0 +1,120 @@
+"""The control process is killed behind every single record of its journal."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from acd_core.agent import AgentState
+from tests.fakes.control_rig import ControlRig, make_queue
+from tests.fakes.line import FakeLine, State
+from tests.fakes.sound_records import assert_identity
+
+RECORDS = 100  # more than any of the stories writes
+
+
+class Killed(BaseException):
+    """Nothing of the process goes on from here."""
+
+
+async def answered(rig: ControlRig) -> None:
+    """A caller is served, with hold and wrap-up."""
+    await rig.seat("ann")
+    line = await rig.call_sales()
+    rig.driver.progress("2001")
+    await rig.later(3)
+    phone = await rig.answer("2001")
+    await rig.later(5)
+    rig.driver.hold(phone, on=True)
+    await rig.later(2)
+    rig.driver.hold(phone, on=False)
+    await rig.later(5)
+    await rig.hang_up(line)
+    await rig.later(20)
+
+
+async def left_by_agent(rig: ControlRig) -> None:
+    """The agent hangs up first and the caller hears the rest of the flow."""
+    await rig.seat("ann")
+    line = await rig.call_sales()
+    phone = await rig.answer("2001")
+    await rig.later(5)
+    await rig.hang_up(phone)
+    await rig.later(1)
+    await rig.hear_out(line)
+
+
+async def missed(rig: ControlRig) -> None:
+    """Nobody picks up, then the caller leaves a message."""
+    await rig.seat("ann")
+    line = await rig.call_sales()
+    await rig.later(12)
+    await rig.press(line, "9")
+    await rig.hear_out(line)
+    await rig.hear_out(line)
+    await rig.later(7)
+    await rig.press(line, "#")
+
+
+async def abandoned(rig: ControlRig) -> None:
+    """The caller gives up while a station rings."""
+    await rig.seat("ann")
+    line = await rig.call_sales()
+    await rig.later(2)
+    await rig.hang_up(line)
+
+
+def kill_after(rig: ControlRig, records: int) -> None:
+    """Let no more than so many records reach the journal."""
+    append = rig.journal.append
+
+    def counted(kind: str, payload: bytes, now: float | None = None) -> int:
+        if rig.journal.last_sequence >= records:
+            raise Killed
+        return append(kind, payload, now)
+
+    rig.journal.append = counted  # type: ignore[method-assign]
+
+
+async def everybody_hangs_up(rig: ControlRig) -> None:
+    """All far ends leave, and time goes on until nothing is open."""
+    lines: list[FakeLine] = [rig.driver.line(name) for name in rig.driver.names]
+    for line in lines:
+        if line.state is State.TALKING and line.id.startswith("fake/"):
+            await rig.hang_up(line)
+    await rig.later(60)
+
+
+@pytest.mark.parametrize("story", [answered, left_by_agent, missed, abandoned])
+async def test_killed_after_any_record(
+    story: Callable[[ControlRig], Awaitable[None]], tmp_path: Path
+) -> None:
+    finished = False
+    for records in range(4, RECORDS):
+        site = tmp_path / str(records)
+        rig = ControlRig(site, queues=[make_queue(wrap_up_s=5.0)])
+        await rig.start()
+        kill_after(rig, records)
+        try:
+            await story(rig)
+            finished = rig.journal.last_sequence < records
+        except (Killed, StopIteration, AssertionError):
+            # The story asks for what the dead process no longer does.
+            finished = False
+        await rig.again()
+        await rig.later(1)
+        await everybody_hangs_up(rig)
+        try:
+            assert rig.controller.calls == {}
+            assert_identity(rig)
+            assert rig.state("ann") in (
+                AgentState.READY,
+                AgentState.PAUSED,
+                AgentState.LOGGED_OUT,
+            )
+        except AssertionError as error:
+            raise AssertionError(f"killed after record {records}: {error}") from error
+        await rig.crash()
+        if finished:
+            break
+    assert finished
