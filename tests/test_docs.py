@@ -80,6 +80,23 @@ def test_commands_that_a_page_names_exist(path: Path) -> None:
     assert {name for name in COMMAND.findall(quoted) if name not in known} == set()
 
 
+def test_error_texts_of_the_tables_are_those_of_the_code() -> None:
+    packages = ("acd_core", "admin", "cython_ext", "daemon", "drivers", "ivr", "speech")
+    code = "".join(p.read_text() for name in packages for p in (ROOT / name).rglob("*.py"))
+    # A text may be written in pieces on several lines.
+    code = re.sub(r'"\s*\n\s*f?"', "", code)
+    missing = []
+    for page in ("troubleshooting.md", "speech.md"):
+        text = (ROOT / "docs" / "operate" / page).read_text()
+        for row in re.findall(r"^\| ((?:counter )?`.*?) \|", text, re.MULTILINE):
+            for quoted in re.findall(r"`([^`]{12,})`", row):
+                pieces = re.split(r"\.\.\.|'[^']*'|\d+|[()]|\[[\w.]+\] \w+: ", quoted)
+                longest = max((piece.strip(" :?;") for piece in pieces), key=len)
+                if longest not in code:
+                    missing.append(longest)
+    assert missing == []
+
+
 def test_readme_names_the_two_commands_and_shows_the_console() -> None:
     text = (ROOT / "README.md").read_text()
     assert "make demo" in text
