@@ -35,6 +35,7 @@ class ActiveFlows:
 
     def __init__(self, flows: Iterable[ActiveFlow]) -> None:
         self._flows = {item.flow.name: item for item in flows}
+        self._queue_only: dict[str, ActiveFlow] = {}
 
     def get(self, name: str) -> ActiveFlow | None:
         """The active version of a flow; None when there is none of that name."""
@@ -45,6 +46,8 @@ class ActiveFlows:
         return sorted(self._flows)
 
     def queue_only(self, slug: str) -> ActiveFlow:
-        """A flow that does nothing but enter a queue."""
-        text = QUEUE_ONLY.format(slug=slug)
-        return ActiveFlow(load_flow(text, f"queue:{slug}"), 0, text)
+        """A flow that does nothing but enter a queue; made once, YAML is slow to read."""
+        if slug not in self._queue_only:
+            text = QUEUE_ONLY.format(slug=slug)
+            self._queue_only[slug] = ActiveFlow(load_flow(text, f"queue:{slug}"), 0, text)
+        return self._queue_only[slug]
