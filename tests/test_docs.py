@@ -104,6 +104,13 @@ def test_readme_names_the_two_commands_and_shows_the_console() -> None:
     assert "docs/pictures/console.png" in text
 
 
+def test_each_decision_has_a_number_of_its_own_and_says_it() -> None:
+    found = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    numbers = [path.name[:4] for path in found]
+    assert len(set(numbers)) == len(numbers)
+    assert all(path.read_text().startswith(f"# {path.name[:4]} ") for path in found)
+
+
 def test_every_page_can_be_reached_from_the_index() -> None:
     docs = ROOT / "docs"
     seen, waiting = set(), [docs / "index.md"]
