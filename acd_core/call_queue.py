@@ -5,12 +5,14 @@ from typing import Final
 
 import msgspec
 
+from acd_core.agent import AgentState
 from acd_core.errors import ConfigurationFault
 from acd_core.ids import AgentId, QueueId
 from acd_core.skills import Alternatives, Requirement, check_alternatives, merge
 
 HIGHEST_PRIORITY: Final = 1_000_000
 HIGHEST_SHARE: Final = 1000
+LONGEST_AGING_S: Final = 86_400
 
 
 class NoAgents(StrEnum):
@@ -21,6 +23,23 @@ class NoAgents(StrEnum):
     """Calls are refused at entry; those inside stay."""
     LEAVE = "leave"
     """Calls are refused at entry, and those inside leave when the last agent goes."""
+
+
+class CallRule(StrEnum):
+    """How calls of a queue stand against those of other queues that an agent serves too."""
+
+    PRIORITY = "priority"
+    """Higher priority first, then the longer wait; low priorities may starve."""
+    AGING = "aging"
+    """The longer wait first; each level of priority counts as ``aging_s`` seconds of it."""
+    GREATEST_NEED = "greatest_need"
+    """The longest predicted wait first."""
+    SERVICE_OBJECTIVE = "service_objective"
+    """The longest predicted wait first, as a multiple of ``service_level_s``."""
+    SERVICE_GUARD = "service_guard"
+    """As priority; ahead of it while the service level is below ``service_target``."""
+    PERCENT = "percent"
+    """The queue furthest below its ``call_share`` of all calls served."""
 
 
 class Widening(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,13 +68,26 @@ class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Name of a rule in ``acd_core/routing/``."""
     priority: int = 0
     """Added to the caller's own; higher is served first."""
+    call_rule: CallRule = CallRule.PRIORITY
+    aging_s: float = 60.0
+    """Seconds of wait that one level of priority is worth, for aging."""
+    service_target: float = 0.8
+    """Service level that the guard keeps, 0 to 1."""
+    call_share: int = 0
+    """Share of the calls served, for the rule percent."""
     offer_s: float = 20.0
     """How long an agent's station rings before the call goes back."""
     wrap_up_s: float = 0.0
     """After-call work; 0 means none."""
     max_waiting: int | None = None
     max_wait_s: float | None = None
+    max_estimate_s: float | None = None
+    """Callers who would wait longer are refused, unless the queue is empty."""
+    max_ratio: float | None = None
+    """Callers who would make (waiting + 1) / logged-in agents greater are refused, likewise."""
     no_agents: NoAgents = NoAgents.WAIT
+    absent: tuple[AgentState, ...] = (AgentState.UNREACHABLE,)
+    """States, besides logged out, in which an agent counts as none for ``no_agents``."""
     misses_to_pause: int = 1
     """Offers missed in a row after which the agent stays paused; 0 never."""
     miss_rest_s: float = 5.0
@@ -83,8 +115,15 @@ def check_queue(queue: QueueConfig) -> None:
     for field, seconds in (("wrap_up_s", queue.wrap_up_s), ("miss_rest_s", queue.miss_rest_s)):
         if not 0 <= seconds < float("inf"):
             raise ConfigurationFault(f"queue {queue.queue}: {field} must not be below 0")
+    for name, most in (("max_estimate_s", queue.max_estimate_s), ("max_ratio", queue.max_ratio)):
+        if most is not None and not 0 < most < float("inf"):
+            raise ConfigurationFault(f"queue {queue.queue}: {name} must be above 0")
+    if AgentState.READY in queue.absent:
+        raise ConfigurationFault(f"queue {queue.queue}: ready agents cannot count as absent")
     if queue.max_waiting is not None and queue.max_waiting < 0:
         raise ConfigurationFault(f"queue {queue.queue}: max_waiting must not be below 0")
+    if not 0 <= queue.queue < 1 << 62:
+        raise ConfigurationFault(f"queue {queue.queue}: the number is out of range")
     if abs(queue.priority) > HIGHEST_PRIORITY:
         raise ConfigurationFault(f"queue {queue.queue}: priority is out of range")
     if queue.misses_to_pause == 0 and queue.miss_rest_s == 0:
@@ -92,6 +131,7 @@ def check_queue(queue: QueueConfig) -> None:
             f"queue {queue.queue}: miss_rest_s must be above 0 when misses never pause an agent"
         )
     _check_demands(queue)
+    _check_order(queue)
     if not 0 <= queue.seed < 1 << 32:
         raise ConfigurationFault(f"queue {queue.queue}: seed must be 0 to 2^32 - 1")
     if not all(1 <= share <= HIGHEST_SHARE for share in queue.shares.values()):
@@ -112,3 +152,15 @@ def _check_demands(queue: QueueConfig) -> None:
         if not last < step.after_s < float("inf") or step.after_s < 0:
             raise ConfigurationFault(f"{owner}: widening must go up in time, from 0 on")
         last = step.after_s
+
+
+def _check_order(queue: QueueConfig) -> None:
+    owner = f"queue {queue.queue}"
+    if not 0 <= queue.aging_s <= LONGEST_AGING_S:
+        raise ConfigurationFault(f"{owner}: aging_s must be 0 to {LONGEST_AGING_S}")
+    if not 0 <= queue.service_target <= 1:
+        raise ConfigurationFault(f"{owner}: service_target must be 0 to 1")
+    if not 0 < queue.service_level_s < float("inf"):
+        raise ConfigurationFault(f"{owner}: service_level_s must be above 0")
+    if not 0 <= queue.call_share <= HIGHEST_SHARE:
+        raise ConfigurationFault(f"{owner}: call_share must be 0 to {HIGHEST_SHARE}")

@@ -29,6 +29,10 @@ class RefuseReason(StrEnum):
     """Why a queue does not take a call."""
 
     FULL = "full"
+    LONG_WAIT = "long_wait"
+    """The wait would be longer than the queue allows."""
+    RATIO = "ratio"
+    """Too many would wait for each agent who is logged in."""
     NO_AGENTS = "no_agents"
 
 

@@ -15,9 +15,9 @@ from acd_core.agent import AgentState, AgentStep, PauseReason, Rest, follow
 from acd_core.call_queue import HIGHEST_PRIORITY
 from acd_core.commands import AcdCommand, LeaveReason
 from acd_core.commands import WithdrawReason as Why
-from acd_core.contact import WITH_AGENT, Contact, ContactState, ContactStep
 from acd_core.errors import AcdError, ClockFault, IllegalTransition, UnknownCall
 from acd_core.events import AcdEvent, Outcome, Preference
+from acd_core.floor.contact import WITH_AGENT, Contact, ContactState, ContactStep
 from acd_core.floor.lines import Lines
 from acd_core.floor.offers import Offers
 from acd_core.floor.picture import picture
@@ -127,6 +127,8 @@ class AcdEngine:
     def _queue_configured(self, event: told.QueueConfigured, now: float) -> None:
         self._lines.configure(event.config, event.version, now)
         self._roster.fewer = True
+        queues = self._lines.queues.values()
+        self._roster.watch(state for queue in queues for state in queue.config.absent)
 
     def _queue_removed(self, event: told.QueueRemoved, now: float) -> None:
         queue = self._lines.find(event.queue)
@@ -135,6 +137,7 @@ class AcdEngine:
                 record = self._offers.withdraw(contact, Why.QUEUE_CHANGED)
                 self._roster.step(record, AgentStep.GO_BACK, now, keep_idle=True)
             self._lines.time_out(contact, LeaveReason.QUEUE_REMOVED, now)
+        self._lines.urgencies.forget(queue)
         del self._lines.queues[event.queue]
 
     def _agent_configured(self, event: told.AgentConfigured, now: float) -> None:

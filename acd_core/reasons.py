@@ -9,6 +9,7 @@ from enum import IntEnum
 from typing import Final
 
 from acd_core.agent import AgentState
+from acd_core.call_queue import CallRule
 from acd_core.errors import AcdError
 from acd_core.ids import AgentId
 from acd_core.routing.measures import Group as Group
@@ -44,6 +45,8 @@ class Reason(IntEnum):
     """How many calls waited in the queue; this one was first for the agent."""
     WIDENED = 14
     """Step of the widening that was reached, and how many there are."""
+    CALL_RULE = 15
+    """Place of the queue's rule in CallRule, its urgency in thousandths."""
     MEASURED = 13
     """Agent, what the rule compares (a Group), its value; -1 for no share."""
 
@@ -159,11 +162,27 @@ LEAST_ARGUMENTS: Final = {
     Reason.CALLS_WAITING: 1,
     Reason.MEASURED: 3,
     Reason.WIDENED: 2,
+    Reason.CALL_RULE: 2,
 }
 
 
 def _state(number: int, names: dict[AgentState, str]) -> str:
     return names[STATES[number]] if 0 <= number < len(STATES) else str(number)
+
+
+_CALL_RULES_EN: Final = {rule: rule.value.replace("_", " ") for rule in CallRule}
+_CALL_RULES_ZH: Final = dict(
+    zip(
+        CallRule,
+        ["优先级", "优先级随等待上升", "最大需求", "服务目标", "服务水平保障", "按比例"],
+        strict=True,
+    )
+)
+
+
+def _call_rule(number: int, names: dict[CallRule, str]) -> str:
+    rules = list(CallRule)
+    return names[rules[number]] if 0 <= number < len(rules) else str(number)
 
 
 def _tie(number: int, names: dict[Group, str]) -> str:
@@ -219,6 +238,9 @@ _ENGLISH: Final[Words] = {
     ),
     Reason.CALLS_WAITING: lambda a, n: f"first of {a[0]} calls in the queue for a free agent",
     Reason.MEASURED: lambda a, n: f"{n(AgentId(a[0]))}: {_measured_en(a[1], a[2])}",
+    Reason.CALL_RULE: lambda a, n: (
+        f"order across queues: {_call_rule(a[0], _CALL_RULES_EN)}, urgency {a[1] / 1000:.3g}"
+    ),
     Reason.WIDENED: lambda a, n: f"demands widened to step {a[0]} of {a[1]}",
 }
 
@@ -245,5 +267,8 @@ _CHINESE: Final[Words] = {
     ),
     Reason.CALLS_WAITING: lambda a, n: f"队列 {a[0]} 个来电中排在最前",
     Reason.MEASURED: lambda a, n: f"{n(AgentId(a[0]))}：{_measured_zh(a[1], a[2])}",
+    Reason.CALL_RULE: lambda a, n: (
+        f"队列间顺序：{_call_rule(a[0], _CALL_RULES_ZH)}，紧急度 {a[1] / 1000:.3g}"
+    ),
     Reason.WIDENED: lambda a, n: f"要求已放宽至第 {a[0]} 步，共 {a[1]} 步",
 }

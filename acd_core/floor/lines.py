@@ -13,18 +13,18 @@ from acd_core.commands import (
     LeaveReason,
     RefuseReason,
 )
-from acd_core.contact import Contact, ContactState, ContactStep
 from acd_core.errors import DuplicateCall, UnknownQueue
 from acd_core.events import CallOffered, Outcome, Preference
+from acd_core.floor.contact import Contact, ContactState, ContactStep
 from acd_core.floor.records import NUMBERS, AgentRecord, CallBook, QueueRecord
+from acd_core.floor.urgency import URGENT, Urgencies
 from acd_core.ids import QueueId
 from acd_core.routing.registry import find_strategy
 from acd_core.skills import Requirement, merge
 from acd_core.stats.estimates import Pool
 from cython_ext.acd import Deadlines, Matcher
 
-_LOGGED_OUT = NUMBERS[AgentState.LOGGED_OUT]
-_UNREACHABLE = NUMBERS[AgentState.UNREACHABLE]
+_SHORT_ABANDON_S = 5.0  # who leaves earlier says nothing of the service level
 
 
 _PAUSED = NUMBERS[AgentState.PAUSED]
@@ -33,7 +33,7 @@ _READY = NUMBERS[AgentState.READY]
 
 def pool_of(tally: tuple[int, ...], ahead: int) -> Pool:
     """What a caller finds: agents who fit by state, and callers ahead."""
-    staffed = sum(tally) - tally[_LOGGED_OUT] - tally[_UNREACHABLE]
+    staffed = QueueRecord.staffed(tally)
     return Pool(ahead, staffed, staffed - tally[_PAUSED], tally[_READY])
 
 
@@ -51,6 +51,7 @@ class Lines:
         """Began to look for an agent during the present event."""
         self.holding: dict[int, list[Contact]] = {}
         """By an agent's handle: calls that wait for him alone."""
+        self.urgencies = Urgencies(matcher)
         self._by_handle: dict[int, Contact] = {}
         self._slots: dict[int, Contact] = {}
         self._free_slots: list[int] = []
@@ -83,22 +84,23 @@ class Lines:
 
     def staffed(self, demand: int) -> int:
         """Count the agents who fit and are logged in at a station that answers."""
-        tally = self.tally(demand)
-        return sum(tally) - tally[_LOGGED_OUT] - tally[_UNREACHABLE]
+        return QueueRecord.staffed(self.tally(demand))
 
     def configure(self, config: QueueConfig, version: int, now: float) -> QueueRecord:
         """Add or replace a queue; what changes counts for calls that wait as well."""
         check_queue(config)
         strategy = find_strategy(config.strategy)
-        record = self.queues.get(config.queue)
         demand = self._number(config, 0)
+        record = self.queues.get(config.queue)
         if record is None:
             record = QueueRecord(config, version, strategy, demand)
             self.queues[config.queue] = record
+            self.urgencies.configure(record)
             return record
         record.config, record.version = config, version
         record.strategy, record.demand = strategy, demand
         record.line.clear()
+        self.urgencies.configure(record)
         for contact in record.calls.values():
             contact.step = 0
             contact.step = self._step(contact, now)
@@ -141,6 +143,7 @@ class Lines:
         queue.calls[event.call] = contact
         insort(queue.line, contact.order)
         queue.counter.begin()
+        self.urgencies.touch(queue)
         if queue.config.max_wait_s is not None:
             self.max_waits.set(contact.slot, now + queue.config.max_wait_s)
         self._await_widening(contact, now)
@@ -207,6 +210,10 @@ class Lines:
         queue = contact.queue
         waited = now - contact.entered
         queue.counter.end(outcome, waited, queue.config.service_level_s)
+        if outcome is Outcome.ANSWERED or waited > _SHORT_ABANDON_S:
+            in_time = outcome is Outcome.ANSWERED and waited <= queue.config.service_level_s
+            queue.level.add(in_time)
+        self.urgencies.touch(queue)
         if outcome is Outcome.ANSWERED:
             queue.estimates.answered(waited, contact.predicted)
         elif outcome is Outcome.ABANDONED:
@@ -253,7 +260,7 @@ class Lines:
             staffed: dict[int, int] = {}
             for contact in list(self.waiting(queue)):
                 if contact.demand not in staffed:
-                    staffed[contact.demand] = self.staffed(contact.demand)
+                    staffed[contact.demand] = queue.present(self.tally(contact.demand))
                 named = contact.preferring is not None and self._named(contact.event)
                 if (
                     not staffed[contact.demand]
@@ -263,11 +270,27 @@ class Lines:
                     self.time_out(contact, LeaveReason.NO_AGENTS, now)
 
     def _refusal(self, queue: QueueRecord, demand: int, *, awaited: bool) -> RefuseReason | None:
-        limit = queue.config.max_waiting
-        if limit is not None and len(queue.line) >= limit:
+        config, waiting = queue.config, len(queue.line)
+        if config.max_waiting is not None and waiting >= config.max_waiting:
             return RefuseReason.FULL
-        waits = queue.config.no_agents is NoAgents.WAIT or awaited
-        return None if waits or self.staffed(demand) else RefuseReason.NO_AGENTS
+        ask_agents = config.no_agents is not NoAgents.WAIT and not awaited
+        limited = waiting and (config.max_estimate_s is not None or config.max_ratio is not None)
+        if not ask_agents and not limited:
+            return None
+        tally = self.tally(demand)
+        if ask_agents and not queue.present(tally):
+            return RefuseReason.NO_AGENTS
+        return self._dissuasion(queue, pool_of(tally, waiting)) if limited else None
+
+    @staticmethod
+    def _dissuasion(queue: QueueRecord, pool: Pool) -> RefuseReason | None:
+        """Why somebody waits already and one more is too many."""
+        ratio, longest = queue.config.max_ratio, queue.config.max_estimate_s
+        if ratio is not None and pool.ahead + 1 > ratio * pool.staffed:
+            return RefuseReason.RATIO
+        if longest is not None and queue.estimates.expected(pool) > longest:
+            return RefuseReason.LONG_WAIT
+        return None
 
     def _number(self, config: QueueConfig, step: int, own: Iterable[Requirement] = ()) -> int:
         """The matcher's number for what a queue demands at a step, and a call besides."""
@@ -276,7 +299,8 @@ class Lines:
             ways = config.widening[step - 1].any_of
         else:
             base, ways = config.required, config.any_of
-        return self._matcher.demand_of([merge(base, way, own) for way in ways or ((),)])
+        line = config.queue + 1 if config.call_rule in URGENT else 0
+        return self._matcher.demand_of([merge(base, way, own) for way in ways or ((),)], line=line)
 
     def _step(self, contact: Contact, now: float) -> int:
         """How far a call is widened now; never less than before."""
@@ -300,6 +324,10 @@ class Lines:
 
     def _list(self, contact: Contact) -> None:
         contact.order = contact.place()
+        queue = contact.queue
+        if queue.config.call_rule in URGENT and contact.demand not in queue.demands:
+            queue.demands.add(contact.demand)
+            self._matcher.set_urgency(contact.demand, queue.urgency)
         contact.handle = self._matcher.add_call(
             contact.event.call, contact.demand, -contact.order[0], contact.order[1]
         )

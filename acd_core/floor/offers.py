@@ -3,8 +3,8 @@
 from acd_core.agent import AgentState, AgentStep
 from acd_core.commands import AcdCommand, ConnectToAgent, OfferToAgent, WithdrawOffer
 from acd_core.commands import WithdrawReason as Why
-from acd_core.contact import Contact, ContactState, ContactStep
 from acd_core.events import Outcome, Preference
+from acd_core.floor.contact import Contact, ContactState, ContactStep
 from acd_core.floor.lines import Lines
 from acd_core.floor.records import AgentRecord
 from acd_core.floor.roster import Roster
@@ -51,8 +51,12 @@ class Offers:
                 self._give_up_absent(now)
                 lines.widen_deserted(now)
                 lines.empty_deserted(now)
+            if roster.staff_changed:
+                roster.staff_changed = False
+                lines.urgencies.touch_all()
             freed, roster.freed[:] = sorted(roster.freed, key=_by_idle), ()
             for record in freed:
+                lines.urgencies.refresh()
                 self._serve(record, now)
             loose, lines.loose[:] = sorted(lines.loose, key=_by_order), ()
             for contact in loose:
@@ -173,6 +177,8 @@ class Offers:
         # After the reasons: they ask for the runner-up of this very choice.
         queue.last_offered = record.config.agent
         queue.offers += 1
+        queue.chosen += 1
+        self._lines.urgencies.touch(queue)
 
     def _worth(self, contact: Contact, record: AgentRecord) -> bool:
         if contact.event.preference is Preference.NAMED:

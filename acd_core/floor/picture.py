@@ -1,7 +1,7 @@
 """The floor as values: what pages and the live view show."""
 
 from acd_core.agent import AgentState
-from acd_core.contact import Contact
+from acd_core.floor.contact import Contact
 from acd_core.floor.lines import Lines, pool_of
 from acd_core.floor.records import NUMBERS, AgentRecord, QueueRecord
 from acd_core.floor.roster import Roster

@@ -5,11 +5,11 @@ from typing import Final
 
 from acd_core.agent import AgentConfig, AgentState
 from acd_core.call_queue import QueueConfig
-from acd_core.contact import Contact, Order
 from acd_core.errors import UnknownCall
+from acd_core.floor.contact import Contact, Order
 from acd_core.ids import AgentId, CallId
 from acd_core.routing.registry import Strategy
-from acd_core.stats.estimates import WaitEstimates
+from acd_core.stats.estimates import Rolling, WaitEstimates
 from acd_core.stats.visits import VisitCounter
 
 # The matcher knows states as numbers; 1 is the one in which agents are chosen.
@@ -17,6 +17,9 @@ NUMBERS: Final[dict[AgentState, int]] = {
     state: number for number, state in enumerate(AgentState) if number < 16
 }
 STATES: Final = tuple(AgentState)
+LEVEL_VISITS: Final = 50  # visits that the rolling service level remembers, roughly
+_LOGGED_OUT: Final = NUMBERS[AgentState.LOGGED_OUT]
+_UNREACHABLE: Final = NUMBERS[AgentState.UNREACHABLE]
 _WORD: Final = (1 << 64) - 1
 
 
@@ -91,16 +94,21 @@ class QueueRecord:
 
     __slots__ = (
         "calls",
+        "chosen",
         "config",
         "counter",
         "demand",
+        "demands",
         "estimates",
         "given",
+        "guarded",
         "last_offered",
+        "level",
         "line",
         "offers",
         "strategy",
         "talking",
+        "urgency",
         "version",
     )
 
@@ -111,6 +119,15 @@ class QueueRecord:
         self.demand = demand
         self.counter = VisitCounter()
         self.estimates = WaitEstimates()
+        self.level = Rolling(LEVEL_VISITS)
+        """Service level of the last visits."""
+        self.guarded = False
+        """The service level is, or was just, below its target."""
+        self.urgency = 0.0
+        self.demands: set[int] = set()
+        """Every number its calls have in the matcher, where urgency counts."""
+        self.chosen = 0
+        """Offers made since the shares between queues were set."""
         self.line: list[Order] = []
         """Order of every call in the system, first comes first."""
         self.calls: dict[CallId, Contact] = {}
@@ -119,6 +136,18 @@ class QueueRecord:
         self.offers = 0
         self.given: dict[AgentId, int] = {}
         """Calls answered by each agent, by number."""
+
+    def present(self, tally: tuple[int, ...]) -> int:
+        """Agents who do not count as absent, of those counted by state."""
+        absent = sum(tally[NUMBERS[state]] for state in set(self.config.absent))
+        if AgentState.LOGGED_OUT not in self.config.absent:
+            absent += tally[_LOGGED_OUT]
+        return sum(tally) - absent
+
+    @staticmethod
+    def staffed(tally: tuple[int, ...]) -> int:
+        """Agents logged in at a station that answers, of those counted by state."""
+        return sum(tally) - tally[_LOGGED_OUT] - tally[_UNREACHABLE]
 
     @property
     def lot(self) -> int:

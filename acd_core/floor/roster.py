@@ -1,17 +1,18 @@
 """All agents: who is configured, where they sit, and every change of state."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from acd_core.agent import AgentConfig, AgentState, AgentStep, PauseReason, Rest, follow
 from acd_core.commands import AcdCommand, AgentStateChanged
-from acd_core.contact import Contact
 from acd_core.errors import ConfigurationFault, IllegalTransition, StationTaken, UnknownAgent
+from acd_core.floor.contact import Contact
 from acd_core.floor.records import NUMBERS, AgentRecord
 from acd_core.ids import AgentId, SkillId
 from acd_core.skills import check_levels
 from acd_core.stats.occupancy import advance, rank
 from cython_ext.acd import Deadlines, Matcher
 
+_ABSENT = frozenset({AgentState.LOGGED_OUT, AgentState.UNREACHABLE})
 _AWAY = frozenset({AgentState.LOGGED_OUT, AgentState.UNREACHABLE, AgentState.PAUSED})
 
 
@@ -26,6 +27,10 @@ class Roster:
         """Became ready during the present event."""
         self.fewer = False
         """Somebody left, paused or lost skills during the present event."""
+        self.watched = _AWAY
+        """States in which queues miss somebody."""
+        self.staff_changed = False
+        """Somebody came or went, or has other skills, during the present event."""
         self._by_handle: dict[int, AgentRecord] = {}
         self._stations: dict[str, AgentId] = {}
         self._matcher = matcher
@@ -57,7 +62,7 @@ class Roster:
         else:
             record.config, record.version = config, version
             self._matcher.set_profile(record.handle, profile)
-            self.fewer = True
+            self.fewer = self.staff_changed = True
         if record.state is AgentState.READY:
             self.freed.append(record)
         return record
@@ -132,6 +137,8 @@ class Roster:
             return
         if now > record.since:
             record.occupancy = advance(record.occupancy, record.state, now - record.since)
+        if state in _ABSENT or record.state in _ABSENT:
+            self.staff_changed = True
         record.state, record.since, record.reason = state, now, reason
         if record.wrapping is not None and state is not AgentState.WRAP_UP:
             contact, record.wrapping = record.wrapping, None
@@ -145,11 +152,15 @@ class Roster:
         else:
             self._matcher.set_state(record.handle, NUMBERS[state], now)
         self._wait_until(record, until)
-        self.fewer = self.fewer or state in _AWAY
+        self.fewer = self.fewer or state in self.watched
         if state is AgentState.LOGGED_OUT:
             del self._stations[record.station]
             record.station = ""
         self._tell(record)
+
+    def watch(self, states: Iterable[AgentState]) -> None:
+        """Notice when agents enter these states, besides those in which they are away."""
+        self.watched = _AWAY.union(states)
 
     def begin_day(self, now: float) -> None:
         """Let counts of the day start again."""

@@ -3,8 +3,9 @@
 from collections import defaultdict
 
 from acd_core.agent import AgentState
-from acd_core.contact import Contact
+from acd_core.call_queue import CallRule
 from acd_core.events import Preference
+from acd_core.floor.contact import Contact
 from acd_core.floor.records import NUMBERS, AgentRecord
 from acd_core.floor.roster import Roster
 from acd_core.reasons import Reason
@@ -16,6 +17,7 @@ _RESERVED = NUMBERS[AgentState.RESERVED]
 # What is shown of the values that rules compare, and as how many parts of one.
 _SCALES = {Group.LEVEL: 1, Group.OCCUPANCY: 1000, Group.HANDLED: 1, Group.SHARE: 1000}
 _NO_SHARE = -1
+CALL_RULES = {rule: place for place, rule in enumerate(CallRule)}
 _NOT_READY = tuple(number for number in NUMBERS.values() if number != _READY)
 
 
@@ -51,6 +53,9 @@ class Weighing:
             found += (Reason.PREFERENCE_OVER, 1, event.preferred)
         if contact.step:
             found += (Reason.WIDENED, 2, contact.step, len(queue.config.widening))
+        if queue.config.call_rule is not CallRule.PRIORITY:
+            place = CALL_RULES[queue.config.call_rule]
+            found += (Reason.CALL_RULE, 2, place, round(queue.urgency * 1000))
         found += (Reason.CALLS_WAITING, 1, len(queue.line))
         tally = self._matcher.tally(contact.demand)
         found += (Reason.CHOSEN_FROM, 1, tally[_READY] + 1)

@@ -55,16 +55,17 @@ class Pool(NamedTuple):
 class Rolling:
     """A mean of the last few values: plain at first, then exponential."""
 
-    __slots__ = ("count", "mean")
+    __slots__ = ("count", "mean", "recent")
 
-    def __init__(self) -> None:
+    def __init__(self, recent: int = RECENT) -> None:
+        self.recent = recent
         self.count = 0
         self.mean = 0.0
 
     def add(self, value: float) -> None:
         """Take in one more value."""
         self.count += 1
-        self.mean += (value - self.mean) / min(self.count, RECENT)
+        self.mean += (value - self.mean) / min(self.count, self.recent)
 
 
 class WaitEstimates:
@@ -134,10 +135,20 @@ class WaitEstimates:
 
     def best(self, limit: float) -> Estimator | None:
         """The estimator with the smallest rolling error; None when it is above the limit."""
-        error, estimator = min((self._errors[e].mean, e) for e in Estimator)
-        if self._errors[estimator].count < ENOUGH or error > limit:
+        estimator = self._smallest_error()
+        rated = self._errors[estimator]
+        if rated.count < ENOUGH or rated.mean > limit:
             return None
         return estimator
+
+    def expected(self, pool: Pool) -> float:
+        """What the best estimator says, in seconds; WITH_ABANDONMENT while none is scored."""
+        return self.predict(pool)[self._smallest_error()]
+
+    def _smallest_error(self) -> Estimator:
+        scored = [e for e in Estimator if self._errors[e].count >= ENOUGH]
+        # Equal errors are settled by the order of the estimators.
+        return min(scored, key=lambda e: self._errors[e].mean, default=Estimator.WITH_ABANDONMENT)
 
     def announce(self, pool: Pool, limit: float) -> WaitEstimate | None:
         """The range to tell a caller; None when the best error is above the limit."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from acd_core import events as told
 from acd_core.agent import AgentConfig, AgentState
-from acd_core.call_queue import NoAgents, QueueConfig, Widening
+from acd_core.call_queue import CallRule, NoAgents, QueueConfig, Widening
 from acd_core.commands import (
     CallRefused,
     CallTimedOut,
@@ -37,6 +37,7 @@ QUEUES = (
     QueueConfig(queue=3, priority=2, no_agents=NoAgents.LEAVE, wrap_up_s=2, connect_s=3),
 )
 RULES = sorted(strategies())
+CALL_RULES = tuple(CallRule)
 WIDENING: Any = (
     (),
     (Widening(after_s=2.0, any_of=((Requirement(1, 2),),)), Widening(after_s=5.0)),
@@ -174,6 +175,11 @@ def event_of(step: str, a: int, b: int, watch: "Watch") -> Any:
                 shares={2: 3},
                 any_of=((Requirement(1),), (Requirement(2, 4),)) if a % 3 else (),
                 widening=WIDENING[a % 3],
+                call_rule=CALL_RULES[(a + b) % len(CALL_RULES)],
+                call_share=a,
+                max_ratio=1.5 if a % 4 == 1 else None,
+                max_estimate_s=150.0 if a % 4 == 2 else None,
+                absent=(AgentState.PAUSED, AgentState.TALKING)[: a % 3],
             )
             return told.QueueConfigured(config=changed, version=a)
         case "agent":

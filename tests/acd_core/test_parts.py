@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acd_core import agent as agents
-from acd_core import contact as contacts
 from acd_core.errors import AcdError, ConfigurationFault, IdFault, IllegalTransition, UnknownRule
 from acd_core.events import AgentReady, CallOffered, Preference, decode, encode
+from acd_core.floor import contact as contacts
 from acd_core.ids import EPOCH_MS, LARGEST, IdSource, created_ms, from_text, to_text
 from acd_core.routing.registry import find_strategy, strategies, strategy
 from acd_core.simulation.load import Scenario, run

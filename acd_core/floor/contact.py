@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from acd_core.call_queue import CallRule
 from acd_core.errors import IllegalTransition
 from acd_core.events import CallOffered
 from acd_core.ids import CallId
@@ -127,5 +128,8 @@ class Contact:
 
     def place(self) -> Order:
         """Order among all calls: priority, then time of arrival with credit, then number."""
-        priority = self.queue.config.priority + self.event.priority
+        config = self.queue.config
+        priority = config.priority + self.event.priority
+        if config.call_rule is CallRule.AGING:
+            return (0, self.began - config.aging_s * priority, self.event.call)
         return (-priority, self.began, self.event.call)
