@@ -1,0 +1,145 @@
+"""What each parameter of FreeSWITCH's mod_callcenter means for a site.
+
+After https://developer.signalwire.com/freeswitch/FreeSWITCH-Explained/Modules/mod_callcenter_1049389/
+"""
+
+from typing import Final
+
+from daemon.site_import.options import DAY_S, OFF, TRUE, Absent, Converted, Meaning, Moved, seconds
+from daemon.site_import.report import Verdict, Words
+from daemon.site_import.staff import (
+    EXPERT,
+    FEWEST_CALLS,
+    LINEAR,
+    LONGEST_IDLE,
+    ONE_AT_A_TIME,
+    RANDOM,
+    RING_ALL,
+    ROUND_ROBIN,
+    RuleWish,
+)
+
+OCCUPIED: Final = RuleWish(
+    even=("least_occupied", "longest_idle"),
+    tiered=("expert_least_occupied", *EXPERT),
+    words=Words(
+        "work as a share of the last hours decides, not talk time since log-in",
+        "按近几小时的占用率决定，而不是登录以来的通话时长",
+    ),
+)
+STRATEGIES: Final[dict[str, RuleWish]] = {
+    "ring-all": RING_ALL,
+    "ring-progressively": RuleWish(
+        even=("ring_progressively", "longest_idle"),
+        exact=("ring_progressively",),
+        words=ONE_AT_A_TIME,
+    ),
+    "longest-idle-agent": LONGEST_IDLE,
+    "round-robin": ROUND_ROBIN,
+    "top-down": LINEAR,
+    "sequentially-by-agent-order": LINEAR,
+    "agent-with-least-talk-time": OCCUPIED,
+    "agent-with-fewest-calls": FEWEST_CALLS,
+    "random": RANDOM,
+}
+DEFAULT_STRATEGY: Final = "longest-idle-agent"
+DEFAULTS: Final = {"max-wait-time": "0", "record-template": ""}
+"""What counts in FreeSWITCH when a queue does not say."""
+NO_TIERS: Final = Words(
+    "agents of every tier are asked from the start, the better level first",
+    "一开始就询问所有梯队的坐席，级别高者优先",
+)
+NOBODY_THERE: Final = Words(
+    "callers wait even when nobody is there; max_wait_s and on_timeout lead them on",
+    "即使无人值班来电者也会等待；可用 max_wait_s 和 on_timeout 转走",
+)
+ANNOUNCED: Final = Words(
+    "waiting callers hear music only; say it in the flow before the queue",
+    "等待者只听到音乐；请在进入队列前的流程中播报",
+)
+RESUMED: Final = Words("who hangs up and calls again begins to wait anew", "挂断后再来电者重新排队")
+OWN_DATABASE: Final = Words("the site has a database of its own", "本站使用自己的数据库")
+REST_AFTER_MISS: Final = Words(
+    "an agent who did not take a call rests 5 seconds", "未接来电的坐席休息 5 秒"
+)
+
+
+def _recorded(text: str) -> Converted:
+    if text.strip().lower() in OFF:
+        return Converted(False)
+    words = Words(
+        "always WAV in recordings/, with caller and agent apart",
+        "总是 WAV，存于 recordings/，来电者与坐席分轨",
+    )
+    return Converted(True, Verdict.APPROXIMATED, words)
+
+
+QUEUE_PARAMETERS: Final[dict[str, Meaning]] = {
+    "max-wait-time": Moved("max_wait_s", seconds(0, DAY_S)),
+    "record-template": Moved("record", _recorded),
+    "moh-sound": Absent(
+        Words(
+            "all queues play prompts/hold_music; put one file there",
+            "所有队列播放 prompts/hold_music；请放一个文件",
+        ),
+        same=frozenset(),
+        near=True,
+    ),
+    "time-base-score": Absent(
+        Words(
+            "the wait counts from entering the queue, not from the start of the call",
+            "等待从进入队列算起，而不是从通话开始",
+        ),
+        same=frozenset(("queue", "")),
+    ),
+    "max-wait-time-with-no-agent": Absent(NOBODY_THERE),
+    "max-wait-time-with-no-agent-time-reached": Absent(NOBODY_THERE, same=OFF | {"5"}),
+    "tier-rules-apply": Absent(NO_TIERS, near=True),
+    "tier-rule-wait-second": Absent(NO_TIERS, near=True),
+    "tier-rule-wait-multiply-level": Absent(NO_TIERS, near=True),
+    "tier-rule-no-agent-no-wait": Absent(NO_TIERS, same=TRUE, near=True),
+    "abandoned-resume-allowed": Absent(RESUMED),
+    "discard-abandoned-after": Absent(RESUMED),
+    "announce-sound": Absent(ANNOUNCED, same=frozenset(("",))),
+    "announce-frequency": Absent(ANNOUNCED),
+    "ring-progressively-delay": Absent(ONE_AT_A_TIME),
+    "skip-agents-with-external-calls": Absent(
+        Words("an agent on another call is busy", "正在其他通话中的坐席为忙"), same=TRUE
+    ),
+    "agent-no-answer-status": Absent(
+        Words("who misses too many calls is paused", "未接过多者被暂停"),
+        same=frozenset(("on break", "")),
+    ),
+}
+SETTINGS: Final[dict[str, Meaning]] = {
+    "odbc-dsn": Absent(OWN_DATABASE, same=frozenset(("",)), near=True),
+    "dbname": Absent(OWN_DATABASE, same=frozenset(("",)), near=True),
+    "cc-instance-id": Absent(Words("one site is one instance", "一个站点就是一个实例"), near=True),
+    "reserve-agents": Absent(
+        Words("a chosen agent is always reserved", "选中的坐席总是被预留"), same=TRUE, near=True
+    ),
+    "global-database-lock": Absent(OWN_DATABASE, same=OFF | TRUE),
+    "truncate-agents-on-load": Absent(
+        Words("agents stay logged in over a restart", "重启后坐席保持登录")
+    ),
+    "truncate-tiers-on-load": Absent(
+        Words("what the database holds counts after the first start", "首次启动后以数据库为准")
+    ),
+}
+AGENT_REMARKS: Final[dict[str, Absent]] = {
+    "type": Absent(
+        Words(
+            "a call that stays up for the agent is not possible; the telephone rings",
+            "不支持常驻通话的坐席；话机会振铃",
+        ),
+        same=frozenset(("callback",)),
+    ),
+    "status": Absent(
+        Words("agents log in at the desk or by telephone", "坐席在桌面或话机上登录"),
+        same=frozenset(("logged out", "")),
+        near=True,
+    ),
+    "reject-delay-time": Absent(REST_AFTER_MISS, same=frozenset(("5",)), near=True),
+    "busy-delay-time": Absent(REST_AFTER_MISS, same=frozenset(("5",)), near=True),
+    "no-answer-delay-time": Absent(REST_AFTER_MISS, same=frozenset(("5",)), near=True),
+}
