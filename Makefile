@@ -6,7 +6,7 @@ STAMPS := .stamps
 KERNELS := $(wildcard cython_ext/*/*.pyx cython_ext/*/*.pxd cython_ext/media/*.h) \
            $(filter-out cython_ext/media/_media.c,$(wildcard cython_ext/media/*.c)) setup.py
 
-.PHONY: help setup system dev build docs bench lint format types test unit e2e browser pure engine-test check demo docs bench clean
+.PHONY: help setup system dev build docs bench lint format types test unit e2e browser pure engine-test check demo clean
 
 help:
 	@sed -n 's/^## //p' Makefile
