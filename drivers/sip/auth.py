@@ -7,6 +7,7 @@ only the highest nonce count of each one in use is kept, against replay.
 import hashlib
 import hmac
 import random
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
@@ -25,6 +26,10 @@ ALGORITHMS: Final[dict[str, Callable[[bytes], "hashlib._Hash"]]] = {
 
 NONCE_LIFETIME: Final = 300.0  # s; an older one is answered with stale=true
 NONCES_KEPT: Final = 20_000
+
+MD5_ALONE: Final = re.compile(r"baresip v[012]\.")
+"""User agents that give up registering when any challenge names an algorithm they lack,
+instead of answering the one that they know (RFC 8760 2.4)."""
 
 
 class Verdict(Enum):
@@ -65,13 +70,18 @@ class Challenger:
         # Unknown stations are checked against this, so that they take as long as known ones.
         self._nobody = f"{rng.getrandbits(128):032x}"
 
-    def challenges(self, now: float, *, stale: bool = False) -> list[str]:
+    def challenges(
+        self, now: float, *, stale: bool = False, user_agent: str | None = None
+    ) -> list[str]:
         """Header values to ask with; the same for known and unknown users."""
         nonce = self._nonce(now)
         tail = ", stale=true" if stale else ""
+        algorithms = self.algorithms
+        if "MD5" in algorithms and MD5_ALONE.match(user_agent or ""):
+            algorithms = ("MD5",)
         return [
             f'Digest realm="{self.realm}", nonce="{nonce}", algorithm={algorithm}, qop="auth"{tail}'
-            for algorithm in self.algorithms
+            for algorithm in algorithms
         ]
 
     def check(

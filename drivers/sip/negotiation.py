@@ -58,6 +58,7 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     chosen: int
     remote: RtpAddress | None
     fmt: RtpFormat | None
+    signalled_from: str = ""
 
 
 class _Offer(NamedTuple):
@@ -89,16 +90,28 @@ class Session:
         "port",
         "remote",
         "session_id",
+        "signalled_from",
         "state",
         "version",
     )
 
-    def __init__(self, *, host: str, port: int, codecs: tuple[str, ...], session_id: int) -> None:
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        codecs: tuple[str, ...],
+        session_id: int,
+        signalled_from: str = "",
+    ) -> None:
         self.host = host
         self.port = port
         self.codecs = codecs
         self.session_id = session_id
         self.version = session_id - 1  # the first description makes it session_id
+        self.signalled_from = signalled_from
+        """Host that a phone's messages come from: its audio is there too, whatever address it
+        knows itself by (NAT, several interfaces). Empty: what it describes is right."""
         self.on_hold = False
         """We put the peer on hold."""
         self.peer_holds = False
@@ -184,6 +197,7 @@ class Session:
             chosen=self._chosen,
             remote=self.remote,
             fmt=self.fmt,
+            signalled_from=self.signalled_from,
         )
 
     @classmethod
@@ -194,6 +208,7 @@ class Session:
             port=record.port,
             codecs=record.codecs,
             session_id=record.session_id,
+            signalled_from=record.signalled_from,
         )
         session.version = record.version
         session.on_hold = record.on_hold
@@ -245,7 +260,7 @@ class Session:
         sends, receives = _direction(sdp, media)
         if address.is_unspecified:  # hold as RFC 2543 had it: c=0.0.0.0
             receives = False
-        return RtpAddress(host, media.port), sends, receives
+        return RtpAddress(self.signalled_from or host, media.port), sends, receives
 
     def _describe(
         self, formats: list[tuple[str, str]], dtmf: str | None, direction: tuple[bool, bool]

@@ -41,7 +41,12 @@ class InboundCalls:
             services.respond(received, 400)
             return
         session = Session(
-            host=services.host, port=0, codecs=peer.codecs, session_id=self._session_id()
+            host=services.host,
+            port=0,
+            codecs=peer.codecs,
+            session_id=self._session_id(),
+            # With a proxy on the way the audio comes from elsewhere than the messages.
+            signalled_from=received.source[0] if peer.is_station and not dialog.routes else "",
         )
         if message.body:
             try:

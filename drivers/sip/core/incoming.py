@@ -270,7 +270,9 @@ class Incoming:
             return checked.user
         services.count(f"auth_{checked.verdict.name.lower()}")
         asked = self.challenger.challenges(
-            services.timers.now, stale=checked.verdict is Verdict.STALE
+            services.timers.now,
+            stale=checked.verdict is Verdict.STALE,
+            user_agent=message.header("User-Agent"),
         )
         name = "Proxy-Authenticate" if proxy else "WWW-Authenticate"
         services.respond(received, 407 if proxy else 401, headers=[(name, v) for v in asked])

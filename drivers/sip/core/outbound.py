@@ -37,6 +37,7 @@ class OutboundCalls:
             port=port,
             codecs=call.peer.codecs,
             session_id=services.random.getrandbits(31) + 1,
+            signalled_from=call.address[0] if call.peer.is_station else "",
         )
         caller = f"sip:{call.ani or 'anonymous'}@{services.via_host}"
         display = NameAddr(printable(name) or call.ani, caller, {"tag": call.local_tag})
@@ -63,6 +64,9 @@ class OutboundCalls:
     def response(self, call: Call, message: Message) -> None:
         """Take a response to the INVITE."""
         status = message.status
+        if call.session is not None and message.headers("Record-Route"):
+            # A proxy is on the way: the audio comes from elsewhere than the messages.
+            call.session.signalled_from = ""
         if status < 200:
             self._provisional(call, message)
         elif status < 300:

@@ -1,10 +1,12 @@
 """REGISTER through the core: who may, for how long, and what is told."""
 
+import pytest
+
 from cython_ext.sip_wire import Message
 from drivers.sip.auth import credentials
 from drivers.sip.core.happenings import StationCame, StationWent
 from drivers.sip.options import StationAccount
-from tests.fakes.sip_bench import PHONE, Bench, request
+from tests.fakes.sip_bench import OFFER, PHONE, Bench, request, response
 
 
 class Phone:
@@ -87,6 +89,14 @@ def test_only_what_a_station_has_a_secret_for_is_asked_for() -> None:
     bench.with_station()
     (challenge,) = bench.send(request("REGISTER", branch="b2", cseq=2), PHONE)
     assert len(challenge.headers("WWW-Authenticate")) == 2
+
+
+def test_phone_that_stumbles_over_sha_256_is_asked_for_md5_alone() -> None:
+    bench = Bench().with_station()
+    old_phone = request("REGISTER", headers=(("User-Agent", "baresip v1.0.0 (x86_64/linux)"),))
+    (challenge,) = bench.send(old_phone, PHONE)
+    (asked,) = challenge.headers("WWW-Authenticate")
+    assert "algorithm=MD5" in asked
 
 
 def test_known_and_unknown_users_get_the_same_answers() -> None:
@@ -178,6 +188,25 @@ def test_call_goes_to_where_the_registration_came_from() -> None:
     assert address == PHONE
     assert data.startswith(b"INVITE sip:2001@10.0.0.7:5062 SIP/2.0\r\n")
     assert b'From: "030555" <sip:030555@192.0.2.1:5060>;tag=' in data
+
+
+@pytest.mark.parametrize(
+    ("proxy", "host"), [((), PHONE[0]), ((("Record-Route", "<sip:192.0.2.50;lr>"),), "10.0.0.7")]
+)
+def test_audio_of_a_phone_behind_nat_goes_to_where_its_messages_come_from(
+    proxy: tuple[tuple[str, str], ...], host: str
+) -> None:
+    bench = Bench().with_station()
+    Phone(bench).register("<sip:2001@10.0.0.7:5062>")
+    call = bench.core.dial_station("2001", line="station:2001", ani="030555")
+    bench.core.start(call, name="", host="192.0.2.1", port=6000)
+    (invite,) = bench.out()
+    body = OFFER.replace(b"IN IP4 192.0.2.9", b"IN IP4 10.0.0.7")
+    contact = ("Contact", "<sip:2001@10.0.0.7:5062>")
+    bench.send(response(invite, 200, headers=(contact, *proxy), body=body), PHONE)
+    assert call.session is not None
+    assert call.session.remote is not None
+    assert call.session.remote.host == host
 
 
 def test_call_of_a_station_needs_credentials_and_comes_as_the_station() -> None:
