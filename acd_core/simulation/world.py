@@ -10,7 +10,7 @@ from acd_core.errors import AcdError
 from acd_core.events import AcdEvent, DeadlineReached
 from acd_core.simulation.observer import Moment, Observer
 
-Happen = Callable[[], None]
+Happen = Callable[[], object]
 React = Callable[[AcdCommand], None]
 
 LATER: Final = 1 << 60
