@@ -110,6 +110,7 @@ class ControlRig:
         agents: Sequence[AgentInfo] = AGENTS,
         max_calls: int = 100,
         before: "ControlRig | None" = None,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self.site = site
         self.queues = tuple(queues) or (make_queue(),)
@@ -121,7 +122,7 @@ class ControlRig:
         )
         self.book: RowBook = before.book if before else RowBook()
         self.speech = FakeSpeech(site)
-        self.clock: Callable[[], float] = lambda: START + asyncio.get_running_loop().time()
+        self.clock = clock or (lambda: START + asyncio.get_running_loop().time())
         # A restart takes time, so numbers rise; here it takes none.
         self.ids: IdSource = before.ids if before else IdSource(self.clock, 1)
         self.journal = Journal.open(site / "journal", clock=self.clock)

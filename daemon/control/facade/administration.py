@@ -13,8 +13,10 @@ from tortoise.transactions import in_transaction
 
 from daemon.control.facade.accounts import Accounts
 from daemon.control.facade.things import NUMBERS, PAUSE_REASONS, PEOPLE, QUEUES, Thing
+from daemon.service.credentials import password_fault
 from daemon.service.errors import ServiceError
 from daemon.service.messages import (
+    ROLES,
     Actor,
     Applied,
     ChangeEntry,
@@ -65,10 +67,11 @@ class Administration:
     async def put_person(self, actor: Actor, person: PersonSettings, password: str) -> Applied:
         """Add or change a person; an empty password leaves the old one."""
         faults = _person_faults(person)
-        old = await PEOPLE.read(person.login)
-        if old is not None and _administers(old) and not _administers(person):
-            await self._keep_one_administrator(person.login)
+        weak = password_fault(password, person.login) if password else ""
+        if weak:
+            faults["password"] = weak
         _refuse(faults)
+        await self._keep_one_administrator(person.login, person)
         applied = await self._put(PEOPLE, actor, person.login, person)
         if password:
             user = await User.get(login=person.login)
@@ -78,14 +81,14 @@ class Administration:
 
     async def delete_person(self, actor: Actor, login: str) -> Applied:
         """Remove a person."""
-        old = await PEOPLE.read(login)
-        if old is not None and _administers(old):
-            await self._keep_one_administrator(login)
+        await self._keep_one_administrator(login, None)
         return await self._delete(PEOPLE, actor, login)
 
-    async def _keep_one_administrator(self, login: str) -> None:
-        others = [p for p in await PEOPLE.every() if _administers(p) and p.login != login]
-        if not others:
+    async def _keep_one_administrator(self, login: str, after: PersonSettings | None) -> None:
+        """Refuse a change of a person by which nobody would remain administrator."""
+        now = {p.login for p in await PEOPLE.every() if _administers(p)}
+        keeps = after is not None and _administers(after)
+        if login in now and not keeps and now == {login}:
             raise ServiceError(
                 "conflict",
                 "Somebody must remain administrator.",
@@ -110,9 +113,12 @@ class Administration:
 
     async def delete_queue(self, actor: Actor, slug: str) -> Applied:
         """Remove a queue."""
-        if await Number.exists(queue=slug):
-            raise ServiceError("conflict", "A number leads to this queue.", "有号码指向此队列。")
+        await self._refuse_if_called(QUEUES.kind, slug)
         return await self._delete(QUEUES, actor, slug)
+
+    async def _refuse_if_called(self, kind: str, key: str) -> None:
+        if kind == QUEUES.kind and await Number.exists(queue=key):
+            raise ServiceError("conflict", "A number leads to this queue.", "有号码指向此队列。")
 
     async def list_numbers(self) -> Sequence[NumberSettings]:
         """All numbers."""
@@ -123,8 +129,9 @@ class Administration:
         faults: dict[str, str] = {}
         if not number.number:
             faults["number"] = "missing"
-        if number.flow and number.flow not in self._flows():
-            faults["flow"] = "unknown"
+        for field, flow in (("flow", number.flow), ("closed_flow", number.closed_flow)):
+            if flow and flow not in self._flows():
+                faults[field] = "unknown"
         if number.queue and not await Queue.exists(slug=number.queue):
             faults["queue"] = "unknown"
         if not number.flow and not number.queue:
@@ -184,9 +191,12 @@ class Administration:
             raise ServiceError(
                 "conflict", "It has changed since; undo the later change first.", "之后又有修改。"
             )
-        if row.before is None:
+        before = None if row.before is None else msgspec.convert(row.before, thing.struct)
+        if thing is PEOPLE:
+            await self._keep_one_administrator(key, before)
+        if before is None:
+            await self._refuse_if_called(kind, key)
             return await self._delete(thing, actor, key, note=f"undo {change}")
-        before = msgspec.convert(row.before, thing.struct)
         version = now.version if now is not None else 0
         before = msgspec.structs.replace(before, version=version)
         return await self._put(thing, actor, key, before, note=f"undo {change}")
@@ -241,7 +251,8 @@ class Administration:
 
 
 def _plain(thing: object) -> Any:
-    return None if thing is None else msgspec.to_builtins(thing)
+    """A thing as the ledger gives it back: what is a tuple here is a list there."""
+    return None if thing is None else msgspec.json.decode(msgspec.json.encode(thing))
 
 
 def _entry(row: Change) -> ChangeEntry:
@@ -267,6 +278,8 @@ def _person_faults(person: PersonSettings) -> dict[str, str]:
         faults["login"] = "invalid"
     if not person.roles:
         faults["roles"] = "missing"
+    elif not set(person.roles) <= set(ROLES):
+        faults["roles"] = "unknown"
     if any(not 1 <= level <= 10 for level in person.skills.values()):
         faults["skills"] = "out-of-range"
     return faults

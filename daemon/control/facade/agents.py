@@ -80,8 +80,13 @@ class AgentFacade:
                 f"Somebody else sits at station {station}.",
                 f"座机 {station} 已有他人登录。",
             )
+        before = self._controller.seats
         self._controller.take_seat(agent.key, station)
-        self._submit(AgentLoggedIn(agent=AgentId(agent.key), station=station))
+        try:
+            self._submit(AgentLoggedIn(agent=AgentId(agent.key), station=station))
+        except ServiceError:
+            self._controller.seats = before
+            raise
         self._controller.station_lost(agent.key)
         return await self.my_desk(actor)
 

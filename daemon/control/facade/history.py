@@ -109,15 +109,15 @@ class HistoryFacade:
     async def set_disposition(self, login: str, call: str, disposition: str, note: str) -> None:
         """How the call ended, as the agent says."""
         number = call_id(call)
+        agent = self._controller.directory.agent_by_login(login)
         life = self._controller.calls.get(number)
-        if life is not None:
-            life.call.disposition = disposition
+        if life is not None and agent is not None and life.call.agent == agent.key:
+            life.call.disposition = disposition[:64]
             if note:
                 life.call.data["note"] = note
             self._controller.keep(life.call)
             return
-        row = await Call.get_or_none(id=number)
-        agent = self._controller.directory.agent_by_login(login)
+        row = await Call.get_or_none(id=number) if life is None else None
         if row is None or agent is None or row.agent_id != agent.key:
             raise ServiceError("not-found", "This is not your call.", "这不是您的通话。")
         row.disposition = disposition[:64]

@@ -1,10 +1,17 @@
 """Puts the settings of the database in force: directory, dial plan, stations, engine."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from acd_core.agent import AgentConfig
 from acd_core.call_queue import QueueConfig
-from acd_core.events import AgentConfigured, AgentRemoved, QueueConfigured, QueueRemoved
+from acd_core.events import (
+    AgentConfigured,
+    AgentLoggedOut,
+    AgentRemoved,
+    QueueConfigured,
+    QueueRemoved,
+)
 from acd_core.ids import AgentId, QueueId
 from daemon.control.controller import Controller
 from daemon.control.dial_plan import DialPlan, NumberEntry
@@ -128,6 +135,16 @@ class InForce:
         for who, agent in agents.items():
             if self._agents.get(who) != agent:
                 self._controller.acd.submit(AgentConfigured(config=agent, version=version))
-        for who in self._agents.keys() - agents.keys():
-            self._controller.acd.submit(AgentRemoved(agent=who, version=version))
-        self._agents = agents
+        self._agents = agents | self._dismiss(self._agents.keys() - agents.keys(), version)
+
+    def _dismiss(self, leaving: Iterable[AgentId], version: int) -> dict[AgentId, AgentConfig]:
+        """Take agents off their seats and forget them; those in a call stay until later."""
+        acd = self._controller.acd
+        seated = {view.agent for view in acd.floor().agents if view.station}
+        stay = {}
+        for who in sorted(leaving):
+            if who in seated:
+                acd.submit(AgentLoggedOut(agent=who))
+            if not acd.submit(AgentRemoved(agent=who, version=version)):
+                stay[who] = self._agents[who]
+        return stay

@@ -67,6 +67,10 @@ class AuditLog:
         except asyncio.QueueFull:
             log.error("audit entry not stored", actor=actor.login, action=action, subject=subject)
 
+    async def stored(self) -> None:
+        """Return when every act noted so far is stored or was refused by the database."""
+        await self._queue.join()
+
     async def run(self) -> None:
         """Store entries until cancelled."""
         while True:
@@ -77,6 +81,7 @@ class AuditLog:
                 log.error(
                     "audit entry not stored", actor=entry.actor, action=entry.action, why=str(error)
                 )
+            self._queue.task_done()
 
 
 class LocalService:

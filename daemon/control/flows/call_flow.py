@@ -160,7 +160,8 @@ class CallFlow:
         if self._runner is not None:
             session = self._runner.session
             self._call.path = list(session.path)
-            self._call.data = {key: str(value) for key, value in session.variables.items()}
+            # What people noted of the call stays.
+            self._call.data |= {key: str(value) for key, value in session.variables.items()}
 
     # -- hooks ----------------------------------------------------------------------------
 
@@ -171,8 +172,10 @@ class CallFlow:
         self._context.keep(self._call)
 
     def playing(self, player: int) -> None:
-        """Remember what the caller hears."""
+        """Remember what the caller hears, and where in the flow that is."""
         self._call.player = player
+        self._note()
+        self._context.changed(self._call)
 
     def enter_queue(self, action: EnterQueue, *, resumed: bool) -> FlowInput | None:
         """Let the call wait for an agent; ``resumed``: it does so since before a restart."""
