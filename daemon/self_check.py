@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from acd_core.routing.registry import strategies
+from cython_ext.implementation import PURE_PYTHON
 from daemon.config import FILE, Config, DriverSection, is_loopback, load_config
 from daemon.errors import ConfigError, DaemonError, Fault
 from daemon.language import pick
@@ -49,6 +50,7 @@ def check_site(path: Path) -> CheckResult:
     tables = _tables(path, faults)
     faults += _flow_faults(path, tables)
     faults += _foreign_packages()
+    notes += _kernels()
     if config is not None:
         faults += _listeners(config)
         faults += _rights(path, config)
@@ -133,6 +135,22 @@ def _foreign_packages() -> Iterator[Fault]:
                     f"请把 Hookflash 装在独立环境中，不要装 {owner}",
                 ),
             )
+
+
+def _kernels() -> Iterator[Fault]:
+    """Without the compiled kernels everything can be checked, and nothing can be heard."""
+    if PURE_PYTHON:
+        yield Fault(
+            file="system",
+            key="HOOKFLASH_PURE_PYTHON",
+            what=pick(
+                "the kernels are plain Python: there is no audio",
+                "内核为纯 Python：没有音频",
+            ),
+            todo=pick(
+                "unset it and build the kernels: make build", "请取消此变量并编译内核：make build"
+            ),
+        )
 
 
 def _listeners(config: Config) -> Iterator[Fault]:

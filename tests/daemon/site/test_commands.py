@@ -209,3 +209,26 @@ def test_a_command_is_found_without_loading_the_others() -> None:
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout == "False\n", result.stderr
     assert find_command("init") is not None
+
+
+@pytest.mark.parametrize(("language", "says"), [("en", "there is no audio"), ("zh", "没有音频")])
+def test_without_compiled_kernels_check_and_run_say_that_there_is_no_audio(
+    tmp_path: Path, language: str, says: str
+) -> None:
+    site = tmp_path / "site"
+    environment = {
+        **os.environ,
+        "HOOKFLASH_PURE_PYTHON": "1",
+        "HOOKFLASH_LANGUAGE": language,
+        "XDG_RUNTIME_DIR": str(tmp_path),
+    }
+
+    def hookflash(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "daemon", *words, str(site)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+    assert hookflash("init").returncode == 0
+    checked = hookflash("check")
+    assert (checked.returncode, says in checked.stderr) == (0, True)
+    started = hookflash("run")
+    assert (started.returncode, says in started.stderr) == (2, True)
