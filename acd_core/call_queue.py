@@ -160,7 +160,7 @@ def _check_order(queue: QueueConfig) -> None:
         raise ConfigurationFault(f"{owner}: aging_s must be 0 to {LONGEST_AGING_S}")
     if not 0 <= queue.service_target <= 1:
         raise ConfigurationFault(f"{owner}: service_target must be 0 to 1")
-    if not 0 < queue.service_level_s < float("inf"):
-        raise ConfigurationFault(f"{owner}: service_level_s must be above 0")
+    if not 0 <= queue.service_level_s < float("inf"):
+        raise ConfigurationFault(f"{owner}: service_level_s must not be below 0")
     if not 0 <= queue.call_share <= HIGHEST_SHARE:
         raise ConfigurationFault(f"{owner}: call_share must be 0 to {HIGHEST_SHARE}")

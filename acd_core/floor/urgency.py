@@ -22,6 +22,7 @@ URGENT: Final = frozenset(
 _TOGETHER: Final = frozenset({CallRule.SERVICE_GUARD, CallRule.PERCENT})
 HYSTERESIS: Final = 0.03  # of service level, between the guard's coming and going
 ENOUGH_VISITS: Final = 10  # before a service level means anything
+_LEAST_OBJECTIVE_S: Final = 1.0
 _LONGEST: Final = 1e9  # s, for a queue that nobody serves
 
 
@@ -78,7 +79,9 @@ class Urgencies:
             case CallRule.GREATEST_NEED:
                 return self._predicted(queue)
             case CallRule.SERVICE_OBJECTIVE:
-                return self._predicted(queue) / queue.config.service_level_s
+                return self._predicted(queue) / max(
+                    queue.config.service_level_s, _LEAST_OBJECTIVE_S
+                )
             case CallRule.SERVICE_GUARD:
                 return self._shortfall(queue)
         return self._behind(queue)

@@ -168,6 +168,16 @@ class PersonSettings(msgspec.Struct, frozen=True, kw_only=True):
     """0 for a new one; else as read, so that two editors notice each other."""
 
 
+class WideningSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """From when on a caller of a queue makes do with other agents."""
+
+    after_s: float
+    skill_expression: str = ""
+    """Instead of the skills of the queue; empty means every agent."""
+    when_nobody: bool = False
+    """Also at once, when nobody who would do before this step is logged in."""
+
+
 class QueueSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A queue: who may serve it, in which order, and its limits."""
 
@@ -175,16 +185,39 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     skills: dict[str, int] = {}
     """Skill -> least level required."""
+    skill_expression: str = ""
+    """Beside skills, as in english>=3 and (billing or sales)."""
+    widening: tuple[WideningSettings, ...] = ()
+    """In the order of time."""
     strategy: str = "longest_idle"
-    """longest_idle or most_skilled."""
+    """Name of a rule for choosing the agent."""
     ring_s: float = 15.0
     wrap_up_s: float = 20.0
     priority: int = 0
     """-10 to 10; greater is served first."""
+    call_rule: str = "priority"
+    """Order against calls of other queues: priority, aging, greatest_need, service_objective,
+    service_guard or percent."""
+    aging_s: float = 60.0
+    """Wait that one level of priority is worth, for aging."""
+    call_share: int = 0
+    """Share of the calls served, for percent."""
+    shares: dict[str, int] = {}
+    """Login -> share of the calls of this queue, for percent_allocation."""
+    seed: int = 0
+    """Where the lots of random rules begin."""
     max_wait_s: float = 0.0
     """Then the caller leaves to on_timeout; 0 means no limit."""
     max_waiting: int = 0
     """More callers are refused; 0 means no limit."""
+    max_estimate_s: float = 0.0
+    """Callers who would wait longer are refused; 0 means no limit."""
+    max_ratio: float = 0.0
+    """Most callers for each agent who is logged in; 0 means no limit."""
+    no_agents: str = "wait"
+    """What becomes of callers when nobody serves: wait, refuse or leave."""
+    absent: tuple[str, ...] = ()
+    """Agent states that count as nobody, besides logged_out and unreachable."""
     on_timeout: str = ""
     """Flow that goes on with a caller who waited too long; empty hangs up."""
     on_full: str = ""

@@ -1,14 +1,31 @@
 """``queues.toml``: the queues, who may serve them, and their limits."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
+from acd_core.routing.skill_expression import ExpressionFault, parse
 from daemon.site_files.people import Level, Slug
+from daemon.site_files.toml_lines import Path
 from daemon.site_files.toml_table import TomlFile
 
 FILE: Final = "queues.toml"
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
+
+
+Expression = Annotated[str, msgspec.Meta(max_length=1000)]
+StateName = Literal["reserved", "ringing", "talking", "on_hold", "wrap_up", "paused", "busy"]
+
+
+class WideningEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """``widening = [{...}]``: from when on a caller makes do with other agents."""
+
+    after_s: Seconds
+    """Wait so far."""
+    skill_expression: Expression = ""
+    """Instead of the skills of the queue; empty means every agent."""
+    when_nobody: bool = False
+    """Also at once, when nobody who would do before this step is logged in."""
 
 
 class QueueEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -18,13 +35,37 @@ class QueueEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str = ""
     skills: dict[Slug, Level] = {}
     """Skill -> least level; none means every agent."""
+    skill_expression: Expression = ""
+    """Beside skills: english>=3 and (billing or sales)."""
+    widening: tuple[WideningEntry, ...] = ()
+    """In the order of time."""
     strategy: str = "longest_idle"
-    """Name of a rule: longest_idle, most_skilled."""
+    """Name of a rule for choosing the agent."""
     priority: Annotated[int, msgspec.Meta(ge=-10, le=10)] = 0
+    call_rule: Literal[
+        "priority", "aging", "greatest_need", "service_objective", "service_guard", "percent"
+    ] = "priority"
+    """Order against calls of other queues."""
+    aging_s: Seconds = 60.0
+    """Wait that one level of priority is worth, for aging."""
+    call_share: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0
+    """Share of the calls served, for percent."""
+    shares: dict[Slug, Annotated[int, msgspec.Meta(ge=1, le=1000)]] = {}
+    """Login -> share of the calls of this queue, for percent_allocation."""
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 0
+    """Where the lots of random rules begin."""
     ring_s: Annotated[float, msgspec.Meta(ge=1, le=600)] = 15.0
     wrap_up_s: Seconds = 20.0
     max_wait_s: Seconds = 0.0
     max_waiting: Annotated[int, msgspec.Meta(ge=0)] = 0
+    max_estimate_s: Seconds = 0.0
+    """Callers who would wait longer are refused, unless nobody waits."""
+    max_ratio: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 0.0
+    """Most callers for each agent who is logged in; an empty queue takes one always."""
+    no_agents: Literal["wait", "refuse", "leave"] = "wait"
+    """What becomes of callers when nobody serves the queue."""
+    absent: tuple[StateName, ...] = ()
+    """States in which agents count as nobody, besides logged_out and unreachable."""
     on_timeout: str = ""
     """Flow for callers who waited too long; empty hangs up."""
     on_full: str = ""
@@ -53,4 +94,24 @@ def read_queues(toml: TomlFile) -> QueuesFile | None:
     found = toml.table((), QueuesFile)
     if found is None or toml.repeated("queues", "slug"):
         return None
-    return found
+    faults = len(toml.faults)
+    for index, queue in enumerate(found.queues):
+        _check_expression(toml, ("queues", index, "skill_expression"), queue.skill_expression)
+        for place, step in enumerate(queue.widening):
+            path = ("queues", index, "widening", place, "skill_expression")
+            _check_expression(toml, path, step.skill_expression)
+    return found if len(toml.faults) == faults else None
+
+
+def skills_named(queue: QueueEntry) -> set[str]:
+    """Every skill that a queue names, in expressions as well."""
+    texts = (queue.skill_expression, *(step.skill_expression for step in queue.widening))
+    found = {name for text in texts for pairs in parse(text) for name, _ in pairs}
+    return found | set(queue.skills)
+
+
+def _check_expression(toml: TomlFile, path: Path, text: str) -> None:
+    try:
+        parse(text)
+    except ExpressionFault as error:
+        toml.fault(path, str(error))

@@ -78,6 +78,8 @@ def _check_queues(
             for skill in queue.skills:
                 if skill not in known:
                     toml.unknown_name(("queues", index, "skills", skill), skill, known)
+            for skill in sorted(queues.skills_named(queue) - known - set(queue.skills)):
+                toml.unknown_name(("queues", index, "skill_expression"), skill, known)
         for key, flow in (("on_timeout", queue.on_timeout), ("on_full", queue.on_full)):
             if flow and flow not in flows:
                 toml.unknown_name(("queues", index, key), flow, flows)

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from pathlib import Path
 
+import msgspec
 from tortoise.transactions import in_transaction
 
 from daemon.site_directory import SiteDirectory
@@ -16,7 +17,7 @@ from daemon.site_files.people import (
     SkillEntry,
     StationEntry,
 )
-from daemon.site_files.queues import QueueEntry, QueuesFile
+from daemon.site_files.queues import QueueEntry, QueuesFile, skills_named
 from daemon.site_files.site_tables import SiteTables, read_tables
 from daemon.store.flows import FlowVersion
 from daemon.store.people import Agent, AgentSkill, PauseReason, Skill, Station, User
@@ -64,7 +65,10 @@ async def import_tables(tables: SiteTables, *, realm: str, now_ms: int) -> None:
     for person in people.people:
         await _add_person(person, now_ms)
     for queue in tables.queues.queues:
-        await Queue.create(**{field: getattr(queue, field) for field in QUEUE_FIELDS})
+        values = {field: getattr(queue, field) for field in QUEUE_FIELDS}
+        for name in sorted(skills_named(queue) - set(queue.skills)):
+            await Skill.get_or_create(name=name)
+        await Queue.create(**msgspec.to_builtins(values))
     for number in tables.numbers.numbers:
         await Number.create(**{field: getattr(number, field) for field in NUMBER_FIELDS})
     for calendar in tables.calendars.calendars:
@@ -93,7 +97,7 @@ async def export_tables() -> SiteTables:
         ),
         queues=QueuesFile(
             queues=tuple(
-                QueueEntry(**{field: getattr(row, field) for field in QUEUE_FIELDS})
+                msgspec.convert({field: getattr(row, field) for field in QUEUE_FIELDS}, QueueEntry)
                 for row in await Queue.all().order_by("id")
             )
         ),

@@ -1,5 +1,7 @@
 """Models: where calls go. Queues, called numbers, calendars."""
 
+from typing import Any
+
 from tortoise import fields
 from tortoise.models import Model
 
@@ -12,16 +14,38 @@ class Queue(Model):
     name = fields.CharField(max_length=128, default="")
     skills: fields.Field[dict[str, int]] = fields.JSONField(default=dict)
     """Skill name -> least level, 1 to 10, 10 best, none means every agent."""
+    skill_expression = fields.CharField(max_length=1000, default="", db_default="")
+    """Beside ``skills``, as in ``english>=3 and (billing or sales)``."""
+    widening: fields.Field[list[dict[str, Any]]] = fields.JSONField(default=list, db_default=[])
+    """``after_s``, ``skill_expression`` and ``when_nobody`` of each step, in order of time."""
     strategy = fields.CharField(max_length=32, default="longest_idle")
     """Name of a rule in ``acd_core/routing/``."""
     priority = fields.IntField(default=0)
     """-10 to 10; greater is served first."""
+    call_rule = fields.CharField(max_length=32, default="priority", db_default="priority")
+    """Order against calls of other queues, a name of ``acd_core.call_queue.CallRule``."""
+    aging_s = fields.FloatField(default=60.0, db_default=60.0)
+    """Wait that one level of priority is worth, for the rule aging."""
+    call_share = fields.IntField(default=0, db_default=0)
+    """Share of the calls served, for the rule percent."""
+    shares: fields.Field[dict[str, int]] = fields.JSONField(default=dict, db_default={})
+    """Login -> share of the queue's calls, for the rule percent_allocation."""
+    seed = fields.IntField(default=0, db_default=0)
+    """Where the lots of random rules begin."""
     ring_s = fields.FloatField(default=15.0)
     wrap_up_s = fields.FloatField(default=20.0)
     max_wait_s = fields.FloatField(default=0.0)
     """Then the caller goes to ``on_timeout``, 0 means no limit."""
     max_waiting = fields.IntField(default=0)
     """More callers are refused, 0 means no limit."""
+    max_estimate_s = fields.FloatField(default=0.0, db_default=0.0)
+    """Callers who would wait longer are refused, 0 means no limit."""
+    max_ratio = fields.FloatField(default=0.0, db_default=0.0)
+    """Most callers for each agent who is logged in, 0 means no limit."""
+    no_agents = fields.CharField(max_length=16, default="wait", db_default="wait")
+    """What becomes of callers when nobody serves: wait, refuse or leave."""
+    absent: fields.Field[list[str]] = fields.JSONField(default=list, db_default=[])
+    """Agent states that count as nobody, besides logged_out and unreachable."""
     on_timeout = fields.CharField(max_length=64, default="")
     """Flow for callers who waited too long, empty hangs up."""
     on_full = fields.CharField(max_length=64, default="")

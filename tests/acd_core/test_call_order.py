@@ -189,7 +189,7 @@ def test_a_rule_can_be_changed_while_calls_wait(floor: Any) -> None:
         {"aging_s": -1.0},
         {"aging_s": float("nan")},
         {"service_target": 1.1},
-        {"service_level_s": 0.0},
+        {"service_level_s": -1.0},
         {"call_share": -1},
         {"number": -1},
         {"number": 1 << 62},

@@ -11,6 +11,9 @@ from typing import Any, Final
 import msgspec
 from tortoise.transactions import in_transaction
 
+from acd_core.agent import AgentState
+from acd_core.call_queue import HIGHEST_SHARE, CallRule, NoAgents
+from acd_core.routing.skill_expression import ExpressionFault, parse
 from daemon.control.facade.accounts import Accounts
 from daemon.control.facade.things import NUMBERS, PAUSE_REASONS, PEOPLE, QUEUES, Thing
 from daemon.service.credentials import password_fault
@@ -31,6 +34,10 @@ from daemon.store.people import Skill, User
 from daemon.store.routing import Calendar, Number, Queue
 from daemon.store.rows import milliseconds
 
+# Logged out and unreachable always do, ready never.
+_MAY_COUNT_AS_ABSENT: Final = frozenset(
+    set(AgentState) - {AgentState.LOGGED_OUT, AgentState.UNREACHABLE, AgentState.READY}
+)
 THINGS: Final[Mapping[str, Thing[Any]]] = {
     thing.kind: thing for thing in (PEOPLE, QUEUES, NUMBERS, PAUSE_REASONS)
 }
@@ -187,7 +194,8 @@ class Administration:
         kind, _, key = row.subject.partition("/")
         thing = THINGS[kind]
         now = await thing.read(key)
-        if _plain(now) != row.after:
+        after = None if row.after is None else msgspec.convert(row.after, thing.struct)
+        if now != after:
             raise ServiceError(
                 "conflict", "It has changed since; undo the later change first.", "之后又有修改。"
             )
@@ -304,7 +312,40 @@ def _queue_faults(queue: QueueSettings, strategies: Sequence[str]) -> dict[str, 
         faults["max_waiting"] = "out-of-range"
     if any(not 1 <= level <= 10 for level in queue.skills.values()):
         faults["skills"] = "out-of-range"
+    _demand_faults(queue, faults)
+    for field, least, most in (
+        ("aging_s", 0, 86_400),
+        ("call_share", 0, HIGHEST_SHARE),
+        ("seed", 0, 2**31 - 1),
+        ("max_estimate_s", 0, 86_400),
+        ("max_ratio", 0, 1000),
+    ):
+        if not least <= getattr(queue, field) <= most:
+            faults[field] = "out-of-range"
+    if any(not 1 <= share <= HIGHEST_SHARE for share in queue.shares.values()):
+        faults["shares"] = "out-of-range"
+    if queue.call_rule not in set(CallRule):
+        faults["call_rule"] = "unknown"
+    if queue.no_agents not in set(NoAgents):
+        faults["no_agents"] = "unknown"
+    if set(queue.absent) - _MAY_COUNT_AS_ABSENT:
+        faults["absent"] = "unknown"
     return faults
+
+
+def _demand_faults(queue: QueueSettings, faults: dict[str, str]) -> None:
+    """Expressions that cannot be read, and steps that go back in time."""
+    last = -1.0
+    for step in queue.widening:
+        if not last < step.after_s <= 86_400 or step.after_s < 0:
+            faults["widening"] = "out-of-range"
+        last = step.after_s
+    texts = [("widening", step.skill_expression) for step in queue.widening]
+    for field, text in (*texts, ("skill_expression", queue.skill_expression)):
+        try:
+            parse(text)
+        except ExpressionFault:
+            faults[field] = "invalid"
 
 
 def _refuse(faults: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from acd_core.routing.skill_expression import parse
 from daemon.service.messages import (
     NumberSettings,
     PauseReason,
@@ -115,13 +116,15 @@ async def _read_queue(slug: str) -> QueueSettings | None:
 
 
 def _queue(row: Queue) -> QueueSettings:
-    return QueueSettings(**{field: getattr(row, field) for field in _QUEUE_FIELDS})
+    return msgspec.convert({field: getattr(row, field) for field in _QUEUE_FIELDS}, QueueSettings)
 
 
 async def _write_queue(queue: QueueSettings) -> None:
     values = {field: getattr(queue, field) for field in _QUEUE_FIELDS if field != "slug"}
-    await Queue.update_or_create(slug=queue.slug, defaults=values)
-    for name in queue.skills:
+    await Queue.update_or_create(slug=queue.slug, defaults=msgspec.to_builtins(values))
+    texts = (queue.skill_expression, *(step.skill_expression for step in queue.widening))
+    named = {name for text in texts for pairs in parse(text) for name, _ in pairs}
+    for name in sorted(named | set(queue.skills)):
         await Skill.get_or_create(name=name)
 
 
