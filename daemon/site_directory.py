@@ -112,7 +112,14 @@ class SiteDirectory:
 
 
 def choose_run_dir(site: Path) -> Path:
-    """The directory of a site's sockets when its configuration names none."""
+    """The directory of a site's sockets when its configuration names none.
+
+    ``/run/hookflash/SITE`` where systemd has made it (RuntimeDirectory= of our units), so
+    that all processes of a site meet there; else one of this user's own.
+    """
+    own = SYSTEM_RUN_DIR / site.name
+    if own.is_dir():
+        return own
     # The digest keeps two sites apart whose directories have the same name.
     digest = hashlib.sha256(os.fsencode(site)).hexdigest()[:8]
     name = re.sub(r"[^A-Za-z0-9_-]", "-", site.name)[:24]

@@ -111,6 +111,7 @@ class ControlProcess:
             self.writer.write(row, sequence)
         self.records.restore(recovered.open_rows, {call.id for call in recovered.calls})
         await self.flows.activate_drafts()
+        await self.flows.keep_versions((c.flow, c.flow_version) for c in recovered.calls)
         media = await MediaLink.connect(
             self.site.socket("media"), self.ids, patience_s=MEDIA_PATIENCE
         )

@@ -60,8 +60,8 @@ class EventfulMedia(BridgingMedia, Protocol):
 class FlowSource(Protocol):
     """Where active flows come from."""
 
-    def get(self, name: str) -> ActiveFlow | None:
-        """The active version of a flow."""
+    def get(self, name: str, version: int = 0) -> ActiveFlow | None:
+        """The active version of a flow, or the one that a call began with."""
 
     def queue_only(self, slug: str) -> ActiveFlow:
         """A flow that does nothing but enter a queue."""
@@ -312,9 +312,9 @@ class Controller:
         """Whether one more call may be answered."""
         return len(self.calls) <= self._max_calls
 
-    def flow(self, name: str) -> ActiveFlow | None:
-        """The active version of a flow."""
-        return self.flows.get(name)
+    def flow(self, name: str, version: int = 0) -> ActiveFlow | None:
+        """The active version of a flow, or the one that a call began with."""
+        return self.flows.get(name, version)
 
     def queue_flow(self, slug: str) -> ActiveFlow:
         """The flow of a number that leads straight into a queue."""

@@ -251,7 +251,7 @@ class IvrRunner:
     async def _keep_company(self, action: EnterQueue) -> None:
         """Music, and from time to time what the flow says to those who wait."""
         said = await self._paths(action.waiting)
-        music = await self._prompts.music()
+        music = await self._prompts.music(self._hooks.music())
         announce = bool(said)
         while not self.connected.is_set():
             player = self._ids()

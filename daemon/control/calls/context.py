@@ -93,8 +93,8 @@ class CallContext(Protocol):
     def admits(self) -> bool:
         """Whether one more call may be answered."""
 
-    def flow(self, name: str) -> ActiveFlow | None:
-        """The active version of a flow."""
+    def flow(self, name: str, version: int = 0) -> ActiveFlow | None:
+        """The active version of a flow, or the one that a call began with."""
 
     def queue_flow(self, slug: str) -> ActiveFlow:
         """The flow of a number that leads straight into a queue."""

@@ -25,6 +25,8 @@ class QueueInfo(msgspec.Struct, frozen=True, kw_only=True):
     short_abandon_s: float = 5.0
     max_wait_s: float = 0.0
     record: bool = True
+    music: str = ""
+    """Prompt that waiting callers hear; empty: the site's own music, else ringback."""
     enabled: bool = True
     skills: dict[str, int] = {}
 

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import structlog
@@ -33,9 +33,16 @@ class FlowSettings:
         self._speech = speech
         self._clock = clock
 
-    def get(self, name: str) -> ActiveFlow | None:
-        """The active version of a flow."""
-        return self.active.get(name)
+    def get(self, name: str, version: int = 0) -> ActiveFlow | None:
+        """The active version of a flow, or the one that a call began with."""
+        return self.active.get(name, version)
+
+    async def keep_versions(self, used: Iterable[tuple[str, int]]) -> None:
+        """Load the versions that calls of before began with."""
+        for name, version in set(used):
+            row = await FlowVersion.get_or_none(name=name, version=version)
+            if row is not None and not row.active:
+                self.active.keep(ActiveFlow(load_flow(row.text, row.name), row.version, row.text))
 
     def queue_only(self, slug: str) -> ActiveFlow:
         """A flow that does nothing but enter a queue."""

@@ -6,14 +6,14 @@ import structlog
 
 from acd_core.agent import AgentState
 from acd_core.errors import AcdError
-from acd_core.ids import to_text
-from acd_core.reasons import STATES, Group, Reason, unpack
+from acd_core.ids import AgentId, to_text
+from acd_core.reasons import STATES, Group, Reason, explain, unpack
 from acd_core.routing.registry import strategies
 from daemon.control.controller import Controller
 from daemon.control.facade.directory import Directory
 from daemon.control.facade.supervision import call_id
 from daemon.service.errors import ServiceError
-from daemon.service.messages import Candidate, Decision, PastCall, RecordsCheck
+from daemon.service.messages import Candidate, Decision, PastCall, RecordsCheck, Text
 from daemon.site_directory import SiteDirectory
 from daemon.store.history import Call, Recording, Segment
 from daemon.store.identity import check_identity
@@ -104,6 +104,7 @@ class HistoryFacade:
             rule_version=version,
             tie_break=tie,
             candidates=tuple(candidates),
+            words=_words(numbers, directory),
         )
 
     async def set_disposition(self, login: str, call: str, disposition: str, note: str) -> None:
@@ -175,6 +176,17 @@ def _filtered(directory: Directory, agents: Sequence[int], why: str) -> list[Can
 def _login(directory: Directory, key: int) -> str:
     agent = directory.agent(key)
     return agent.login if agent is not None else str(key)
+
+
+def _words(numbers: tuple[int, ...], directory: Directory) -> tuple[Text, ...]:
+    def name(agent: AgentId) -> str:
+        return _login(directory, agent)
+
+    try:
+        pairs = zip(explain(numbers, "en", name), explain(numbers, "zh", name), strict=True)
+        return tuple(Text(en, zh) for en, zh in pairs)
+    except AcdError:
+        return ()  # told in the log where the candidates are read
 
 
 def _rule_name(number: int) -> str:

@@ -32,6 +32,7 @@ from daemon.service.messages import (
     RecordsCheck,
     Session,
     SystemStatus,
+    Text,
 )
 from daemon.store.audit import AuditEntry
 from daemon.store.rows import milliseconds
@@ -245,6 +246,11 @@ class LocalService:
         """Each decision made about a call."""
         self._accounts.require(actor, *STAFF)
         return await self._history.why(call)
+
+    async def why_agent(self, actor: Actor, agent: str) -> Sequence[Text]:
+        """Why a person gets no calls."""
+        self._accounts.require(actor, *(STAFF if agent == actor.login else SUPERVISOR))
+        return self._supervision.why_agent(agent)
 
     async def set_agent_ready(self, actor: Actor, agent: str) -> None:
         """End another person's pause."""

@@ -12,6 +12,7 @@ from acd_core.ids import AgentId, from_text, to_text
 from daemon.control.calls.context import HangUpRequest
 from daemon.control.controller import Controller
 from daemon.control.facade.agents import AgentFacade
+from daemon.control.facade.why_agent import why_agent
 from daemon.readiness import endpoints
 from daemon.service.errors import ServiceError
 from daemon.service.messages import (
@@ -50,6 +51,12 @@ class SupervisorFacade:
         """End any call in progress."""
         if not self._controller.request(call_id(call), HangUpRequest(by="system")):
             raise ServiceError("not-found", "This call has already ended.", "该通话已结束。")
+
+    def why_agent(self, agent: str) -> Sequence[Text]:
+        """Why an agent gets no calls."""
+        now = self._clock()
+        snapshot = self._controller.acd.engine.snapshot(now)
+        return why_agent(self._controller.directory, snapshot, self._agents.agent_of(agent), now)
 
     async def set_agent_ready(self, actor: Actor, agent: str) -> None:
         """End another person's pause."""

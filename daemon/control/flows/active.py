@@ -35,11 +35,18 @@ class ActiveFlows:
 
     def __init__(self, flows: Iterable[ActiveFlow]) -> None:
         self._flows = {item.flow.name: item for item in flows}
+        self._earlier: dict[tuple[str, int], ActiveFlow] = {}
         self._queue_only: dict[str, ActiveFlow] = {}
 
-    def get(self, name: str) -> ActiveFlow | None:
-        """The active version of a flow; None when there is none of that name."""
+    def get(self, name: str, version: int = 0) -> ActiveFlow | None:
+        """The active version of a flow, or the one that a call began with; None without it."""
+        if version:
+            return self._earlier.get((name, version)) or self._flows.get(name)
         return self._flows.get(name)
+
+    def keep(self, flow: ActiveFlow) -> None:
+        """Keep an earlier version for the calls that began with it."""
+        self._earlier[flow.flow.name, flow.version] = flow
 
     def names(self) -> list[str]:
         """Names of all active flows, sorted."""

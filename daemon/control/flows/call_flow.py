@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+HOLD_TONE: Final = ((425.0, 0.0),)  # Hz; heard on hold when there is no music
+HOLD_MS: Final = ((200, 600), (200, 9000))  # ms on, off
 MIN_MESSAGE_MS: Final = 1000  # ms; shorter is a click and a hang-up, not a message
 
 
@@ -100,21 +102,24 @@ class CallFlow:
             self._runner.connected.set()
 
     async def hold_music(self) -> None:
-        """Let the caller hear music while the agent has the call on hold."""
+        """Let the caller hear music while the agent has the call on hold, else a soft signal."""
         call, context = self._call, self._context
         if call.caller.port is None:
             return
         call.player = context.ids()
-        music = await context.prompts.music()
+        music = await context.prompts.music(self.music())
         if music:
             await context.media.play(call.caller.port, call.player, (music,), repeat=0)
+        else:
+            # Silence would sound like a line that is dead.
+            await context.media.play_tone(call.caller.port, call.player, HOLD_TONE, HOLD_MS)
 
     def _run(self, *, in_queue: bool) -> None:
         call, context = self._call, self._context
         if call.caller.port is None:
             raise DriverError(f"{call.caller.line} has no audio port")
         name = call.flow.removeprefix("queue:")
-        active = self._active(name, queue=call.flow.startswith("queue:"))
+        active = self._active(name, queue=call.flow.startswith("queue:"), version=call.flow_version)
         variables = {"ani": call.ani, "dnis": call.dnis, "name": call.name}
         session = IvrSession(active.flow, variables, call.language)
         self._runner = IvrRunner(
@@ -148,10 +153,10 @@ class CallFlow:
             log.exception("flow fails by a fault of ours", call=to_text(self._call.id))
             self._life.tell(HangUpRequest(by="system"))
 
-    def _active(self, name: str, *, queue: bool) -> ActiveFlow:
+    def _active(self, name: str, *, queue: bool, version: int = 0) -> ActiveFlow:
         if queue:
             return self._context.queue_flow(name)
-        active = self._context.flow(name)
+        active = self._context.flow(name, version)
         if active is None:
             raise DriverError(f"flow {name!r} is not active; check it with: hookflash flow check")
         return active
@@ -223,6 +228,11 @@ class CallFlow:
         context.records.open_segment(call, "wait", now)
         context.records.visit(call, call.visit)
         context.keep(call)
+
+    def music(self) -> str:
+        """Name of the music of the queue that the call is or was in."""
+        queue = self._context.queue_by_key(self._call.queue or 0)
+        return queue.music if queue is not None else ""
 
     def leave_queue(self) -> bool:
         """The caller pressed an exit key."""

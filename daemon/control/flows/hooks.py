@@ -73,6 +73,9 @@ class CallHooks(Protocol):
     def enter_queue(self, action: EnterQueue, *, resumed: bool) -> FlowInput | None:
         """Put the call into a queue, or find it there; an input when it was not let in."""
 
+    def music(self) -> str:
+        """Name of the music of the queue that the call waits in; empty: the site's."""
+
     def leave_queue(self) -> bool:
         """Take the call out of the queue by the caller's wish; False when it is too late."""
 

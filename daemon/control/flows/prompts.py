@@ -49,11 +49,12 @@ class Prompts:
                 log.error("prompt cannot be played", prompt=key[:60], why=str(error))
             return ""
 
-    async def music(self) -> str:
-        """The site's waiting music; empty when it has none."""
-        if self._source(MUSIC) is None:
-            return ""
-        return await self.path(Speech(file=MUSIC))
+    async def music(self, name: str = "") -> str:
+        """A queue's music, else the site's; empty when there is neither."""
+        for file in (name, MUSIC):
+            if file and self._source(file) is not None:
+                return await self.path(Speech(file=file))
+        return ""
 
     async def duration(self, paths: list[str]) -> float:
         """Seconds that these files last together."""
@@ -74,7 +75,7 @@ class Prompts:
         return path
 
     def _source(self, name: str) -> Path | None:
-        for suffix in SUFFIXES:
+        for suffix in ("", *SUFFIXES):
             candidate = self._site / "prompts" / f"{name}{suffix}"
             if candidate.is_file():
                 return candidate
