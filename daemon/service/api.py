@@ -27,6 +27,7 @@ from daemon.service.messages import (
     RecordsCheck,
     Session,
     SystemStatus,
+    Text,
 )
 
 
@@ -121,6 +122,9 @@ class SupervisorService(Protocol):
 
     async def why(self, actor: Actor, call: str) -> Sequence[Decision]:
         """Each decision made about a call, oldest first."""
+
+    async def why_agent(self, actor: Actor, agent: str) -> Sequence[Text]:
+        """Why a person gets no calls, the most telling first; oneself, or as a supervisor."""
 
     async def set_agent_ready(self, actor: Actor, agent: str) -> None:
         """End another person's pause."""

@@ -148,6 +148,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     rule_version: int = 0
     tie_break: str = ""
     candidates: tuple[Candidate, ...] = ()
+    words: tuple[Text, ...] = ()
+    """All reasons of the offer as sentences."""
 
 
 # -- settings -------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ from daemon.service.messages import (
     RecordsCheck,
     Session,
     SystemStatus,
+    Text,
 )
 from tests.fakes.floor import PASSWORDS, FakeFloor, sample_reasons, sample_status
 
@@ -262,6 +263,12 @@ class FakeService(FakeFloor):
 
     async def why(self, actor: Actor, call: str) -> Sequence[Decision]:
         return sample_reasons(self.clock())
+
+    async def why_agent(self, actor: Actor, agent: str) -> Sequence[Text]:
+        self._allow(actor, *(("agent",) if agent == actor.login else ("supervisor",)))
+        if agent not in self.agents:
+            raise ServiceError("not-found", f"{agent} is not an agent.", f"{agent} 不是座席。")
+        return (Text("ready for 0:10", "已就绪 0:10"), Text("nobody waits", "无人等候"))
 
     async def set_agent_ready(self, actor: Actor, agent: str) -> None:
         self._allow(actor, "supervisor", "administrator")

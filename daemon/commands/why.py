@@ -1,0 +1,125 @@
+"""``hookflash why``: why a call went where it went, or why an agent gets no calls."""
+
+import argparse
+import asyncio
+import datetime as dt
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from daemon.command_line import FAILURE, WRONG_USAGE, add_json, command, site_path
+from daemon.errors import CommandError
+from daemon.language import current_language, pick
+
+if TYPE_CHECKING:
+    from daemon.service.api import Service
+    from daemon.service.messages import Decision, Text
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "call",
+        metavar="CALL",
+        nargs="?",
+        help=pick("the call's 13 characters, as pages show it", "页面上显示的 13 位来电编号"),
+    )
+    parser.add_argument(
+        "--agent",
+        metavar="LOGIN",
+        help=pick("why this agent gets no calls", "该坐席为什么没有来电"),
+    )
+    parser.add_argument(
+        "--as",
+        dest="actor",
+        metavar="LOGIN",
+        help=pick(
+            "who asks; else the agent himself, or the first administrator",
+            "以谁的名义查询；否则为坐席本人或第一位管理员",
+        ),
+    )
+    add_json(parser)
+
+
+@command(
+    "why",
+    "Say why a call went to an agent, or why an agent gets none",
+    "说明来电为何分给某坐席，或坐席为何没有来电",
+    arguments=_arguments,
+)
+def why(arguments: argparse.Namespace) -> int:
+    """Ask the running hotline; exit 1 when it refuses, 2 for wrong usage."""
+    from daemon.service.errors import ServiceError
+
+    if bool(arguments.call) == bool(arguments.agent):
+        raise CommandError(
+            pick("name a call or an agent", "请给出来电编号或坐席"),
+            todo=pick(
+                "hookflash why CALL, or hookflash why --agent LOGIN",
+                "hookflash why CALL，或 hookflash why --agent LOGIN",
+            ),
+            exit_code=WRONG_USAGE,
+        )
+    site = site_path(arguments)
+    try:
+        return asyncio.run(_ask(site, arguments))
+    except ServiceError as error:
+        said = pick(error.en, error.zh)
+        raise CommandError(said, exit_code=FAILURE) from error
+
+
+async def _ask(site: Path, arguments: argparse.Namespace) -> int:
+    from daemon.service.messages import Actor
+    from daemon.service.socket_client import ServiceClient
+    from daemon.site_directory import SiteDirectory
+
+    client = ServiceClient(SiteDirectory.open(site).socket("control"))
+    try:
+        login = arguments.actor or arguments.agent or await _administrator(client.service)
+        actor = Actor(login=login, via="command")
+        if arguments.agent:
+            _write_reasons(
+                await client.service.why_agent(actor, arguments.agent), as_json=arguments.json
+            )
+        else:
+            _write_decisions(
+                await client.service.why(actor, arguments.call), as_json=arguments.json
+            )
+    finally:
+        await client.close()
+    return 0
+
+
+async def _administrator(service: "Service") -> str:
+    people = await service.list_people()
+    found = [one.login for one in people if one.enabled and "administrator" in one.roles]
+    if not found:
+        raise CommandError(
+            pick("the site has no administrator", "站点没有管理员"),
+            todo=pick("name somebody with --as LOGIN", "请用 --as LOGIN 指定"),
+        )
+    return found[0]
+
+
+def _write_reasons(texts: "Sequence[Text]", *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(msgspec.json.encode({"reasons": texts}).decode() + "\n")
+        return
+    for text in texts:
+        sys.stdout.write(text.of(current_language()) + "\n")
+
+
+def _write_decisions(decisions: "Sequence[Decision]", *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(msgspec.json.encode({"decisions": decisions}).decode() + "\n")
+        return
+    if not decisions:
+        sys.stdout.write(pick("the call was offered to nobody\n", "该来电没有派送给任何坐席\n"))
+    for decision in decisions:
+        at = dt.datetime.fromtimestamp(decision.at, dt.UTC).astimezone()
+        agent = decision.agent or "—"
+        sys.stdout.write(f"{at:%Y-%m-%d %H:%M:%S}  {decision.queue} → {agent}\n")
+        for text in decision.words:
+            sys.stdout.write(f"  {text.of(current_language())}\n")
