@@ -3,8 +3,8 @@
 import pytest
 
 from acd_core.agent import AgentState
+from acd_core.floor.why_idle import Lack, Served, why_idle
 from acd_core.snapshot import AgentView, QueueView, Visits, WaitingCall
-from acd_core.why_idle import Lack, Served, why_idle
 
 NOW = 10_000.0
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from acd_core.floor.why_idle import Lack, Served, why_idle
 from acd_core.snapshot import Snapshot
-from acd_core.why_idle import Lack, Served, why_idle
 from daemon.control.facade.directory import AgentInfo, Directory, QueueInfo
 from daemon.service.errors import ServiceError
 from daemon.service.messages import Text
