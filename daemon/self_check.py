@@ -299,6 +299,11 @@ def _rules(tables: SiteTables) -> Iterator[Fault]:
 
 def _prompts(path: Path, tables: SiteTables) -> Iterator[Fault]:
     for queue in tables.queues.queues:
-        if queue.music and not (path / "prompts" / queue.music).is_file():
+        there = {name for file in (path / "prompts").glob("*") for name in (file.name, file.stem)}
+        if queue.music and queue.music not in there:
             what = pick(f"prompts/{queue.music} is missing", f"缺少 prompts/{queue.music}")
-            yield Fault(file=queues.FILE, section=queue.slug, key="music", what=what)
+            todo = pick(
+                "upload it in the console under Prompts; until then callers hear ringback",
+                "请在控制台“提示音”页上传；在此之前来电者听到回铃音",
+            )
+            yield Fault(file=queues.FILE, section=queue.slug, key="music", what=what, todo=todo)

@@ -178,6 +178,17 @@ async def test_waiting_callers_hear_announcements_between_the_music(rig: Control
     assert_sound(rig)
 
 
+async def test_waiting_callers_hear_the_music_of_their_queue(make_rig: MakeRig) -> None:
+    rig = await make_rig(queues=[make_queue(music="harp")])
+    (rig.site / "prompts").mkdir()
+    (rig.site / "prompts" / "harp.ogg").write_bytes(b"OggS")
+    (rig.site / "prompts" / "hold_music.wav").write_bytes(b"RIFF")
+    line = await rig.call_sales()
+    assert rig.media.hears(line.port) == ("cache/prompts/harp.8k.s16",)
+    await rig.hang_up(line)
+    assert_sound(rig)
+
+
 async def test_waiting_callers_hear_ringback_where_there_is_no_music(rig: ControlRig) -> None:
     line = await rig.call_sales()
     assert rig.media.played[-1].tone == ((425.0, 0.0),)
