@@ -19,6 +19,7 @@ from acd_core.ids import IdSource
 from acd_core.routing.registry import strategies
 from daemon.clock import SteadyClock
 from daemon.control.calls.context import HangUpRequest
+from daemon.control.calls.watchdog import Watchdog
 from daemon.control.checkpoint import is_quiet, make_checkpoint
 from daemon.control.controller import Controller
 from daemon.control.dial_plan import DialPlan
@@ -153,6 +154,7 @@ class ControlProcess:
                 if number is signal.SIGINT:
                     await _end_calls(controller)
                     await drivers.close()
+                await audit.stored()
                 for task in running:
                     task.cancel()
         finally:
@@ -186,7 +188,10 @@ class ControlProcess:
         self, controller: Controller, recovery: Recovery, recovered: Recovered
     ) -> None:
         alive = await recovery.sort_out(recovered.calls)
-        await controller.run(alive, recovery.lost_legs)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(controller.run(alive, recovery.lost_legs), name="controller")
+            # Not before recovery: until then the engine knows calls that nobody lives yet.
+            tasks.create_task(Watchdog(controller).run(), name="watchdog")
 
     async def _service(
         self, controller: Controller, picture: LivePicture, audit: AuditLog, in_force: InForce
@@ -266,11 +271,13 @@ async def _end_calls(controller: Controller) -> None:
         life.tell(HangUpRequest(by="system"))
     try:
         async with asyncio.timeout(END_PATIENCE):
-            while controller.calls:
+            # A recording is complete a moment after its call.
+            while controller.calls or controller.records.open_recordings():
                 controller.dirty.clear()
                 await controller.dirty.wait()
     except TimeoutError:
-        log.warning("calls did not end in time", calls=len(controller.calls))
+        recordings = len(controller.records.open_recordings())
+        log.warning("calls did not end in time", calls=len(controller.calls), recordings=recordings)
 
 
 def _busy(controller: Controller, kind: str, key: str) -> str:

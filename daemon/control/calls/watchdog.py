@@ -1,0 +1,272 @@
+"""Compares what the distribution engine believes with the calls and lines that there are.
+
+Calls take in the engine's commands one after the other, so the two may differ for a moment:
+only what is seen twice in a row is a mismatch. It is repaired by telling the side that missed
+something what it missed, and logged with both beliefs: each one is a fault of ours.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from enum import StrEnum
+from typing import Final, Protocol
+
+import msgspec
+import structlog
+
+from acd_core.agent import AgentState
+from acd_core.commands import WithdrawOffer, WithdrawReason
+from acd_core.events import (
+    AcdEvent,
+    AgentBusy,
+    AgentFree,
+    AgentReachable,
+    AgentUnreachable,
+    CallAbandoned,
+    CallEnded,
+    CallOffered,
+    CallWithdrawn,
+    Outcome,
+)
+from acd_core.ids import AgentId, CallId, QueueId, to_text
+from acd_core.snapshot import AgentView, Snapshot
+from daemon.control.acd_runner import AcdRunner
+from daemon.control.calls.call import Call, Phase
+
+log = structlog.get_logger()
+
+INTERVAL_S: Final = 5.0
+OFFERED: Final = (AgentState.RESERVED, AgentState.RINGING)
+TALKING: Final = (AgentState.TALKING, AgentState.ON_HOLD)
+
+
+class Fault(StrEnum):
+    """What does not agree; the value is the counter's name."""
+
+    TALKS_TO_NOBODY = "agent_talks_without_call"
+    OFFER_FOR_NOBODY = "offer_without_call"
+    OFFER_UNKNOWN = "offer_unknown_to_call"
+    NOBODY_WAITS = "waiting_without_call"
+    WAITS_UNSEEN = "call_waits_unseen"
+    """The caller hears music, and the engine does not know him."""
+    TALKS_UNSEEN = "call_talks_unseen"
+    """The agent talks, and the engine would give him another call."""
+    BUSY_WITH_NOTHING = "agent_busy_without_call"
+    STATION_GONE = "station_gone_unseen"
+    STATION_BACK = "station_back_unseen"
+
+
+class Mismatch(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that engine and control see differently."""
+
+    fault: Fault
+    agent: AgentId | None = None
+    call: CallId | None = None
+    since: float = 0.0
+    """Beginning of the state; another time is another matter."""
+    cause: str = ""
+    """What each side believes."""
+
+
+class LivingCall(Protocol):
+    """A call in progress."""
+
+    call: Call
+
+    def tell(self, happened: WithdrawOffer) -> None:
+        """Put something into the call's queue."""
+
+
+class Reach(Protocol):
+    """The lines, as far as stations are concerned."""
+
+    def reachable(self, station: str) -> bool:
+        """Whether a call to the station would ring."""
+
+
+class WatchedControl(Protocol):
+    """The part of the control process that is watched."""
+
+    clock: Callable[[], float]
+    acd: AcdRunner
+
+    @property
+    def calls(self) -> Mapping[int, LivingCall]:
+        """Calls in progress by their identifier."""
+
+    @property
+    def lines(self) -> Reach:
+        """All lines."""
+
+
+class Watchdog:
+    """Looks every few seconds; counts what it finds."""
+
+    def __init__(self, control: WatchedControl, *, interval_s: float = INTERVAL_S) -> None:
+        self._control = control
+        self._interval = interval_s
+        self._seen: frozenset[Mismatch] = frozenset()
+        self.checks = 0
+        self.repaired: Counter[str] = Counter()
+        """By fault."""
+        self.failed: Counter[str] = Counter()
+        """Repairs that the engine refused."""
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await asyncio.sleep(self._interval)
+            try:
+                self.check()
+            except Exception:
+                # A fault of the watch must not end what it watches.
+                log.exception("calls and distribution cannot be compared")
+
+    def check(self) -> tuple[Mismatch, ...]:
+        """Compare once; repair what was there at the last look as well, and return that."""
+        self.checks += 1
+        control = self._control
+        snapshot = control.acd.engine.snapshot(control.clock())
+        calls = {CallId(key): life.call for key, life in control.calls.items()}
+        found = tuple(find_mismatches(snapshot, calls, control.lines.reachable))
+        lasting = tuple(mismatch for mismatch in found if mismatch in self._seen)
+        for mismatch in lasting:
+            self._repair(mismatch)
+        self._seen = frozenset(found) - frozenset(lasting)
+        return lasting
+
+    def _repair(self, mismatch: Mismatch) -> None:
+        fault, call = mismatch.fault, mismatch.call
+        log.error(
+            "distribution and calls disagree, repairing",
+            fault=str(fault),
+            cause=mismatch.cause,
+            agent=mismatch.agent,
+            call=None if call is None else to_text(call),
+        )
+        done = [self._control.acd.submit(event) for event in self._missing(mismatch)]
+        (self.repaired if all(done) else self.failed)[str(fault)] += 1
+
+    def _missing(self, mismatch: Mismatch) -> list[AcdEvent]:
+        """The events that the engine was not told."""
+        agent, call = mismatch.agent, mismatch.call
+        match mismatch.fault:
+            case Fault.TALKS_TO_NOBODY if call is not None:
+                return [CallEnded(call=call)]
+            case Fault.OFFER_FOR_NOBODY | Fault.NOBODY_WAITS if call is not None:
+                return [self._left(call)]
+            case Fault.OFFER_UNKNOWN | Fault.STATION_GONE if agent is not None:
+                # The offer goes back without blame; a station that is there is back at once.
+                gone: list[AcdEvent] = [AgentUnreachable(agent=agent)]
+                back = mismatch.fault is Fault.OFFER_UNKNOWN
+                return [*gone, AgentReachable(agent=agent)] if back else gone
+            case Fault.STATION_BACK if agent is not None:
+                return [AgentReachable(agent=agent)]
+            case Fault.TALKS_UNSEEN if agent is not None:
+                return [AgentBusy(agent=agent)]
+            case Fault.BUSY_WITH_NOTHING if agent is not None:
+                return [AgentFree(agent=agent)]
+            case Fault.WAITS_UNSEEN if call is not None:
+                return self._waits_again(call)
+            case _:
+                return []
+
+    def _left(self, call: CallId) -> AcdEvent:
+        if call in self._control.calls:
+            return CallWithdrawn(call=call, outcome=Outcome.TRANSFERRED_OUT)
+        return CallAbandoned(call=call)
+
+    def _waits_again(self, call: CallId) -> list[AcdEvent]:
+        life = self._control.calls[call]
+        visit = life.call.visit
+        if life.call.phase is Phase.OFFERED:
+            agent = AgentId(life.call.agent)
+            life.tell(WithdrawOffer(call=call, agent=agent, why=WithdrawReason.AGENT_LEFT))
+        return [
+            CallOffered(
+                call=call,
+                queue=QueueId(life.call.queue),
+                ani=life.call.ani,
+                priority=visit.priority if visit is not None else 0,
+                waited_s=max(self._control.clock() - visit.entered, 0.0) if visit else 0.0,
+            )
+        ]
+
+
+def find_mismatches(
+    snapshot: Snapshot, calls: Mapping[CallId, Call], reachable: Callable[[str], bool]
+) -> Iterator[Mismatch]:
+    """Everything on which the engine's picture and the calls and lines disagree."""
+    for view in snapshot.agents:
+        yield from _of_agent(view, calls, reachable)
+    waiting = {call.call for queue in snapshot.queues for call in queue.waiting}
+    engaged = {view.call for view in snapshot.agents if view.state in (*OFFERED, *TALKING)}
+    for queue in snapshot.queues:
+        for seen in queue.waiting:
+            call = calls.get(seen.call)
+            if (call is None or not call.in_queue) and seen.agent is None:
+                yield Mismatch(
+                    fault=Fault.NOBODY_WAITS,
+                    call=seen.call,
+                    since=seen.entered,
+                    cause=f"engine: waiting in queue {queue.queue}; call: {_phase(call)}",
+                )
+    views = {view.agent: view for view in snapshot.agents}
+    for key, call in calls.items():
+        yield from _of_call(key, call, views, waiting | engaged)
+
+
+def _of_agent(
+    view: AgentView, calls: Mapping[CallId, Call], reachable: Callable[[str], bool]
+) -> Iterator[Mismatch]:
+    call = calls.get(view.call) if view.call is not None else None
+    his = call is not None and call.agent == view.agent
+    fault = None
+    if view.state in TALKING and not (his and call is not None and call.connected):
+        fault = Fault.TALKS_TO_NOBODY
+    elif view.state in OFFERED and (call is None or not call.in_queue):
+        # While the two are being joined the call is connected a moment earlier.
+        fault = None if his and call is not None and call.connected else Fault.OFFER_FOR_NOBODY
+    elif view.state in OFFERED and not his:
+        fault = Fault.OFFER_UNKNOWN
+    elif view.state is AgentState.BUSY and not any(
+        one.connected and one.agent == view.agent for one in calls.values()
+    ):
+        fault = Fault.BUSY_WITH_NOTHING
+    elif view.state is AgentState.READY and not reachable(view.station):
+        fault = Fault.STATION_GONE
+    elif view.state is AgentState.UNREACHABLE and reachable(view.station):
+        fault = Fault.STATION_BACK
+    if fault is not None:
+        yield Mismatch(
+            fault=fault,
+            agent=view.agent,
+            call=view.call,
+            since=view.since,
+            cause=f"engine: {view.state} at {view.station or 'no station'}; call: {_phase(call)}",
+        )
+
+
+def _of_call(
+    key: CallId, call: Call, views: Mapping[AgentId, AgentView], known: Collection[CallId | None]
+) -> Iterator[Mismatch]:
+    if call.in_queue and key not in known:
+        yield Mismatch(
+            fault=Fault.WAITS_UNSEEN,
+            call=key,
+            since=call.since,
+            cause=f"engine: unknown; call: {_phase(call)}",
+        )
+    view = views.get(AgentId(call.agent)) if call.connected else None
+    if view is not None and view.state in (AgentState.READY, AgentState.PAUSED):
+        yield Mismatch(
+            fault=Fault.TALKS_UNSEEN,
+            agent=view.agent,
+            call=key,
+            since=view.since,
+            cause=f"engine: {view.state}; call: {_phase(call)}",
+        )
+
+
+def _phase(call: Call | None) -> str:
+    return "none" if call is None else f"{call.phase} with agent {call.agent}"
