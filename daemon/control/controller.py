@@ -205,6 +205,7 @@ class Controller:
                 case RecordFinished(recording=recording, duration_ms=duration):
                     self.records.recording_finished(recording, duration)
                     self._tell_port(event.port, event)
+                    self.dirty.set()
                 case HostEvent(host=host, payload=payload):
                     if host in self._hosted:
                         self._hosted[host].happened(payload)
