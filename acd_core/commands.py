@@ -44,7 +44,7 @@ class LeaveReason(StrEnum):
     QUEUE_REMOVED = "queue_removed"
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """Base of everything the engine asks for."""
 
 

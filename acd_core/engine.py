@@ -24,9 +24,12 @@ from acd_core.floor.picture import picture
 from acd_core.floor.records import AgentRecord
 from acd_core.floor.roster import Roster
 from acd_core.ids import CallId, QueueId
+from acd_core.routing.measures import Group
 from acd_core.snapshot import Snapshot
 from cython_ext.acd import Matcher
 
+# Rules that go by these need the matcher's ranks.
+_RANKED = frozenset({Group.OCCUPANCY, Group.HANDLED})
 _OFFERED = frozenset({AgentState.RESERVED, AgentState.RINGING})
 
 
@@ -127,6 +130,9 @@ class AcdEngine:
     def _queue_configured(self, event: told.QueueConfigured, now: float) -> None:
         self._lines.configure(event.config, event.version, now)
         self._roster.fewer = True
+        rule = self._lines.find(event.config.queue).strategy
+        if not self._roster.ranked and not _RANKED.isdisjoint(rule.by):
+            self._roster.rank_all(now)
         queues = self._lines.queues.values()
         self._roster.watch(state for queue in queues for state in queue.config.absent)
 

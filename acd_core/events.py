@@ -33,7 +33,7 @@ class Outcome(StrEnum):
     TRANSFERRED_OUT = "transferred_out"
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """Base of everything the engine is told."""
 
 

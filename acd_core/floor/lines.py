@@ -143,10 +143,12 @@ class Lines:
         queue.calls[event.call] = contact
         insort(queue.line, contact.order)
         queue.counter.begin()
-        self.urgencies.touch(queue)
+        if queue.urgent:
+            self.urgencies.touch(queue)
         if queue.config.max_wait_s is not None:
             self.max_waits.set(contact.slot, now + queue.config.max_wait_s)
-        self._await_widening(contact, now)
+        if queue.config.widening:
+            self._await_widening(contact, now)
         self.tell(contact)
         self.loose.append(contact)
         return contact
@@ -213,7 +215,8 @@ class Lines:
         if outcome is Outcome.ANSWERED or waited > _SHORT_ABANDON_S:
             in_time = outcome is Outcome.ANSWERED and waited <= queue.config.service_level_s
             queue.level.add(in_time)
-        self.urgencies.touch(queue)
+        if queue.urgent:
+            self.urgencies.touch(queue)
         if outcome is Outcome.ANSWERED:
             queue.estimates.answered(waited, contact.predicted)
         elif outcome is Outcome.ABANDONED:
@@ -325,7 +328,7 @@ class Lines:
     def _list(self, contact: Contact) -> None:
         contact.order = contact.place()
         queue = contact.queue
-        if queue.config.call_rule in URGENT and contact.demand not in queue.demands:
+        if queue.urgent and contact.demand not in queue.demands:
             queue.demands.add(contact.demand)
             self._matcher.set_urgency(contact.demand, queue.urgency)
         contact.handle = self._matcher.add_call(

@@ -54,13 +54,17 @@ class Offers:
             if roster.staff_changed:
                 roster.staff_changed = False
                 lines.urgencies.touch_all()
-            freed, roster.freed[:] = sorted(roster.freed, key=_by_idle), ()
-            for record in freed:
-                lines.urgencies.refresh()
-                self._serve(record, now)
-            loose, lines.loose[:] = sorted(lines.loose, key=_by_order), ()
-            for contact in loose:
-                self._place(contact, now)
+            if roster.freed:
+                freed = sorted(roster.freed, key=_by_idle)
+                roster.freed.clear()
+                for record in freed:
+                    lines.urgencies.refresh()
+                    self._serve(record, now)
+            if lines.loose:
+                loose = sorted(lines.loose, key=_by_order)
+                lines.loose.clear()
+                for contact in loose:
+                    self._place(contact, now)
 
     def _prefer(self, contact: Contact, now: float) -> bool:
         """Let a call wait for its preferred agent, or offer it to him; False when it cannot."""
@@ -137,7 +141,7 @@ class Offers:
             self._offer(contact, record, now, preferred=True)
             return
         while record.state is AgentState.READY:
-            handle = self._matcher.best_call(self._matcher.profile_of(record.handle))
+            handle = self._matcher.best_call(record.profile)
             if handle < 0 or not self._choose(self._lines.by_handle(handle), now):
                 return
 
@@ -178,13 +182,14 @@ class Offers:
         queue.last_offered = record.config.agent
         queue.offers += 1
         queue.chosen += 1
-        self._lines.urgencies.touch(queue)
+        if queue.urgent:
+            self._lines.urgencies.touch(queue)
 
     def _worth(self, contact: Contact, record: AgentRecord) -> bool:
         if contact.event.preference is Preference.NAMED:
             return True
-        profile = self._matcher.profile_of(record.handle)
-        return record.state in _AT_WORK and self._matcher.fits(profile, contact.demand)
+        at_work = record.state in _AT_WORK
+        return at_work and self._matcher.fits(record.profile, contact.demand)
 
     def _give_up_absent(self, now: float) -> None:
         """Nobody waits for a last agent who has gone."""

@@ -34,10 +34,12 @@ class AgentRecord:
         "handled",
         "idle_since",
         "leaving",
+        "loaded",
         "misses",
         "occupancy",
         "pause",
         "pause_until",
+        "profile",
         "reachable",
         "reason",
         "since",
@@ -60,7 +62,11 @@ class AgentRecord:
         self.handled = 0
         """Calls answered since log-in, or since the day began."""
         self.occupancy = 0.0
-        """As it was when the present state began."""
+        """As it was when the present kind of load began."""
+        self.loaded = since
+        """When that was."""
+        self.profile = -1
+        """The matcher's number for his skills."""
         self.until: float | None = None
         self.station = ""
         self.leaving = True
@@ -109,6 +115,7 @@ class QueueRecord:
         "strategy",
         "talking",
         "urgency",
+        "urgent",
         "version",
     )
 
@@ -123,6 +130,8 @@ class QueueRecord:
         """Service level of the last visits."""
         self.guarded = False
         """The service level is, or was just, below its target."""
+        self.urgent = False
+        """Its rule goes by urgency."""
         self.urgency = 0.0
         self.demands: set[int] = set()
         """Every number its calls have in the matcher, where urgency counts."""

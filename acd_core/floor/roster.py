@@ -1,6 +1,7 @@
 """All agents: who is configured, where they sit, and every change of state."""
 
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 from acd_core.agent import AgentConfig, AgentState, AgentStep, PauseReason, Rest, follow
 from acd_core.commands import AcdCommand, AgentStateChanged
@@ -9,7 +10,7 @@ from acd_core.floor.contact import Contact
 from acd_core.floor.records import NUMBERS, AgentRecord
 from acd_core.ids import AgentId, SkillId
 from acd_core.skills import check_levels
-from acd_core.stats.occupancy import advance, rank
+from acd_core.stats.occupancy import LOADS, advance, rank
 from cython_ext.acd import Deadlines, Matcher
 
 _ABSENT = frozenset({AgentState.LOGGED_OUT, AgentState.UNREACHABLE})
@@ -27,6 +28,7 @@ class Roster:
         """Became ready during the present event."""
         self.fewer = False
         """Somebody left, paused or lost skills during the present event."""
+        self.ranked = False
         self.watched = _AWAY
         """States in which queues miss somebody."""
         self.staff_changed = False
@@ -57,10 +59,13 @@ class Roster:
         if record is None:
             handle = self._matcher.add_agent(config.agent, profile)
             record = AgentRecord(config, version, handle, now)
+            record.profile = profile
+            if self.ranked:
+                self._rank(record, now)
             self.agents[config.agent] = record
             self._by_handle[handle] = record
         else:
-            record.config, record.version = config, version
+            record.config, record.version, record.profile = config, version, profile
             self._matcher.set_profile(record.handle, profile)
             self.fewer = self.staff_changed = True
         if record.state is AgentState.READY:
@@ -118,7 +123,8 @@ class Roster:
             target, until = self._after_call(record, now)
         elif target is Rest.REST:
             target = record.rest(now)
-        self.enter(record, AgentState(target), now, until=until, keep_idle=keep_idle)
+        # The table holds states beside these three.
+        self.enter(record, cast(AgentState, target), now, until=until, keep_idle=keep_idle)
 
     def enter(
         self,
@@ -135,8 +141,9 @@ class Roster:
             until = record.pause_until
         if state is record.state and reason == record.reason and until == record.until:
             return
-        if now > record.since:
-            record.occupancy = advance(record.occupancy, record.state, now - record.since)
+        if LOADS[state] is not LOADS[record.state]:
+            record.occupancy = self.occupancy(record, now)
+            record.loaded = now
         if state in _ABSENT or record.state in _ABSENT:
             self.staff_changed = True
         record.state, record.since, record.reason = state, now, reason
@@ -147,7 +154,8 @@ class Roster:
             if not keep_idle:
                 record.idle_since = now
             self.freed.append(record)
-            self._rank(record, now)
+            if self.ranked:
+                self._rank(record, now)
             self._matcher.set_state(record.handle, NUMBERS[state], record.idle_since)
         else:
             self._matcher.set_state(record.handle, NUMBERS[state], now)
@@ -166,11 +174,18 @@ class Roster:
         """Let counts of the day start again."""
         for record in self.agents.values():
             record.handled = 0
+        if self.ranked:
+            self.rank_all(now)
+
+    def rank_all(self, now: float) -> None:
+        """Keep the matcher's ranks from now on: some rule goes by what agents did."""
+        self.ranked = True
+        for record in self.agents.values():
             self._rank(record, now)
 
     def occupancy(self, record: AgentRecord, now: float) -> float:
         """Share of the time at work that went into calls, up to now."""
-        return advance(record.occupancy, record.state, now - record.since)
+        return advance(record.occupancy, LOADS[record.state], now - record.loaded)
 
     def _rank(self, record: AgentRecord, now: float) -> None:
         share = self.occupancy(record, now)

@@ -43,7 +43,8 @@ class Urgencies:
             for other in self._queues.values():
                 other.chosen = 0
             queue.chosen = 0
-        if rule in URGENT:
+        queue.urgent = rule in URGENT
+        if queue.urgent:
             self._queues[key] = queue
             self.touch(queue)
 
@@ -54,7 +55,7 @@ class Urgencies:
         queue.guarded, queue.urgency = False, 0.0
 
     def touch(self, queue: QueueRecord) -> None:
-        """Something changed that the urgency of a queue depends on."""
+        """Something changed that the urgency of a queue depends on, if it goes by urgency."""
         rule = queue.config.call_rule
         if rule in _TOGETHER:
             self._touched.update(k for k, q in self._queues.items() if q.config.call_rule is rule)
@@ -67,6 +68,8 @@ class Urgencies:
 
     def refresh(self) -> None:
         """Bring the matcher up to date."""
+        if not self._touched:
+            return
         for key in sorted(self._touched):
             queue = self._queues[key]
             queue.urgency = self._urgency(queue)

@@ -65,33 +65,41 @@ class Weighing:
 
     def _comparison(self, contact: Contact, record: AgentRecord, now: float) -> list[int]:
         strategy = contact.queue.strategy
-        score = self._score(contact, record)
-        idle = _ms(now - record.idle_since)
-        found = [Reason.CHOSEN, 3, record.config.agent, score, idle]
+        found = [
+            *(Reason.CHOSEN, 3, record.config.agent, self._score(contact, record)),
+            _ms(now - record.idle_since),
+        ]
+        mine = self._measured(contact, record, now, found) if strategy.by else []
         second = strategy.choose(self._matcher, contact.demand, contact.queue)
-        mine = [self._measure(group, contact, record, now) for group in strategy.by]
-        for group, value in zip(strategy.by, mine, strict=True):
-            if group in _SCALES:
-                shown = round(value * _SCALES[group])
-                found += (Reason.MEASURED, 3, record.config.agent, group, shown)
         if second < 0:
             return found
         other = self._roster.by_handle(second)
-        other_score = self._score(contact, other)
-        found += (Reason.RUNNER_UP, 3, other.config.agent, other_score, _ms(now - other.idle_since))
+        found += (Reason.RUNNER_UP, 3, other.config.agent, self._score(contact, other))
+        found.append(_ms(now - other.idle_since))
         decided = Group.NUMBER
         if record.idle_since != other.idle_since:
             decided = Group.IDLE_TIME
-        theirs = [self._measure(group, contact, other, now) for group in strategy.by]
-        for group, value in zip(strategy.by, theirs, strict=True):
+        if strategy.by:
+            theirs = self._measured(contact, other, now, found)
+            for group, own, others in zip(strategy.by, mine, theirs, strict=True):
+                if own != others:
+                    decided = group
+                    break
+        found += (Reason.TIE_BREAK, 1, decided)
+        return found
+
+    def _measured(
+        self, contact: Contact, record: AgentRecord, now: float, found: list[int]
+    ) -> list[float]:
+        """What the rule compares, in its order; what words can say of it goes to ``found``."""
+        values = []
+        for group in contact.queue.strategy.by:
+            value = self._measure(group, contact, record, now)
             if group in _SCALES:
                 shown = round(value * _SCALES[group])
-                found += (Reason.MEASURED, 3, other.config.agent, group, shown)
-        for group, own, others in zip(strategy.by, mine, theirs, strict=True):
-            if own != others:
-                decided = group
-                break
-        return [*found, Reason.TIE_BREAK, 1, decided]
+                found += (Reason.MEASURED, 3, record.config.agent, group, shown)
+            values.append(value)
+        return values
 
     def _measure(self, group: Group, contact: Contact, record: AgentRecord, now: float) -> float:
         """What the rule compares."""
@@ -100,8 +108,7 @@ class Weighing:
             case Group.SCORE:
                 return self._score(contact, record)
             case Group.LEVEL:
-                profile = self._matcher.profile_of(record.handle)
-                return self._matcher.best_level(profile, contact.demand)
+                return self._matcher.best_level(record.profile, contact.demand)
             case Group.OCCUPANCY:
                 return self._roster.occupancy(record, now)
             case Group.HANDLED:
@@ -119,8 +126,7 @@ class Weighing:
         named: dict[int, list[int]] = defaultdict(list)
         if len(agents) <= self._explain_agents:
             for other in agents.values():
-                profile = self._matcher.profile_of(other.handle)
-                fits = self._matcher.fits(profile, contact.demand)
+                fits = self._matcher.fits(other.profile, contact.demand)
                 named[NUMBERS[other.state] if fits else -1].append(other.config.agent)
             named[_RESERVED].remove(record.config.agent)
         found: list[int] = []
@@ -134,8 +140,7 @@ class Weighing:
         return found
 
     def _score(self, contact: Contact, record: AgentRecord) -> int:
-        profile = self._matcher.profile_of(record.handle)
-        return self._matcher.score(profile, contact.demand)
+        return self._matcher.score(record.profile, contact.demand)
 
 
 def _ms(seconds: float) -> int:

@@ -64,8 +64,8 @@ class Rolling:
 
     def add(self, value: float) -> None:
         """Take in one more value."""
-        self.count += 1
-        self.mean += (value - self.mean) / min(self.count, self.recent)
+        count = self.count = self.count + 1
+        self.mean += (value - self.mean) / (count if count < self.recent else self.recent)
 
 
 class WaitEstimates:
@@ -121,7 +121,9 @@ class WaitEstimates:
         self._last = wait_s
         self._waits.add(wait_s)
         self._abandons.add(0.0)
-        for estimator, value in zip(Estimator, predicted or (), strict=False):
+        if predicted is None:
+            return
+        for estimator, value in zip(Estimator, predicted, strict=True):
             error = WORST
             if isfinite(value):
                 error = min(abs(value - wait_s) / max(wait_s, SHORT_WAIT_S), WORST)

@@ -4,6 +4,7 @@ The window is exponential: work counts less the longer ago it was. While agents 
 share of each falls by the same factor, so an order by ``rank`` holds until one of them works.
 """
 
+from enum import Enum
 from math import exp, log
 from typing import Final
 
@@ -12,22 +13,34 @@ from acd_core.agent import AgentState
 WINDOW_S: Final = 1800.0
 _LEAST: Final = 1e-12  # the share of one who never worked, where a logarithm needs one
 
-WORK: Final = frozenset(
-    {
-        AgentState.RESERVED,
-        AgentState.RINGING,
-        AgentState.TALKING,
-        AgentState.ON_HOLD,
-        AgentState.WRAP_UP,
-    }
-)
+
+class Load(Enum):
+    """How a state counts."""
+
+    WORK = "work"
+    FREE = "free"
+    NEITHER = "neither"
 
 
-def advance(share: float, state: AgentState, seconds: float) -> float:
-    """Return the share after so many seconds in a state."""
-    if state in WORK:
+LOADS: Final = {
+    AgentState.LOGGED_OUT: Load.NEITHER,
+    AgentState.READY: Load.FREE,
+    AgentState.RESERVED: Load.WORK,
+    AgentState.RINGING: Load.WORK,
+    AgentState.TALKING: Load.WORK,
+    AgentState.ON_HOLD: Load.WORK,
+    AgentState.WRAP_UP: Load.WORK,
+    AgentState.PAUSED: Load.NEITHER,
+    AgentState.BUSY: Load.NEITHER,
+    AgentState.UNREACHABLE: Load.NEITHER,
+}
+
+
+def advance(share: float, load: Load, seconds: float) -> float:
+    """Return the share after so many seconds of a load."""
+    if load is Load.WORK:
         return 1.0 + (share - 1.0) * exp(-seconds / WINDOW_S)
-    if state is AgentState.READY:
+    if load is Load.FREE:
         return share * exp(-seconds / WINDOW_S)
     return share
 

@@ -12,7 +12,7 @@ from acd_core.errors import ConfigurationFault
 from acd_core.reasons import Group, Reason, explain, unpack
 from acd_core.routing.registry import strategies
 from acd_core.skills import Requirement
-from acd_core.stats.occupancy import WINDOW_S, advance, rank
+from acd_core.stats.occupancy import LOADS, WINDOW_S, Load, advance, rank
 
 
 def reasons(commands: list[Any]) -> tuple[int, ...]:
@@ -64,15 +64,31 @@ def test_least_occupied_goes_by_work_not_by_idle_time(floor: Any) -> None:
     assert any("occupied" in line for line in explain(reasons(commands), "en", str))
 
 
+def test_every_state_counts_in_one_way() -> None:
+    assert set(LOADS) == set(AgentState)
+
+
+def test_a_rule_that_comes_later_knows_what_agents_did_before(floor: Any) -> None:
+    floor.queue()
+    floor.agent(1)
+    floor.agent(2)
+    assert serve(floor, 1, 500.0) == 1
+    assert serve(floor, 2, 5.0) == 2
+    floor.queue(strategy="fewest_calls")
+    assert serve(floor, 3, 5.0) == 1
+    floor.queue(strategy="least_occupied")
+    assert serve(floor, 4, 5.0) == 2
+
+
 def test_a_pause_is_no_work_and_no_availability() -> None:
-    assert advance(0.4, AgentState.PAUSED, 900.0) == 0.4
-    assert advance(0.0, AgentState.TALKING, WINDOW_S) == pytest.approx(1 - 1 / 2.718281828459045)
-    assert advance(1.0, AgentState.READY, WINDOW_S) == pytest.approx(1 / 2.718281828459045)
+    assert advance(0.4, Load.NEITHER, 900.0) == 0.4
+    assert advance(0.0, Load.WORK, WINDOW_S) == pytest.approx(1 - 1 / 2.718281828459045)
+    assert advance(1.0, Load.FREE, WINDOW_S) == pytest.approx(1 / 2.718281828459045)
 
 
 def test_the_order_by_rank_is_the_order_by_occupancy_at_any_later_time() -> None:
     # One became idle at 100 s with 0.5, the other at 400 s with 0.45.
-    early = advance(0.5, AgentState.READY, 300.0)
+    early = advance(0.5, Load.FREE, 300.0)
     assert early < 0.45
     assert rank(0.5, 100.0) < rank(0.45, 400.0)
     assert rank(0.5, 100.0) == pytest.approx(rank(early, 400.0))
