@@ -141,6 +141,14 @@ class Observer:
         """All stays as figures count them, of one queue or of all."""
         return [stay.visit() for stay in self.stays if queue is None or stay.offered.queue == queue]
 
+    @property
+    def quiet(self) -> bool:
+        """Nobody waits, talks or does after-call work any more."""
+        open_stays = any(
+            stay.outcome is None or (stay.answered and not stay.ended) for stay in self.stays
+        )
+        return not open_stays and not self._wrapping
+
     def _told(self, event: AcdEvent, moment: Moment) -> None:
         match event:
             case CallOffered(call=call):

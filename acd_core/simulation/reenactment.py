@@ -52,6 +52,7 @@ from acd_core.simulation.observer import ACCEPTED, Moment, Observer, Ring, Stay
 from acd_core.simulation.recorded_day import RecordedDay
 from acd_core.simulation.world import LATER, World
 
+OVERTIME_S: Final = 4 * 3600.0  # for callers who under the changed rules still wait at the end
 LATE_S: Final = 0.5  # a deadline that the record notices within this is noticed then again
 
 
@@ -80,7 +81,11 @@ class Reenactment:
         return self._world.refused
 
     def run(self) -> Observer:
-        """Act the day from its first event to its last."""
+        """Act the day from its first event to its last.
+
+        A record that ends when all is quiet is acted until all is quiet again; one that is cut
+        ends where it was cut, for nobody knows what would have come.
+        """
         world = self._world
         for told, state in self._day.floor:
             event = self._changed(told.event)
@@ -89,7 +94,7 @@ class Reenactment:
         for stay in self._day.observer.stays:
             if stay.number == 0:
                 world.plan(stay.entered, _Saying(self._enter, stay))
-        world.run(self._day.end)
+        world.run(self._day.end + (OVERTIME_S if self._day.observer.quiet else 0.0))
         return world.observer
 
     # The floor

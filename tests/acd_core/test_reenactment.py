@@ -6,11 +6,14 @@ import msgspec
 import pytest
 
 from acd_core import events as told
+from acd_core.agent import AgentConfig
+from acd_core.call_queue import QueueConfig
 from acd_core.events import Outcome
 from acd_core.simulation.comparison import compare
 from acd_core.simulation.recorded_day import RecordedDay
 from acd_core.simulation.reenactment import Reenactment, Rules
 from acd_core.simulation.replay import Began, Checkpoint, Decided, Replay, Told
+from acd_core.skills import Requirement
 from daemon.commands._recorded_day import entries
 from daemon.control.journal import read_journal
 from tests.fakes.acd_day import HELP, SALES, play_day
@@ -148,3 +151,50 @@ def test_the_same_question_has_the_same_answer(folder: Path) -> None:
         day = recorded(folder)
         answers.append(compare(day, changed(day, SALES, max_wait_s=None, offer_s=5.0)))
     assert answers[0] == answers[1]
+
+
+def told_day(*events: tuple[float, object]) -> RecordedDay:
+    """A day told by hand."""
+    day = RecordedDay()
+    entries_ = [Told(number, event, at) for number, (at, event) in enumerate(events, 1)]  # type: ignore[arg-type]
+    assert Replay(day.watch).run(entries_).refused == 0
+    return day
+
+
+def small_day(last: float) -> RecordedDay:
+    """Two callers, two agents; the second caller is served at once."""
+    floor: list[tuple[float, object]] = []
+    queue = QueueConfig(queue=1, name="sales", required=(Requirement(1, 1),))
+    floor.append((0.0, told.QueueConfigured(config=queue, version=1)))
+    for agent in (1, 2):
+        config = AgentConfig(agent=agent, name=f"a{agent}", skills={1: 5})
+        floor.append((0.0, told.AgentConfigured(config=config, version=1)))
+        floor.append((0.0, told.AgentLoggedIn(agent=agent, station=f"s{agent}")))
+        floor.append((float(agent), told.AgentReady(agent=agent)))
+    calls = [
+        event
+        for call in (1, 2)
+        for event in (
+            (10.0 + call, told.CallOffered(call=call, queue=1)),
+            (12.0 + call, told.OfferAccepted(call=call, agent=call)),
+            (12.5 + call, told.CallAnswered(call=call, agent=call)),
+            (last - 3 + call, told.CallEnded(call=call)),
+        )
+    ]
+    return told_day(*sorted([*floor, *calls], key=lambda pair: pair[0]))
+
+
+def test_a_quiet_day_is_acted_until_all_are_served() -> None:
+    found = compare(small_day(100.0), Rules(skills={2: {}}))
+    [sales] = found.queues
+    assert (sales.before.answered, sales.after.answered, sales.after.in_queue) == (2, 2, 0)
+    assert [(c.before, c.after) for c in sales.changes] == [(2, 1)]
+    assert sales.after.answered_wait_s > 80
+
+
+def test_handling_and_ring_times_are_kept() -> None:
+    after = Reenactment(small_day(100.0), Rules(skills={2: {}})).run()
+    second = after.stays[1].visit()
+    assert second.talk_s == pytest.approx(99.0 - 14.5)
+    assert after.stays[1].rings[0].accepted is not None
+    assert second.wait_s == pytest.approx(98.0 - 12.0 + 2.0 + 0.5)
