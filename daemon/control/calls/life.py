@@ -52,12 +52,16 @@ class CallLife:
         self.flow = CallFlow(self, context)
         self.offering = Offering(self, context)
         self.conversation = Conversation(self, context)
+        self.gone: set[LineId] = set()
+        """Lines whose release was told, handled or not: they may carry another call by now."""
         self._context = context
         self._inbox: asyncio.Queue[CallInput] = asyncio.Queue()
         self._log = log.bind(call=to_text(call.id), line=call.caller.line)
 
     def tell(self, happened: CallInput) -> None:
         """Put something into the call's queue."""
+        if isinstance(happened, line_events.Released):
+            self.gone.add(happened.line)
         self._inbox.put_nowait(happened)
 
     async def run(self, *, restored: bool = False) -> None:
@@ -112,7 +116,8 @@ class CallLife:
         call.language = target.language
         call.flow = target.flow
         self.flow.prepare(target)
-        await context.line(call.caller.line).answer()
+        if call.caller.line not in self.gone:
+            await context.line(call.caller.line).answer()
 
     async def _resume(self) -> None:
         """Go on with a call of a control process that ended without warning."""
@@ -308,7 +313,9 @@ class CallLife:
             await self.release(call.caller.line, cause)
 
     async def release(self, line: LineId, cause: Cause) -> None:
-        """Release a line of the call; one that is gone is released already."""
+        """Release a line of the call, unless it has ended and may carry another one."""
+        if line in self.gone:
+            return
         try:
             await self._context.line(line).release(cause)
         except DriverError as error:

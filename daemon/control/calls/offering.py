@@ -69,6 +69,9 @@ class Offering:
         self._log.info("call offered", agent=offer.agent, station=offer.station)
         try:
             line = await self._free_line(offer.station)
+            if call.caller.line in self._life.gone:
+                return  # the caller left meanwhile: his end is the next thing we handle
+            self._life.gone.discard(line.id)
             call.agent_leg = Leg(id=context.ids(), line=line.id)
             context.watch(line.id, self._life)
             await line.dial(offer.station, ani=call.ani, name=call.name)

@@ -1,5 +1,6 @@
 """What breaks around a call: lines, the media process, the link, the journal's reader."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -8,10 +9,12 @@ from acd_core.agent import AgentState
 from acd_core.engine import AcdEngine
 from acd_core.errors import AcdError
 from acd_core.events import decode
+from daemon.control import app
 from daemon.control.acd_runner import JOURNAL_KIND
 from daemon.control.calls.call import Phase
 from daemon.link.errors import MediaAway, MediaRefused
 from daemon.store.rows import RecordingRow
+from drivers.api import LineId
 from drivers.errors import LinkLost
 from drivers.events import Cause, Released
 from tests.fakes.control_rig import ControlRig, make_queue
@@ -159,6 +162,39 @@ async def test_line_is_used_again_at_once(rig: ControlRig) -> None:
     assert rig.phase(line) is Phase.FLOW
     await rig.hang_up(again)
     assert [row.ani for row in rig.calls()] == ["1", "2"]
+    assert_sound(rig)
+
+
+async def test_line_that_rings_again_is_not_answered_for_the_caller_before(
+    rig: ControlRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first caller leaves while we still wait for what the serial link tells of him."""
+    told = asyncio.Event()
+
+    async def slow(line: LineId) -> None:
+        await told.wait()
+
+    monkeypatch.setattr(rig.controller, "call_detail", slow)
+    line = await rig.call(ani="1")
+    await rig.hang_up(line)
+    await rig.call(ani="2")
+    assert line.asked == []
+    told.set()
+    await rig.settle()
+    assert line.asked == ["answer"]
+    assert rig.call_on(line).ani == "2"
+    assert rig.phase(line) is Phase.FLOW
+    await rig.hang_up(line)
+    assert [row.outcome for row in rig.calls()] == ["failed", "ivr_contained"]
+    assert_sound(rig)
+
+
+async def test_stop_of_the_site_ends_calls_with_their_recordings(rig: ControlRig) -> None:
+    line, phone = await rig.connect()
+    waiting = await rig.call_sales()
+    await app._end_calls(rig.controller)
+    assert all(each.released_with for each in (line, phone, waiting))
+    assert rig.records.open_recordings() == ()
     assert_sound(rig)
 
 

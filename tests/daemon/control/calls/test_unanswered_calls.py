@@ -134,6 +134,21 @@ async def test_station_that_is_in_use_is_waited_for_a_moment(rig: ControlRig) ->
     assert_sound(rig)
 
 
+async def test_station_in_use_does_not_ring_for_a_caller_who_left(rig: ControlRig) -> None:
+    await rig.seat("ann")
+    phone = rig.driver.telephone("2001")
+    await phone.talk()
+    line = await rig.call_sales()
+    await rig.later(0.5)
+    await rig.hang_up(line)
+    await rig.hang_up(phone)
+    await rig.later(0.1)
+    assert rig.driver.dialled == []
+    assert rig.visits()[0].outcome == "abandoned"
+    assert rig.state("ann") is AgentState.READY
+    assert_sound(rig)
+
+
 async def test_station_that_stays_in_use_is_a_missed_offer(rig: ControlRig) -> None:
     await rig.seat("ann", "bob")
     await rig.driver.telephone("2001").talk()
