@@ -36,6 +36,8 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     lacks: tuple[Lack, ...] = ()
     """Empty for a queue that the agent serves."""
+    unmet: str = ""
+    """The queue's skill expression, when the agent does not satisfy it."""
     others: tuple[AgentView, ...] = ()
     """Everybody else who serves it."""
 
@@ -54,7 +56,7 @@ def why_idle(agent: AgentView, queues: Sequence[Served], now: float) -> tuple[Sa
         said.append(
             Said(f"missed {agent.misses} offers in a row", f"连续错过 {agent.misses} 次派送")
         )
-    served = [queue for queue in queues if not queue.lacks]
+    served = [queue for queue in queues if not queue.lacks and not queue.unmet]
     for queue in queues:
         said += _lacks(queue)
     if not served:
@@ -110,7 +112,11 @@ def _pause(agent: AgentView, lasts: str, until: str) -> Said:
 
 
 def _lacks(queue: Served) -> list[Said]:
-    return [
+    unmet = Said(
+        f"queue {queue.name} wants {queue.unmet}, which the agent's skills do not give",
+        f"队列 {queue.name} 要求 {queue.unmet}，坐席的技能不满足",
+    )
+    return [unmet] * bool(queue.unmet) + [
         Said(
             f"queue {queue.name} wants {lack.skill} at level {lack.needed}, "
             + (f"the agent has level {lack.has}" if lack.has else "the agent has not got it"),

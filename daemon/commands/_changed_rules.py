@@ -1,7 +1,7 @@
 """Changed ``queues.toml`` and ``people.toml`` as rules that a recorded day can be acted under."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,6 +9,7 @@ from acd_core.call_queue import QueueConfig
 from acd_core.ids import AgentId, QueueId, SkillId
 from acd_core.simulation.recorded_day import RecordedDay
 from acd_core.simulation.reenactment import Rules
+from acd_core.skills import Requirement
 from daemon.command_line import WRONG_USAGE
 from daemon.errors import CommandError, ConfigError
 from daemon.language import pick
@@ -41,9 +42,10 @@ def load_rules(changed: Path, day: RecordedDay, site: Path | None) -> Rules:
         )
     skills = _skills(found_queues, found_people, day, site)
     keys = {config.name: key for key, config in day.queues.items()}
+    agents = {name: agent for agent, name in day.agents.items()}
     return Rules(
         queues={
-            keys[entry.slug]: queue_rules(entry, keys[entry.slug], skills)
+            keys[entry.slug]: queue_rules(entry, keys[entry.slug], skills, agents)
             for entry in found_queues.queues
             if entry.slug in keys
         },
@@ -51,13 +53,15 @@ def load_rules(changed: Path, day: RecordedDay, site: Path | None) -> Rules:
     )
 
 
-def queue_rules(entry: QueueEntry, key: QueueId, skills: Mapping[str, int]) -> QueueConfig:
+def queue_rules(
+    entry: QueueEntry, key: QueueId, skills: Mapping[str, int], agents: Mapping[str, AgentId]
+) -> QueueConfig:
     """One queue of the file as the engine knows it."""
     from daemon.store.loader import queue_config
     from daemon.store.routing import Queue
 
     fields = {name: getattr(entry, name) for name in QueueEntry.__struct_fields__}
-    return queue_config(Queue(id=key, **fields), skills)
+    return queue_config(Queue(id=key, **fields), skills, agents)
 
 
 def site_skills(site: Path) -> dict[str, int]:
@@ -94,7 +98,7 @@ def _skills(
     site: Path | None,
 ) -> dict[str, int]:
     """Keys of all skills that the files name: the site's, and new ones above them."""
-    named = {name for entry in found_queues.queues for name in entry.skills}
+    named = {name for entry in found_queues.queues for name in queues.skills_named(entry)}
     if found_people is not None:
         named |= found_people.skill_names()
     known = site_skills(site) if site is not None else {}
@@ -112,7 +116,7 @@ def _skills(
             ),
             exit_code=WRONG_USAGE,
         )
-    used = {need.skill for config in day.queues.values() for need in config.required}
+    used = {need.skill for config in day.queues.values() for need in _needs(config)}
     highest = max([*known.values(), *used], default=0)
     return known | {name: highest + place for place, name in enumerate(new, 1)}
 
@@ -122,9 +126,17 @@ def _all_replaced(queues_: QueuesFile, people_: PeopleFile | None, day: Recorded
         return False
     slugs = {entry.slug for entry in queues_.queues}
     logins = {person.login for person in people_.people}
-    return slugs >= {config.name for config in day.queues.values() if config.required} and (
+    return slugs >= {config.name for config in day.queues.values() if _needs(config)} and (
         logins >= set(day.agents.values())
     )
+
+
+def _needs(config: QueueConfig) -> Iterator[Requirement]:
+    """Every requirement of a queue, of its alternatives and of its widening too."""
+    yield from config.required
+    for alternatives in (config.any_of, *(step.any_of for step in config.widening)):
+        for requirements in alternatives:
+            yield from requirements
 
 
 def _levels(

@@ -95,6 +95,14 @@ def test_missing_skills_are_named() -> None:
     assert said[-1] == "serves no queue"
 
 
+def test_an_expression_that_is_not_satisfied_is_shown() -> None:
+    said = why_idle(agent(), [queue(unmet="english>=3 or billing")], NOW)
+    assert said[1].en == (
+        "queue sales wants english>=3 or billing, which the agent's skills do not give"
+    )
+    assert said[-1].en == "serves no queue"
+
+
 def test_nobody_waits() -> None:
     assert why_idle(agent(), [queue()], NOW)[-1].en == "queue sales: nobody waits"
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import msgspec
 
 from acd_core.ids import SkillId
+from acd_core.routing.skill_expression import Alternatives
 
 
 class QueueInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +30,10 @@ class QueueInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Prompt that waiting callers hear; empty: the site's own music, else ringback."""
     enabled: bool = True
     skills: dict[str, int] = {}
+    skill_expression: str = ""
+    """Beside ``skills``, as the administrator wrote it."""
+    any_of: Alternatives = ()
+    """The same, as alternatives of which an agent must satisfy one."""
 
 
 class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,4 +105,11 @@ class Directory:
 
     def serves(self, agent: AgentInfo, queue: QueueInfo) -> bool:
         """Whether an agent has the skills of a queue."""
-        return all(agent.skills.get(skill, 0) >= level for skill, level in queue.skills.items())
+        return satisfies(agent, queue.skills.items()) and (
+            not queue.any_of or any(satisfies(agent, pairs) for pairs in queue.any_of)
+        )
+
+
+def satisfies(agent: AgentInfo, pairs: Iterable[tuple[str, int]]) -> bool:
+    """Whether an agent has every skill at its level."""
+    return all(agent.skills.get(skill, 0) >= level for skill, level in pairs)

@@ -13,6 +13,7 @@ from acd_core.events import (
     QueueRemoved,
 )
 from acd_core.ids import AgentId, QueueId
+from acd_core.routing.skill_expression import parse
 from daemon.control.controller import Controller
 from daemon.control.dial_plan import DialPlan, NumberEntry
 from daemon.control.facade.directory import AgentInfo, Directory, QueueInfo
@@ -60,6 +61,8 @@ async def read_directory(directory: Directory) -> None:
             music=queue.music,
             enabled=queue.enabled,
             skills=dict(queue.skills),
+            skill_expression=queue.skill_expression,
+            any_of=parse(queue.skill_expression) if queue.skill_expression.strip() else (),
         )
         for queue in await routing.Queue.all()
     ]

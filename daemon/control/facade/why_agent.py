@@ -29,7 +29,9 @@ def why_agent(
             for other in directory.agents
             if other.key != agent.key and other.key in views and directory.serves(other, info)
         )
-        queues.append(Served(view=view, name=info.slug, lacks=_lacks(agent, info), others=others))
+        lacks = _lacks(agent, info)
+        unmet = "" if lacks or directory.serves(agent, info) else info.skill_expression
+        queues.append(Served(view=view, name=info.slug, lacks=lacks, unmet=unmet, others=others))
     return tuple(Text(said.en, said.zh) for said in why_idle(found, queues, now))
 
 

@@ -102,6 +102,24 @@ def test_one_file_without_skills_keeps_the_rest(
     assert first[0] == 0
 
 
+def test_expressions_and_widening_are_rules_too(
+    replay: Callable[..., Ran], journal: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "people.toml").write_text(PEOPLE)
+
+    def takers(rules: str) -> set[str]:
+        changed = QUEUES.replace("skills = { sales = 1 }", rules)
+        (tmp_path / "queues.toml").write_text(changed)
+        code, out, _ = replay(journal, "--config", tmp_path, "--json")
+        assert code == 0
+        return {change["after"] for change in json.loads(out)["queues"][0]["changes"]}
+
+    strict = 'skill_expression = "sales>=4 or help>=9"\nshares = { ann = 1, bob = 5 }'
+    assert "dee" not in takers(strict)
+    widening = 'widening = [{ after_s = 5, skill_expression = "sales or help" }]'
+    assert "dee" in takers(f"{strict}\n{widening}")
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
