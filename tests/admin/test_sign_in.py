@@ -108,6 +108,7 @@ async def test_password_is_changed_only_with_the_old_one_and_a_fit_new_one(
     assert "At least 10 characters." in (await client.post("/account/password", form)).text
     form = {"old": PASSWORD, "new": "long enough word", "again": "long enough word"}
     assert (await client.post("/account/password", form)).status == 302
+    assert "password is changed" in (await client.get("/account?done=password")).text
     assert (await console.client().log_in("anna", "long enough word")).status == 302
 
 

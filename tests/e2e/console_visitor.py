@@ -14,10 +14,14 @@ async def visitor(site: RunningSite, login: str, password: str) -> HttpClient:
     """Log in with the one-time password and replace it, as everybody has to."""
     client = HttpClient(urlsplit(site.endpoint("web")["url"]).port or 0)
     assert (await client.log_in(login, password)).status == 302
+    weak = await client.post(
+        "/account/password", {"old": password, "new": "short", "again": "short"}
+    )
+    assert "At least 10 characters." in weak.text
     form = {"old": password, "new": NEW_PASSWORD, "again": NEW_PASSWORD}
     changed = await client.post("/account/password", form)
     assert changed.status == 302, changed.text
-    await client.log_in(login, NEW_PASSWORD)
+    await client.get("/account")
     return client
 
 

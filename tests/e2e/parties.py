@@ -91,10 +91,16 @@ class Town:
         await call.answered()
         return Party(call, session, tone)
 
-    async def pick_up(self, phone: UserAgent, seconds: float = 20.0) -> Party:
+    async def rings(self, phone: UserAgent, seconds: float = 20.0) -> Call:
         async with asyncio.timeout(seconds):
             call = await phone.incoming.get()
         call.ring()
+        return call
+
+    async def pick_up(self, phone: UserAgent, seconds: float = 20.0) -> Party:
+        return await self.answer(await self.rings(phone, seconds))
+
+    async def answer(self, call: Call) -> Party:
         tone = self._tone()
         session = await self.telephones.open(tone)
         _follow(call, session)

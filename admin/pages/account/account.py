@@ -3,7 +3,7 @@
 from sanic import Blueprint, HTTPResponse
 from sanic.response import redirect
 
-from admin.auth import LANGUAGE_COOKIE, needs, set_cookie
+from admin.auth import LANGUAGE_COOKIE, SESSION_COOKIE, needs, set_cookie
 from admin.context import ConsoleRequest
 from admin.errors import BadRequest
 from admin.language import LANGUAGES
@@ -36,7 +36,11 @@ async def change_password(request: ConsoleRequest) -> HTTPResponse:
             raise
         return await _page(request, faults=error.fields, status=422)
     request.console.sessions.forget()
-    return redirect("/account?done=password")
+    # The change ended every session, also those of a thief; this window gets a new one.
+    grant = await request.console.service.log_in(request.actor.login, new, request.ip)
+    response = redirect("/account?done=password")
+    set_cookie(request, response, SESSION_COOKIE, grant.secret)
+    return response
 
 
 @blueprint.post("/account/tokens")

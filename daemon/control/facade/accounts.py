@@ -116,25 +116,30 @@ class Accounts:
         await people.Session.filter(id=secret_hash(secret)).delete()
 
     async def change_password(self, actor: Actor, old: str, new: str) -> None:
-        """Change one's own password; ends the person's other sessions."""
+        """Change one's own password; ends every session of the person."""
         user = await self._user(actor.login)
         if not await asyncio.to_thread(self.passwords.check, user.password_hash or None, old):
             raise ServiceError(
-                "invalid", "The old password is wrong.", "原密码错误。", fields={"old": "wrong"}
+                "invalid",
+                "The old password is wrong.",
+                "原密码错误。",
+                fields={"old": "wrong-password"},
             )
-        await self.set_password(user, new)
+        await self.set_password(user, new, field="new")
         await people.Session.filter(user=user).delete()
         self._audit(actor, "password.change", actor.login)
 
-    async def set_password(self, user: User, password: str, *, one_time: bool = False) -> None:
-        """Store a new password; ``invalid`` when it is too weak."""
+    async def set_password(
+        self, user: User, password: str, *, one_time: bool = False, field: str = "password"
+    ) -> None:
+        """Store a new password; ``invalid`` when it is too weak, naming the form's field."""
         fault = password_fault(password, user.login)
         if fault:
             raise ServiceError(
                 "invalid",
                 "The new password is too weak.",
                 "新密码太弱。",
-                fields={"password": fault},
+                fields={field: fault},
             )
         user.password_hash = await asyncio.to_thread(self.passwords.hash, password)
         user.must_change_password = one_time
