@@ -33,6 +33,7 @@ from acd_core.ids import AgentId, CallId, QueueId, SkillId
 from acd_core.simulation.chance import Chance
 from acd_core.simulation.observer import Ring, Stay
 from acd_core.simulation.world import LATER, World
+from acd_core.skills import merge
 from acd_core.stats.service_level import Limits, Tally, tally
 from acd_core.stats.share import Share
 
@@ -131,7 +132,11 @@ class Simulation:
         """Play until the last caller has gone."""
         world = self._world
         world.tell(QueueConfigured(config=self._queue, version=1))
-        needed = {need.skill: need.level for need in self._queue.required}
+        # Everybody can do what the queue demands: all of ``required`` and its first alternative.
+        alternative = self._queue.any_of[0] if self._queue.any_of else ()
+        needed = {
+            SkillId(skill): level for skill, level in merge(self._queue.required, alternative)
+        }
         for number in range(self._agents):
             self._seat(AgentId(number), needed)
         self._next_arrival()

@@ -10,6 +10,7 @@ from acd_core.errors import ForecastFault
 from acd_core.forecast.erlang import Demand, impatient
 from acd_core.simulation.chance import Chance
 from acd_core.simulation.synthetic import CURVES, Callers, Handling, Simulated, Simulation
+from acd_core.skills import Requirement
 from acd_core.stats.service_level import Tally
 
 RUNS = 12
@@ -117,6 +118,15 @@ def test_rules_of_the_queue_count() -> None:
     assert found.tally.others > found.tally.refused
     assert (found.tally.asa.value or 0) >= 4.0
     assert found.tally.aht.value == pytest.approx(200, rel=0.15)
+
+
+def test_agents_can_do_what_the_queue_demands() -> None:
+    queue = QueueConfig(
+        queue=1,
+        required=(Requirement(1, 3),),
+        any_of=((Requirement(1, 5), Requirement(2, 2)), (Requirement(3, 1),)),
+    )
+    assert play(OFFICE, agents=9, hours=1, queue=queue).tally.answered > 50
 
 
 def test_an_agent_who_rings_too_long_comes_back() -> None:
