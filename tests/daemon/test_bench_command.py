@@ -44,18 +44,26 @@ def test_wrong_usage_ends_with_2_and_says_what_is_wrong(
     assert said in err
 
 
-def test_acd_gives_processor_seconds_per_thousand_assignments(bench: Bench) -> None:
+@pytest.mark.skipif(PURE_PYTHON, reason="compares the compiled kernel with the plain one")
+def test_acd_measures_kernel_and_engine(bench: Bench) -> None:
     code, out, _ = bench("acd", "--seconds", "0.05", "--json")
     found = json.loads(out)
     assert code == 0
     assert found["subject"] == "acd"
-    assert found["cpu_s_per_1000"] == pytest.approx(1000 / found["assignments_per_s"], abs=1e-3)
+    engine = found["engine_assignments_per_s"]
+    assert found["cpu_s_per_1000"] == pytest.approx(1000 / engine, abs=1e-3)
+    assert found["assignments_per_s"] > engine > 0
+    assert 0 < found["p50_us"] <= found["p99_us"]
+    assert found["bytes_per_call"] <= 256
+    assert found["bytes_per_agent"] <= 512
+    assert found["ratio_oracle"] > found["ratio_scan"] > 1
+    assert {"growth_agents", "growth_waiting", "scenario"} <= found.keys()
 
 
 def test_text_names_each_figure_on_a_line(bench: Bench) -> None:
-    code, out, _ = bench("acd", "--seconds", "0.05")
+    code, out, _ = bench("parser", "--seconds", "0.01")
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()][:2] == ["subject", "cpu_s_per_1000"]
+    assert [line.split()[0] for line in out.splitlines()][:2] == ["subject", "message_bytes"]
 
 
 @pytest.mark.skipif(PURE_PYTHON, reason="compares the compiled parser with the plain one")
