@@ -13,6 +13,7 @@ import argparse
 import importlib
 import os
 import pkgutil
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal, NoReturn
@@ -28,6 +29,18 @@ Configure = Callable[[argparse.ArgumentParser], None]
 SiteUse = Literal["none", "option", "argument"]
 
 WRONG_USAGE: Final = 2
+_COMPLAINTS: Final = (
+    (r"unrecognized arguments: (.*)", r"无法识别的参数：\1"),
+    (r"the following arguments are required: (.*)", r"缺少参数：\1"),
+    (r"argument (.+): expected one argument", r"参数 \1：需要一个值"),
+    (r"argument (.+): expected at least one argument", r"参数 \1：至少需要一个值"),
+    (r"argument (.+): invalid \S+ value: (.*)", r"参数 \1：值 \2 无效"),
+    (
+        r"argument (.+): invalid choice: (.+) \(choose from (.*)\)",
+        r"参数 \1：没有 \2（可选：\3）",
+    ),
+    (r"argument (.+): not allowed with argument (.+)", r"参数 \1 不能与 \2 同时使用"),
+)
 FAILURE: Final = 1
 
 
@@ -178,10 +191,19 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Report wrong usage: CommandError with exit code 2."""
         raise CommandError(
-            f"{self.prog}: {message}",
+            f"{self.prog}: {_in_our_language(message)}",
             todo=pick(f"see: {self.prog} --help", f"请看：{self.prog} --help"),
             exit_code=WRONG_USAGE,
         )
+
+
+def _in_our_language(message: str) -> str:
+    """What argparse complains about, in the terminal's language."""
+    for pattern, zh in _COMPLAINTS:
+        found = re.fullmatch(pattern, message)
+        if found:
+            return pick(message, found.expand(zh))
+    return message
 
 
 class _Formatter(argparse.HelpFormatter):

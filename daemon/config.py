@@ -129,12 +129,13 @@ def parse_config(content: bytes) -> Config:
     records = toml.table(("records",), RecordsOptions)
     journal = toml.table(("journal",), JournalOptions)
     drivers = _drivers(toml)
-    if site is not None:
-        _check_zone(toml, site)
-    if web is not None:
-        _check_web(toml, web)
-    for section, options in (("media", media), ("speech", speech)):
-        _own_faults(toml, (section,), options)
+    # What is sound in a faulty table is checked too: every fault at once.
+    if (some_site := site or toml.sound_part(("site",), SiteOptions)) is not None:
+        _check_zone(toml, some_site)
+    if (some_web := web or toml.sound_part(("web",), WebOptions)) is not None:
+        _check_web(toml, some_web)
+    _own_faults(toml, ("media",), media or toml.sound_part(("media",), MediaOptions))
+    _own_faults(toml, ("speech",), speech or toml.sound_part(("speech",), SpeechOptions))
     toml.check()
     if not (site and media and speech and web and records and journal):
         raise ConfigError(toml.faults)
@@ -195,6 +196,7 @@ def _driver(toml: TomlFile, name: str, table: object) -> DriverSection | None:
         return None
     options = toml.table(path, known[kind].options)
     if options is None:
+        _own_faults(toml, path, toml.sound_part(path, known[kind].options))
         return None
     _own_faults(toml, path, options)
     return DriverSection(name=name, kind=kind, options=options, host=known[kind].host)

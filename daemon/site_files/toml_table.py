@@ -8,6 +8,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from types import UnionType
 from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -71,6 +72,28 @@ class TomlFile:
             return None
         found: Table | None = self._converted(path, value, kind)
         return found
+
+    def sound_part(self, path: Path, kind: type[Table]) -> Table | None:
+        """The struct of what can be read of a faulty table; None when that is not enough.
+
+        It serves to find the faults that types cannot say in the same go.
+        """
+        value: object = self.data
+        for part in path:
+            value = value.get(part, {}) if isinstance(value, dict) else value
+        if not isinstance(value, dict):
+            return None
+        types = get_type_hints(kind, include_extras=True)
+        sound: dict[str, object] = {}
+        for field in msgspec.structs.fields(kind):
+            with suppress(msgspec.ValidationError, OverflowError, KeyError):
+                given = value[field.encode_name]
+                msgspec.convert(given, types[field.name])
+                sound[field.encode_name] = given
+        try:
+            return msgspec.convert(sound, kind)
+        except msgspec.ValidationError:
+            return None
 
     def unknown(self, path: Path, key: str, known: Iterable[str]) -> None:
         """Note a key that does not exist, with the name that was probably meant."""
@@ -150,6 +173,14 @@ class TomlFile:
             return None
 
 
+_LIMITS: Final = {
+    ">=": ("at least", "不小于"),
+    "<=": ("at most", "不大于"),
+    ">": ("more than", "大于"),
+    "<": ("less than", "小于"),
+}
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Say what was probably meant, else what there is to choose from."""
     names = sorted(known)
@@ -184,6 +215,14 @@ def _in_plain_words(message: str) -> str:
         wanted = kinds[1].split(" | ")[0]
         if wanted in _KINDS:
             return _expected(wanted)
+    limit = re.match(r"Expected `(?:int|float)` (>=|<=|>|<) (-?[\d.]+)", reason)
+    if limit:
+        en, zh = _LIMITS[limit[1]]
+        number = limit[2].removesuffix(".0")
+        return pick(f"must be {en} {number}", f"必须{zh} {number}")
+    value = re.match(r"Invalid enum value (.+)", reason)
+    if value:
+        return pick(f"there is no {value[1]}", f"没有 {value[1]}")
     return pick(
         reason[:1].lower() + reason[1:].replace("`", ""),
         "值不合适：" + reason.replace("`", ""),

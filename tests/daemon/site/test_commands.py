@@ -232,3 +232,20 @@ def test_without_compiled_kernels_check_and_run_say_that_there_is_no_audio(
     assert (checked.returncode, says in checked.stderr) == (0, True)
     started = hookflash("run")
     assert (started.returncode, says in started.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("demo", "--bogus"), "无法识别的参数：--bogus"),
+        (("init", "--timezone"), "参数 --timezone：需要一个值"),
+        (("init", "--sip-port", "x"), "参数 --sip-port：值 'x' 无效"),
+    ],
+)
+def test_wrong_usage_is_told_in_chinese(
+    hookflash: Run, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], says: str
+) -> None:
+    monkeypatch.setenv("HOOKFLASH_LANGUAGE", "zh")
+    found = hookflash(*words)
+    assert found.code == 2
+    assert says in found.err

@@ -190,3 +190,20 @@ deep = 1
 @given(st.text(alphabet="ab=.[]\"'#\n \\", max_size=60))
 def test_finding_lines_never_fails(text: str) -> None:
     assert all(number >= 1 for number in key_lines(text).values())
+
+
+def test_one_fault_in_a_table_does_not_hide_the_others() -> None:
+    content = b"""
+[drivers.sip]
+driver = "sip"
+port = "five"
+[[drivers.sip.trunks]]
+name = "carrier"
+addresses = ["nowhere"]
+"""
+    with pytest.raises(ConfigError) as refused:
+        parse_config(content)
+    assert {(fault.section, fault.key) for fault in refused.value.faults} >= {
+        ("drivers.sip", "port"),
+        ("drivers.sip.trunks[1]", "addresses"),
+    }
