@@ -93,3 +93,26 @@ def test_without_files_the_sites_flows_are_taken(
 def test_a_missing_file_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["flow", "check", str(tmp_path / "gone.yaml")]) == 2
     assert "cannot read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("language", "says"), [("en", "does not dial out"), ("zh", "不为来电者外呼")]
+)
+def test_transfer_is_valid_and_noted(
+    flow: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    language: str,
+    says: str,
+) -> None:
+    monkeypatch.setenv("HOOKFLASH_LANGUAGE", language)
+    flow.write_text(
+        GOOD.replace(
+            "say: Hello., next: b",
+            'say: Hello., next: c}\n  c: {kind: transfer, to: "2001", failed: b',
+        )
+    )
+    assert main(["flow", "check", str(flow)]) == 0
+    told = capsys.readouterr().err
+    assert f"{flow}:6 [c]" in told
+    assert says in told
