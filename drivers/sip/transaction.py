@@ -4,6 +4,7 @@ Nothing here reads a clock or a socket. After its final response a server transa
 only its key and the bytes it may have to repeat.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from enum import Enum, IntEnum, auto
 from typing import Final, NamedTuple, Protocol
@@ -233,7 +234,7 @@ class Transactions:
         return transaction
 
 
-class _Transaction:
+class _Transaction(ABC):
     """What the four machines share: the step through a table and its timers."""
 
     __slots__ = ("address", "interval", "kept", "layer", "machine", "state", "timers")
@@ -281,12 +282,12 @@ class _Transaction:
                     delay = layer.t2  # 17.1.2.2: E runs at T2 once a 1xx came
         layer.timers.start(self, timer, delay)
 
-    def _act(self, action: Action, data: bytes, message: Message | None) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _act(self, action: Action, data: bytes, message: Message | None) -> None: ...
 
+    @abstractmethod
     def forget(self) -> None:
         """Take the transaction out of the layer."""
-        raise NotImplementedError
 
 
 class ServerTransaction(_Transaction):

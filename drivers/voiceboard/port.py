@@ -4,6 +4,7 @@ A machine is a table (state, input) -> state and a method for what happens on th
 Seconds are passed in; ``deadline`` says when ``expire`` wants to be called.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from enum import Enum, auto
 from typing import ClassVar
@@ -127,7 +128,7 @@ class IllegalTransition(DriverError):
         self.cause = cause
 
 
-class PortMachine:
+class PortMachine(ABC):
     """Base of the two kinds of port: the state, its deadline, and stepping the table."""
 
     table: ClassVar[Mapping[tuple[Enum, PortInput], Enum]]
@@ -163,9 +164,9 @@ class PortMachine:
             return []
         return self.handle(PortInput.TIME, now)
 
+    @abstractmethod
     def step(self, cause: PortInput, target: Enum, now: float, number: str) -> list[Effect]:
         """Go to ``target`` and say what that asks for."""
-        raise NotImplementedError
 
     def reset(self) -> None:
         """The device is gone: begin again, without a call."""
