@@ -9,18 +9,33 @@ from typing import Final
 
 import msgspec
 
+from daemon.site_files import queues as queues_file
 from daemon.site_import.asterisk_options import (
     ALIASES,
+    ALWAYS_ABSENT,
     DEFAULT_STRATEGY,
     DEFAULTS,
+    EMPTY_PLAIN,
+    EMPTY_STATES,
+    EMPTY_WORDS,
     GENERAL_OPTIONS,
+    NO_STATE,
+    ONE_LIST,
     QUEUE_OPTIONS,
     STRATEGIES,
     meaning_of,
 )
 from daemon.site_import.asterisk_text import Section, read_sections
 from daemon.site_import.draft import QueueDraft, Source
-from daemon.site_import.options import UNKNOWN, apply_option, default_settings, last_of_each
+from daemon.site_import.options import (
+    OFF,
+    SAME,
+    TRUE,
+    UNKNOWN,
+    apply_option,
+    default_settings,
+    last_of_each,
+)
 from daemon.site_import.report import Finding, Origin, Verdict, Words, finding
 from daemon.site_import.staff import Member, slug_of
 
@@ -109,6 +124,7 @@ def _queue(file: str, section: Section, findings: list[Finding]) -> QueueDraft:
         settings=default_settings(DEFAULTS, QUEUE_OPTIONS),
         weight=weight,
     )
+    findings += _empty(counting, draft)
     for name, value in DEFAULTS.items():
         counting.setdefault(name, unset(name, value))
     for name, origin in counting.items():
@@ -120,6 +136,59 @@ def _queue(file: str, section: Section, findings: list[Finding]) -> QueueDraft:
         else:
             draft.members.append(member)
     return draft
+
+
+class _Factors(msgspec.Struct, frozen=True):
+    """States in which members do not count, as one of the two options names them."""
+
+    origin: Origin
+    asked: bool
+    """False: the option keeps nobody out."""
+    names: tuple[str, ...] = ()
+
+
+def _empty(counting: dict[str, Origin], draft: QueueDraft) -> list[Finding]:
+    """``joinempty`` and ``leavewhenempty`` together make ``no_agents`` and ``absent``."""
+    found = {
+        name: _factors(counting.pop(name), joining=name == "joinempty")
+        for name in ("joinempty", "leavewhenempty")
+        if name in counting
+    }
+    join, leave = found.get("joinempty"), found.get("leavewhenempty")
+    asked = [one for one in (leave, join) if one is not None and one.asked]
+    findings = []
+    if asked:
+        states = [state for name in asked[0].names for state in EMPTY_STATES.get(name, ())]
+        draft.settings["no_agents"] = "leave" if asked[0] is leave else "refuse"
+        draft.settings["absent"] = tuple(dict.fromkeys(states))
+    target = f'{queues_file.FILE} {draft.slug} no_agents = "{draft.settings.get("no_agents")}"'
+    for one in found.values():
+        if not set(one.names) <= EMPTY_STATES.keys():
+            verdict, words = Verdict.NOT_SUPPORTED, NO_STATE
+        elif not asked or (not one.asked and one is leave):
+            findings.append(finding(one.origin, Verdict.MAPPED, words=SAME))
+            continue
+        elif asked[0] is leave and (join is None or not join.asked or join.names != leave.names):
+            verdict, words = Verdict.APPROXIMATED, ONE_LIST
+        elif "unavailable" not in one.names:
+            verdict, words = Verdict.APPROXIMATED, ALWAYS_ABSENT
+        else:
+            verdict, words = Verdict.MAPPED, Words()
+        shown = target if asked else ""
+        findings.append(finding(one.origin, verdict, target=shown, words=words))
+    return findings
+
+
+def _factors(origin: Origin, *, joining: bool) -> _Factors:
+    value = origin.value.strip().lower()
+    if value in (OFF if not joining else TRUE):
+        return _Factors(origin, False)
+    if value in (OFF | TRUE):
+        return _Factors(origin, True, EMPTY_PLAIN)
+    if value in EMPTY_WORDS:
+        return _Factors(origin, True, EMPTY_WORDS[value])
+    names = tuple(sorted({name.strip() for name in value.split(",")} - {""}))
+    return _Factors(origin, bool(set(names) & EMPTY_STATES.keys()), names)
 
 
 def _member(origin: Origin, position: int) -> Member | None:

@@ -68,10 +68,30 @@ OWN_PROMPTS: Final = Words(
 DIAL_PLAN: Final = Words(
     "the dial plan is not imported; a flow does this here", "不导入拨号方案；本站由流程完成"
 )
-NO_AGENTS_WAIT: Final = Words(
-    "callers wait even when nobody is there; max_wait_s and on_timeout lead them on",
-    "即使无人值班来电者也会等待；可用 max_wait_s 和 on_timeout 转走",
+_STRICT: Final = ("penalty", "paused", "invalid", "unavailable")
+EMPTY_WORDS: Final = {"strict": _STRICT, "loose": ("penalty", "invalid")}
+EMPTY_PLAIN: Final = ("penalty", "paused", "invalid")
+"""What joinempty = no and leavewhenempty = yes stand for."""
+EMPTY_STATES: Final[dict[str, tuple[str, ...]]] = {
+    "paused": ("paused",),
+    "inuse": ("talking", "on_hold", "busy"),
+    "ringing": ("reserved", "ringing"),
+    "wrapup": ("wrap_up",),
+    # Logged out and unreachable always count as absent here.
+    "unavailable": (),
+    "invalid": (),
+    "unknown": (),
+    "penalty": (),
+}
+ALWAYS_ABSENT: Final = Words(
+    "who is logged out or unreachable always counts as absent",
+    "已登出或不可达的坐席总是视为缺席",
 )
+ONE_LIST: Final = Words(
+    "one list of states counts for entering and leaving; leave refuses at entry as well",
+    "进入和离开使用同一组状态；leave 在进入时也拒绝",
+)
+NO_STATE: Final = Words("names a state that nobody knows", "含有未知的状态")
 MANAGER: Final = Words(
     "there is no manager interface; the REST interface and the live stream tell the same",
     "没有管理接口；REST 接口和实时流提供同样的信息",
@@ -137,8 +157,6 @@ QUEUE_OPTIONS: Final[dict[str, Meaning]] = {
         same=frozenset(),
         near=True,
     ),
-    "joinempty": Absent(NO_AGENTS_WAIT, same=TRUE),
-    "leavewhenempty": Absent(NO_AGENTS_WAIT),
     "ringinuse": Absent(Words("an agent has one call at a time", "坐席同时只接一个通话")),
     "autofill": Absent(
         Words("free agents are always rung at the same time", "空闲坐席总是同时振铃"),

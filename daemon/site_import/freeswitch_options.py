@@ -5,7 +5,18 @@ After https://developer.signalwire.com/freeswitch/FreeSWITCH-Explained/Modules/m
 
 from typing import Final
 
-from daemon.site_import.options import DAY_S, OFF, TRUE, Absent, Converted, Meaning, Moved, seconds
+from daemon.site_import.options import (
+    DAY_S,
+    NOT_A_NUMBER,
+    OFF,
+    TRUE,
+    Absent,
+    Converted,
+    Meaning,
+    Moved,
+    number_of,
+    seconds,
+)
 from daemon.site_import.report import Verdict, Words
 from daemon.site_import.staff import (
     EXPERT,
@@ -50,8 +61,8 @@ NO_TIERS: Final = Words(
     "一开始就询问所有梯队的坐席，级别高者优先",
 )
 NOBODY_THERE: Final = Words(
-    "callers wait even when nobody is there; max_wait_s and on_timeout lead them on",
-    "即使无人值班来电者也会等待；可用 max_wait_s 和 on_timeout 转走",
+    "callers leave as soon as nobody is there, and none may enter",
+    "无人值班时来电者立即离开，也不能进入",
 )
 ANNOUNCED: Final = Words(
     "waiting callers hear music only; say it in the flow before the queue",
@@ -74,6 +85,15 @@ def _recorded(text: str) -> Converted:
     return Converted(True, Verdict.APPROXIMATED, words)
 
 
+def _without_agents(text: str) -> Converted:
+    number = number_of(text)
+    if number is None:
+        return Converted(None, Verdict.NOT_SUPPORTED, NOT_A_NUMBER)
+    if number <= 0:
+        return Converted("wait")
+    return Converted("leave", Verdict.APPROXIMATED, NOBODY_THERE)
+
+
 QUEUE_PARAMETERS: Final[dict[str, Meaning]] = {
     "max-wait-time": Moved("max_wait_s", seconds(0, DAY_S)),
     "record-template": Moved("record", _recorded),
@@ -92,8 +112,8 @@ QUEUE_PARAMETERS: Final[dict[str, Meaning]] = {
         ),
         same=frozenset(("queue", "")),
     ),
-    "max-wait-time-with-no-agent": Absent(NOBODY_THERE),
-    "max-wait-time-with-no-agent-time-reached": Absent(NOBODY_THERE, same=OFF | {"5"}),
+    "max-wait-time-with-no-agent": Moved("no_agents", _without_agents),
+    "max-wait-time-with-no-agent-time-reached": Absent(NOBODY_THERE, same=OFF | {"5"}, near=True),
     "tier-rules-apply": Absent(NO_TIERS, near=True),
     "tier-rule-wait-second": Absent(NO_TIERS, near=True),
     "tier-rule-wait-multiply-level": Absent(NO_TIERS, near=True),

@@ -53,6 +53,8 @@ def test_the_example_becomes_queues_and_people(data: Path) -> None:
             max_waiting=20,
             misses_to_pause=1,
             service_level_s=40.0,
+            no_agents="refuse",
+            absent=("paused",),
             record=True,
         ),
         QueueEntry(
@@ -64,6 +66,8 @@ def test_the_example_becomes_queues_and_people(data: Path) -> None:
             wrap_up_s=15.0,
             misses_to_pause=0,
             service_level_s=40.0,
+            no_agents="refuse",
+            absent=("paused",),
             record=False,
         ),
         QueueEntry(
@@ -137,6 +141,44 @@ def test_without_options_the_defaults_of_asterisk_count() -> None:
     queue = queue_of("[q]\n")
     assert (queue.ring_s, queue.wrap_up_s, queue.misses_to_pause) == (15.0, 0.0, 0)
     assert (queue.record, queue.max_waiting, queue.max_wait_s) == (False, 0, 0.0)
+
+
+A, M, N = Verdict.APPROXIMATED, Verdict.MAPPED, Verdict.NOT_SUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("join", "leave", "no_agents", "absent", "verdicts"),
+    [
+        ("yes", "no", "wait", (), (M, M)),
+        ("strict", "no", "refuse", ("paused",), (M, M)),
+        ("strict", "strict", "leave", ("paused",), (M, M)),
+        ("yes", "strict", "leave", ("paused",), (A, A)),
+        ("no", "no", "refuse", ("paused",), (A, M)),
+        ("loose", "loose", "leave", (), (A, A)),
+        (
+            "strict",
+            "wrapup,unavailable,inuse",
+            "leave",
+            ("talking", "on_hold", "busy", "wrap_up"),
+            (A, A),
+        ),
+        ("ringing, unavailable", "no", "refuse", ("reserved", "ringing"), (M, M)),
+        ("dreaming", "no", "wait", (), (N, M)),
+        ("paused,dreaming,unavailable", "no", "refuse", ("paused",), (N, M)),
+    ],
+)
+def test_who_counts_as_nobody(
+    join: str,
+    leave: str,
+    no_agents: str,
+    absent: tuple[str, ...],
+    verdicts: tuple[Verdict, Verdict],
+) -> None:
+    part = part_of(f"[q]\njoinempty={join}\nleavewhenempty={leave}\n")
+    (queue,) = part.queues.queues
+    assert (queue.no_agents, queue.absent) == (no_agents, absent)
+    found = verdict_of(part, "joinempty")[0], verdict_of(part, "leavewhenempty")[0]
+    assert found == verdicts
 
 
 @pytest.mark.parametrize("option", ["joinempty=yes", "leavewhenempty=no", "ringinuse=no"])
@@ -261,9 +303,35 @@ ANY_LINE = st.one_of(
     st.sampled_from(["[q]", "[r](t)", "[t](!)", "[general]", "[q](+)", ";--", "--;", ""]),
     st.builds(
         "{} = {}".format,
-        st.sampled_from([*QUEUE_OPTIONS, *GENERAL_OPTIONS, "strategy", "weight", "queue-x", "odd"]),
+        st.sampled_from(
+            [
+                *QUEUE_OPTIONS,
+                *GENERAL_OPTIONS,
+                "joinempty",
+                "leavewhenempty",
+                "strategy",
+                "weight",
+                "queue-x",
+                "odd",
+            ]
+        ),
         st.one_of(
-            st.sampled_from(["yes", "no", "all", "0", "15", "-3", "1e9", *STRATEGIES]),
+            st.sampled_from(
+                [
+                    "yes",
+                    "no",
+                    "all",
+                    "strict",
+                    "loose",
+                    "paused,odd",
+                    ",",
+                    "0",
+                    "15",
+                    "-3",
+                    "1e9",
+                    *STRATEGIES,
+                ]
+            ),
             st.text(max_size=8),
         ),
     ),

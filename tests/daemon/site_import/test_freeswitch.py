@@ -53,6 +53,7 @@ def test_the_example_becomes_queues_and_people(data: Path) -> None:
             ring_s=60.0,
             wrap_up_s=25.0,
             misses_to_pause=3,
+            no_agents="leave",
             record=False,
         ),
     )
