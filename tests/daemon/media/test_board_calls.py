@@ -16,12 +16,13 @@ from daemon.link.messages import DigitDetected, HostEvent, MediaEvent, RecordFin
 from daemon.media.app import MediaProcess
 from daemon.media.driver_host import DriverHost
 from daemon.media.options import MediaOptions, MediaSetup
-from drivers.api import LineId, PortId
+from drivers.api import LineId, PortId, RtpFormat
 from drivers.ctilink.driver import CtiLinkDriver
 from drivers.ctilink.options import CtiLinkOptions
-from drivers.events import Answered, LineUp, Released, Ringing
+from drivers.events import Answered, LineUp, Progress, Released, Ringing, Seized
 from drivers.registry import available
 from drivers.voiceboard.options import ChannelOptions, TimingOptions, VoiceBoardOptions
+from tests.fakes.rtp_phone import RtpPhone
 
 pytestmark = pytest.mark.skipif(
     not cython_ext.media.available(), reason="the media engine is compiled code"
@@ -206,6 +207,45 @@ async def test_either_side_ends_the_call(hotline: Hotline) -> None:
     await hotline.happens(Released)
     await again.wait_released()
     assert hotline.exchange.free_channels() == [1, 2]
+
+
+async def test_transfer_flashes_the_hook_dials_and_hangs_up(hotline: Hotline) -> None:
+    caller = hotline.exchange.call(1)
+    await hotline.take(caller)
+    line, trunk = hotline.board.line(LineId("board/1")), hotline.exchange.trunks[1]
+    await line.transfer("301")
+    async with asyncio.timeout(10):
+        assert await trunk.dialled.get() == "301"
+    assert trunk.flashes == 1
+    assert (await hotline.happens(Released)).detail == "transferred"
+    await caller.wait_released()
+
+
+async def test_board_dials_out_and_is_bridged_with_a_telephone(hotline: Hotline) -> None:
+    trunk = hotline.exchange.trunks[2]
+    trunk.plan = lambda _number: "answer"
+    far = Ears(1000.0, 1400.0)
+    trunk.source = lambda: dsp.alaw_encode(far.speak())
+    trunk.heard = lambda chunk: far.hear(dsp.alaw_decode(chunk))
+    line = hotline.board.line(LineId("board/2"))
+    await line.dial("5551234")
+    await hotline.happens(Seized)
+    async with asyncio.timeout(10):
+        assert await trunk.dialled.get() == "5551234"
+    assert (await hotline.happens(Progress)).tone == "ringback"
+    await hotline.happens(Answered)
+    assert line.port is not None
+    port, address = await hotline.link.open_rtp()
+    with RtpPhone() as phone:
+        await hotline.link.connect_rtp(port, phone.address, RtpFormat())
+        phone.call(address)
+        tone = dsp.ToneGenerator([1400.0], -13.0)
+        phone.repeat([tone.generate(FRAME_BYTES // 2) for _ in range(100)])
+        await hotline.link.bridge(hotline.id(), line.port, port)
+        await soon(far.heard)
+    await line.release()
+    await hotline.happens(Released)
+    await trunk.board_hangs_up()
 
 
 async def test_call_goes_on_while_control_is_away(hotline: Hotline) -> None:
