@@ -199,7 +199,7 @@ def _show_json(
         "stations": joined.new_stations,
         "counts": count(part.findings),
         "findings": part.findings,
-        "notes": part.notes,
+        "notes": (*part.notes, *joined.notes),
     }
     if dry_run:
         found["files"] = {name: text.decode() for name, text in texts.items()}
@@ -217,7 +217,7 @@ def _show_text(
     from daemon.site_import.report import report_text
 
     sys.stdout.write(report_text(part.findings))
-    for note in part.notes:
+    for note in (*part.notes, *joined.notes):
         sys.stdout.write(pick(f"note: {note.en}\n", f"提示：{note.zh}\n"))
     for line in _next_steps(joined, site, dry_run=dry_run):
         sys.stdout.write(f"{line}\n")

@@ -9,6 +9,7 @@ from daemon.site_files.people import PeopleFile, Person
 from daemon.site_files.queues import QueuesFile
 from daemon.site_import.draft import SitePart
 from daemon.site_import.errors import SourceError
+from daemon.site_import.report import Words
 
 
 class Joined(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,6 +18,7 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
     people: PeopleFile
     queues: QueuesFile
     new_stations: tuple[str, ...]
+    notes: tuple[Words, ...] = ()
 
 
 def join(
@@ -38,9 +40,10 @@ def join(
     known = {station.name for station in staff.stations}
     new_stations = tuple(one for one in part.people.stations if one.name not in known)
     skills = {skill.name for skill in staff.skills}
+    everybody, notes = _people(staff, part.people)
     return Joined(
         people=PeopleFile(
-            people=_people(staff, part.people),
+            people=everybody,
             stations=(*staff.stations, *new_stations),
             skills=(*staff.skills, *(s for s in part.people.skills if s.name not in skills)),
             pause_reasons=staff.pause_reasons,
@@ -52,21 +55,37 @@ def join(
             )
         ),
         new_stations=tuple(station.name for station in new_stations),
+        notes=notes,
     )
 
 
-def _people(staff: PeopleFile, part: PeopleFile) -> tuple[Person, ...]:
+def _people(staff: PeopleFile, part: PeopleFile) -> tuple[tuple[Person, ...], tuple[Words, ...]]:
+    """Everybody, and a note on each who wanted a telephone that is somebody's already."""
     added = {person.login: person for person in part.people}
-    joined = []
+    seats = {person.station: person.login for person in staff.people if person.station}
+    joined, notes = [], []
     for person in staff.people:
         imported = added.pop(person.login, None)
         if imported is not None:
             roles = person.roles if "agent" in person.roles else (*person.roles, "agent")
+            wanted = imported.station
             person = msgspec.structs.replace(
                 person,
                 roles=roles,
                 skills=person.skills | imported.skills,
-                station=person.station or imported.station,
+                station=person.station or ("" if wanted in seats else wanted),
             )
         joined.append(person)
-    return (*joined, *added.values())
+    for login, person in added.items():
+        if person.station in seats:
+            notes.append(_taken(login, person.station, seats[person.station]))
+            person = msgspec.structs.replace(person, station="")
+        joined.append(person)
+    return tuple(joined), tuple(notes)
+
+
+def _taken(login: str, station: str, owner: str) -> Words:
+    return Words(
+        f"{login} has no station: {station} is the telephone of {owner}",
+        f"{login} 没有分机：{station} 是 {owner} 的话机",
+    )

@@ -92,6 +92,28 @@ def test_a_queue_that_is_there_is_replaced_only_on_demand(
     assert (site / "queues.toml.before-import-2").is_file()
 
 
+def test_people_who_are_there_keep_what_they_have(
+    hookflash: Run, site: Path, tmp_path: Path
+) -> None:
+    before = {person.login: person for person in read_tables(site).people.people}
+    source = tmp_path / "queues.conf"
+    source.write_text(
+        "[q]\nmember => SIP/2999,0,Anna\nmember => SIP/2002,1,Maria\nmember => SIP/2003,2,Admin\n"
+    )
+    code, out, _ = hookflash("import", str(source), "--into", str(site))
+    assert code == 0
+    assert "maria has no station: 2002 is the telephone of ben" in out
+    after = {person.login: person for person in read_tables(site).people.people}
+    assert after["anna"] == msgspec.structs.replace(
+        before["anna"], skills=before["anna"].skills | {"q": 10}
+    )
+    assert after["ben"] == before["ben"]
+    assert (after["maria"].station, after["maria"].skills) == ("", {"q": 9})
+    assert after["admin"].roles == (*before["admin"].roles, "agent")
+    assert after["admin"].password_hash == before["admin"].password_hash
+    assert hookflash("check", str(site))[0] == 0
+
+
 def test_a_site_that_was_started_is_left_alone(hookflash: Run, site: Path, data: Path) -> None:
     import asyncio
 
