@@ -1,6 +1,7 @@
 """The reasons of one offer, gathered from what the matcher and the roster know."""
 
 from collections import defaultdict
+from typing import Final
 
 from acd_core.agent import AgentState
 from acd_core.call_queue import CallRule
@@ -19,6 +20,26 @@ _SCALES = {Group.LEVEL: 1, Group.OCCUPANCY: 1000, Group.HANDLED: 1, Group.SHARE:
 _NO_SHARE = -1
 CALL_RULES = {rule: place for place, rule in enumerate(CallRule)}
 _NOT_READY = tuple(number for number in NUMBERS.values() if number != _READY)
+# Members by names of their own: Python 3.11 finds Kind.MEMBER ten times as slowly.
+_CALL_RULE_PRIORITY: Final = CallRule.PRIORITY
+_GROUP_IDLE_TIME: Final = Group.IDLE_TIME
+_GROUP_NUMBER: Final = Group.NUMBER
+_PREFERENCE_NAMED: Final = Preference.NAMED
+_REASON_CALLS_WAITING: Final = Reason.CALLS_WAITING
+_REASON_CALL_RULE: Final = Reason.CALL_RULE
+_REASON_CHOSEN: Final = Reason.CHOSEN
+_REASON_CHOSEN_FROM: Final = Reason.CHOSEN_FROM
+_REASON_LAST_AGENT: Final = Reason.LAST_AGENT
+_REASON_MEASURED: Final = Reason.MEASURED
+_REASON_NAMED_AGENT: Final = Reason.NAMED_AGENT
+_REASON_NOT_READY: Final = Reason.NOT_READY
+_REASON_NOT_SKILLED: Final = Reason.NOT_SKILLED
+_REASON_PREFERENCE_OVER: Final = Reason.PREFERENCE_OVER
+_REASON_RULE: Final = Reason.RULE
+_REASON_RUNNER_UP: Final = Reason.RUNNER_UP
+_REASON_TIE_BREAK: Final = Reason.TIE_BREAK
+_REASON_WAITED: Final = Reason.WAITED
+_REASON_WIDENED: Final = Reason.WIDENED
 
 
 class Weighing:
@@ -41,24 +62,24 @@ class Weighing:
         rule = queue.strategy
         waited = _ms(now - contact.entered)
         found = [
-            *(Reason.RULE, 3, rule.number, rule.version, queue.version),
-            *(Reason.WAITED, 4, waited, _ms(event.waited_s)),
+            *(_REASON_RULE, 3, rule.number, rule.version, queue.version),
+            *(_REASON_WAITED, 4, waited, _ms(event.waited_s)),
             *(-contact.order[0], contact.offers - 1),
         ]
         if preferred:
-            named = event.preference is Preference.NAMED
-            code = Reason.NAMED_AGENT if named else Reason.LAST_AGENT
+            named = event.preference is _PREFERENCE_NAMED
+            code = _REASON_NAMED_AGENT if named else _REASON_LAST_AGENT
             return (*found, code, 2, record.config.agent, waited)
         if event.preferred is not None:
-            found += (Reason.PREFERENCE_OVER, 1, event.preferred)
+            found += (_REASON_PREFERENCE_OVER, 1, event.preferred)
         if contact.step:
-            found += (Reason.WIDENED, 2, contact.step, len(queue.config.widening))
-        if queue.config.call_rule is not CallRule.PRIORITY:
+            found += (_REASON_WIDENED, 2, contact.step, len(queue.config.widening))
+        if queue.config.call_rule is not _CALL_RULE_PRIORITY:
             place = CALL_RULES[queue.config.call_rule]
-            found += (Reason.CALL_RULE, 2, place, round(queue.urgency * 1000))
-        found += (Reason.CALLS_WAITING, 1, len(queue.line))
+            found += (_REASON_CALL_RULE, 2, place, round(queue.urgency * 1000))
+        found += (_REASON_CALLS_WAITING, 1, len(queue.line))
         tally = self._matcher.tally(contact.demand)
-        found += (Reason.CHOSEN_FROM, 1, tally[_READY] + 1)
+        found += (_REASON_CHOSEN_FROM, 1, tally[_READY] + 1)
         found += self._comparison(contact, record, now)
         found += self._removed(contact, record, tally)
         return tuple(found)
@@ -66,26 +87,28 @@ class Weighing:
     def _comparison(self, contact: Contact, record: AgentRecord, now: float) -> list[int]:
         strategy = contact.queue.strategy
         found = [
-            *(Reason.CHOSEN, 3, record.config.agent, self._score(contact, record)),
+            *(_REASON_CHOSEN, 3, record.config.agent, self._score(contact, record)),
             _ms(now - record.idle_since),
         ]
-        mine = self._measured(contact, record, now, found) if strategy.by else []
         second = strategy.choose(self._matcher, contact.demand, contact.queue)
+        mine: list[float] = []
+        if strategy.by and (second >= 0 or not _SCALES.keys().isdisjoint(strategy.by)):
+            mine = self._measured(contact, record, now, found)
         if second < 0:
             return found
         other = self._roster.by_handle(second)
-        found += (Reason.RUNNER_UP, 3, other.config.agent, self._score(contact, other))
+        found += (_REASON_RUNNER_UP, 3, other.config.agent, self._score(contact, other))
         found.append(_ms(now - other.idle_since))
-        decided = Group.NUMBER
+        decided = _GROUP_NUMBER
         if record.idle_since != other.idle_since:
-            decided = Group.IDLE_TIME
+            decided = _GROUP_IDLE_TIME
         if strategy.by:
             theirs = self._measured(contact, other, now, found)
             for group, own, others in zip(strategy.by, mine, theirs, strict=True):
                 if own != others:
                     decided = group
                     break
-        found += (Reason.TIE_BREAK, 1, decided)
+        found += (_REASON_TIE_BREAK, 1, decided)
         return found
 
     def _measured(
@@ -97,7 +120,7 @@ class Weighing:
             value = self._measure(group, contact, record, now)
             if group in _SCALES:
                 shown = round(value * _SCALES[group])
-                found += (Reason.MEASURED, 3, record.config.agent, group, shown)
+                found += (_REASON_MEASURED, 3, record.config.agent, group, shown)
             values.append(value)
         return values
 
@@ -123,20 +146,26 @@ class Weighing:
         """Which filter removed how many agents, and whom."""
         agents = self._roster.agents
         lacking = len(agents) - sum(tally)
+        if len(agents) > self._explain_agents:
+            counted: list[int] = [_REASON_NOT_SKILLED, 1, lacking] if lacking else []
+            for state in _NOT_READY:
+                count = tally[state] - (state == _RESERVED)
+                if count:
+                    counted += (_REASON_NOT_READY, 2, state, count)
+            return counted
         named: dict[int, list[int]] = defaultdict(list)
-        if len(agents) <= self._explain_agents:
-            for other in agents.values():
-                fits = self._matcher.fits(other.profile, contact.demand)
-                named[NUMBERS[other.state] if fits else -1].append(other.config.agent)
-            named[_RESERVED].remove(record.config.agent)
+        for other in agents.values():
+            fits = self._matcher.fits(other.profile, contact.demand)
+            named[NUMBERS[other.state] if fits else -1].append(other.config.agent)
+        named[_RESERVED].remove(record.config.agent)
         found: list[int] = []
         if lacking:
-            found += (Reason.NOT_SKILLED, 1 + len(named[-1]), lacking, *named[-1])
+            found += (_REASON_NOT_SKILLED, 1 + len(named[-1]), lacking, *named[-1])
         for state in _NOT_READY:
             count = tally[state] - (state == _RESERVED)
             if count:
                 whom = named[state]
-                found += (Reason.NOT_READY, 2 + len(whom), state, count, *whom)
+                found += (_REASON_NOT_READY, 2 + len(whom), state, count, *whom)
         return found
 
     def _score(self, contact: Contact, record: AgentRecord) -> int:
