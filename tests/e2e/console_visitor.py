@@ -1,5 +1,6 @@
 """Somebody at the console of a whole hotline: log-in with the one-time password, uploads."""
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,6 +24,16 @@ async def visitor(site: RunningSite, login: str, password: str) -> HttpClient:
     assert changed.status == 302, changed.text
     await client.get("/account")
     return client
+
+
+async def with_token(client: HttpClient) -> HttpClient:
+    """A program of that person, which has nothing but a token."""
+    made = await client.post("/account/tokens", {"slug": "program", "days": "30"})
+    found = re.search(r'<code class="secret">([^<]+)</code>', made.text)
+    assert found, made.text
+    program = HttpClient(client.port)
+    program.token = found.group(1)
+    return program
 
 
 async def upload_prompt(client: HttpClient, name: str, file: Path) -> Reply:

@@ -6,7 +6,7 @@ import wave
 from pathlib import Path
 
 import pytest
-from console_visitor import upload_prompt, visitor
+from console_visitor import upload_prompt, visitor, with_token
 from parties import LEVEL_DBM0, Party, Town
 from running_site import RunningSite, seat_agents, until
 
@@ -85,7 +85,8 @@ async def talk_with_a_pause(
     await asyncio.gather(caller.hears(agent), agent.hears(caller))
     await agent.call.change("sendonly")
     await until(lambda: caller.tone.hears(MUSIC_HZ) and not caller.tone.hears(agent.tone.hz))
-    (call,) = (await admin.get("/api/v1/live")).json()["calls"]
+    program = await with_token(admin)
+    (call,) = (await program.get("/api/v1/live")).json()["calls"]
     assert (call["ani"], call["state"]) == ("5550400", "on_hold")
     # Offered is accounted for at any moment, also in the middle of a call.
     assert site.check_records()["faults"] == []

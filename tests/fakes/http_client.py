@@ -32,6 +32,8 @@ class HttpClient:
         self.port = port
         self.cookies: dict[str, str] = {}
         self.csrf = ""
+        self.token = ""
+        """Sent instead of cookies, as a program does."""
 
     async def get(self, path: str, **headers: str) -> Reply:
         return await self.request("GET", path, headers=headers)
@@ -56,6 +58,8 @@ class HttpClient:
         self, method: str, path: str, *, body: str | None = None, headers: dict[str, str]
     ) -> Reply:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self.token:
+            names["Authorization"] = f"Bearer {self.token}"
         if self.cookies:
             names["Cookie"] = "; ".join(f"{k}={v}" for k, v in self.cookies.items())
         reply = await asyncio.to_thread(self._exchange, method, path, body, names)
