@@ -23,6 +23,8 @@ from acd_core.errors import AcdError
 from acd_core.reasons import explain
 from acd_core.routing.registry import strategies
 from acd_core.skills import Requirement
+from cython_ext.acd import oracle
+from cython_ext.implementation import PURE_PYTHON
 
 QUEUES = (
     QueueConfig(queue=1, required=(Requirement(1, 3),), wrap_up_s=4, max_wait_s=60, offer_s=6),
@@ -329,6 +331,26 @@ def test_a_replay_gives_the_same_commands(steps: list[tuple[str, int, int]]) -> 
     assert restored.replay(watch.history) == watch.refused
     assert restored.snapshot(watch.now) == watch.engine.snapshot(watch.now)
     assert restored.next_deadline() == watch.engine.next_deadline()
+
+
+@pytest.mark.skipif(PURE_PYTHON, reason="nothing to compare with")
+@given(st.lists(STEP, min_size=20, max_size=150))
+def test_the_plain_kernel_makes_the_same_decisions(steps: list[tuple[str, int, int]]) -> None:
+    watch = Watch()
+    watch.drive(steps)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("acd_core.engine.Matcher", oracle.Matcher)
+        patch.setattr("acd_core.floor.lines.Deadlines", oracle.Deadlines)
+        patch.setattr("acd_core.floor.roster.Deadlines", oracle.Deadlines)
+        plain = AcdEngine()
+    commands: list[Any] = []
+    for event, now in watch.history:
+        try:
+            commands += plain.handle(event, now)
+        except AcdError:
+            continue
+    assert commands == watch.commands
+    assert plain.snapshot(watch.now) == watch.engine.snapshot(watch.now)
 
 
 @given(st.lists(STEP, min_size=20, max_size=120))

@@ -235,7 +235,7 @@ def play(kernel: Any, steps: list[tuple[str, int, int, int]]) -> list[Any]:
         agent = agents[a % len(agents)] if agents else -1
         call = calls[a % len(calls)] if calls else -1
         if step == "add_agent":
-            agents.append(matcher.add_agent(a, matcher.profile(PROFILES[b % 5])))
+            agents.append(matcher.add_agent(a * 100 + clock, matcher.profile(PROFILES[b % 5])))
         elif step == "drop_agent" and agents:
             agents.remove(agent)
             matcher.drop_agent(agent)
@@ -264,7 +264,7 @@ def play(kernel: Any, steps: list[tuple[str, int, int, int]]) -> list[Any]:
         for ways, line in DEMANDS:
             demand = matcher.demand_of(ways, line=line)
             seen.append([matcher.best_agent(demand, rule) for rule in range(rules)])
-            seen.append([matcher.next_agent(demand, key) for key in (-1, 3, 7)])
+            seen.append([matcher.next_agent(demand, key) for key in (-1, 300, 620)])
             seen.append(
                 [matcher.draw_agent(demand, clock + 2**63, by_score=by) for by in (False, True)]
             )
