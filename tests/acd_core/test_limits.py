@@ -2,13 +2,16 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from acd_core import events as told
 from acd_core.agent import AgentState
-from acd_core.call_queue import NoAgents
+from acd_core.call_queue import NoAgents, QueueConfig
 from acd_core.commands import CallRefused, CallTimedOut, LeaveReason, RefuseReason
 from acd_core.errors import ConfigurationFault
+from acd_core.ids import QueueId, SkillId
+from acd_core.skills import Requirement
 
 
 def refused(commands: list[Any]) -> RefuseReason | None:
@@ -108,3 +111,36 @@ def test_an_unreachable_agent_may_count_as_present(floor: Any) -> None:
 def test_wrong_limits_are_refused(floor: Any, wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationFault):
         floor.queue(**wrong)
+
+
+def test_a_queue_of_an_older_journal_is_read_with_the_defaults() -> None:
+    old = {
+        "type": "QueueConfigured",
+        "version": 3,
+        "config": {
+            "queue": 7,
+            "name": "sales",
+            "required": [[1, 3]],
+            "strategy": "most_skilled",
+            "priority": 0,
+            "offer_s": 20.0,
+            "wrap_up_s": 0.0,
+            "max_waiting": None,
+            "max_wait_s": None,
+            "no_agents": "wait",
+            "misses_to_pause": 1,
+            "miss_rest_s": 5.0,
+            "connect_s": 10.0,
+            "service_level_s": 20.0,
+        },
+    }
+    event = told.decode(msgspec.msgpack.encode(old))
+    assert event == told.QueueConfigured(
+        config=QueueConfig(
+            queue=QueueId(7),
+            name="sales",
+            required=(Requirement(SkillId(1), 3),),
+            strategy="most_skilled",
+        ),
+        version=3,
+    )
