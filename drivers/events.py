@@ -4,7 +4,7 @@ from enum import IntEnum
 
 import msgspec
 
-from drivers.api import LineId, PortId
+from drivers.api import LineId
 
 
 class Cause(IntEnum):
