@@ -98,7 +98,8 @@ def _flow_faults(path: Path, tables: SiteTables | None, notes: list[Fault]) -> I
             flow = load_flow((path / file).read_bytes(), name)
         except FlowError as error:
             for fault in error.faults:
-                yield Fault(file=file, line=fault.line, section=fault.node, what=fault.message)
+                what = pick(fault.message, fault.zh)
+                yield Fault(file=file, line=fault.line, section=fault.node, what=what)
         except OSError as error:
             yield Fault(file=file, what=str(error.strerror))
         else:

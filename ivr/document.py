@@ -11,12 +11,33 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from ivr.errors import FlowFault
+from ivr.errors import FlowFault, Wording
 
 DEEPEST: Final = 30
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER: Final = re.compile(r"[-+]?[0-9]{1,15}")
 _NUMBER: Final = re.compile(r"[-+]?[0-9]{1,15}(\.[0-9]{1,15})?")
+_PROBLEMS: Final = {
+    "mapping values are not allowed": "此处不能有键和值",
+    "sequence entries are not allowed": "此处不能有列表项",
+    "end of stream": "文件提前结束，可能缺少引号或括号",
+    "expected key": "此处应为键",
+    "could not find expected ':'": "缺少冒号",
+    "expected ',' or": "缺少逗号或右括号",
+    "expected '-' indicator": "此处应为以 - 开头的列表项",
+    "expected <document start>": "文档之后还有其他内容",
+    "expected <block end>": "缩进不一致",
+    "node content": "缺少值",
+    "cannot start any token": "有不能作为开头的字符",
+    "tab character": "缩进使用了制表符",
+    "escape character": "有未知的转义字符",
+    "control characters": "有控制字符",
+    "special characters": "有控制字符",
+    "undefined alias": "有未定义的别名",
+    "undefined tag": "有未定义的标签",
+    "unreadable character": "有无法读取的字符",
+}
+"""Words of the parser's message, and what they are in Chinese."""
 
 
 class Scalar(msgspec.Struct, frozen=True):
@@ -68,22 +89,24 @@ def parse(text: str | bytes, file: str, faults: list[FlowFault]) -> Mapping | No
         decoded = text.decode("utf-8") if isinstance(text, bytes) else text
         decoded.encode("utf-8")
     except UnicodeError:
-        faults.append(FlowFault(file, 1, "", "the file is not UTF-8 text"))
+        en = "the file is not UTF-8 text; save it as UTF-8"
+        faults.append(FlowFault(file, 1, "", en, "文件不是 UTF-8 文本；请另存为 UTF-8"))
         return None
     builder = _Builder(file, faults)
     try:
         builder.start(_Loader(decoded))
         value = builder.value(0)
     except yaml.YAMLError as error:
-        faults.append(FlowFault(file, _line_of(error), "", f"not YAML: {_say(error)}"))
+        faults.append(FlowFault(file, _line_of(error), "", *_not_yaml(error)))
         return None
     except _TooDeepError as error:
-        faults.append(FlowFault(file, error.line, "", f"nested deeper than {DEEPEST}"))
+        en = f"nested deeper than {DEEPEST}; remove levels"
+        zh = f"嵌套超过 {DEEPEST} 层；请减少层数"
+        faults.append(FlowFault(file, error.line, "", en, zh))
         return None
     if not isinstance(value, Mapping):
-        faults.append(
-            FlowFault(file, 1, "", "a flow file is a mapping that begins with version: 1")
-        )
+        en = "a flow file is a mapping that begins with version: 1"
+        faults.append(FlowFault(file, 1, "", en, "流程文件由键和值组成，以 version: 1 开头"))
         return None
     builder.end()
     return value
@@ -94,9 +117,15 @@ def _line_of(error: yaml.YAMLError) -> int:
     return mark.line + 1 if mark is not None else 1
 
 
-def _say(error: yaml.YAMLError) -> str:
+def _not_yaml(error: yaml.YAMLError) -> Wording:
+    """What the parser says, which is English, in Chinese where it is one of the usual faults."""
     problem = getattr(error, "problem", None) or getattr(error, "reason", None)
-    return str(problem or "unreadable character")
+    en = str(problem or "unreadable character")
+    zh = next((zh for words, zh in _PROBLEMS.items() if words in en), f"解析器报告 {en!r}")
+    return Wording(
+        f"not YAML: {en}; check indentation, colons and quotation marks",
+        f"不是 YAML：{zh}；请检查缩进、冒号和引号",
+    )
 
 
 class _TooDeepError(Exception):
@@ -128,10 +157,14 @@ class _Builder:
             self._parser.get_event()  # document end
             event = self._parser.get_event()
         except yaml.YAMLError as error:
-            self._fault(_line_of(error), f"not YAML: {_say(error)}")
+            self._fault(_line_of(error), *_not_yaml(error))
             return
         if not isinstance(event, yaml.StreamEndEvent):
-            self._fault(event.start_mark.line + 1, "only one document in a file")
+            self._fault(
+                event.start_mark.line + 1,
+                "only one document in a file; remove what follows ---",
+                "一个文件只能有一个文档；请删除 --- 之后的内容",
+            )
 
     def value(self, depth: int) -> Value:
         """Build the value that begins with the next event."""
@@ -140,12 +173,24 @@ class _Builder:
         if depth > DEEPEST:
             raise _TooDeepError(line)
         if isinstance(event, yaml.AliasEvent):
-            self._fault(line, f"aliases (*{event.anchor}) are not allowed; write the value again")
+            self._fault(
+                line,
+                f"aliases (*{event.anchor}) are not allowed; write the value again",
+                f"不允许别名（*{event.anchor}）；请重写该值",
+            )
             return Scalar("", line, plain=True)
         if getattr(event, "anchor", None):
-            self._fault(line, f"anchors (&{event.anchor}) are not allowed")
+            self._fault(
+                line,
+                f"anchors (&{event.anchor}) are not allowed; write the value alone",
+                f"不允许锚点（&{event.anchor}）；请只写值",
+            )
         if getattr(event, "tag", None):
-            self._fault(line, f"tags ({event.tag}) are not allowed")
+            self._fault(
+                line,
+                f"tags ({event.tag}) are not allowed; write the value alone",
+                f"不允许标签（{event.tag}）；请只写值",
+            )
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(line, depth)
         if isinstance(event, yaml.MappingStartEvent):
@@ -168,14 +213,19 @@ class _Builder:
             key = self.value(depth + 1)
             value = self.value(depth + 1)
             if not isinstance(key, Scalar):
-                self._fault(key.line, "a key must be a single word")
+                self._fault(key.line, "a key must be a single word", "键必须是一个词")
             elif key.text in items:
-                self._fault(key.line, f"key {key.text!r} is already in line {lines[key.text]}")
+                before = lines[key.text]
+                self._fault(
+                    key.line,
+                    f"key {key.text!r} is already in line {before}",
+                    f"键 {key.text!r} 已在第 {before} 行",
+                )
             else:
                 items[key.text] = value
                 lines[key.text] = key.line
         self._parser.get_event()
         return Mapping(items, lines, line)
 
-    def _fault(self, line: int, message: str) -> None:
-        self._faults.append(FlowFault(self._file, line, "", message))
+    def _fault(self, line: int, en: str, zh: str) -> None:
+        self._faults.append(FlowFault(self._file, line, "", en, zh))

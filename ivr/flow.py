@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from ivr.document import Mapping, Scalar, Value, parse
-from ivr.errors import FlowError, FlowFault
+from ivr.errors import FlowError, FlowFault, Wording
 from ivr.graph import graph_faults
 from ivr.node import Name, Node, NodeId, kinds
 from ivr.reader import Reader, Unusable
@@ -78,7 +78,11 @@ def load_flow(text: str | bytes, name: str) -> Flow:
     if faults or flow is None:
         ordered = tuple(sorted(set(faults)))
         count = "1 fault" if len(ordered) == 1 else f"{len(ordered)} faults"
-        raise FlowError(f"{name}: {count}: {ordered[0]}", ordered)
+        raise FlowError(
+            f"{name}: {count}: {ordered[0]}",
+            f"{name}：{len(ordered)} 个错误：{ordered[0].text('zh')}",
+            ordered,
+        )
     return flow
 
 
@@ -127,9 +131,14 @@ class _Builder:
         for language in languages:
             if language not in LANGUAGES:
                 known = ", ".join(LANGUAGES)
-                self._reader.fault(value.line, f"languages: {language!r} is not one of {known}")
+                self._reader.fault(
+                    value.line,
+                    f"languages: {language!r} is not one of {known}",
+                    f"languages：不支持 {language!r}；可选：{known}",
+                )
         if not languages or len(set(languages)) < len(languages):
-            self._reader.fault(value.line, "languages: name each language once")
+            en, zh = "languages: name each language once", "languages：每种语言请写一次"
+            self._reader.fault(value.line, en, zh)
         self._reader.languages = languages
 
     def _nodes(self, document: Mapping) -> dict[str, Node]:
@@ -137,7 +146,8 @@ class _Builder:
         value = document.items.get("nodes")
         if not isinstance(value, Mapping) or not value.items:
             line = value.line if value is not None else document.line
-            self._reader.fault(line, "nodes: at least one node is needed")
+            en, zh = "nodes: at least one node is needed", "nodes：至少需要一个节点"
+            self._reader.fault(line, en, zh)
             return nodes
         for name, body in value.items.items():
             self._reader.node = name
@@ -151,14 +161,20 @@ class _Builder:
         kind = body.items.get("kind") if isinstance(body, Mapping) else None
         known = kinds()
         if not isinstance(kind, Scalar) or kind.text not in known:
-            text = (
-                f"kind {kind.text!r} is unknown" if isinstance(kind, Scalar) else "kind is missing"
+            what = (
+                Wording(f"kind {kind.text!r} is unknown", f"未知的 kind {kind.text!r}")
+                if isinstance(kind, Scalar)
+                else Wording("kind is missing", "缺少 kind")
             )
-            self._reader.fault(kind.line if kind else line, f"{text}; known are {', '.join(known)}")
+            self._reader.fault(
+                kind.line if kind else line,
+                f"{what.en}; known are {', '.join(known)}",
+                f"{what.zh}；可选：{', '.join(known)}",
+            )
             return None
         node: Node | None = self._struct(known[kind.text], body, skip=frozenset({"kind"}))
         for problem in node.problems() if node is not None else ():
-            self._reader.fault(line, problem)
+            self._reader.fault(line, *problem)
         return node
 
     def _tests(self, document: Mapping) -> tuple[FlowTest, ...]:
@@ -177,7 +193,8 @@ class _Builder:
         for node, target, line in self._reader.targets:
             if target not in names:
                 self._reader.node = node
-                self._reader.fault(line, f"there is no node {target!r}")
+                en, zh = f"there is no node {target!r}", f"没有节点 {target!r}"
+                self._reader.fault(line, en, zh)
         self._reader.node = ""
 
     @staticmethod

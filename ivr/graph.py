@@ -11,9 +11,16 @@ def graph_faults(
 ) -> Iterator[FlowFault]:
     """Find every fault of a graph whose targets all exist."""
     for name in nodes.keys() - _reached(nodes, start):
-        yield FlowFault(file, lines[name], name, "no way leads here")
+        en = "no way leads here; lead an exit of another node to it, or remove it"
+        zh = "没有路径通向此节点；请让其他节点的出口通向它，或删除它"
+        yield FlowFault(file, lines[name], name, en, zh)
     for name in _silent_loops(nodes):
-        yield FlowFault(file, lines[name], name, "goes round for ever without asking the caller")
+        en = (
+            "goes round for ever without asking the caller; "
+            "put a node that speaks or asks into the loop"
+        )
+        zh = "循环中从不询问来电者，会无限循环；请在循环中加入播报或询问的节点"
+        yield FlowFault(file, lines[name], name, en, zh)
 
 
 def _reached(nodes: Mapping[str, Node], start: str) -> set[str]:

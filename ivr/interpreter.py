@@ -46,20 +46,23 @@ class IvrSession:
     def start(self) -> tuple[FlowAction, ...]:
         """Enter the first node."""
         if self.path:
-            raise InputRefused(f"{self.flow.name} has already begun")
+            name = self.flow.name
+            raise InputRefused(f"{name} has already begun", f"{name} 已经开始")
         return self._go(self.flow.start)
 
     def resume(self, node: str, variables: Mapping[str, str]) -> tuple[FlowAction, ...]:
         """Enter a node again after a restart: what was asked there is asked once more."""
         if node not in self.flow.nodes:
-            raise FlowError(f"{self.flow.name} has no node {node!r}")
+            name = self.flow.name
+            raise FlowError(f"{name} has no node {node!r}", f"{name} 没有节点 {node!r}")
         self.variables.update(variables)
         return self._go(node)
 
     def handle(self, event: FlowInput) -> tuple[FlowAction, ...]:
         """Go on after an answer; the result is what is asked for now."""
         if self.ended or not self.path:
-            raise InputRefused(f"{self.flow.name} is not running: {type(event).__name__}")
+            name, told = self.flow.name, type(event).__name__
+            raise InputRefused(f"{name} is not running: {told}", f"{name} 没有在运行：{told}")
         if isinstance(event, CallerLeft):
             self.ended, self.pending = True, ()
             return ()

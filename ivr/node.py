@@ -13,7 +13,7 @@ import msgspec
 
 import ivr.nodes
 from ivr.actions import FlowAction, Speech
-from ivr.errors import InputRefused
+from ivr.errors import InputRefused, Wording
 from ivr.inputs import FlowInput
 
 NodeId = NewType("NodeId", str)
@@ -86,7 +86,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
         """Name each exit with its target; an empty target ends the flow."""
         return {}
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Wording]:
         """Say what no field alone shows to be wrong."""
         yield from ()
 
@@ -96,7 +96,11 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 
     def told(self, talk: Talk, event: FlowInput) -> Move:
         """Go on after an answer; raise InputRefused for one that was not asked for."""
-        raise InputRefused(f"node {talk.node} ({self.kind}) was told {type(event).__name__}")
+        told = type(event).__name__
+        raise InputRefused(
+            f"node {talk.node} ({self.kind}) was told {told}, for which it did not ask",
+            f"节点 {talk.node}（{self.kind}）收到 {told}，但它没有要求此输入",
+        )
 
     def silent(self) -> bool:
         """Whether the step never waits for the caller."""

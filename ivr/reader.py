@@ -1,7 +1,8 @@
 """From a document to structs by their field types; each fault has its line.
 
 Understood types: str, int, float, bool, Name, Template, Condition, NodeId, Prompt, Phrases, structs,
-``dict[str, T]``, ``tuple[T, ...]``, and ``Annotated`` with msgspec's ge, le and pattern.
+``dict[str, T]``, ``tuple[T, ...]``, and ``Annotated`` with msgspec's ge, le and pattern, whose
+description is English, and Chinese in ``extra["zh"]``.
 A single value is accepted where a list is expected.
 """
 
@@ -12,11 +13,16 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_
 import msgspec
 
 from ivr.document import Mapping, Scalar, Sequence, Value
-from ivr.errors import ConditionError, FlowFault
+from ivr.errors import ConditionError, FlowFault, Wording
 from ivr.node import Condition, Name, NodeId, Phrases, Prompt, Template
 from ivr.variables import NAME, compile_condition, template_fault
 
-_NAMES: Final = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+_NAMES: Final = {
+    str: Wording("a text", "文本"),
+    int: Wording("a whole number", "整数"),
+    float: Wording("a number", "数字"),
+    bool: Wording("true or false", " true 或 false"),
+}
 _FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]*(/[A-Za-z0-9][A-Za-z0-9_\-]*)*")
 
 
@@ -47,21 +53,25 @@ class Reader:
             Phrases: self._phrases,
         }
 
-    def fault(self, line: int, message: str) -> None:
-        """Note a fault."""
-        self._faults.append(FlowFault(self._file, line, self.node, message))
+    def fault(self, line: int, en: str, zh: str) -> None:
+        """Note a fault in both languages."""
+        self._faults.append(FlowFault(self._file, line, self.node, en, zh))
 
     def struct(self, kind: type[Any], value: Value, *, skip: frozenset[str] = frozenset()) -> Any:
         """Read a struct from a mapping; keys in ``skip`` were read by somebody else."""
         if not isinstance(value, Mapping):
-            self.fault(value.line, "keys with values are expected here")
+            self.fault(value.line, "keys with values are expected here", "此处应为键和值")
             raise Unusable
         hints = get_type_hints(kind, include_extras=True)
         fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
         for key, line in value.key_lines.items():
             if key not in fields and key not in skip:
                 known = ", ".join(sorted(fields))
-                self.fault(line, f"unknown key {key!r}; known are {known}")
+                self.fault(
+                    line,
+                    f"unknown key {key!r}; known are {known}",
+                    f"未知的键 {key!r}；可选：{known}",
+                )
         found: dict[str, Any] = {}
         usable = True
         for name, field in fields.items():
@@ -71,7 +81,7 @@ class Reader:
                 except Unusable:
                     usable = False
             elif field.required:
-                self.fault(value.line, f"key {name!r} is missing")
+                self.fault(value.line, f"key {name!r} is missing", f"缺少键 {name!r}")
                 usable = False
         if not usable:
             raise Unusable
@@ -101,7 +111,8 @@ class Reader:
 
     def _keyed(self, kinds: tuple[Any, ...], value: Value, key: str) -> dict[str, Any]:
         if not isinstance(value, Mapping):
-            self.fault(value.line, f"{key}: keys with values are expected here")
+            en, zh = f"{key}: keys with values are expected here", f"{key}：此处应为键和值"
+            self.fault(value.line, en, zh)
             raise Unusable
         names = [
             (kinds[0], Scalar(n, line, plain=True), key) for n, line in value.key_lines.items()
@@ -125,8 +136,12 @@ class Reader:
     def _scalar(self, value: Value, key: str, wanted: type) -> Scalar:
         if isinstance(value, Scalar) and not value.empty():
             return value
-        self.fault(value.line, f"{key}: {_NAMES[wanted]} is expected")
-        raise Unusable
+        raise self._expected(value.line, key, wanted)
+
+    def _expected(self, line: int, key: str, wanted: type) -> Unusable:
+        name = _NAMES[wanted]
+        self.fault(line, f"{key}: {name.en} is expected", f"{key}：应为{name.zh}")
+        return Unusable()
 
     def _text(self, value: Value, key: str) -> str:
         return self._scalar(value, key, str).text
@@ -134,7 +149,11 @@ class Reader:
     def _name(self, value: Value, key: str) -> str:
         text = self._text(value, key)
         if not NAME.fullmatch(text):
-            self.fault(value.line, f"{key}: {text!r} is no name (small letters, digits, _)")
+            self.fault(
+                value.line,
+                f"{key}: {text!r} is no name (small letters, digits, _)",
+                f"{key}：{text!r} 不是名称（小写字母、数字、_）",
+            )
             raise Unusable
         return text
 
@@ -145,8 +164,7 @@ class Reader:
 
     def _typed(self, found: Any, value: Value, key: str, wanted: type) -> Any:
         if found is None:
-            self.fault(value.line, f"{key}: {_NAMES[wanted]} is expected")
-            raise Unusable
+            raise self._expected(value.line, key, wanted)
         return found
 
     def _integer(self, value: Value, key: str) -> Any:
@@ -162,7 +180,7 @@ class Reader:
         text = self._text(value, key)
         problem = template_fault(text)
         if problem:
-            self.fault(value.line, f"{key}: {problem}")
+            self.fault(value.line, f"{key}: {problem.en}", f"{key}：{problem.zh}")
             raise Unusable
         return text
 
@@ -171,7 +189,7 @@ class Reader:
         try:
             compile_condition(text)
         except ConditionError as error:
-            self.fault(value.line, f"{key}: {error}")
+            self.fault(value.line, f"{key}: {error.wording.en}", f"{key}：{error.wording.zh}")
             raise Unusable from error
         return text
 
@@ -179,12 +197,20 @@ class Reader:
         if isinstance(value, Scalar):
             return Prompt(self._by_language({"": value}, value.line, key))
         if not isinstance(value, Mapping):
-            self.fault(value.line, f"{key}: a text in each language, or file: NAME, is expected")
+            self.fault(
+                value.line,
+                f"{key}: a text in each language, or file: NAME, is expected",
+                f"{key}：应为每种语言的文本，或 file: NAME",
+            )
             raise Unusable
         if set(value.items) == {"file"}:
             name = self._text(value.items["file"], key)
             if not _FILE.fullmatch(name):
-                self.fault(value.line, f"{key}: file {name!r}: a name below prompts/, no ending")
+                self.fault(
+                    value.line,
+                    f"{key}: file {name!r}: write a name below prompts/ without its ending",
+                    f"{key}：file {name!r}：请写 prompts/ 下的名称，不带扩展名",
+                )
                 raise Unusable
             return Prompt({}, name)
         return Prompt(self._by_language(value.items, value.line, key))
@@ -210,21 +236,31 @@ class Reader:
         missing = [language for language in self.languages if language not in texts]
         extra = [language for language in texts if language and language not in self.languages]
         if missing:
-            self.fault(line, f"{key}: text is missing for {', '.join(missing)}")
+            names = ", ".join(missing)
+            self.fault(line, f"{key}: text is missing for {names}", f"{key}：缺少 {names} 的文本")
         for language in extra:
             known = ", ".join(self.languages)
-            self.fault(line, f"{key}: {language!r} is not a language of this flow ({known})")
+            self.fault(
+                line,
+                f"{key}: {language!r} is not a language of this flow ({known})",
+                f"{key}：{language!r} 不是此流程的语言（{known}）",
+            )
         if missing or extra:
             raise Unusable
         return texts
 
     def _check(self, rule: msgspec.Meta, value: Any, line: int, key: str) -> None:
         if rule.ge is not None and value < rule.ge:
-            self.fault(line, f"{key}: {value} is below {rule.ge}")
+            self.fault(line, f"{key}: {value} is below {rule.ge}", f"{key}：{value} 小于 {rule.ge}")
         elif rule.le is not None and value > rule.le:
-            self.fault(line, f"{key}: {value} is above {rule.le}")
+            self.fault(line, f"{key}: {value} is above {rule.le}", f"{key}：{value} 大于 {rule.le}")
         elif rule.pattern is not None and not re.fullmatch(rule.pattern, value):
-            self.fault(line, f"{key}: {value!r} is not {rule.description}")
+            wanted = (rule.extra or {}).get("zh", rule.pattern)
+            self.fault(
+                line,
+                f"{key}: {value!r} is not {rule.description}",
+                f"{key}：应为{wanted}，而不是 {value!r}",
+            )
         else:
             return
         raise Unusable

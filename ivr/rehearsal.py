@@ -1,9 +1,11 @@
 """A flow's own tests: callers in words, where they arrive, and what of the flow they reached."""
 
+from typing import Final
+
 import msgspec
 
 from ivr.actions import EnterQueue, FlowAction, HangUp, Play, RecordMessage, Transfer
-from ivr.errors import FlowError, InputRefused
+from ivr.errors import FlowError, InputRefused, Wording
 from ivr.flow import Expectation, Flow, FlowTest
 from ivr.inputs import (
     KEYS,
@@ -20,6 +22,12 @@ from ivr.inputs import (
 )
 from ivr.interpreter import IvrSession
 
+_KNOWN: Final = (
+    "12#, say PHRASE, silence, record SECONDS, queue REASON [KEY], finished, transfer failed, "
+    "hang up"
+)
+"""Words of a test's inputs; the first stands for keys."""
+
 
 class TestResult(msgspec.Struct, frozen=True, kw_only=True):
     """How one test went."""
@@ -27,7 +35,13 @@ class TestResult(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     path: tuple[str, ...]
     failures: tuple[str, ...]
-    """Empty when the test passed."""
+    """In English; empty when the test passed."""
+    failures_zh: tuple[str, ...] = ()
+    """The same failures in Chinese."""
+
+    def told(self, language: str) -> tuple[str, ...]:
+        """The failures in ``zh``, else in English."""
+        return self.failures_zh if language == "zh" else self.failures
 
 
 class Rehearsal(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +87,7 @@ def rehearse(flow: Flow) -> Rehearsal:
 
 
 def _run(session: IvrSession, test: FlowTest) -> TestResult:
-    failures: list[str] = []
+    failures: list[Wording] = []
     seen: list[FlowAction] = []
     left = False
     try:
@@ -81,15 +95,24 @@ def _run(session: IvrSession, test: FlowTest) -> TestResult:
         for place, line in enumerate(test.inputs, 1):
             event = read_input(line, session)
             if session.ended:
-                failures.append(f"input {place} ({line}): the call is already over")
+                over = Wording(
+                    f"input {place} ({line}): the call is already over; remove what follows",
+                    f"第 {place} 个输入（{line}）：通话已经结束；请删除其后的输入",
+                )
+                failures.append(over)
                 break
             left = isinstance(event, CallerLeft)
             _hear(session, session.handle(event), seen)
     except (InputRefused, FlowError) as error:
-        failures.append(str(error))
+        failures.append(error.wording)
     else:
         failures += _compare(session, test.expect, seen, left=left)
-    return TestResult(name=test.name, path=tuple(session.path), failures=tuple(failures))
+    return TestResult(
+        name=test.name,
+        path=tuple(session.path),
+        failures=tuple(failure.en for failure in failures),
+        failures_zh=tuple(failure.zh for failure in failures),
+    )
 
 
 def _hear(session: IvrSession, actions: tuple[FlowAction, ...], seen: list[FlowAction]) -> None:
@@ -119,7 +142,10 @@ def read_input(line: str, session: IvrSession) -> FlowInput:
         "hang up": CallerLeft(),
     }
     if line not in fixed:
-        raise FlowError(f"input {line!r} is unknown")
+        raise FlowError(
+            f"input {line!r} is unknown; known are {_KNOWN}",
+            f"未知的输入 {line!r}；可选：{_KNOWN}",
+        )
     return fixed[line]
 
 
@@ -127,7 +153,9 @@ def _seconds(text: str, line: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise FlowError(f"input {line!r}: record SECONDS is expected") from None
+        raise FlowError(
+            f"input {line!r}: record SECONDS is expected", f"输入 {line!r}：应为 record SECONDS"
+        ) from None
 
 
 def _heard(phrase: str, session: IvrSession) -> Heard:
@@ -141,7 +169,7 @@ def _heard(phrase: str, session: IvrSession) -> Heard:
 
 def _compare(
     session: IvrSession, expect: Expectation, seen: list[FlowAction], *, left: bool
-) -> list[str]:
+) -> list[Wording]:
     found = {
         "path": tuple(session.path),
         "queue": next((a.queue for a in reversed(seen) if isinstance(a, EnterQueue)), ""),
@@ -151,14 +179,22 @@ def _compare(
     }
     wanted = {name: getattr(expect, name) for name in found}
     failures = [
-        f"{name}: expected {_words(wanted[name])}, got {_words(found[name])}"
+        Wording(
+            f"{name}: expected {_words(wanted[name])}, got {_words(found[name])}",
+            f"{name}：应为 {_words(wanted[name])}，实为 {_words(found[name])}",
+        )
         for name in found
         if wanted[name] and wanted[name] != found[name]
     ]
     for name, value in expect.variables.items():
         if session.variables.get(name, "") != value:
             got = session.variables.get(name, "")
-            failures.append(f"variable {name}: expected {value!r}, got {got!r}")
+            failures.append(
+                Wording(
+                    f"variable {name}: expected {value!r}, got {got!r}",
+                    f"变量 {name}：应为 {value!r}，实为 {got!r}",
+                )
+            )
     return failures
 
 

@@ -18,7 +18,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from ivr.errors import ConditionError
+from ivr.errors import ConditionError, Wording
 from ivr.spoken import READERS
 
 Test = Callable[[Mapping[str, str]], bool]
@@ -53,15 +53,21 @@ def compile_condition(source: str) -> Test:
     return _Parser(source).whole()
 
 
-def template_fault(source: str) -> str:
-    """Say what is wrong with a template; empty when nothing is."""
+def template_fault(source: str) -> Wording | None:
+    """Say what is wrong with a template; None when nothing is."""
     rest = _FIELD.sub("", source)
     if "{" in rest or "}" in rest:
-        return "a variable in a text is written {name} or {name:digits}, with small letters"
+        return Wording(
+            "a variable in a text is written {name} or {name:digits}, with small letters",
+            "文本中的变量写作 {name} 或 {name:digits}，使用小写字母",
+        )
     for field in _FIELD.finditer(source):
         if field[2] and field[2] not in READERS:
-            return f"{{{field[1]}:{field[2]}}}: known ways to read are {', '.join(READERS)}"
-    return ""
+            known = ", ".join(READERS)
+            return Wording(
+                f"{field[0]}: known ways to read are {known}", f"{field[0]}：可选的读法：{known}"
+            )
+    return None
 
 
 def fill(template: str, variables: Mapping[str, str], language: str) -> str:
@@ -86,7 +92,10 @@ class _Parser:
 
     def __init__(self, source: str) -> None:
         if len(source) > LONGEST:
-            raise ConditionError(f"a condition has at most {LONGEST} characters")
+            raise ConditionError(
+                f"a condition has at most {LONGEST} characters; split it into several cases",
+                f"条件最多 {LONGEST} 个字符；请拆成几个 case",
+            )
         self._tokens = _tokens(source)
         self._at = 0
         self._depth = 0
@@ -94,7 +103,11 @@ class _Parser:
     def whole(self) -> Test:
         test = self._either()
         if self._at < len(self._tokens):
-            raise ConditionError(f"{self._tokens[self._at][1]!r} is not expected there")
+            found = self._tokens[self._at][1]
+            raise ConditionError(
+                f"{found!r} is not expected there; join comparisons with and, or",
+                f"此处不应有 {found!r}；请用 and、or 连接各个比较",
+            )
         return test
 
     def _either(self) -> Test:
@@ -112,7 +125,10 @@ class _Parser:
     def _negation(self) -> Test:
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise ConditionError(f"a condition nests at most {_DEEPEST} deep")
+            raise ConditionError(
+                f"a condition nests at most {_DEEPEST} deep; split it into several cases",
+                f"条件最多嵌套 {_DEEPEST} 层；请拆成几个 case",
+            )
         test = self._inner()
         self._depth -= 1
         return test
@@ -158,7 +174,8 @@ class _Parser:
         if kind == "word" and text not in _RESERVED:
             return lambda v: v.get(text, "")
         raise ConditionError(
-            f"a variable, number or 'text' is missing before {text or 'the end'!r}"
+            f"a variable, number or 'text' is missing before {text or 'the end'!r}",
+            f"{_before(text)}缺少变量、数字或 'text'",
         )
 
     def _peek(self) -> tuple[str, str]:
@@ -171,7 +188,15 @@ class _Parser:
 
     def _expect(self, sign: str) -> None:
         if not self._take("sign", sign):
-            raise ConditionError(f"{sign!r} is missing before {self._peek()[1] or 'the end'!r}")
+            text = self._peek()[1]
+            raise ConditionError(
+                f"{sign!r} is missing before {text or 'the end'!r}",
+                f"{_before(text)}缺少 {sign!r}",
+            )
+
+
+def _before(text: str) -> str:
+    return f"{text!r} 之前" if text else "末尾"
 
 
 def _tokens(source: str) -> list[tuple[str, str]]:
@@ -180,7 +205,11 @@ def _tokens(source: str) -> list[tuple[str, str]]:
     while at < end:
         match = _TOKEN.match(source, at)
         if match is None:
-            raise ConditionError(f"cannot read {source[at:].strip()[:20]!r}")
+            rest = source[at:].strip()[:20]
+            raise ConditionError(
+                f"cannot read {rest!r}; equal is ==, and texts stand in quotation marks",
+                f"无法读取 {rest!r}；相等写作 ==，文本要加引号",
+            )
         kind = match.lastgroup or ""
         tokens.append((kind, match[kind]))
         at = match.end()

@@ -8,7 +8,7 @@ import msgspec
 
 from daemon.command_line import FAILURE, WRONG_USAGE, add_json, command, site_path
 from daemon.errors import CommandError, Fault
-from daemon.language import pick
+from daemon.language import current_language, pick
 from daemon.self_check import flow_notes
 from ivr.errors import FlowError, FlowFault
 from ivr.flow import Flow, load_flow
@@ -109,7 +109,7 @@ def _write_notes(flows: list[Flow]) -> None:
 
 def _write_text(flows: list[Flow], faults: list[FlowFault], rehearsals: list[Rehearsal]) -> None:
     for fault in faults:
-        sys.stderr.write(f"{fault}\n")
+        sys.stderr.write(f"{fault.text(current_language())}\n")
     for rehearsal in rehearsals:
         _write_rehearsal(rehearsal)
     if not rehearsals:
@@ -127,7 +127,7 @@ def _write_rehearsal(rehearsal: Rehearsal) -> None:
     for result in rehearsal.results:
         verdict = pick("failed", "失败") if result.failures else pick("passed", "通过")
         sys.stdout.write(f"{rehearsal.flow}: {result.name}: {verdict}\n")
-        for failure in result.failures:
+        for failure in result.told(current_language()):
             sys.stderr.write(f"{rehearsal.flow}: {result.name}: {failure}\n")
             path = " > ".join(result.path)
             sys.stderr.write(pick(f"  path: {path}\n", f"  路径：{path}\n"))

@@ -6,12 +6,18 @@ from typing import Annotated
 import msgspec
 
 from ivr.actions import Collect as CollectDigits
+from ivr.errors import Wording
 from ivr.inputs import DigitsEntered, FlowInput, Heard, TimedOut
 from ivr.node import Ask, Leave, Move, Name, Node, NodeId, Prompt, Talk, node
 from ivr.nodes.menu import Seconds
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=64)]
-EndKey = Annotated[str, msgspec.Meta(pattern="[*#]|none", description="'#', '*' or none")]
+EndKey = Annotated[
+    str,
+    msgspec.Meta(
+        pattern="[*#]|none", description="'#', '*' or none", extra={"zh": "'#'、'*' 或 none"}
+    ),
+]
 
 
 @node("collect")
@@ -36,9 +42,12 @@ class Collect(Node, frozen=True, kw_only=True):
     def exits(self) -> dict[str, str]:
         return {"next": self.next, "failed": self.failed}
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Wording]:
         if self.min > self.max:
-            yield f"min {self.min} is above max {self.max}"
+            yield Wording(
+                f"min {self.min} is above max {self.max}; lower min or raise max",
+                f"min {self.min} 大于 max {self.max}；请减小 min 或增大 max",
+            )
 
     def enter(self, talk: Talk) -> Move:
         # "none" is no key, so it is never found among the keys typed.

@@ -8,7 +8,14 @@ from ivr.actions import EnterQueue as Enter
 from ivr.inputs import Finished, FlowInput, QueueLeft
 from ivr.node import Ask, Leave, Move, Node, NodeId, Prompt, Talk, Template, node
 
-ExitKey = Annotated[str, msgspec.Meta(pattern="[0-9*#]", description="one of the keys 0-9 * #")]
+ExitKey = Annotated[
+    str,
+    msgspec.Meta(
+        pattern="[0-9*#]",
+        description="one of the keys 0-9 * #",
+        extra={"zh": "一个按键（0-9 * #）"},
+    ),
+]
 Level = Annotated[int, msgspec.Meta(ge=1, le=10)]
 
 

@@ -7,11 +7,17 @@ from typing import Annotated
 import msgspec
 
 from ivr.actions import Collect
+from ivr.errors import Wording
 from ivr.inputs import DigitsEntered, FlowInput, Heard, TimedOut
 from ivr.node import Ask, Leave, Move, Name, Node, NodeId, Phrases, Prompt, Talk, node
 
 Key = Annotated[
-    str, msgspec.Meta(pattern="[0-9*#]{1,4}", description="one to four of the keys 0-9 * #")
+    str,
+    msgspec.Meta(
+        pattern="[0-9*#]{1,4}",
+        description="one to four of the keys 0-9 * #",
+        extra={"zh": "一到四个按键（0-9 * #）"},
+    ),
 ]
 Seconds = Annotated[float, msgspec.Meta(ge=0.5, le=120)]
 
@@ -49,12 +55,15 @@ class Menu(Node, frozen=True, kw_only=True):
         ways: dict[str, str] = {choice.key: choice.next for choice in self.choices}
         return {**ways, "failed": self.failed}
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Wording]:
         if not self.choices:
-            yield "choices: at least one is needed"
+            yield Wording("choices: at least one is needed", "choices：至少需要一个选项")
         for key, count in Counter(choice.key for choice in self.choices).items():
             if count > 1:
-                yield f"choices: key {key} is given {count} times"
+                yield Wording(
+                    f"choices: key {key} is given {count} times; give each choice its own",
+                    f"choices：按键 {key} 出现 {count} 次；请给每个选项不同的按键",
+                )
         spoken = Counter(
             (language, phrase)
             for choice in self.choices
@@ -63,7 +72,10 @@ class Menu(Node, frozen=True, kw_only=True):
         )
         for (language, phrase), count in spoken.items():
             if count > 1:
-                yield f"choices: {phrase!r} ({language}) is given {count} times"
+                yield Wording(
+                    f"choices: {phrase!r} ({language}) is given {count} times; keep one",
+                    f"choices：{phrase!r}（{language}）出现 {count} 次；请只保留一个",
+                )
 
     def enter(self, talk: Talk) -> Move:
         longest = max(len(choice.key) for choice in self.choices)

@@ -116,3 +116,27 @@ def test_transfer_is_valid_and_noted(
     told = capsys.readouterr().err
     assert f"{flow}:6 [c]" in told
     assert says in told
+
+
+def test_faults_and_failures_are_told_in_the_language_of_the_terminal(
+    flow: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOOKFLASH_LANGUAGE", "zh")
+    flow.write_text(GOOD.replace("path: [a, b]", "path: [b]"))
+    assert main(["flow", "test", str(flow)]) == 1
+    assert "path：应为 b，实为 a > b" in capsys.readouterr().err
+    flow.write_text(GOOD.replace("next: b", "next: c"))
+    assert main(["flow", "check", str(flow)]) == 2
+    assert capsys.readouterr().err == f"{flow}:5: 节点 a：没有节点 'c'\n"
+
+
+def test_json_holds_both_languages(flow: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flow.write_text(GOOD.replace("next: b", "next: c"))
+    assert main(["flow", "check", "--json", str(flow)]) == 2
+    (fault,) = json.loads(capsys.readouterr().out)["faults"]
+    assert (fault["message"], fault["zh"]) == ("there is no node 'c'", "没有节点 'c'")
+    flow.write_text(GOOD.replace("path: [a, b]", "path: [b]"))
+    assert main(["flow", "test", "--json", str(flow)]) == 1
+    (result,) = json.loads(capsys.readouterr().out)["tests"][0]["results"]
+    assert result["failures"] == ["path: expected b, got a > b"]
+    assert result["failures_zh"] == ["path：应为 b，实为 a > b"]
