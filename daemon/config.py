@@ -1,8 +1,8 @@
 """``hookflash.toml`` to structs: lines, ports, paths; all faults are reported together.
 
 Each driver declares its options beside its code (``drivers/<kind>/options.py``); so do
-media and speech. Options may have ``faults()``, which returns those that types cannot say,
-each as ``key: what is wrong; what to do``.
+media and speech. Options may have ``faults()``, which returns those that types cannot say:
+drivers as OptionsError in both languages, the others as ``key: what is wrong; what to do``.
 """
 
 import ipaddress
@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from daemon.errors import ConfigError, Fault
-from daemon.language import pick
+from daemon.language import current_language, pick
 from daemon.media.options import MediaOptions
 from daemon.site_files.toml_table import TomlFile, did_you_mean
 from daemon.site_files.zones import known_zone
@@ -208,9 +208,13 @@ def _own_faults(toml: TomlFile, path: tuple[str, ...], options: msgspec.Struct |
     if faults is None:
         return
     found: list[OptionsError | str] = faults()
+    language = current_language()
     for error in found:
-        key, _, message = str(error).partition(": ")
-        what, _, todo = message.partition("; ")
+        if isinstance(error, OptionsError):
+            key, message = error.key, error.text(language)
+        else:
+            key, _, message = error.partition(": ")
+        what, _, todo = message.replace("；", "; ", 1).partition("; ")
         toml.fault((*path, *_split(key)), what, todo)
 
 

@@ -40,9 +40,17 @@ class LinkLost(DriverError):
 
 
 class OptionsError(DriverError):
-    """A driver option has an unusable value."""
+    """A driver option has an unusable value; as a plain string it is English.
 
-    def __init__(self, key: str, message: str) -> None:
+    ``message`` and ``zh`` say what is wrong and, after a semicolon, what to write instead.
+    """
+
+    def __init__(self, key: str, message: str, zh: str = "") -> None:
         super().__init__(f"{key}: {message}")
         self.key = key
         self.message = message
+        self.zh = zh
+
+    def text(self, language: str) -> str:
+        """The message in ``zh`` when there is one, else in English; the key stands apart."""
+        return self.zh if language == "zh" and self.zh else self.message

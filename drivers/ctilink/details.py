@@ -24,9 +24,17 @@ class TerminalKey(NamedTuple):
         """Read ``desk/terminal``, padding both (``1/7`` is ``001/0007``); OptionsError."""
         desk, slash, terminal = text.strip().partition("/")
         if not (slash and desk.isdecimal() and terminal.isdecimal() and text.isascii()):
-            raise OptionsError("terminal", f"{text!r} is not DESK/TERMINAL, for example 001/0007")
+            raise OptionsError(
+                "terminal",
+                f"{text!r} is not DESK/TERMINAL; write one like 001/0007",
+                f"{text!r} 不是 DESK/TERMINAL；请写如 001/0007",
+            )
         if len(desk) > 3 or len(terminal) > 4:
-            raise OptionsError("terminal", f"{text!r}: a desk has 3 digits, a terminal 4")
+            raise OptionsError(
+                "terminal",
+                f"{text!r} is too long; a desk has 3 digits, a terminal 4",
+                f"{text!r} 过长；DESK 为 3 位数字，TERMINAL 为 4 位",
+            )
         return cls(desk.zfill(3), terminal.zfill(4))
 
 

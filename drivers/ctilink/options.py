@@ -44,11 +44,16 @@ class CtiLinkOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         """Everything that is wrong with these options."""
         found = []
         if not self.device:
-            found.append(OptionsError("device", "name the serial device of the link"))
+            en, zh = "name the serial device of the link", "请写链路的串行设备"
+            found.append(OptionsError("device", en, zh))
         if self.audit_at and not _CLOCK.fullmatch(self.audit_at):
-            found.append(OptionsError("audit_at", f"{self.audit_at!r} is not a time as in 03:30"))
+            en = f"{self.audit_at!r} is not a time; write one like 03:30, or nothing"
+            zh = f"{self.audit_at!r} 不是时间；请写如 03:30，或留空"
+            found.append(OptionsError("audit_at", en, zh))
         if self.probe_station and not re.fullmatch(r"[0-9]{1,10}", self.probe_station):
-            found.append(OptionsError("probe_station", "must be 1 to 10 digits"))
+            found.append(
+                OptionsError("probe_station", "must be 1 to 10 digits", "必须是 1 到 10 位数字")
+            )
         return found
 
     def check(self) -> None:

@@ -100,38 +100,69 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Every wrong value with its key and what to do."""
         found: list[OptionsError] = []
 
-        def fault(key: str, message: str) -> None:
-            found.append(OptionsError(key, message))
+        def fault(key: str, en: str, zh: str) -> None:
+            found.append(OptionsError(key, en, zh))
 
         listen = _address(self.listen)
         if listen is None:
-            fault("listen", f"{self.listen!r} is not an IP address; write 127.0.0.1 or 0.0.0.0")
+            fault(
+                "listen",
+                f"{self.listen!r} is not an IP address; write 127.0.0.1 or 0.0.0.0",
+                f"{self.listen!r} 不是 IP 地址；请写 127.0.0.1 或 0.0.0.0",
+            )
         elif listen.is_unspecified and not self.advertise:
-            fault("advertise", "needed when listening on every address: write this host's address")
+            fault(
+                "advertise",
+                "needed when listening on every address; write this host's address",
+                "监听所有地址时需要此项；请写本机的地址",
+            )
         if self.advertise and _address(self.advertise) is None:
-            fault("advertise", f"{self.advertise!r} is not an IP address")
+            fault(
+                "advertise",
+                f"{self.advertise!r} is not an IP address; write this host's address",
+                f"{self.advertise!r} 不是 IP 地址；请写本机的地址",
+            )
         if not 0 <= self.port <= 65535:
-            fault("port", f"{self.port} is not a UDP port; write 0 to 65535, 5060 is usual")
+            fault(
+                "port",
+                f"{self.port} is not a UDP port; write 0 to 65535, 5060 is usual",
+                f"{self.port} 不是 UDP 端口；请写 0 到 65535，通常为 5060",
+            )
         if not self.realm or any(c in self.realm for c in '"\\\r\n'):
-            fault("realm", "must be a word without quotes or line ends")
+            en, zh = "must be a word without quotes or line ends", "必须是不含引号和换行的词"
+            fault("realm", en, zh)
         unknown = [name for name in self.digest_algorithms if name not in DIGESTS]
         if unknown or not self.digest_algorithms:
-            fault("digest_algorithms", f"name one or both of {', '.join(DIGESTS)}")
+            known = ", ".join(DIGESTS)
+            en, zh = f"name one or both of {known}", f"请写其中一个或两个：{known}"
+            fault("digest_algorithms", en, zh)
         if any(ord(c) < 32 for c in self.user_agent):
-            fault("user_agent", "must not contain control characters")
+            fault("user_agent", "must not contain control characters", "不能含有控制字符")
         if not 1 <= self.expires_min_s <= self.expires_max_s:
-            fault("expires_min_s", "must be at least 1 and at most expires_max_s")
+            fault(
+                "expires_min_s",
+                "must be at least 1 and at most expires_max_s",
+                "必须至少为 1 且不大于 expires_max_s",
+            )
         if self.max_contacts < 1:
-            fault("max_contacts", "must be at least 1")
+            fault("max_contacts", "must be at least 1", "必须至少为 1")
         if not 0 < self.timers.t1 <= self.timers.t2:
-            fault("timers.t1", "must be above 0 and at most t2; 0.5 is usual")
+            fault(
+                "timers.t1",
+                "must be above 0 and at most t2; 0.5 is usual",
+                "必须大于 0 且不大于 t2；通常为 0.5",
+            )
         found += _codec_faults("station_codecs", self.station_codecs)
         names = [trunk.name for trunk in self.trunks]
         loopback = listen is not None and listen.is_loopback
         for index, trunk in enumerate(self.trunks):
             key = f"trunks[{index}]"
             if names.count(trunk.name) > 1:
-                fault(f"{key}.name", f"two trunks are called {trunk.name!r}")
+                fault(
+                    f"{key}.name",
+                    f"two trunks are called {trunk.name!r}; rename one",
+                    f"有两条中继都叫 {trunk.name!r}；请给其中一条改名",
+                )
             found += _trunk_faults(key, trunk, loopback=loopback)
         return found
 
@@ -160,39 +191,44 @@ def host_and_port(text: str, default: int = 5060) -> tuple[str, int]:
 def _trunk_faults(key: str, trunk: TrunkOptions, *, loopback: bool) -> list[OptionsError]:
     found: list[OptionsError] = []
     if not trunk.name or any(c in trunk.name for c in "/: \r\n"):
-        found.append(OptionsError(f"{key}.name", "must be a word without '/', ':' or spaces"))
+        en, zh = "must be a word without '/', ':' or spaces", "必须是不含 '/'、':' 和空格的词"
+        found.append(OptionsError(f"{key}.name", en, zh))
     if trunk.max_calls < 1:
-        found.append(OptionsError(f"{key}.max_calls", "must be at least 1"))
+        found.append(OptionsError(f"{key}.max_calls", "must be at least 1", "必须至少为 1"))
     if not trunk.addresses and not trunk.target:
-        found.append(
-            OptionsError(f"{key}.addresses", "name the carrier's addresses, else it has no calls")
-        )
+        en = "name the carrier's addresses, else it has no calls"
+        zh = "请写运营商的地址，否则没有通话"
+        found.append(OptionsError(f"{key}.addresses", en, zh))
     for text in trunk.addresses:
         try:
             network = ipaddress.ip_network(text, strict=False)
         except ValueError:
-            message = f"{text!r} is not an address or network; write 192.0.2.7 or 192.0.2.0/24"
-            found.append(OptionsError(f"{key}.addresses", message))
+            en = f"{text!r} is not an address or network; write 192.0.2.7 or 192.0.2.0/24"
+            zh = f"{text!r} 不是地址或网段；请写如 192.0.2.7 或 192.0.2.0/24"
+            found.append(OptionsError(f"{key}.addresses", en, zh))
             continue
         if network.prefixlen == 0 and not loopback:
-            message = "the whole Internet is not a trunk; name the carrier's addresses"
-            found.append(OptionsError(f"{key}.addresses", message))
+            en = "the whole Internet is not a trunk; name the carrier's addresses"
+            zh = "整个互联网不是中继；请写运营商的地址"
+            found.append(OptionsError(f"{key}.addresses", en, zh))
     if trunk.target:
         try:
             host_and_port(trunk.target)
         except ValueError:
-            message = f"{trunk.target!r} is not an address with a port; write 192.0.2.7:5060"
-            found.append(OptionsError(f"{key}.target", message))
+            en = f"{trunk.target!r} is not an address with a port; write 192.0.2.7:5060"
+            zh = f"{trunk.target!r} 不是带端口的地址；请写如 192.0.2.7:5060"
+            found.append(OptionsError(f"{key}.target", en, zh))
     return found + _codec_faults(f"{key}.codecs", trunk.codecs)
 
 
 def _codec_faults(key: str, codecs: tuple[str, ...]) -> list[OptionsError]:
+    known = ", ".join(CODECS)
     unknown = [codec for codec in codecs if codec not in CODECS]
     if unknown:
-        message = f"{unknown[0]!r} is not carried; choose from {', '.join(CODECS)}"
-        return [OptionsError(key, message)]
+        en = f"{unknown[0]!r} is not carried; choose from {known}"
+        return [OptionsError(key, en, f"不支持 {unknown[0]!r}；可选：{known}")]
     if not codecs:
-        return [OptionsError(key, f"name at least one of {', '.join(CODECS)}")]
+        return [OptionsError(key, f"name at least one of {known}", f"请至少写其中一个：{known}")]
     return []
 
 

@@ -86,21 +86,26 @@ class VoiceBoardOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         """Everything that is wrong with these options."""
         found = []
         if not self.channels:
-            found.append(OptionsError("channels", "name at least one port of the board"))
+            en, zh = "name at least one port of the board", "请至少写板卡的一个端口"
+            found.append(OptionsError("channels", en, zh))
         seen: set[int] = set()
         for index, item in enumerate(self.channels):
             if item.channel in seen:
-                message = f"channel {item.channel} is named twice"
-                found.append(OptionsError(f"channels[{index}].channel", message))
+                en = f"channel {item.channel} is named twice; remove one"
+                zh = f"channel {item.channel} 写了两次；请删除一个"
+                found.append(OptionsError(f"channels[{index}].channel", en, zh))
             seen.add(item.channel)
             if item.kind == "fxs" and not item.number:
-                message = "a telephone needs its extension"
-                found.append(OptionsError(f"channels[{index}].number", message))
+                en, zh = "a telephone needs its extension", "话机需要分机号"
+                found.append(OptionsError(f"channels[{index}].number", en, zh))
         if self.simulated and not self.socket:
-            found.append(OptionsError("socket", "name the socket the simulated board listens on"))
+            en = "name the socket the simulated board listens on"
+            found.append(OptionsError("socket", en, "请写模拟板卡监听的套接字"))
         if self.country not in TONES:
             known = ", ".join(sorted(TONES))
-            found.append(OptionsError("country", f"{self.country!r} is not one of {known}"))
+            en = f"there are no tones of {self.country!r}; choose from {known}"
+            zh = f"没有 {self.country!r} 的信号音；可选：{known}"
+            found.append(OptionsError("country", en, zh))
         return found
 
     def check(self) -> None:

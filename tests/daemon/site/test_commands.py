@@ -249,3 +249,18 @@ def test_wrong_usage_is_told_in_chinese(
     found = hookflash(*words)
     assert found.code == 2
     assert says in found.err
+
+
+def test_faults_of_flows_and_drivers_are_told_in_chinese(
+    hookflash: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    site = tmp_path / "site"
+    assert hookflash("init", str(site)).code == 0
+    (site / "flows" / "bad.yaml").write_text("version: 2\n")
+    with (site / "hookflash.toml").open("a") as file:
+        file.write('\n[drivers.board]\ndriver = "voiceboard"\nchannels = []\n')
+    monkeypatch.setenv("HOOKFLASH_LANGUAGE", "zh")
+    found = hookflash("check", str(site))
+    assert found.code == 2
+    assert "flows/bad.yaml:1: version：2 大于 1\n" in found.err
+    assert "[drivers.board] channels: 请至少写板卡的一个端口\n" in found.err

@@ -78,6 +78,22 @@ def test_texts_are_in_the_language_of_the_terminal(monkeypatch: pytest.MonkeyPat
     assert "未知的键" in fault
 
 
+@pytest.mark.parametrize(
+    ("language", "says"),
+    [
+        ("en", "'nowhere' is not an address or network (write 192.0.2.7 or 192.0.2.0/24)"),
+        ("zh", "'nowhere' 不是地址或网段 (请写如 192.0.2.7 或 192.0.2.0/24)"),
+    ],
+)
+def test_faults_of_a_driver_are_in_the_language_of_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, language: str, says: str
+) -> None:
+    monkeypatch.setenv("HOOKFLASH_LANGUAGE", language)
+    trunk = '[[drivers.sip.trunks]]\nname = "a"\naddresses = ["nowhere"]\n'
+    (fault,) = faults(f'[drivers.sip]\ndriver = "sip"\n{trunk}')
+    assert fault == f"hookflash.toml:5 [drivers.sip.trunks[1]] addresses: {says}"
+
+
 def test_a_missing_file_says_how_to_make_a_site(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="hookflash init"):
         load_config(tmp_path)
