@@ -4,11 +4,14 @@ Frequencies and cadences as in the widely used tables of national tones (ITU-T E
 its list); operators deviate, which the tolerances of the detector absorb.
 """
 
+import re
 from typing import Annotated, Literal
 
 import msgspec
 
 from drivers.errors import OptionsError
+
+_TERMINAL = re.compile(r"[0-9]{1,3}/[0-9]{1,4}")  # digits of desk and terminal, GR-283-CORE
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=3600)]
 
@@ -98,6 +101,10 @@ class VoiceBoardOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             if item.kind == "fxs" and not item.number:
                 en, zh = "a telephone needs its extension", "话机需要分机号"
                 found.append(OptionsError(f"channels[{index}].number", en, zh))
+            if item.terminal and not _TERMINAL.fullmatch(item.terminal):
+                en = f"{item.terminal!r} is not DESK/TERMINAL; write one like 1/7"
+                zh = f"{item.terminal!r} 不是 台号/终端；请写如 1/7"
+                found.append(OptionsError(f"channels[{index}].terminal", en, zh))
         if self.simulated and not self.socket:
             en = "name the socket the simulated board listens on"
             found.append(OptionsError("socket", en, "请写模拟板卡监听的套接字"))

@@ -36,7 +36,10 @@ BROKEN: list[SipOptions | CtiLinkOptions | VoiceBoardOptions] = [
     CtiLinkOptions(device="", audit_at="24:00", probe_station="abc"),
     VoiceBoardOptions(channels=(), simulated=True, country="xx"),
     VoiceBoardOptions(
-        channels=(ChannelOptions(channel=1), ChannelOptions(channel=1, kind="fxs")),
+        channels=(
+            ChannelOptions(channel=1),
+            ChannelOptions(channel=1, kind="fxs", terminal="desk two"),
+        ),
     ),
 ]
 
