@@ -22,8 +22,19 @@ class Matcher:
     nothing. Ties always end at the ``key``, so every choice is a total order.
     """
 
-    def profile(self, levels: Iterable[tuple[int, int]]) -> int:
-        """Number the agents with exactly these (skill, level) pairs; equal ones get one number."""
+    def profile(
+        self,
+        levels: Iterable[tuple[int, int]],
+        *,
+        order: Iterable[tuple[int, int]] = (),
+        only: bool = False,
+    ) -> int:
+        """Number the agents with exactly these (skill, level) pairs; equal ones get one number.
+
+        ``order`` holds (line, rank) pairs, ranks from 0: calls of a line with a lower rank are
+        served first, whatever else; lines not named come last, and with ``only`` agents of the
+        profile do not serve them at all.
+        """
 
     def demand(self, needs: Iterable[tuple[int, int]], *, line: int = 0) -> int:
         """Number the calls with exactly these (skill, least level) pairs."""
@@ -31,14 +42,18 @@ class Matcher:
     def demand_of(self, alternatives: Iterable[Iterable[tuple[int, int]]], *, line: int = 0) -> int:
         """Number the calls of a line that any of these sets of pairs satisfies.
 
-        Demands of different lines have numbers, and so urgencies, of their own.
+        Demands of different lines have numbers, and so urgencies, weights and ranks, of their
+        own.
         """
 
     def set_urgency(self, demand: int, urgency: float) -> None:
         """Serve calls of this demand before those of less urgent ones; 0 at first."""
 
+    def set_weight(self, demand: int, weight: float) -> None:
+        """Let a second of wait count so much, above 0, beside other demands; 1 at first."""
+
     def fits(self, profile: int, demand: int) -> bool:
-        """Whether agents of the profile have every level of one alternative."""
+        """Whether agents of the profile have every level of one alternative and serve its line."""
 
     def score(self, profile: int, demand: int) -> int:
         """Sum of the profile's levels over the skills of the demand.
@@ -104,10 +119,12 @@ class Matcher:
         that fits.
         """
 
-    def best_call(self, profile: int) -> int:
+    def best_call(self, profile: int, now: float = 0.0) -> int:
         """Choose the first waiting call that fits, over all demands; -1 for none.
 
-        The most urgent demand first, then (priority descending, arrival, key).
+        The demand of the lowest rank in the profile's order first, then the most urgent one,
+        then (priority descending, (now - arrival) x weight descending, arrival, key). Without
+        weights ``now`` decides nothing.
         """
 
     def idle_agents(self, demand: int) -> list[int]:

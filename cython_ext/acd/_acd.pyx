@@ -20,6 +20,7 @@ from cython_ext.acd._pools cimport (
     FREE,
     HELD,
     IDLE_STATE,
+    LAST,
     LISTED,
     ORDERS,
     STATES,
@@ -31,6 +32,8 @@ from cython_ext.acd._pools cimport (
     agent_less,
     call_less,
     hf_lowest_bit,
+    line_ranks,
+    skill_levels,
 )
 
 IDLE = IDLE_STATE
@@ -80,24 +83,25 @@ cdef class Matcher(Pools):
 
     # Profiles and demands
 
-    def profile(self, levels):
-        pairs = _pairs(levels)
-        number = self._profile_ids.get(pairs)
+    def profile(self, levels, *, order=(), bint only=False):
+        pairs = skill_levels(levels)
+        ranks = line_ranks(order)
+        number = self._profile_ids.get((pairs, ranks, only))
         if number is None:
-            number = self.new_profile(dict(pairs))
-            self._profile_ids[pairs] = number
+            number = self.new_profile(dict(pairs), dict(ranks) if ranks or only else None, only)
+            self._profile_ids[pairs, ranks, only] = number
         return number
 
     def demand(self, needs, *, int64_t line=0):
         return self.demand_of((needs,), line=line)
 
     def demand_of(self, alternatives, *, int64_t line=0):
-        ways = tuple(sorted({_pairs(needs) for needs in alternatives}))
+        ways = tuple(sorted({skill_levels(needs) for needs in alternatives}))
         if not ways:
             raise ValueError("a demand has no alternative")
         number = self._demand_ids.get((line, ways))
         if number is None:
-            number = self.new_demand(ways)
+            number = self.new_demand(line, ways)
             self._demand_ids[line, ways] = number
         return number
 
@@ -106,6 +110,13 @@ cdef class Matcher(Pools):
         if not isfinite(urgency):
             raise ValueError(f"urgency {urgency} is not finite")
         self.demands[demand].urgency = urgency
+
+    def set_weight(self, int demand, double weight):
+        self.check_demand(demand)
+        if not (isfinite(weight) and weight > 0):
+            raise ValueError(f"weight {weight} is not finite and above 0")
+        self.demands[demand].weight = weight
+        self.weighted = self.weighted or weight != 1
 
     def fits(self, int profile, int demand):
         self.check_profile(profile)
@@ -127,10 +138,7 @@ cdef class Matcher(Pools):
     def add_agent(self, int64_t key, int profile):
         cdef int agent
         self.check_profile(profile)
-        if self._free_agents:
-            agent = self._free_agents.pop()
-        else:
-            agent = self.more_agents()
+        agent = self._free_agents.pop() if self._free_agents else self.more_agents()
         self.agents[agent] = Agent(
             key=key, ranks=[0.0, 0.0, 0.0], places=[-1, -1, -1, -1], profile=profile, state=0,
             used=1,
@@ -197,10 +205,7 @@ cdef class Matcher(Pools):
         self.check_demand(demand)
         if not isfinite(arrival):
             raise ValueError(f"time {arrival} is not finite")
-        if self._free_calls:
-            call = self._free_calls.pop()
-        else:
-            call = self.more_calls()
+        call = self._free_calls.pop() if self._free_calls else self.more_calls()
         self.calls[call] = Call(
             key=key, arrival=arrival, priority=priority, demand=demand, place=-1, status=LISTED
         )
@@ -280,9 +285,11 @@ cdef class Matcher(Pools):
                             best, least = agent, drawn
         return best
 
-    def best_call(self, int profile):
+    def best_call(self, int profile, double now=0.0):
         self.check_profile(profile)
-        return self._best_call(profile)
+        if not isfinite(now):
+            raise ValueError(f"time {now} is not finite")
+        return self._best_call(profile, now)
 
     def idle_agents(self, int demand):
         self.check_demand(demand)
@@ -358,27 +365,31 @@ cdef class Matcher(Pools):
                     best_mine = mine
         return best
 
-    cdef int _best_call(self, int profile) noexcept nogil:
-        cdef int best = -1, head, word, demand
-        cdef double urgency = 0.0, mine
+    cdef int _best_call(self, int profile, double now) noexcept nogil:
+        cdef int best = -1, word, demand
         cdef uint64_t bits
+        cdef int32_t* ranks = self.profiles[profile].ranks
         for word in range(self.words):
             bits = self.profiles[profile].fits[word] & self.waiting_demands[word]
             while bits:
                 demand = word * 64 + hf_lowest_bit(bits)
                 bits &= bits - 1
-                head = self.demands[demand].heaps[0].items[0]
-                mine = self.demands[demand].urgency
-                if best < 0 or mine > urgency or (
-                    mine == urgency and call_less(&self.calls[head], &self.calls[best])
+                if best < 0 or (
+                    ranks[demand] < ranks[best] if ranks != NULL and ranks[demand] != ranks[best]
+                    else self._before(&self.demands[demand], &self.demands[best], now)
                 ):
-                    best = head
-                    urgency = mine
-        return best
+                    best = demand
+        return best if best < 0 else self.demands[best].heaps[0].items[0]
 
-
-cdef tuple _pairs(levels):
-    pairs = tuple(sorted(levels))
-    if len({skill for skill, _ in pairs}) < len(pairs):
-        raise ValueError("a skill is named twice")
-    return pairs
+    cdef bint _before(self, Side* one, Side* other, double now) noexcept nogil:
+        """Whether the first call of one demand is served before that of another."""
+        cdef Call* a = &self.calls[one.heaps[0].items[0]]
+        cdef Call* b = &self.calls[other.heaps[0].items[0]]
+        cdef double wait_a, wait_b
+        if one.urgency != other.urgency:
+            return one.urgency > other.urgency
+        if self.weighted and a.priority == b.priority:
+            wait_a, wait_b = (now - a.arrival) * one.weight, (now - b.arrival) * other.weight
+            if wait_a != wait_b:
+                return wait_a > wait_b
+        return call_less(a, b)

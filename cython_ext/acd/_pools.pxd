@@ -20,6 +20,7 @@ cdef enum:
     FREE = 0
     LISTED = 1
     HELD = 2
+    LAST = 0x7FFFFFFF     # rank of a line that a profile does not name
 
 
 cdef struct Heap:
@@ -51,7 +52,9 @@ cdef struct Side:
     uint64_t* fits     # bit i: this profile or demand fits demand or profile i
     int32_t* scores    # demands only: sum of levels of each profile
     int32_t* tops      # demands only: best level of each profile
+    int32_t* ranks     # profiles with an order of lines: rank of each demand; else NULL
     double urgency     # demands only: greater is served first
+    double weight      # demands only: what a second of wait counts beside other demands
 
 
 cdef inline bint agent_less(const Agent* a, const Agent* b, int order) noexcept nogil:
@@ -73,6 +76,10 @@ cdef inline bint call_less(const Call* a, const Call* b) noexcept nogil:
     return a.key < b.key
 
 
+cdef tuple skill_levels(levels)
+cdef tuple line_ranks(order)
+
+
 cdef class Pools:
     cdef Agent* agents
     cdef Call* calls
@@ -84,12 +91,14 @@ cdef class Pools:
     cdef int agents_used, agents_room, calls_used, calls_room
     cdef int profiles_used, demands_used, sides_room, words
     cdef int orders                    # bit: this order is kept
-    cdef list profile_levels, demand_needs
+    cdef bint weighted                 # some weight is not 1
+    cdef list profile_wants            # (levels, ranks by line or None, only these lines)
+    cdef list demand_needs             # (line, alternatives)
 
     cdef int more_agents(self) except -1
     cdef int more_calls(self) except -1
-    cdef int new_profile(self, dict levels) except -1
-    cdef int new_demand(self, tuple alternatives) except -1
+    cdef int new_profile(self, dict levels, dict ranks, bint only) except -1
+    cdef int new_demand(self, object line, tuple alternatives) except -1
     cdef int keep_order(self, int order) except -1
     cdef int join_pool(self, int agent) except -1
     cdef void leave_pool(self, int agent) noexcept

@@ -19,7 +19,7 @@ cdef class Pools:
     """Everything a Matcher remembers."""
 
     def __cinit__(self):
-        self.profile_levels, self.demand_needs = [], []
+        self.profile_wants, self.demand_needs = [], []
         self.orders = 1 << BY_IDLE_TIME
         self._more_sides(64)
 
@@ -29,6 +29,7 @@ cdef class Pools:
             for order in range(ORDERS):
                 free(self.profiles[i].heaps[order].items)
             free(self.profiles[i].fits)
+            free(self.profiles[i].ranks)
         for i in range(self.demands_used):
             free(self.demands[i].heaps[0].items)
             free(self.demands[i].fits)
@@ -198,20 +199,22 @@ cdef class Pools:
         else:
             self._sink(heap, place, last, order)
 
-    cdef int new_profile(self, dict levels) except -1:
+    cdef int new_profile(self, dict levels, dict ranks, bint only) except -1:
         if self.profiles_used == self.sides_room:
             self._more_sides(self.sides_room * 2)
         cdef int profile = self.profiles_used
         cdef int demand
         self._open_side(&self.profiles[profile])
         memset(&self.counts[profile * STATES], 0, STATES * sizeof(int64_t))
+        if ranks is not None:
+            self.profiles[profile].ranks = <int32_t*>grown(NULL, self.sides_room * sizeof(int32_t))
         self.profiles_used += 1
-        self.profile_levels.append(levels)
+        self.profile_wants.append((levels, ranks, only))
         for demand in range(self.demands_used):
             self._pair(profile, demand)
         return profile
 
-    cdef int new_demand(self, tuple alternatives) except -1:
+    cdef int new_demand(self, object line, tuple alternatives) except -1:
         if self.demands_used == self.sides_room:
             self._more_sides(self.sides_room * 2)
         cdef int demand = self.demands_used
@@ -220,20 +223,22 @@ cdef class Pools:
         self.demands[demand].scores = <int32_t*>grown(NULL, self.sides_room * sizeof(int32_t))
         self.demands[demand].tops = <int32_t*>grown(NULL, self.sides_room * sizeof(int32_t))
         self.demands_used += 1
-        self.demand_needs.append(alternatives)
+        self.demands[demand].weight = 1.0
+        self.demand_needs.append((line, alternatives))
         for profile in range(self.profiles_used):
             self._pair(profile, demand)
         return demand
 
     cdef int _pair(self, int profile, int demand) except -1:
-        """Compare one profile with one demand and keep bit, score and best level.
+        """Compare one profile with one demand and keep bit, score, best level and rank.
 
         Of several alternatives the one that fits with the greatest score counts.
         """
-        levels = self.profile_levels[profile]
+        levels, ranks, only = self.profile_wants[profile]
+        line, alternatives = self.demand_needs[demand]
         cdef int32_t score, top, level, best_score = 0, best_top = 0
         cdef bint fits = False, enough, first = True
-        for needs in self.demand_needs[demand]:
+        for needs in alternatives:
             score, top, enough = 0, 0, True
             for skill, least in needs:
                 level = levels.get(skill, 0)
@@ -246,6 +251,9 @@ cdef class Pools:
             first = False
         self.demands[demand].scores[profile] = best_score
         self.demands[demand].tops[profile] = best_top
+        if ranks is not None:
+            self.profiles[profile].ranks[demand] = ranks.get(line, LAST)
+            fits = fits and not (only and line not in ranks)
         if fits:
             self.demands[demand].fits[profile >> 6] |= <uint64_t>1 << (profile & 63)
             self.profiles[profile].fits[demand >> 6] |= <uint64_t>1 << (demand & 63)
@@ -267,6 +275,10 @@ cdef class Pools:
         self.waiting_demands = self._more_words(self.waiting_demands, words)
         for i in range(self.profiles_used):
             self.profiles[i].fits = self._more_words(self.profiles[i].fits, words)
+            if self.profiles[i].ranks != NULL:
+                self.profiles[i].ranks = <int32_t*>grown(
+                    self.profiles[i].ranks, room * sizeof(int32_t)
+                )
         for i in range(self.demands_used):
             self.demands[i].fits = self._more_words(self.demands[i].fits, words)
             self.demands[i].scores = <int32_t*>grown(
@@ -281,3 +293,20 @@ cdef class Pools:
         cdef uint64_t* larger = <uint64_t*>grown(old, words * sizeof(uint64_t))
         memset(larger + self.words, 0, (words - self.words) * sizeof(uint64_t))
         return larger
+
+
+cdef tuple line_ranks(order):
+    ranks = tuple(sorted(order))
+    if len({line for line, _ in ranks}) < len(ranks):
+        raise ValueError("a line is named twice")
+    for line, rank in ranks:
+        if not 0 <= rank < LAST:
+            raise ValueError(f"rank {rank} is not 0 to {LAST - 1}")
+    return ranks
+
+
+cdef tuple skill_levels(levels):
+    pairs = tuple(sorted(levels))
+    if len({skill for skill, _ in pairs}) < len(pairs):
+        raise ValueError("a skill is named twice")
+    return pairs

@@ -22,6 +22,7 @@ EXPERT_LEAST_OCCUPIED: Final = 7
 RULES: Final = 8
 _STATES: Final = 16
 _WORD: Final = (1 << 64) - 1
+_LAST: Final = (1 << 31) - 1
 
 T = TypeVar("T")
 Pairs = tuple[tuple[int, int], ...]
@@ -42,9 +43,6 @@ class _Call(msgspec.Struct):
     priority: int
     arrival: float
     held: bool = False
-
-    def order(self) -> tuple[int, float, int]:
-        return (-self.priority, self.arrival, self.key)
 
 
 class _Handles:
@@ -68,17 +66,24 @@ class Matcher:
     """Pools of idle agents, lists of waiting calls, and the choice between them."""
 
     def __init__(self) -> None:
-        self._profiles: list[Pairs] = []
+        self._profiles: list[tuple[Pairs, Pairs, bool]] = []
         self._demands: list[tuple[int, tuple[Pairs, ...]]] = []
         self._urgencies: dict[int, float] = {}
+        self._weights: dict[int, float] = {}
         self._agents: dict[int, _Agent] = {}
         self._calls: dict[int, _Call] = {}
         self._agent_handles = _Handles()
         self._call_handles = _Handles()
 
-    def profile(self, levels: Iterable[tuple[int, int]]) -> int:
-        """Number the agents with exactly these (skill, level) pairs."""
-        return _number(self._profiles, _pairs(levels))
+    def profile(
+        self,
+        levels: Iterable[tuple[int, int]],
+        *,
+        order: Iterable[tuple[int, int]] = (),
+        only: bool = False,
+    ) -> int:
+        """Number the agents with exactly these (skill, level) pairs and this order of lines."""
+        return _number(self._profiles, (_pairs(levels), _ranks(order), only))
 
     def demand(self, needs: Iterable[tuple[int, int]], *, line: int = 0) -> int:
         """Number the calls with exactly these (skill, least level) pairs."""
@@ -98,8 +103,15 @@ class Matcher:
             raise ValueError(f"urgency {urgency} is not finite")
         self._urgencies[demand] = urgency
 
+    def set_weight(self, demand: int, weight: float) -> None:
+        """Let a second of wait count so much beside other demands."""
+        _known(self._demands, demand, "demand")
+        if not (math.isfinite(weight) and weight > 0):
+            raise ValueError(f"weight {weight} is not finite and above 0")
+        self._weights[demand] = weight
+
     def fits(self, profile: int, demand: int) -> bool:
-        """Whether agents of the profile have every level of one alternative."""
+        """Whether agents of the profile have every level of one alternative and serve its line."""
         return self._match(profile, demand)[0]
 
     def score(self, profile: int, demand: int) -> int:
@@ -212,18 +224,28 @@ class Matcher:
 
         return min(self.idle_agents(demand), key=ticket, default=-1)
 
-    def best_call(self, profile: int) -> int:
+    def best_call(self, profile: int, now: float = 0.0) -> int:
         """Choose the first waiting call that fits; -1 for none."""
-        _known(self._profiles, profile, "profile")
+        _, named, _ = _known(self._profiles, profile, "profile")
+        _finite(now)
+        ranks = dict(named)
         waiting = (
             handle
             for handle, call in self._calls.items()
             if not call.held and self.fits(profile, call.demand)
         )
 
-        def order(handle: int) -> tuple[float, int, float, int]:
+        def order(handle: int) -> tuple[float, ...]:
             call = self._calls[handle]
-            return (-self._urgencies.get(call.demand, 0.0), *call.order())
+            demand = call.demand
+            return (
+                ranks.get(self._demands[demand][0], _LAST),
+                -self._urgencies.get(demand, 0.0),
+                -call.priority,
+                (call.arrival - now) * self._weights.get(demand, 1.0),
+                call.arrival,
+                call.key,
+            )
 
         return min(waiting, key=order, default=-1)
 
@@ -251,14 +273,16 @@ class Matcher:
 
     def _match(self, profile: int, demand: int) -> tuple[bool, int, int]:
         """Whether they fit, the score, and the best level, in the best alternative."""
-        levels = dict(_known(self._profiles, profile, "profile"))
-        _, ways = _known(self._demands, demand, "demand")
+        pairs, order, only = _known(self._profiles, profile, "profile")
+        levels, served = dict(pairs), dict(order)
+        line, ways = _known(self._demands, demand, "demand")
         found = []
         for needs in ways:
             own = [levels.get(skill, 0) for skill, _ in needs]
             enough = all(levels.get(skill, 0) >= least for skill, least in needs)
             found.append((enough, sum(own), max(own, default=0)))
-        return max(found)
+        fits, score, level = max(found)
+        return fits and (not only or line in served), score, level
 
     def _agent(self, agent: int) -> _Agent:
         if agent not in self._agents:
@@ -311,6 +335,16 @@ def _pairs(levels: Iterable[tuple[int, int]]) -> Pairs:
     if len({skill for skill, _ in pairs}) < len(pairs):
         raise ValueError("a skill is named twice")
     return pairs
+
+
+def _ranks(order: Iterable[tuple[int, int]]) -> Pairs:
+    ranks = tuple(sorted(order))
+    if len({line for line, _ in ranks}) < len(ranks):
+        raise ValueError("a line is named twice")
+    for _, rank in ranks:
+        if not 0 <= rank < _LAST:
+            raise ValueError(f"rank {rank} is not 0 to {_LAST - 1}")
+    return ranks
 
 
 def _number(known: list[T], value: T) -> int:

@@ -1,7 +1,6 @@
-"""The distribution kernel: compiled and plain, one suite, and both on the same histories."""
+"""The matcher: compiled and plain, one suite, and both on the same histories."""
 
 import math
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -11,20 +10,8 @@ from hypothesis import strategies as st
 from cython_ext.acd import oracle
 from cython_ext.implementation import PURE_PYTHON
 
-IMPLEMENTATIONS: list[Any] = [oracle]
 if not PURE_PYTHON:
-    from cython_ext.acd import _acd, _deadlines
-
-    class Compiled:
-        Matcher = _acd.Matcher
-        Deadlines = _deadlines.Deadlines
-
-    IMPLEMENTATIONS.append(Compiled)
-
-
-@pytest.fixture(params=IMPLEMENTATIONS, ids=["plain", "compiled"][: len(IMPLEMENTATIONS)])
-def kernel(request: pytest.FixtureRequest) -> ModuleType:
-    return request.param
+    from cython_ext.acd import _acd
 
 
 def floor(kernel: Any, *agents: tuple[int, dict[int, int], float]) -> tuple[Any, list[int]]:
@@ -141,6 +128,13 @@ def test_hundreds_of_profiles_and_demands_still_match(kernel: Any) -> None:
         lambda m: m.best_level(0, 9),
         lambda m: m.set_urgency(9, 1.0),
         lambda m: m.set_urgency(0, math.nan),
+        lambda m: m.set_weight(9, 1.0),
+        lambda m: m.set_weight(0, 0.0),
+        lambda m: m.set_weight(0, math.inf),
+        lambda m: m.profile([], order=[(1, 0), (1, 2)]),
+        lambda m: m.profile([], order=[(1, -1)]),
+        lambda m: m.profile([], order=[(1, 2**31 - 1)]),
+        lambda m: m.best_call(0, math.nan),
         lambda m: m.set_ranks(9, 0.0, 0.0),
         lambda m: m.set_ranks(0, math.nan, 0.0),
         lambda m: m.demand_of([[(1, 2), (1, 3)]]),
@@ -205,6 +199,7 @@ STEPS = st.lists(
                 "ranks",
                 "ranks",
                 "urgency",
+                "weight",
                 "decide",
             ]
         ),
@@ -214,7 +209,13 @@ STEPS = st.lists(
     ),
     max_size=80,
 )
-PROFILES = [[], [(1, 5)], [(1, 9), (2, 3)], [(2, 8)], [(1, 2), (2, 2), (3, 10)]]
+PROFILES: list[dict[str, Any]] = [
+    {"levels": []},
+    {"levels": [(1, 5)], "order": [(7, 2)]},
+    {"levels": [(1, 9), (2, 3)], "order": [(0, 1), (7, 0)]},
+    {"levels": [(2, 8)], "order": [(7, 5)], "only": True},
+    {"levels": [(1, 2), (2, 2), (3, 10)], "order": [(0, 4), (7, 4)]},
+]
 DEMANDS = [
     ([[]], 0),
     ([[(1, 1)]], 0),
@@ -235,12 +236,12 @@ def play(kernel: Any, steps: list[tuple[str, int, int, int]]) -> list[Any]:
         agent = agents[a % len(agents)] if agents else -1
         call = calls[a % len(calls)] if calls else -1
         if step == "add_agent":
-            agents.append(matcher.add_agent(a * 100 + clock, matcher.profile(PROFILES[b % 5])))
+            agents.append(matcher.add_agent(a * 100 + clock, matcher.profile(**PROFILES[b % 5])))
         elif step == "drop_agent" and agents:
             agents.remove(agent)
             matcher.drop_agent(agent)
         elif step == "set_profile" and agents:
-            matcher.set_profile(agent, matcher.profile(PROFILES[b % 5]))
+            matcher.set_profile(agent, matcher.profile(**PROFILES[b % 5]))
         elif step == "state" and agents:
             matcher.set_state(agent, b % 3, float(clock // 3))
         elif step == "add_call":
@@ -259,6 +260,9 @@ def play(kernel: Any, steps: list[tuple[str, int, int, int]]) -> list[Any]:
         elif step == "urgency":
             ways, line = DEMANDS[b % 6]
             matcher.set_urgency(matcher.demand_of(ways, line=line), float(c))
+        elif step == "weight":
+            ways, line = DEMANDS[b % 6]
+            matcher.set_weight(matcher.demand_of(ways, line=line), (1.0, 0.25, 3.0, 1e300)[c])
         # A rule may come into use at any moment of the history.
         rules = oracle.RULES if clock > 5 or a % 2 else 3
         for ways, line in DEMANDS:
@@ -269,14 +273,16 @@ def play(kernel: Any, steps: list[tuple[str, int, int, int]]) -> list[Any]:
                 [matcher.draw_agent(demand, clock + 2**63, by_score=by) for by in (False, True)]
             )
             seen.append((matcher.tally(demand), matcher.idle_agents(demand)))
-        seen.append([matcher.best_call(matcher.profile(levels)) for levels in PROFILES])
+        for served in PROFILES:
+            profile = matcher.profile(**served)
+            seen.append([matcher.best_call(profile, now) for now in (0.0, clock / 4, 1e308)])
     return seen
 
 
 @pytest.mark.skipif(PURE_PYTHON, reason="nothing to compare with")
 @given(STEPS)
 def test_compiled_and_plain_decide_alike(steps: list[tuple[str, int, int, int]]) -> None:
-    assert play(Compiled, steps) == play(oracle, steps)
+    assert play(_acd, steps) == play(oracle, steps)
 
 
 @pytest.mark.parametrize(
@@ -343,58 +349,46 @@ def test_urgent_lines_are_served_first(kernel: Any) -> None:
     assert matcher.best_call(0) == first
 
 
-def test_deadlines_come_in_order_and_equal_ones_as_they_were_set(kernel: Any) -> None:
-    deadlines = kernel.Deadlines()
-    assert deadlines.first() is None
-    assert deadlines.pop(100.0) == -1
-    for handle, when in ((3, 5.0), (200, 2.0), (1, 5.0), (7, 9.0)):
-        deadlines.set(handle, when)
-    deadlines.set(7, 1.0)
-    deadlines.cancel(200)
-    deadlines.cancel(200)
-    deadlines.cancel(-4)
-    assert (len(deadlines), deadlines.first()) == (3, 1.0)
-    assert [deadlines.pop(5.0) for _ in range(4)] == [7, 3, 1, -1]
+def test_an_agent_serves_the_lines_of_his_order_first(kernel: Any) -> None:
+    matcher = kernel.Matcher()
+    first, second, other = (matcher.demand([], line=line) for line in (4, 7, 9))
+    plain = matcher.profile([])
+    ordered = matcher.profile([], order=[(7, 1), (4, 0)])
+    calls = {
+        other: matcher.add_call(1, other, 9, 0.0),
+        second: matcher.add_call(2, second, 5, 1.0),
+        first: matcher.add_call(3, first, 0, 2.0),
+    }
+    matcher.set_urgency(other, 100.0)
+    assert matcher.profile([], order=[(4, 0), (7, 1)]) == ordered != plain
+    assert matcher.best_call(plain) == calls[other]
+    for demand in (first, second, other):
+        assert matcher.best_call(ordered) == calls[demand]
+        matcher.drop_call(calls[demand])
+    assert matcher.best_call(ordered) == -1
 
 
-def test_a_deadline_is_not_due_before_its_time(kernel: Any) -> None:
-    deadlines = kernel.Deadlines()
-    deadlines.set(0, 5.0)
-    assert deadlines.pop(4.999) == -1
-    assert deadlines.pop(math.nan) == -1
+def test_an_agent_of_certain_lines_serves_no_other(kernel: Any) -> None:
+    matcher = kernel.Matcher()
+    profile = matcher.profile([(1, 5)], order=[(4, 0)], only=True)
+    nothing = matcher.profile([(1, 5)], only=True)
+    mine, other = matcher.demand([(1, 1)], line=4), matcher.demand([(1, 1)], line=5)
+    agent = matcher.add_agent(1, profile)
+    matcher.set_state(agent, oracle.IDLE, 0.0)
+    assert (matcher.fits(profile, mine), matcher.fits(profile, other)) == (True, False)
+    assert (matcher.fits(nothing, mine), matcher.score(nothing, mine)) == (False, 5)
+    assert (matcher.best_agent(mine, 0), matcher.best_agent(other, 0)) == (agent, -1)
+    matcher.add_call(1, other, 9, 0.0)
+    assert matcher.best_call(profile) == -1
 
 
-def test_wrong_deadlines_are_refused(kernel: Any) -> None:
-    deadlines = kernel.Deadlines()
-    with pytest.raises(ValueError, match="below 0"):
-        deadlines.set(-1, 1.0)
-    with pytest.raises(ValueError, match="not finite"):
-        deadlines.set(1, math.nan)
-    assert len(deadlines) == 0
-
-
-def wait(kernel: Any, steps: list[tuple[str, int, int]]) -> list[Any]:
-    deadlines = kernel.Deadlines()
-    seen: list[Any] = []
-    for step, handle, when in steps:
-        if step == "set":
-            deadlines.set(handle, float(when))
-        elif step == "cancel":
-            deadlines.cancel(handle)
-        else:
-            seen.append(deadlines.pop(float(when)))
-        seen.append((deadlines.first(), len(deadlines)))
-    return seen
-
-
-@pytest.mark.skipif(PURE_PYTHON, reason="nothing to compare with")
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from(["set", "set", "cancel", "pop"]), st.integers(0, 90), st.integers(0, 20)
-        ),
-        max_size=120,
-    )
-)
-def test_compiled_and_plain_deadlines_agree(steps: list[tuple[str, int, int]]) -> None:
-    assert wait(Compiled, steps) == wait(oracle, steps)
+def test_weights_multiply_the_wait(kernel: Any) -> None:
+    matcher, _ = floor(kernel, (1, {}, 0.0))
+    light, heavy = matcher.demand([], line=1), matcher.demand([], line=2)
+    matcher.set_weight(heavy, 3.0)
+    long = matcher.add_call(1, light, 0, 0.0)
+    short = matcher.add_call(2, heavy, 0, 20.0)
+    # 25 s against 3 x 5 s, 30 s against 3 x 10 s, 31 s against 3 x 11 s.
+    assert [matcher.best_call(0, now) for now in (25.0, 30.0, 31.0)] == [long, long, short]
+    vip = matcher.add_call(3, light, 1, 30.0)
+    assert matcher.best_call(0, 31.0) == vip
