@@ -152,7 +152,7 @@ class Offers:
             self._offer(contact, record, now, preferred=True)
             return
         while record.state is _STATE_READY:
-            handle = self._matcher.best_call(record.profile)
+            handle = self._matcher.best_call(record.profile, now)
             if handle < 0 or not self._choose(self._lines.by_handle(handle), now):
                 return
 
