@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from acd_core.errors import IllegalTransition
-from acd_core.ids import AgentId, SkillId
+from acd_core.ids import AgentId, QueueId, SkillId
 
 
 class AgentState(StrEnum):
@@ -27,6 +27,14 @@ class AgentState(StrEnum):
     """Logged in, but the station does not answer to us."""
 
 
+class Medium(StrEnum):
+    """What a contact is made of; agents have room for so many of each at a time."""
+
+    CALL = "call"
+    CHAT = "chat"
+    MAIL = "mail"
+
+
 class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the engine knows about one agent before he logs in."""
 
@@ -34,6 +42,16 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     skills: dict[SkillId, int] = {}
     """Level of each skill, 1 to 10, 10 best."""
+    reserve: tuple[SkillId, ...] = ()
+    """Skills that he lends only while a queue's service is below its limit."""
+    queues: dict[QueueId, int] = {}
+    """His own order: calls of a queue with a lower number come first to him, then the rest."""
+    only_queues: bool = False
+    """He serves no other queues than those."""
+    capacity: dict[Medium, int] = {}
+    """How many contacts of a medium he has at a time; one call and nothing else by default."""
+    interruptible: tuple[Medium, ...] = ()
+    """Media in spite of which, while he has some, calls are offered to him."""
 
 
 class PauseReason(StrEnum):

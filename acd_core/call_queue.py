@@ -5,14 +5,26 @@ from typing import Final
 
 import msgspec
 
-from acd_core.agent import AgentState
+from acd_core.agent import AgentState, Medium
 from acd_core.errors import ConfigurationFault
-from acd_core.ids import AgentId, QueueId
+from acd_core.ids import AgentId, QueueId, TierId
+from acd_core.opening_hours import OpeningHours
+from acd_core.queue_life.options import (
+    MOST_OVERFLOWS,
+    Announcements,
+    CallbackRules,
+    Closing,
+    Overflow,
+    check_announcements,
+    check_callback,
+    check_overflow,
+)
 from acd_core.skills import Alternatives, Requirement, check_alternatives, merge
 
 HIGHEST_PRIORITY: Final = 1_000_000
 HIGHEST_SHARE: Final = 1000
 LONGEST_AGING_S: Final = 86_400
+HIGHEST_WEIGHT: Final = 1000
 
 
 class NoAgents(StrEnum):
@@ -40,6 +52,8 @@ class CallRule(StrEnum):
     """As priority; ahead of it while the service level is below ``service_target``."""
     PERCENT = "percent"
     """The queue furthest below its ``call_share`` of all calls served."""
+    WEIGHTED = "weighted"
+    """The longer wait first, a second of it counting ``weight`` times."""
 
 
 class Widening(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +89,27 @@ class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Service level that the guard keeps, 0 to 1."""
     call_share: int = 0
     """Share of the calls served, for the rule percent."""
+    weight: float = 1.0
+    """What a second of wait counts against other queues, for the rule weighted."""
+    medium: Medium = Medium.CALL
+    ring_step_s: float = 5.0
+    """One more agent rings after each, for the rule ring_progressively."""
+    reserve_below: float = 0.0
+    """Service level, 0 to 1, below which reserve agents help; 0 never."""
+    reserve_over_s: float | None = None
+    """Estimated wait above which reserve agents help; None never."""
+    hours: OpeningHours | None = None
+    """Outside these no caller is let in; None is always open."""
+    closing: Closing = Closing.SERVE
+    unattended: bool = False
+    """No caller is let in, whoever is there: nights, emergencies, drills."""
+    overflow: tuple[Overflow, ...] = ()
+    """Ways to other queues, in the order in which they are tried."""
+    max_overflows: int = 3
+    """A caller moves no more often than this."""
+    announcements: Announcements | None = None
+    callback: CallbackRules | None = None
+    """None takes no call-backs."""
     offer_s: float = 20.0
     """How long an agent's station rings before the call goes back."""
     wrap_up_s: float = 0.0
@@ -102,6 +137,29 @@ class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Where the lots of random rules begin; the same seed draws the same agents."""
     shares: dict[AgentId, int] = {}
     """Share of the calls that agents should get, for percent allocation."""
+
+
+class CallerTier(msgspec.Struct, frozen=True, kw_only=True):
+    """A green channel: callers who come before others, and to agents of their own first."""
+
+    tier: TierId
+    name: str = ""
+    priority: int = 0
+    """Added to the priority of their calls."""
+    agents: tuple[AgentId, ...] = ()
+    """Who is asked first, whatever the queue; they must meet its demands."""
+    limit_s: float = 0.0
+    """How long a call waits for these agents alone; the wait counts for its order after it."""
+
+
+def check_tier(tier: CallerTier) -> None:
+    """Raise ConfigurationFault when a tier cannot work as configured."""
+    if not 0 <= tier.tier < 1 << 16:
+        raise ConfigurationFault(f"tier {tier.tier}: the number is out of range")
+    if abs(tier.priority) > HIGHEST_PRIORITY:
+        raise ConfigurationFault(f"tier {tier.tier}: priority is out of range")
+    if not 0 <= tier.limit_s < float("inf"):
+        raise ConfigurationFault(f"tier {tier.tier}: limit_s must not be below 0")
 
 
 def check_queue(queue: QueueConfig) -> None:
@@ -140,6 +198,26 @@ def check_queue(queue: QueueConfig) -> None:
         raise ConfigurationFault(f"queue {queue.queue}: estimate_error_limit is out of range")
     if queue.misses_to_pause < 0:
         raise ConfigurationFault(f"queue {queue.queue}: misses_to_pause must not be below 0")
+    _check_life(queue)
+
+
+def _check_life(queue: QueueConfig) -> None:
+    owner = f"queue {queue.queue}"
+    if not 0 < queue.weight <= HIGHEST_WEIGHT:
+        raise ConfigurationFault(f"{owner}: weight must be above 0, at most {HIGHEST_WEIGHT}")
+    if not 0 < queue.ring_step_s < float("inf"):
+        raise ConfigurationFault(f"{owner}: ring_step_s must be above 0")
+    if not 0 <= queue.reserve_below <= 1:
+        raise ConfigurationFault(f"{owner}: reserve_below must be 0 to 1")
+    if queue.reserve_over_s is not None and not 0 < queue.reserve_over_s < float("inf"):
+        raise ConfigurationFault(f"{owner}: reserve_over_s must be above 0")
+    if not 0 <= queue.max_overflows <= MOST_OVERFLOWS:
+        raise ConfigurationFault(f"{owner}: max_overflows must be 0 to {MOST_OVERFLOWS}")
+    check_overflow(queue.overflow, owner)
+    if queue.announcements is not None:
+        check_announcements(queue.announcements, owner)
+    if queue.callback is not None:
+        check_callback(queue.callback, owner)
 
 
 def _check_demands(queue: QueueConfig) -> None:

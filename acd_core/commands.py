@@ -21,6 +21,10 @@ class WithdrawReason(StrEnum):
     """The agent paused, logged out, lost his station or took another call."""
     NOT_CONNECTED = "not_connected"
     """The agent accepted, but the two could not be joined in time."""
+    ANSWERED_ELSEWHERE = "answered_elsewhere"
+    """Several agents rang, and another one was first."""
+    OVERFLOWED = "overflowed"
+    """The call moved to another queue."""
     QUEUE_CHANGED = "queue_changed"
     """The queue was removed."""
 
@@ -34,6 +38,9 @@ class RefuseReason(StrEnum):
     RATIO = "ratio"
     """Too many would wait for each agent who is logged in."""
     NO_AGENTS = "no_agents"
+    CLOSED = "closed"
+    """Outside the opening hours of the queue."""
+    UNATTENDED = "unattended"
 
 
 class LeaveReason(StrEnum):
@@ -41,6 +48,28 @@ class LeaveReason(StrEnum):
 
     MAX_WAIT = "max_wait"
     NO_AGENTS = "no_agents"
+    QUEUE_REMOVED = "queue_removed"
+    CLOSED = "closed"
+    UNATTENDED = "unattended"
+
+
+class MoveReason(StrEnum):
+    """Why a call went on to another queue."""
+
+    WAITED = "waited"
+    REFUSED = "refused"
+    NO_AGENTS = "no_agents"
+
+
+class CallbackEnd(StrEnum):
+    """Why a kept place is kept no more."""
+
+    SERVED = "served"
+    """A call took it."""
+    UNREACHED = "unreached"
+    """He did not answer, and did not call in while his place was kept."""
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
     QUEUE_REMOVED = "queue_removed"
 
 
@@ -120,6 +149,57 @@ class CallRefused(Command, frozen=True, kw_only=True):
     reason: RefuseReason
 
 
+class CallMoved(Command, frozen=True, kw_only=True):
+    """A call waits in another queue than before: one visit ended, another one began."""
+
+    call: CallId
+    origin: QueueId
+    queue: QueueId
+    position: int
+    reason: MoveReason
+
+
+class AnnounceToCaller(Command, frozen=True, kw_only=True):
+    """Tell a waiting caller how he stands, then let him hear what he heard before."""
+
+    call: CallId
+    queue: QueueId
+    position: int | None = None
+    low_s: float | None = None
+    high_s: float | None = None
+    """Estimated wait as a range; None when it is not told."""
+    prompt: str = ""
+
+
+class CallbackKept(Command, frozen=True, kw_only=True):
+    """The place of a caller who wants to be called is kept; his line may be released."""
+
+    call: CallId
+    queue: QueueId
+    number: str
+    position: int
+
+
+class DialCallback(Command, frozen=True, kw_only=True):
+    """Call a caller back now; answered by CallOffered with ``callback``, or CallbackFailed."""
+
+    call: CallId
+    queue: QueueId
+    number: str
+    attempt: int
+    """1 or 2."""
+    deadline: float
+    """Unix seconds at which the engine takes the attempt as failed."""
+
+
+class CallbackOver(Command, frozen=True, kw_only=True):
+    """A place is kept no more."""
+
+    call: CallId
+    queue: QueueId
+    why: CallbackEnd
+
+
 AcdCommand = (
     OfferToAgent
     | WithdrawOffer
@@ -128,4 +208,9 @@ AcdCommand = (
     | CallWaiting
     | CallTimedOut
     | CallRefused
+    | CallMoved
+    | AnnounceToCaller
+    | CallbackKept
+    | DialCallback
+    | CallbackOver
 )

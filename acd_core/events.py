@@ -5,9 +5,9 @@ from enum import StrEnum
 import msgspec
 
 from acd_core.agent import AgentConfig
-from acd_core.call_queue import QueueConfig
+from acd_core.call_queue import CallerTier, QueueConfig
 from acd_core.errors import AcdError
-from acd_core.ids import AgentId, CallId, QueueId, SkillId
+from acd_core.ids import AgentId, CallId, QueueId, SkillId, TierId
 from acd_core.skills import Requirement
 
 
@@ -63,6 +63,28 @@ class AgentRemoved(Event, frozen=True, kw_only=True):
     """An agent exists no more; only one who is logged out can be removed."""
 
     agent: AgentId
+    version: int
+
+
+class QueueAttended(Event, frozen=True, kw_only=True):
+    """A queue is switched to unattended, or back; the rest of its configuration stays."""
+
+    queue: QueueId
+    unattended: bool
+    version: int
+
+
+class TierConfigured(Event, frozen=True, kw_only=True):
+    """A tier of callers is new or changed: full replacement, effective for calls that wait."""
+
+    config: CallerTier
+    version: int
+
+
+class TierRemoved(Event, frozen=True, kw_only=True):
+    """A tier exists no more; its callers wait as all others do."""
+
+    tier: TierId
     version: int
 
 
@@ -140,6 +162,31 @@ class CallOffered(Event, frozen=True, kw_only=True):
     preference: Preference = Preference.LAST
     preferred_limit_s: float = 0.0
     """How long to wait for the preferred agent alone when he is not free."""
+    tier: TierId | None = None
+    """Green channel of the caller, if he has one."""
+    callback: CallId | None = None
+    """The call whose kept place this one takes, with its age and what it needed."""
+
+
+class CallbackTaken(Event, frozen=True, kw_only=True):
+    """A waiting caller hangs up and wants to be called; his place is kept."""
+
+    call: CallId
+    number: str
+    """Where he wants to be called."""
+
+
+class CallbackFailed(Event, frozen=True, kw_only=True):
+    """The called party was not reached, answered by ``DialCallback``."""
+
+    call: CallId
+    reason: str = ""
+
+
+class CallbackCancelled(Event, frozen=True, kw_only=True):
+    """A kept place is given up: the caller or somebody for him says so."""
+
+    call: CallId
 
 
 class CallAbandoned(Event, frozen=True, kw_only=True):
@@ -221,6 +268,9 @@ AcdEvent = (
     | QueueRemoved
     | AgentConfigured
     | AgentRemoved
+    | QueueAttended
+    | TierConfigured
+    | TierRemoved
     | SkillsChanged
     | AgentLoggedIn
     | AgentLoggedOut
@@ -231,6 +281,9 @@ AcdEvent = (
     | AgentBusy
     | AgentFree
     | CallOffered
+    | CallbackTaken
+    | CallbackFailed
+    | CallbackCancelled
     | CallAbandoned
     | CallWithdrawn
     | OfferRinging

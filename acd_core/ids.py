@@ -18,6 +18,7 @@ EventId = NewType("EventId", int)
 AgentId = NewType("AgentId", int)
 QueueId = NewType("QueueId", int)
 SkillId = NewType("SkillId", int)
+TierId = NewType("TierId", int)
 
 EPOCH_MS: Final = 1_704_067_200_000  # 2024-01-01T00:00:00Z in Unix milliseconds
 NODE_BITS: Final = 10

@@ -174,7 +174,7 @@ _CALL_RULES_EN: Final = {rule: rule.value.replace("_", " ") for rule in CallRule
 _CALL_RULES_ZH: Final = dict(
     zip(
         CallRule,
-        ["优先级", "优先级随等待上升", "最大需求", "服务目标", "服务水平保障", "按比例"],
+        ["优先级", "优先级随等待上升", "最大需求", "服务目标", "服务水平保障", "按比例", "按权重"],
         strict=True,
     )
 )

@@ -50,6 +50,22 @@ class WaitingCall(msgspec.Struct, frozen=True, kw_only=True):
     """For whom it waits alone, while that lasts."""
     step: int = 0
     """How far its demands are widened; 0 is what the queue demands."""
+    ringing: tuple[AgentId, ...] = ()
+    """Every agent whose station rings for it now; ``agent`` is the first of them."""
+
+
+class KeptPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """The place of a caller who is to be called."""
+
+    call: CallId
+    position: int
+    """Among those who wait and those whose place is kept."""
+    number: str
+    since: float
+    """Arrival with credit, in Unix seconds."""
+    attempts: int
+    due: float | None
+    """When he is called again, if that is settled."""
 
 
 class WaitEstimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +109,12 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True):
     estimate: WaitEstimate | None = None
     """None while no estimator is good enough."""
     estimators: tuple[EstimatorScore, ...] = ()
+    open: bool = True
+    """Within opening hours and attended."""
+    unattended: bool = False
+    reserves: bool = False
+    """Reserve agents help at present."""
+    callbacks: tuple[KeptPlace, ...] = ()
 
 
 class AgentView(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +132,8 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True):
     queue: QueueId | None
     until: float | None
     misses: int
+    contacts: tuple[CallId, ...] = ()
+    """What he has beside ``call`` at the same time: chats, mails."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,142 @@
+"""What is told of calls: they come, are offered, answered, held, and end."""
+
+from collections.abc import Callable
+from math import isfinite
+from typing import Any, Final
+
+from acd_core import events as told
+from acd_core.agent import AgentStep, PauseReason
+from acd_core.call_queue import HIGHEST_PRIORITY
+from acd_core.commands import WithdrawReason as Why
+from acd_core.errors import AcdError, IllegalTransition
+from acd_core.events import Outcome, Preference
+from acd_core.floor.contact import WITH_AGENT, Contact, ContactState, ContactStep
+from acd_core.floor.lines import Lines
+from acd_core.floor.offers import Offers
+from acd_core.floor.records import AgentRecord
+from acd_core.floor.roster import Roster
+from acd_core.ids import CallId
+
+# Members by names of their own: Python 3.11 finds Kind.MEMBER ten times as slowly.
+_CALL_ACCEPTED: Final = ContactState.ACCEPTED
+_CALL_OFFERED: Final = ContactState.OFFERED
+_CALL_STEP_ANSWER: Final = ContactStep.ANSWER
+_CALL_STEP_END: Final = ContactStep.END
+_CALL_STEP_HOLD: Final = ContactStep.HOLD
+_CALL_STEP_RETRIEVE: Final = ContactStep.RETRIEVE
+_OUTCOME_ABANDONED: Final = Outcome.ABANDONED
+_OUTCOME_ANSWERED: Final = Outcome.ANSWERED
+_OUTCOME_REFUSED: Final = Outcome.REFUSED
+_STEP_ANSWER: Final = AgentStep.ANSWER
+_STEP_END: Final = AgentStep.END
+_STEP_HOLD: Final = AgentStep.HOLD
+_STEP_RETRIEVE: Final = AgentStep.RETRIEVE
+_STEP_RING: Final = AgentStep.RING
+
+
+class CallEvents:
+    """Handles every event about one call."""
+
+    def __init__(self, roster: Roster, lines: Lines, offers: Offers) -> None:
+        self._roster = roster
+        self._lines = lines
+        self._offers = offers
+
+    def handlers(self) -> dict[type[Any], Callable[[Any, float], None]]:
+        """Which event goes where."""
+        return {
+            told.CallOffered: self._call_offered,
+            told.CallAbandoned: self._call_abandoned,
+            told.CallWithdrawn: self._call_withdrawn,
+            told.OfferRinging: self._offer_ringing,
+            told.OfferAccepted: self._offer_accepted,
+            told.OfferRejected: self._offer_rejected,
+            told.CallAnswered: self._call_answered,
+            told.CallHeld: self._call_held,
+            told.CallRetrieved: self._call_retrieved,
+            told.CallEnded: self._call_ended,
+        }
+
+    def _call_offered(self, event: told.CallOffered, now: float) -> None:
+        numbers = (event.waited_s, event.preferred_limit_s)
+        if not all(isfinite(number) and number >= 0 for number in numbers):
+            raise AcdError(f"call {event.call}: durations must not be below 0")
+        if not 0 <= event.call < 1 << 63 or abs(event.priority) > HIGHEST_PRIORITY:
+            raise AcdError(f"call {event.call}: number or priority is out of range")
+        named = event.preference is Preference.NAMED and event.preferred_limit_s > 0
+        awaited = named and event.preferred in self._roster.agents
+        self._lines.enter(event, now, awaited=awaited)
+
+    def _call_abandoned(self, event: told.CallAbandoned, now: float) -> None:
+        contact = self._lines.calls.find(event.call)
+        self._offers.drop(contact, _OUTCOME_ABANDONED, Why.CALLER_LEFT, now)
+
+    def _call_withdrawn(self, event: told.CallWithdrawn, now: float) -> None:
+        contact = self._lines.calls.find(event.call)
+        if event.outcome in (_OUTCOME_ANSWERED, _OUTCOME_REFUSED):
+            raise IllegalTransition(contact.state, event.outcome, f"call {event.call}")
+        self._offers.drop(contact, event.outcome, Why.CALL_WITHDRAWN, now)
+
+    def _offer_ringing(self, event: told.OfferRinging, now: float) -> None:
+        contact, record = self._offered(event)
+        if contact.state is not _CALL_OFFERED:
+            raise IllegalTransition(contact.state, "OfferRinging", f"call {event.call}")
+        self._roster.step(record, _STEP_RING, now, until=record.until)
+
+    def _offer_accepted(self, event: told.OfferAccepted, now: float) -> None:
+        contact, _ = self._offered(event)
+        self._offers.accept(contact, now)
+
+    def _offer_rejected(self, event: told.OfferRejected, now: float) -> None:
+        contact, _ = self._offered(event)
+        if contact.state is _CALL_ACCEPTED:
+            self._offers.take_back(contact, Why.NOT_CONNECTED, now)
+        else:
+            self._offers.take_back(
+                contact, Why.REJECTED, now, blame=event.reason or PauseReason.DECLINED
+            )
+
+    def _call_answered(self, event: told.CallAnswered, now: float) -> None:
+        contact, record = self._offered(event)
+        contact.next_state(_CALL_STEP_ANSWER)
+        self._lines.leave(contact, _CALL_STEP_ANSWER, _OUTCOME_ANSWERED, now)
+        contact.answered = now
+        queue = contact.queue
+        queue.talking += 1
+        queue.given[event.agent] = queue.given.get(event.agent, 0) + 1
+        record.misses = 0
+        record.handled += 1
+        self._roster.step(record, _STEP_ANSWER, now)
+
+    def _call_held(self, event: told.CallHeld, now: float) -> None:
+        self._talking(event.call, _CALL_STEP_HOLD, _STEP_HOLD, now)
+
+    def _call_retrieved(self, event: told.CallRetrieved, now: float) -> None:
+        self._talking(event.call, _CALL_STEP_RETRIEVE, _STEP_RETRIEVE, now)
+
+    def _call_ended(self, event: told.CallEnded, now: float) -> None:
+        contact = self._lines.calls.find(event.call)
+        contact.next_state(_CALL_STEP_END)
+        record = contact.agent
+        assert record is not None  # the table lets only answered calls end
+        contact.queue.talking -= 1
+        self._lines.calls.remove(contact)
+        record.contact, record.wrapping = None, contact
+        contact.follow(_CALL_STEP_END)
+        self._roster.step(record, _STEP_END, now)
+
+    def _talking(self, call: CallId, step: ContactStep, agent_step: AgentStep, now: float) -> None:
+        contact = self._lines.calls.find(call)
+        contact.follow(step)
+        assert contact.agent is not None  # the table lets only answered calls be held
+        self._roster.step(contact.agent, agent_step, now)
+
+    def _offered(self, event: Any) -> tuple[Contact, AgentRecord]:
+        """Find call and agent of an event about an offer that is out between the two."""
+        contact = self._lines.calls.find(event.call)
+        record = self._roster.find(event.agent)
+        if contact.state not in WITH_AGENT or contact.agent is not record:
+            name = type(event).__name__
+            detail = f"call {event.call} is not offered to agent {event.agent}"
+            raise IllegalTransition(contact.state, name, detail)
+        return contact, record

@@ -1,0 +1,1 @@
+"""What a caller meets while he waits: opening hours, overflow, announcements, call-back."""
