@@ -6,9 +6,9 @@ from typing import Final
 
 import msgspec
 
-from cython_ext.sip_wire import Message, WireError, build_request, parse_name_addr, parse_uri
+from cython_ext.sip_wire import Message, Uri, WireError, build_request, parse_name_addr, parse_uri
 from drivers.errors import ProtocolError
-from drivers.sip.transaction import Address
+from drivers.sip.transport.address import DEFAULT_PORTS, SECURE, WEBSOCKETS, Address
 
 _IPV4: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
 MAX_FORWARDS: Final = ("Max-Forwards", "70")
@@ -188,10 +188,14 @@ class Dialog:
             place = parse_uri(uri)
         except WireError:
             return self.source
-        host, port = place.host, place.port or 5060
-        if host == self.source[0]:
-            return host, port
-        return (host, port) if _is_reachable(host, self.source[0]) else self.source
+        source = self.source
+        transport = _transport(place, source)
+        flow = source.flow if transport == source.transport else 0
+        port = place.port or DEFAULT_PORTS[transport]
+        if place.host != source.host and not _is_reachable(place.host, source.host):
+            return source
+        # A connection is used as long as it stands; then it is opened again to this place.
+        return Address(place.host, port, transport, flow)
 
 
 def _contact(message: Message) -> str:
@@ -207,6 +211,17 @@ def _contact(message: Message) -> str:
     if not uri.isascii():
         raise ProtocolError("Contact is not ASCII")
     return uri.partition("?")[0]
+
+
+def _transport(place: Uri, source: Address) -> str:
+    """How to reach a Contact or Route; without a word about it as the peer reached us."""
+    if place.scheme == "sips":
+        return source.transport if source.transport in SECURE else "tls"
+    named = (place.params.get("transport") or "").lower()
+    if source.transport in WEBSOCKETS or named not in ("udp", "tcp", "tls"):
+        return source.transport
+    # Over TLS many write ``transport=tcp`` for the layer below it (RFC 3261 26.2.2).
+    return "tls" if named == "tcp" and source.transport == "tls" else named
 
 
 def _is_loose(route: str) -> bool:

@@ -40,8 +40,8 @@ from drivers.sip.core.happenings import (
 )
 from drivers.sip.line import SipLine
 from drivers.sip.options import SipOptions, StationAccount
-from drivers.sip.transaction import Address
-from drivers.sip.transport import FloodGuard, UdpEndpoint
+from drivers.sip.transport.address import Address
+from drivers.sip.transport.udp import FloodGuard, UdpEndpoint
 
 log = structlog.get_logger()
 

@@ -1,4 +1,4 @@
-"""Transactions of RFC 3261 section 17 with the corrections of RFC 6026, as four tables.
+"""Transactions of RFC 3261 section 17 with the corrections of RFC 6026.
 
 Nothing here reads a clock or a socket. After its final response a server transaction keeps
 only its key and the bytes it may have to repeat.
@@ -6,163 +6,30 @@ only its key and the bytes it may have to repeat.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from enum import Enum, IntEnum, auto
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from cython_ext.sip_wire import Message
 from drivers.sip.core.timers import Timers
+from drivers.sip.machines import (
+    ABSORBING,
+    CLIENT,
+    CROSSING,
+    INVITE_CLIENT,
+    INVITE_SERVER,
+    REPEATING,
+    SERVER,
+    Action,
+    Input,
+    Machine,
+    State,
+)
 from drivers.sip.options import TimerOptions
+from drivers.sip.transport.address import Address
 
-Address = tuple[str, int]
+LARGE: Final = 1300  # bytes; RFC 3261 18.1.1: larger requests need congestion control
 ServerKey = tuple[str, ...]  # branch, sent-by, method; for RFC 2543 peers as in 17.2.3
 MergeKey = tuple[str, str, str]
 """From tag, Call-ID and CSeq of a request outside a dialog (RFC 3261 8.2.2.2)."""
-
-
-class State(Enum):
-    """Where a transaction stands; not every machine has every state."""
-
-    CALLING = auto()
-    TRYING = auto()
-    PROCEEDING = auto()
-    COMPLETED = auto()
-    CONFIRMED = auto()
-    ACCEPTED = auto()
-    """A 2xx passed; the transaction only absorbs repetitions (RFC 6026)."""
-    TERMINATED = auto()
-
-
-class Input(IntEnum):
-    """What happens to a transaction: a message in its direction, or one of its timers."""
-
-    REQUEST = auto()
-    """The request came again (server)."""
-    ACK = auto()
-    PROVISIONAL = auto()
-    """A 1xx: sent by a server's user, received by a client."""
-    SUCCESS = auto()
-    FAILURE = auto()
-    """A 3xx to 6xx."""
-    TIMER_A = auto()
-    TIMER_B = auto()
-    TIMER_D = auto()
-    TIMER_E = auto()
-    TIMER_F = auto()
-    TIMER_G = auto()
-    TIMER_H = auto()
-    TIMER_I = auto()
-    TIMER_J = auto()
-    TIMER_K = auto()
-    TIMER_L = auto()
-    TIMER_M = auto()
-
-
-class Action(Enum):
-    """What a step does beside changing the state."""
-
-    SEND = auto()
-    """Send a response and keep it for repetition."""
-    REPEAT = auto()
-    """Send the kept bytes again."""
-    PASS = auto()
-    """Hand the message up."""
-    ACKNOWLEDGE = auto()
-    """Send the ACK of a 3xx to 6xx; the user never sees it (17.1.1.3)."""
-    TIME_OUT = auto()
-    """Tell that nobody answered."""
-
-
-Step = tuple[State, tuple[Action, ...], tuple[Input, ...]]
-"""Next state, actions, and the timers that start."""
-
-
-class Machine(NamedTuple):
-    """One of the four state machines: where it starts, with which timers, and its steps."""
-
-    first: State
-    timers: tuple[Input, ...]
-    steps: dict[tuple[State, Input], Step]
-
-
-_S, _I, _A = State, Input, Action
-
-INVITE_SERVER: Final = Machine(
-    _S.PROCEEDING,
-    (),
-    {
-        (_S.PROCEEDING, _I.REQUEST): (_S.PROCEEDING, (_A.REPEAT,), ()),
-        (_S.PROCEEDING, _I.PROVISIONAL): (_S.PROCEEDING, (_A.SEND,), ()),
-        (_S.PROCEEDING, _I.SUCCESS): (_S.ACCEPTED, (_A.SEND,), (_I.TIMER_L,)),
-        (_S.PROCEEDING, _I.FAILURE): (_S.COMPLETED, (_A.SEND,), (_I.TIMER_G, _I.TIMER_H)),
-        (_S.COMPLETED, _I.REQUEST): (_S.COMPLETED, (_A.REPEAT,), ()),
-        (_S.COMPLETED, _I.TIMER_G): (_S.COMPLETED, (_A.REPEAT,), (_I.TIMER_G,)),
-        (_S.COMPLETED, _I.TIMER_H): (_S.TERMINATED, (_A.TIME_OUT,), ()),
-        (_S.COMPLETED, _I.ACK): (_S.CONFIRMED, (), (_I.TIMER_I,)),
-        (_S.CONFIRMED, _I.REQUEST): (_S.CONFIRMED, (), ()),
-        (_S.CONFIRMED, _I.ACK): (_S.CONFIRMED, (), ()),
-        (_S.CONFIRMED, _I.TIMER_I): (_S.TERMINATED, (), ()),
-        # The dialog repeats a 2xx itself, so a repeated INVITE is only absorbed here.
-        (_S.ACCEPTED, _I.REQUEST): (_S.ACCEPTED, (), ()),
-        (_S.ACCEPTED, _I.TIMER_L): (_S.TERMINATED, (), ()),
-    },
-)
-
-SERVER: Final = Machine(
-    _S.TRYING,
-    (),
-    {
-        (_S.TRYING, _I.REQUEST): (_S.TRYING, (), ()),
-        (_S.TRYING, _I.PROVISIONAL): (_S.PROCEEDING, (_A.SEND,), ()),
-        (_S.TRYING, _I.SUCCESS): (_S.COMPLETED, (_A.SEND,), (_I.TIMER_J,)),
-        (_S.TRYING, _I.FAILURE): (_S.COMPLETED, (_A.SEND,), (_I.TIMER_J,)),
-        (_S.PROCEEDING, _I.REQUEST): (_S.PROCEEDING, (_A.REPEAT,), ()),
-        (_S.PROCEEDING, _I.PROVISIONAL): (_S.PROCEEDING, (_A.SEND,), ()),
-        (_S.PROCEEDING, _I.SUCCESS): (_S.COMPLETED, (_A.SEND,), (_I.TIMER_J,)),
-        (_S.PROCEEDING, _I.FAILURE): (_S.COMPLETED, (_A.SEND,), (_I.TIMER_J,)),
-        (_S.COMPLETED, _I.REQUEST): (_S.COMPLETED, (_A.REPEAT,), ()),
-        (_S.COMPLETED, _I.TIMER_J): (_S.TERMINATED, (), ()),
-    },
-)
-
-INVITE_CLIENT: Final = Machine(
-    _S.CALLING,
-    (_I.TIMER_A, _I.TIMER_B),
-    {
-        (_S.CALLING, _I.TIMER_A): (_S.CALLING, (_A.REPEAT,), (_I.TIMER_A,)),
-        (_S.CALLING, _I.TIMER_B): (_S.TERMINATED, (_A.TIME_OUT,), ()),
-        (_S.CALLING, _I.PROVISIONAL): (_S.PROCEEDING, (_A.PASS,), ()),
-        (_S.CALLING, _I.SUCCESS): (_S.ACCEPTED, (_A.PASS,), (_I.TIMER_M,)),
-        (_S.CALLING, _I.FAILURE): (_S.COMPLETED, (_A.ACKNOWLEDGE, _A.PASS), (_I.TIMER_D,)),
-        (_S.PROCEEDING, _I.PROVISIONAL): (_S.PROCEEDING, (_A.PASS,), ()),
-        (_S.PROCEEDING, _I.SUCCESS): (_S.ACCEPTED, (_A.PASS,), (_I.TIMER_M,)),
-        (_S.PROCEEDING, _I.FAILURE): (_S.COMPLETED, (_A.ACKNOWLEDGE, _A.PASS), (_I.TIMER_D,)),
-        (_S.COMPLETED, _I.FAILURE): (_S.COMPLETED, (_A.ACKNOWLEDGE,), ()),
-        (_S.COMPLETED, _I.TIMER_D): (_S.TERMINATED, (), ()),
-        (_S.ACCEPTED, _I.SUCCESS): (_S.ACCEPTED, (_A.PASS,), ()),
-        (_S.ACCEPTED, _I.TIMER_M): (_S.TERMINATED, (), ()),
-    },
-)
-
-CLIENT: Final = Machine(
-    _S.TRYING,
-    (_I.TIMER_E, _I.TIMER_F),
-    {
-        (_S.TRYING, _I.TIMER_E): (_S.TRYING, (_A.REPEAT,), (_I.TIMER_E,)),
-        (_S.TRYING, _I.TIMER_F): (_S.TERMINATED, (_A.TIME_OUT,), ()),
-        (_S.TRYING, _I.PROVISIONAL): (_S.PROCEEDING, (_A.PASS,), ()),
-        (_S.TRYING, _I.SUCCESS): (_S.COMPLETED, (_A.PASS,), (_I.TIMER_K,)),
-        (_S.TRYING, _I.FAILURE): (_S.COMPLETED, (_A.PASS,), (_I.TIMER_K,)),
-        (_S.PROCEEDING, _I.TIMER_E): (_S.PROCEEDING, (_A.REPEAT,), (_I.TIMER_E,)),
-        (_S.PROCEEDING, _I.TIMER_F): (_S.TERMINATED, (_A.TIME_OUT,), ()),
-        (_S.PROCEEDING, _I.PROVISIONAL): (_S.PROCEEDING, (_A.PASS,), ()),
-        (_S.PROCEEDING, _I.SUCCESS): (_S.COMPLETED, (_A.PASS,), (_I.TIMER_K,)),
-        (_S.PROCEEDING, _I.FAILURE): (_S.COMPLETED, (_A.PASS,), (_I.TIMER_K,)),
-        (_S.COMPLETED, _I.TIMER_K): (_S.TERMINATED, (), ()),
-    },
-)
-
-CROSSING: Final = frozenset({_I.TIMER_E, _I.TIMER_F})
-"""Timers that go on when a 1xx moves TRYING to PROCEEDING (17.1.2.2)."""
 
 
 class ClientUser(Protocol):
@@ -189,14 +56,16 @@ class Transactions:
         self.servers: dict[ServerKey, ServerTransaction] = {}
         self.clients: dict[tuple[str, str], ClientTransaction] = {}
         self.merges: dict[MergeKey, ServerKey] = {}
+        self.large_by_tcp = False
+        """Whether requests over ``LARGE`` bytes go by TCP instead of UDP."""
         t1 = self.t1 = timing.t1
         self.t2 = timing.t2
         self.delays: dict[Input, float] = {
-            **dict.fromkeys((_I.TIMER_A, _I.TIMER_E, _I.TIMER_G), t1),
-            **dict.fromkeys((_I.TIMER_B, _I.TIMER_F, _I.TIMER_H), 64 * t1),
-            **dict.fromkeys((_I.TIMER_J, _I.TIMER_L, _I.TIMER_M), 64 * t1),
-            **dict.fromkeys((_I.TIMER_I, _I.TIMER_K), timing.t4),
-            _I.TIMER_D: max(32.0, 64 * t1),
+            **dict.fromkeys(REPEATING, t1),
+            **dict.fromkeys((Input.TIMER_B, Input.TIMER_F, Input.TIMER_H), 64 * t1),
+            **dict.fromkeys((Input.TIMER_J, Input.TIMER_L, Input.TIMER_M), 64 * t1),
+            **dict.fromkeys((Input.TIMER_I, Input.TIMER_K), timing.t4),
+            Input.TIMER_D: max(32.0, 64 * t1),
         }
 
     def open_server(
@@ -228,10 +97,21 @@ class Transactions:
         ack: tuple[bytes, bytes] | None = None,
     ) -> "ClientTransaction":
         """Send a request; ``ack`` (an INVITE's ACK without its To value) makes it an INVITE."""
+        moved = self.large_by_tcp and len(request) > LARGE and not address.reliable
+        if moved:
+            self.count("moved_to_tcp")
+            address = Address(address.host, address.port, "tcp")
         transaction = ClientTransaction(self, key, request, address, user=user, ack=ack)
+        transaction.moved = moved
         self.clients[key] = transaction
         transaction.begin()
         return transaction
+
+    def unreachable(self, address: Address) -> None:
+        """No connection to ``address`` is to be had: its requests fail now (17.1.4)."""
+        for transaction in list(self.clients.values()):
+            if transaction.address == address:
+                transaction.not_sent()
 
 
 class _Transaction(ABC):
@@ -274,7 +154,12 @@ class _Transaction(ABC):
     def _start(self, timer: Input) -> None:
         layer = self.layer
         delay = layer.delays[timer]
-        if timer in (Input.TIMER_A, Input.TIMER_E, Input.TIMER_G):
+        if self.address.reliable:
+            if timer in REPEATING:
+                return
+            if timer in ABSORBING:
+                delay = 0.0
+        elif timer in REPEATING:
             delay, self.interval = self.interval, self.interval * 2
             if timer is not Input.TIMER_A:
                 self.interval = min(self.interval, layer.t2)
@@ -338,7 +223,7 @@ class ServerTransaction(_Transaction):
 class ClientTransaction(_Transaction):
     """A request that was sent, until its final response needs no absorbing any more."""
 
-    __slots__ = ("ack", "key", "user")
+    __slots__ = ("ack", "key", "moved", "user")
 
     def __init__(
         self,
@@ -355,6 +240,8 @@ class ClientTransaction(_Transaction):
         self.kept = request
         self.user = user
         self.ack = ack
+        self.moved = False
+        """It goes by TCP because it is too large for UDP."""
 
     def begin(self) -> None:
         """Send the request and start its timers."""
@@ -368,6 +255,18 @@ class ClientTransaction(_Transaction):
         if status < 200:
             return self.step(Input.PROVISIONAL, message=message)
         return self.step(Input.SUCCESS if status < 300 else Input.FAILURE, message=message)
+
+    def not_sent(self) -> None:
+        """The transport failed: back to UDP when the size alone spoke for TCP, else give up."""
+        if self.state not in (State.CALLING, State.TRYING):
+            return
+        if self.moved:
+            self.moved = False
+            self.address = Address(self.address.host, self.address.port)
+            self.timers.clear()
+            self.begin()
+            return
+        self.step(Input.TIMER_B if self.machine is INVITE_CLIENT else Input.TIMER_F)
 
     def abandon(self) -> None:
         """Forget a request whose final response nobody awaits any more."""

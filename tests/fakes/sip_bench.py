@@ -11,9 +11,10 @@ from drivers.sip.core.call import Call
 from drivers.sip.core.endpoint import SipCore
 from drivers.sip.core.happenings import Happening, Offered
 from drivers.sip.options import SipOptions, StationAccount, TrunkOptions
+from drivers.sip.transport.address import Address
 
-TRUNK = ("192.0.2.9", 5060)
-PHONE = ("198.51.100.7", 5062)
+TRUNK = Address("192.0.2.9", 5060)
+PHONE = Address("198.51.100.7", 5062)
 OPTIONS = SipOptions(
     listen="192.0.2.1",
     realm="pbx.example",
@@ -57,9 +58,9 @@ class Bench:
         self.core.set_stations([account])
         return self
 
-    def send(self, data: bytes, source: tuple[str, int] = TRUNK) -> list[Message]:
+    def send(self, data: bytes, source: tuple[str, int] | Address = TRUNK) -> list[Message]:
         """Let the core receive a datagram; returns what it sends at once."""
-        self.core.receive(data, source, self.now)
+        self.core.receive(data, Address(*source), self.now)
         return self.out()
 
     def pass_time(self, seconds: float) -> list[Message]:

@@ -9,7 +9,8 @@ from drivers.events import Cause
 from drivers.sip.core.request import Received
 from drivers.sip.dialog import Dialog, DialogRecord
 from drivers.sip.negotiation import Session, SessionRecord
-from drivers.sip.transaction import Address, ClientTransaction, ServerKey
+from drivers.sip.transaction import ClientTransaction, ServerKey
+from drivers.sip.transport.address import Address
 
 
 class CallState(Enum):
@@ -227,7 +228,7 @@ class Call:
         self.uri = ""
         self.from_value = ""
         self.ani = ""
-        self.address: Address = ("", 0)
+        self.address = Address("", 0)
         self.via = ""
         self.cseq = 0
         self.ack = b""

@@ -24,7 +24,7 @@ from drivers.sip.core.services import Services
 from drivers.sip.options import SipOptions, StationAccount, host_and_port
 from drivers.sip.stations.registrar import BindingRecord, Registrar
 from drivers.sip.stations.subscriptions import Lamps
-from drivers.sip.transaction import Address
+from drivers.sip.transport.address import Address
 
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -118,8 +118,8 @@ class SipCore:
         options = self.services.trunk(trunk)
         if options is None or not options.target:
             raise KeyError(trunk)
-        address = host_and_port(options.target)
-        uri = f"sip:{_user(number)}@{format_host(*address)}"
+        address = Address(*host_and_port(options.target))
+        uri = f"sip:{_user(number)}@{format_host(address.host, address.port)}"
         peer = Peer(trunk, False, options.codecs)
         return self._new_call(peer, uri, address, line=line, ani=ani or options.number)
 

@@ -25,9 +25,10 @@ from drivers.sip.core.in_dialog import InDialog
 from drivers.sip.core.inbound import InboundCalls
 from drivers.sip.core.request import Received, cancelled_key, merge_key
 from drivers.sip.core.services import ACCEPT, ALLOW, Services
+from drivers.sip.machines import Input, State
 from drivers.sip.options import StationAccount, networks
 from drivers.sip.stations.registrar import Registrar
-from drivers.sip.transaction import Address, Input, State
+from drivers.sip.transport.address import Address
 
 HANDLED: Final = frozenset({"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "INFO"})
 _COUNTED: Final = HANDLED | {"SUBSCRIBE", "NOTIFY", "REFER", "UPDATE", "PRACK", "MESSAGE"}

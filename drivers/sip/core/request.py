@@ -15,7 +15,8 @@ from cython_ext.sip_wire import (
     parse_uri,
 )
 from drivers.sip.core.causes import phrase
-from drivers.sip.transaction import Address, MergeKey, ServerKey, ServerTransaction
+from drivers.sip.transaction import MergeKey, ServerKey, ServerTransaction
+from drivers.sip.transport.address import DEFAULT_PORTS, Address
 
 _RPORT: Final = re.compile(r";[ \t]*rport(?=[ \t]*(?:;|$))", re.IGNORECASE)
 
@@ -42,9 +43,13 @@ class Received:
         vias = message.headers("Via")
         via = message.top_via
         vias[0] = _stamped(vias[0], via, source)
-        # RFC 3581 4: with rport back to where it came from, else to the port in the Via.
-        port = source[1] if "rport" in via.params else via.port or 5060
-        self.reply_to: Address = (source[0], port)
+        # RFC 3581 4: with rport back to where it came from, else to the port in the Via. Over
+        # a connection the port counts only when that one is gone by then (RFC 3261 18.2.2).
+        if "rport" in via.params and not source.reliable:
+            self.reply_to = source
+        else:
+            port = via.port or DEFAULT_PORTS[source.transport]
+            self.reply_to = Address(source.host, port, source.transport, source.flow)
         self.to = message.header("To") or ""
         self.echo = [("Via", value) for value in vias]
         self.echo.append(("From", message.header("From") or ""))

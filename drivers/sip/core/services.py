@@ -9,7 +9,8 @@ from drivers.sip.core.happenings import Happening
 from drivers.sip.core.request import Received
 from drivers.sip.core.timers import Timers
 from drivers.sip.options import SipOptions, TrunkOptions
-from drivers.sip.transaction import Address, Transactions
+from drivers.sip.transaction import Transactions
+from drivers.sip.transport.address import Address
 
 ALLOW: Final = ("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO")
 ACCEPT: Final = ("Accept", "application/sdp")

@@ -19,7 +19,7 @@ from cython_ext.sip_wire import (
 )
 from drivers.sip.core.timers import Timers
 from drivers.sip.options import SipOptions
-from drivers.sip.transaction import Address
+from drivers.sip.transport.address import Address
 
 EXPIRES_DEFAULT: Final = 3600
 _EXPIRY: Final = 1  # the only timer of a binding

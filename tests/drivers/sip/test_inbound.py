@@ -5,6 +5,7 @@ import pytest
 from drivers.events import Cause
 from drivers.sip.core.call import CallState
 from drivers.sip.core.happenings import Connected, Ended, KeyPressed, MediaAgreed, Offered
+from drivers.sip.transport.address import Address
 from tests.fakes.sip_bench import OFFER, PHONE, Bench, request
 
 SDP_NO_KEYS = OFFER.replace(b" 101", b"").replace(b"a=rtpmap:101 telephone-event/8000\r\n", b"")
@@ -286,11 +287,11 @@ def test_garbage_is_dropped_and_counted(data: bytes) -> None:
 
 def test_response_goes_where_rport_says_and_else_to_the_via_port() -> None:
     bench = Bench()
-    bench.core.receive(request("OPTIONS", via="10.0.0.5:5070"), ("192.0.2.9", 1024), 1000.0)
+    bench.core.receive(request("OPTIONS", via="10.0.0.5:5070"), Address("192.0.2.9", 1024), 1000.0)
     plain = request("OPTIONS", branch="p", call_id="p", via="10.0.0.5:5070").replace(b";rport", b"")
-    bench.core.receive(plain, ("192.0.2.9", 1024), 1000.0)
+    bench.core.receive(plain, Address("192.0.2.9", 1024), 1000.0)
     (one, first), (other, second) = bench.core.take_out()
-    assert (first, second) == (("192.0.2.9", 1024), ("192.0.2.9", 5070))
+    assert (first[:2], second[:2]) == (("192.0.2.9", 1024), ("192.0.2.9", 5070))
     assert b";rport=1024;received=192.0.2.9\r\n" in one
     assert b";received=192.0.2.9\r\n" in other
 
@@ -360,4 +361,4 @@ def test_requests_go_to_the_source_when_the_contact_is_a_name() -> None:
     bench.core.release(call, Cause.NORMAL)
     ((data, address),) = bench.core.take_out()
     assert data.startswith(b"BYE sip:peer@pbx.invalid SIP/2.0\r\n")
-    assert address == ("192.0.2.9", 5060)
+    assert address[:2] == ("192.0.2.9", 5060)

@@ -18,9 +18,10 @@ from drivers.sip.transaction import (
     State,
     Transactions,
 )
+from drivers.sip.transport.address import Address
 
 MACHINES = [INVITE_SERVER, SERVER, INVITE_CLIENT, CLIENT]
-PEER = ("192.0.2.9", 5060)
+PEER = Address("192.0.2.9", 5060)
 
 
 class Layer:

@@ -10,8 +10,9 @@ from drivers.sip.core.call import Call, CallState
 from drivers.sip.core.endpoint import SipCore
 from drivers.sip.core.happenings import Connected, Ended, Happening, Offered
 from drivers.sip.options import SipOptions, TrunkOptions
+from drivers.sip.transport.address import Address
 
-LEFT, RIGHT = ("192.0.2.1", 5060), ("192.0.2.2", 5060)
+LEFT, RIGHT = Address("192.0.2.1", 5060), Address("192.0.2.2", 5060)
 
 
 class Wire:

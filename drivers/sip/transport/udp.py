@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from drivers.errors import DeviceMissing, DevicePermission, DriverError
-from drivers.sip.transaction import Address
+from drivers.sip.transport.address import Address
 
 log = structlog.get_logger()
 
@@ -55,19 +55,19 @@ class UdpEndpoint(asyncio.DatagramProtocol):
         self._received = received
         self._transport: asyncio.DatagramTransport | None = None
         self.errors = 0
-        self.address: Address = ("", 0)
+        self.address = Address("", 0)
 
     async def open(self, host: str, port: int, *, receive_buffer: int) -> None:
         """Bind the socket; DriverError says why it cannot be."""
         sock = bind_socket(host, port, receive_buffer=receive_buffer)
-        self.address = sock.getsockname()[:2]
+        self.address = Address(*sock.getsockname()[:2])
         loop = asyncio.get_running_loop()
         await loop.create_datagram_endpoint(lambda: self, sock=sock)
 
     def send(self, data: bytes, address: Address) -> None:
         """Send one datagram; nothing happens after ``close``."""
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.sendto(data, address)
+            self._transport.sendto(data, address[:2])
 
     def close(self) -> None:
         """Close the socket after what is waiting has left."""
@@ -80,7 +80,7 @@ class UdpEndpoint(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Hand a datagram on; addresses of IPv6 lose their flow and scope."""
-        self._received(data, addr[:2])
+        self._received(data, Address(addr[0], addr[1]))
 
     def error_received(self, exc: Exception) -> None:
         """Count what the kernel reports, such as a port that is closed at the peer."""
