@@ -89,6 +89,10 @@ class EnterQueue(Action, frozen=True, kw_only=True):
     """Wait so long for the agent who served this caller last; 0: do not."""
     exit_keys: str = ""
     """Keys with which the caller leaves the queue."""
+    callback_key: str = ""
+    """Key with which the caller wants to be called and hangs up; empty takes no call-backs."""
+    callback_number: str = ""
+    """Where he is called then."""
     waiting: tuple[Speech, ...] = ()
     """Said again and again while he waits."""
     repeat_s: float = 30.0

@@ -49,7 +49,10 @@ class QueueLeft(Input, frozen=True, kw_only=True):
     """The call came back from a queue without having been answered."""
 
     reason: str
-    """``timed_out``, ``refused``, ``no_agents`` or ``key``."""
+    """``timed_out``, ``refused``, ``no_agents``, ``closed``, ``key`` or ``callback``.
+
+    With ``callback`` his place is kept, and he will be called.
+    """
     key: str = ""
     """The key that the caller pressed to leave."""
 

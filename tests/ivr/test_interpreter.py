@@ -186,6 +186,7 @@ def test_a_queue_is_entered_with_everything_the_flow_says(flow_of: FlowOf) -> No
         (QueueLeft(reason="timed_out"), "m"),
         (QueueLeft(reason="no_agents"), "m"),
         (QueueLeft(reason="refused"), "bye"),
+        (QueueLeft(reason="closed"), "bye"),
         (QueueLeft(reason="key", key="9"), "m"),
         (QueueLeft(reason="key", key="*"), "bye"),
         (QueueLeft(reason="key", key="5"), "m"),
@@ -199,6 +200,41 @@ def test_the_way_out_of_a_queue(flow_of: FlowOf, event: Any, node: str) -> None:
         session.handle(Played())
     session.handle(event)
     assert session.node == node
+
+
+def test_a_key_keeps_the_place_of_a_caller_who_wants_to_be_called(flow_of: FlowOf) -> None:
+    flow = flow_of(
+        """
+a:
+  kind: enter_queue
+  queue: q
+  timed_out: bye
+  closed: night
+  callback: {key: "5", next: kept}
+kept: {kind: hang_up}
+night: {kind: hang_up}
+"""
+        + BYE
+    )
+    session = IvrSession(flow, {"ani": "0301234"})
+    (enter,) = session.start()
+    assert isinstance(enter, EnterQueue)
+    assert (enter.callback_key, enter.callback_number) == ("5", "0301234")
+    session.handle(QueueLeft(reason="callback", key="5"))
+    assert session.exits == [("a", "callback")]
+    other = IvrSession(flow)
+    other.start()
+    other.handle(QueueLeft(reason="closed"))
+    assert other.exits == [("a", "closed")]
+
+
+def test_the_key_for_a_callback_cannot_lead_out_as_well(flow_of: FlowOf) -> None:
+    text = (
+        'a: {kind: enter_queue, queue: q, timed_out: bye, keys: {"5": bye}, '
+        'callback: {key: "5", next: bye}}'
+    )
+    with pytest.raises(FlowError, match="key 5 leads out of the queue already"):
+        flow_of(text + BYE)
 
 
 def test_without_an_exit_for_refusal_it_counts_as_time_out(flow_of: FlowOf) -> None:
