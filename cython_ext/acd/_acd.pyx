@@ -27,6 +27,7 @@ from cython_ext.acd._pools cimport (
     Agent,
     Call,
     Heap,
+    Place,
     Pools,
     Side,
     agent_less,
@@ -207,7 +208,7 @@ cdef class Matcher(Pools):
             raise ValueError(f"time {arrival} is not finite")
         call = self._free_calls.pop() if self._free_calls else self.more_calls()
         self.calls[call] = Call(
-            key=key, arrival=arrival, priority=priority, demand=demand, place=-1, status=LISTED
+            key=key, arrival=arrival, priority=priority, demand=demand, status=LISTED
         )
         self.join_list(call)
         return call
@@ -332,10 +333,10 @@ cdef class Matcher(Pools):
             for order in range(ORDERS):
                 room_in_heaps += self.profiles[i].heaps[order].room
         agents = self.agents_room * sizeof(Agent) + room_in_heaps * sizeof(int32_t)
-        room_in_heaps = 0
+        calls = self.calls_room * (sizeof(Call) + sizeof(int32_t))
         for i in range(self.demands_used):
-            room_in_heaps += self.demands[i].heaps[0].room
-        return agents, self.calls_room * sizeof(Call) + room_in_heaps * sizeof(int32_t)
+            calls += self.demands[i].line.room * sizeof(Place)
+        return agents, calls
 
     # Inside
 
@@ -379,12 +380,12 @@ cdef class Matcher(Pools):
                     else self._before(&self.demands[demand], &self.demands[best], now)
                 ):
                     best = demand
-        return best if best < 0 else self.demands[best].heaps[0].items[0]
+        return best if best < 0 else self.demands[best].line.items[0].call
 
     cdef bint _before(self, Side* one, Side* other, double now) noexcept nogil:
         """Whether the first call of one demand is served before that of another."""
-        cdef Call* a = &self.calls[one.heaps[0].items[0]]
-        cdef Call* b = &self.calls[other.heaps[0].items[0]]
+        cdef Place* a = one.line.items
+        cdef Place* b = other.line.items
         cdef double wait_a, wait_b
         if one.urgency != other.urgency:
             return one.urgency > other.urgency
@@ -392,4 +393,4 @@ cdef class Matcher(Pools):
             wait_a, wait_b = (now - a.arrival) * one.weight, (now - b.arrival) * other.weight
             if wait_a != wait_b:
                 return wait_a > wait_b
-        return call_less(a, b)
+        return call_less(a, b, self.calls)

@@ -11,7 +11,9 @@ cdef extern from *:
 cdef enum:
     STATES = 16
     ORDERS = 4
-    BY_CALL = -1
+    BRANCHES = 4           # of a heap of calls
+    UNUSED = BRANCHES - 1  # places before its root, so that children share a cache line
+    CACHE_LINE = 64
     BY_IDLE_TIME = 0
     BY_OCCUPANCY = 1
     BY_HANDLED = 2
@@ -25,6 +27,19 @@ cdef enum:
 
 cdef struct Heap:
     int32_t* items
+    int32_t length
+    int32_t room
+
+
+cdef struct Place:
+    double arrival         # beside the call, so that most comparisons read nothing else
+    int32_t priority
+    int32_t call
+
+
+cdef struct Line:
+    Place* block           # on a cache line
+    Place* items           # the root, UNUSED places later
     int32_t length
     int32_t room
 
@@ -43,12 +58,12 @@ cdef struct Call:
     double arrival
     int32_t priority
     int32_t demand
-    int32_t place      # in the heap of its demand; -1 when held
     int8_t status
 
 
 cdef struct Side:
-    Heap heaps[4]      # profiles: idle agents in each order; demands: calls in the first
+    Heap heaps[4]      # profiles only: idle agents in each order
+    Line line          # demands only: calls that wait, in a heap
     uint64_t* fits     # bit i: this profile or demand fits demand or profile i
     int32_t* scores    # demands only: sum of levels of each profile
     int32_t* tops      # demands only: best level of each profile
@@ -67,13 +82,13 @@ cdef inline bint agent_less(const Agent* a, const Agent* b, int order) noexcept 
     return a.key < b.key
 
 
-cdef inline bint call_less(const Call* a, const Call* b) noexcept nogil:
+cdef inline bint call_less(const Place* a, const Place* b, const Call* calls) noexcept nogil:
     """Highest priority first, then the earlier arrival, then the lower key."""
     if a.priority != b.priority:
         return a.priority > b.priority
     if a.arrival != b.arrival:
         return a.arrival < b.arrival
-    return a.key < b.key
+    return calls[a.call].key < calls[b.call].key
 
 
 cdef tuple skill_levels(levels)
@@ -83,6 +98,7 @@ cdef tuple line_ranks(order)
 cdef class Pools:
     cdef Agent* agents
     cdef Call* calls
+    cdef int32_t* places               # by call: where in the heap of its demand
     cdef Side* profiles
     cdef Side* demands
     cdef int64_t* counts               # STATES counters a profile
@@ -110,6 +126,9 @@ cdef class Pools:
     cdef int check_agent(self, int agent) except -1
     cdef int check_call(self, int call) except -1
 
+    cdef int _lengthen(self, Line* line) except -1
+    cdef void _rise_call(self, Line* line, int place, Place item) noexcept nogil
+    cdef void _sink_call(self, Line* line, int place, Place item) noexcept nogil
     cdef int _room(self, Heap* heap) except -1
     cdef void _put(self, Heap* heap, int place, int item, int order) noexcept nogil
     cdef bint _less(self, int a, int b, int order) noexcept nogil
