@@ -36,7 +36,7 @@ static void enqueue(hf_port *port)
                 (size_t)port->queued * sizeof port->queue[0]);
         atomic_fetch_add_explicit(&port->counts.overruns, 1, memory_order_relaxed);
     }
-    hf_g711_decode(port->law, port->partial, HF_FRAME, port->queue + port->queued);
+    hf_g711_decode(port->law, port->raw, HF_FRAME, port->queue + port->queued);
     port->queued += HF_FRAME;
     port->partial_fill = 0;
     atomic_fetch_add_explicit(&port->counts.packets_in, 1, memory_order_relaxed);
@@ -46,7 +46,7 @@ static void read_chunks(hf_engine *engine, hf_port *port)
 {
     int size = chunk_size(port), i;
     for (i = 0; i < READS_AT_ONCE; i++) {
-        ssize_t got = read(port->fd, port->partial + port->partial_fill,
+        ssize_t got = read(port->fd, port->raw + port->partial_fill,
                            (size_t)(size - port->partial_fill));
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
             return;

@@ -17,6 +17,7 @@
 #define FIFO_PRIORITY 20
 #define NICE -11
 #define LATE_NS 2000000L     /* a wake-up counts as late beyond this */
+#define LATE_STEP_NS 250000u
 #define GIVE_UP_NS 200000000L /* behind this, missed ticks are skipped, not made up for */
 
 static int64_t now_ns(void)
@@ -44,13 +45,25 @@ hf_engine *hf_engine_new(int realtime, int silence_seconds)
     return engine;
 }
 
+/* Thousands of ports do not fit into the cache: the next one comes while this one works. */
+static void fetch(const hf_port *port)
+{
+    __builtin_prefetch(port);
+    __builtin_prefetch(&port->peer_ssrc);
+    __builtin_prefetch(&port->jitter);
+    __builtin_prefetch(&port->raw_length);
+}
+
 void hf_engine_tick(hf_engine *engine, int phase)
 {
     hf_port **ports = engine->ports[phase];
     int count = engine->count[phase], i;
     /* First hear everybody, then speak: members of a room in one phase have no delay. */
-    for (i = 0; i < count; i++)
+    for (i = 0; i < count; i++) {
+        if (i + 1 < count)
+            fetch(ports[i + 1]);
         hf_port_hear(engine, ports[i]);
+    }
     for (i = 0; i < count; i++)
         hf_port_speak(engine, ports[i]);
 }
@@ -64,10 +77,13 @@ static void raise_to(_Atomic uint64_t *counter, uint64_t value)
 static void measure(hf_engine_counts *counts, int phase, int64_t late, int64_t spent)
 {
     uint64_t load = atomic_load_explicit(&counts->load_ppm, memory_order_relaxed);
-    uint64_t share = (uint64_t)spent * 1000000u / HF_TICK_NS;
+    uint64_t share = (uint64_t)spent * 1000000u / HF_TICK_NS, slot;
     atomic_fetch_add_explicit(&counts->ticks, 1, memory_order_relaxed);
     if (late > LATE_NS)
         atomic_fetch_add_explicit(&counts->late_ticks, 1, memory_order_relaxed);
+    slot = late > 0 ? (uint64_t)late / LATE_STEP_NS : 0;
+    slot = slot < HF_LATE_STEPS ? slot : HF_LATE_STEPS - 1;
+    atomic_fetch_add_explicit(&counts->late[slot], 1, memory_order_relaxed);
     raise_to(&counts->worst_late_ns, (uint64_t)(late > 0 ? late : 0));
     atomic_fetch_add_explicit(&counts->busy_ns, (uint64_t)spent, memory_order_relaxed);
     atomic_fetch_add_explicit(&counts->phase_ns[phase], (uint64_t)spent, memory_order_relaxed);

@@ -26,6 +26,9 @@
 #define HF_TICK_NS 5000000L
 #define HF_PHASE_PORTS 1024
 #define HF_MEMBERS 8      /* ports in one room */
+#define HF_RAW 320        /* octets of a coded frame that may pass through as it is */
+#define HF_QUEUE (HF_FRAME * 4) /* samples decoded and not yet heard, the most there can be */
+#define HF_LATE_STEPS 64  /* of the histogram of lateness, 0.25 ms each */
 #define HF_PORT_RECORDERS 2
 #define HF_COMMANDS 4096  /* ring sizes are powers of two */
 #define HF_EVENTS 8192
@@ -128,23 +131,25 @@ struct hf_port {
     int latched, marker;
     uint16_t sequence;
     uint32_t timestamp, ssrc;
-    uint8_t wire[HF_PAYLOAD + HF_FRAME * 2];
+    uint8_t wire[HF_PAYLOAD + HF_FRAME * 2]; /* coded, shorter than a packet so far */
     int wire_fill;
     /* receiving */
     uint32_t peer_ssrc, new_ssrc;
-    int has_peer, silent_frames, concealed, primed, dead;
+    int has_peer, silent_frames, concealed, primed, dead, polls;
     uint16_t new_ssrc_sequence;
     hf_jitter jitter;
-    int16_t queue[HF_PAYLOAD * 2 + HF_FRAME]; /* decoded, not yet heard */
+    int16_t queue[HF_QUEUE];
     int queued;
-    uint8_t partial[HF_FRAME * 2]; /* device: bytes of a chunk that is not whole */
-    int partial_fill;
+    int partial_fill; /* device: octets in ``raw`` of a chunk that is not whole */
     /* keys, analysis */
     hf_keys_in keys_in;
     hf_keys_out keys_out;
     hf_dtmf dtmf;
     hf_vad vad;
-    /* one frame */
+    /* one frame; what is heard stays coded until somebody wants its samples */
+    uint8_t raw[HF_RAW];
+    int raw_length; /* 0: only ``heard`` counts */
+    int decoded;    /* with raw_length: whether ``heard`` holds the same */
     int16_t heard[HF_FRAME], sent[HF_FRAME];
     /* what is attached */
     hf_room *room;
@@ -190,6 +195,7 @@ typedef struct {
     _Atomic uint64_t ticks, late_ticks, skipped_ticks, worst_late_ns, busy_ns, worst_phase_ns;
     _Atomic uint64_t phase_ns[HF_PHASES], phase_worst_ns[HF_PHASES], phase_ticks[HF_PHASES];
     _Atomic uint64_t ports, load_ppm;
+    _Atomic uint64_t late[HF_LATE_STEPS]; /* ticks that began so late; the last: or later */
 } hf_engine_counts;
 
 typedef struct hf_engine {
@@ -238,6 +244,7 @@ hf_port *hf_port_new(uint64_t id, enum hf_port_kind kind, int fd);
 void hf_port_hear(hf_engine *engine, hf_port *port);
 void hf_port_speak(hf_engine *engine, hf_port *port);
 void hf_port_key(hf_engine *engine, hf_port *port, const hf_key *key);
+const int16_t *hf_port_samples(hf_port *port); /* of the frame heard last, decoded if need be */
 int hf_queue_pull(hf_port *port); /* 20 ms of the queue to heard; 0 when it ran dry */
 
 /* rtp.c */
@@ -254,7 +261,8 @@ int hf_rtp_bind(const char *host, int port, int *bound); /* descriptor or -errno
 int hf_address(const char *host, int port, struct sockaddr_storage *out, socklen_t *length);
 void hf_rtp_connect(hf_port *port, const hf_stream *stream);
 void hf_rtp_receive(hf_engine *engine, hf_port *port);
-void hf_rtp_send(hf_port *port, const hf_key_frame *key);
+/* Sends ``sent``, or ``raw`` octets of our codec when given. */
+void hf_rtp_send(hf_port *port, const hf_key_frame *key, const uint8_t *raw, int length);
 
 /* device.c */
 void hf_device_receive(hf_engine *engine, hf_port *port);
@@ -272,6 +280,8 @@ hf_room *hf_room_new(uint64_t id);
 int hf_room_join(hf_room *room, hf_port *port);
 void hf_room_leave(hf_port *port);
 void hf_room_mix(const hf_room *room, int member, float gain, int16_t *out);
+/* The only one that a member hears, at its full level; NULL when there is more to it. */
+hf_port *hf_room_only_other(const hf_room *room, int member);
 static inline int16_t hf_clip16(float value)
 {
     value = value > 32767.0f ? 32767.0f : value;

@@ -11,6 +11,40 @@
 #define CALM 500         /* 10 s without running dry before the target shrinks */
 #define LATE_RESYNC 8    /* late packets in a row: the sender began a new numbering */
 
+#define ALL_CELLS ((1u << HF_CELLS) - 1)
+
+static uint32_t cells_of(int length)
+{
+    int count = (length + HF_CELL - 1) / HF_CELL;
+    return (1u << count) - 1;
+}
+
+/* First cells side by side that are free, -1 when there are none. */
+static int find_cells(const hf_jitter *jitter, int length)
+{
+    uint32_t wanted = cells_of(length);
+    int at;
+    for (at = 0; (wanted << at & ~ALL_CELLS) == 0; at++)
+        if ((jitter->taken & wanted << at) == 0)
+            return at;
+    return -1;
+}
+
+static int samples_of(const hf_jitter *jitter, int length)
+{
+    return jitter->fixed ? jitter->fixed : length >> jitter->shift;
+}
+
+/* The octets stay where they are until the next put. */
+static void release(hf_jitter *jitter, hf_slot *slot)
+{
+    if (slot->use == HF_AUDIO) {
+        jitter->taken &= ~(cells_of(slot->length) << slot->cell);
+        jitter->waiting -= samples_of(jitter, slot->length);
+    }
+    slot->use = HF_FREE;
+}
+
 static void forget_queue(hf_jitter *jitter)
 {
     int i;
@@ -19,6 +53,7 @@ static void forget_queue(hf_jitter *jitter)
             jitter->dropped++;
         jitter->slots[i].use = HF_FREE;
     }
+    jitter->taken = 0;
     jitter->waiting = 0;
 }
 
@@ -82,18 +117,26 @@ void hf_jitter_put(hf_jitter *jitter, uint16_t sequence, const uint8_t *payload,
 {
     hf_slot *slot = &jitter->slots[sequence % HF_SLOTS];
     jitter->received++;
-    if (length < 0 || length > HF_PAYLOAD || !placed(jitter, sequence))
+    if (length < 0 || length > HF_PAYLOAD || samples_of(jitter, length) > HF_LONGEST ||
+        !placed(jitter, sequence))
         return;
     if (slot->use != HF_FREE) {
         jitter->duplicate++;
         return;
     }
+    if (use == HF_AUDIO) {
+        int cell = find_cells(jitter, length);
+        if (cell < 0) {
+            jitter->dropped++;
+            return;
+        }
+        memcpy(jitter->cells[0] + (size_t)cell * HF_CELL, payload, (size_t)length);
+        jitter->taken |= cells_of(length) << cell;
+        jitter->waiting += samples_of(jitter, length);
+        slot->cell = (uint8_t)cell;
+    }
     slot->use = (uint8_t)use;
     slot->length = (uint16_t)length;
-    if (use == HF_AUDIO) {
-        memcpy(slot->payload, payload, (size_t)length);
-        jitter->waiting += length;
-    }
 }
 
 static int anything_waits(const hf_jitter *jitter)
@@ -142,10 +185,9 @@ enum hf_jitter_result hf_jitter_get(hf_jitter *jitter, const uint8_t **payload, 
     if (slot->use == HF_AUDIO) {
         jitter->empty_run = 0;
         jitter->next++;
-        jitter->waiting -= slot->length;
-        *payload = slot->payload;
+        *payload = jitter->cells[0] + (size_t)slot->cell * HF_CELL;
         *length = slot->length;
-        slot->use = HF_FREE; /* the payload stays until the next put */
+        release(jitter, slot);
         return HF_GOT;
     }
     if (!anything_waits(jitter))
@@ -162,8 +204,7 @@ static void drop_one(hf_jitter *jitter)
     slot = &jitter->slots[jitter->next % HF_SLOTS];
     if (slot->use != HF_AUDIO)
         return;
-    jitter->waiting -= slot->length;
-    slot->use = HF_FREE;
+    release(jitter, slot);
     jitter->next++;
     jitter->dropped++;
 }

@@ -1,23 +1,30 @@
-/* Jitter buffer: 16 packets in order of their sequence number, depth follows the network. */
+/* Jitter buffer: 16 packets in order of their sequence number, depth follows the network.
+ * Payloads lie in cells of 160 octets, a long one in cells side by side: a call costs 3 KB
+ * whatever its packet time. */
 #ifndef HF_JITTER_H
 #define HF_JITTER_H
 
 #include <stdint.h>
 
 #define HF_SLOTS 16
-#define HF_PAYLOAD 480 /* octets of the largest packet, 60 ms */
+#define HF_PAYLOAD 640 /* octets of the largest packet: 60 ms of G.711, 40 ms of L16 */
+#define HF_LONGEST 480 /* samples of the longest packet, 60 ms */
+#define HF_CELL 160
+#define HF_CELLS 20
 
 enum hf_slot_use { HF_FREE, HF_AUDIO, HF_NO_AUDIO };
 enum hf_jitter_result { HF_GOT, HF_MISSING, HF_EMPTY };
 
 typedef struct {
-    uint8_t use;
+    uint8_t use, cell;
     uint16_t length;
-    uint8_t payload[HF_PAYLOAD];
 } hf_slot;
 
 typedef struct {
     hf_slot slots[HF_SLOTS];
+    uint8_t cells[HF_CELLS][HF_CELL];
+    uint32_t taken;         /* a bit a cell */
+    int shift, fixed;       /* samples of a packet: octets >> shift, or always ``fixed`` */
     uint16_t next, jump;    /* next to play; a far sequence number that came once */
     int started, filling, has_jump, late_run, empty_run;
     int waiting;            /* samples in the slots */

@@ -49,6 +49,15 @@ static void conceal(hf_port *port)
     memset(port->heard, 0, sizeof port->heard);
 }
 
+const int16_t *hf_port_samples(hf_port *port)
+{
+    if (port->raw_length && !port->decoded) {
+        hf_g711_decode(port->law, port->raw, port->raw_length, port->heard);
+        port->decoded = 1;
+    }
+    return port->heard;
+}
+
 int hf_queue_pull(hf_port *port)
 {
     if (port->queued < HF_FRAME) {
@@ -70,6 +79,16 @@ static void pull_rtp(hf_port *port)
         enum hf_jitter_result got = hf_jitter_get(&port->jitter, &payload, &length);
         if (got == HF_EMPTY)
             break;
+        if (got == HF_GOT && port->queued == 0 && length == HF_FRAME) {
+            /* One packet is one frame: it may leave as it came. */
+            memcpy(port->raw, payload, (size_t)length);
+            port->raw_length = length;
+            port->decoded = port->concealed = 0;
+            hf_jitter_adapt(&port->jitter);
+            return;
+        }
+        hf_port_samples(port);
+        port->raw_length = 0;
         if (got == HF_GOT) {
             hf_g711_decode(port->law, payload, length, port->queue + port->queued);
             port->queued += length;
@@ -82,6 +101,8 @@ static void pull_rtp(hf_port *port)
             memset(port->queue + port->queued, 0, sizeof port->heard);
         port->queued += HF_FRAME;
     }
+    hf_port_samples(port);
+    port->raw_length = 0;
     if (!hf_queue_pull(port) && port->jitter.started && !port->jitter.filling)
         atomic_fetch_add_explicit(&port->counts.underruns, 1, memory_order_relaxed);
     hf_jitter_adapt(&port->jitter);
@@ -123,10 +144,26 @@ static void listen_for_keys(hf_engine *engine, hf_port *port)
         hf_port_key(engine, port, &keys[i]);
 }
 
-void hf_port_hear(hf_engine *engine, hf_port *port)
+/* Whether anybody wants samples: in a plain conversation of two nobody does. */
+static int is_listened_to(const hf_port *port)
+{
+    return !port->room || port->player || port->tap || port->recorders[0] ||
+           port->recorders[1] || port->vad.armed || port->key_source == HF_INBAND;
+}
+
+static void watch_speech(hf_engine *engine, hf_port *port)
 {
     hf_event speech = {.kind = HF_ON_SPEECH, .port = port->head.id};
-    int masked;
+    int masked = port->keys_in.active || hf_dtmf_sounding(&port->dtmf);
+    if (hf_vad_frame(&port->vad, port->heard, masked))
+        hf_event_push(engine, &engine->events, &speech);
+    if (port->tap)
+        hf_tap_write(port->tap, port->heard);
+}
+
+void hf_port_hear(hf_engine *engine, hf_port *port)
+{
+    int listened = is_listened_to(port);
     if (port->kind == HF_RTP) {
         hf_rtp_receive(engine, port);
         watch_silence(engine, port);
@@ -134,12 +171,11 @@ void hf_port_hear(hf_engine *engine, hf_port *port)
     } else {
         hf_device_receive(engine, port);
     }
+    if (listened)
+        hf_port_samples(port);
     listen_for_keys(engine, port);
-    masked = port->keys_in.active || hf_dtmf_sounding(&port->dtmf);
-    if (hf_vad_frame(&port->vad, port->heard, masked))
-        hf_event_push(engine, &engine->events, &speech);
-    if (port->tap)
-        hf_tap_write(port->tap, port->heard);
+    if (listened)
+        watch_speech(engine, port);
 }
 
 static void mix(hf_engine *engine, hf_port *port)
@@ -151,13 +187,29 @@ static void mix(hf_engine *engine, hf_port *port)
         hf_player_end(engine, port->player, HF_FINISHED);
 }
 
+/* The coded frame of the only other member, when we may send it on untouched. */
+static const hf_port *passing(const hf_port *port)
+{
+    const hf_port *other;
+    if (!port->room || port->player || port->kind != HF_RTP || port->wire_fill ||
+        port->stream.packet_samples != HF_FRAME)
+        return NULL;
+    other = hf_room_only_other(port->room, port->member);
+    return other && other->raw_length && other->law == port->law ? other : NULL;
+}
+
 void hf_port_speak(hf_engine *engine, hf_port *port)
 {
     hf_key_frame key = {0};
     int may_send = port->kind == HF_DEVICE || (port->connected && port->stream.send);
-    mix(engine, port);
+    int recorded = port->recorders[0] || port->recorders[1];
+    const hf_port *other = may_send ? passing(port) : NULL;
     if (may_send)
         key = hf_keys_out_frame(&port->keys_out, port->timestamp);
+    if (key.step != HF_NO_KEY)
+        other = NULL;
+    if (!other || recorded)
+        mix(engine, port);
     if (key.tone && port->key_source != HF_RFC4733) {
         hf_dtmf_tone(key.key, &port->keys_out.phase_low, &port->keys_out.phase_high, port->sent,
                      HF_FRAME);
@@ -165,9 +217,12 @@ void hf_port_speak(hf_engine *engine, hf_port *port)
         /* A key stands alone: audio around it would only disturb the far detector. */
         memset(port->sent, 0, sizeof port->sent);
     }
-    hf_recorder_frame(port);
-    if (port->kind == HF_RTP)
-        hf_rtp_send(port, &key);
-    else
+    if (recorded)
+        hf_recorder_frame(port);
+    if (port->kind == HF_DEVICE)
         hf_device_send(engine, port);
+    else if (other)
+        hf_rtp_send(port, &key, other->raw, other->raw_length);
+    else
+        hf_rtp_send(port, &key, NULL, 0);
 }

@@ -49,9 +49,9 @@ void hf_room_leave(hf_port *port)
 }
 
 /* A conversation of two, the usual case: nothing to compute. */
-static const hf_port *only_other(const hf_room *room, int member)
+hf_port *hf_room_only_other(const hf_room *room, int member)
 {
-    const hf_port *found = NULL;
+    hf_port *found = NULL;
     int i;
     for (i = 0; i < HF_MEMBERS; i++) {
         if (!room->members[i] || i == member || room->gain[i][member] == 0.0f)
@@ -67,22 +67,24 @@ static const hf_port *only_other(const hf_room *room, int member)
  * in an earlier phase is used exactly once by each other member. */
 void hf_room_mix(const hf_room *room, int member, float gain, int16_t *out)
 {
-    const hf_port *single = gain == 1.0f ? only_other(room, member) : NULL;
+    hf_port *single = gain == 1.0f ? hf_room_only_other(room, member) : NULL;
     float sum[HF_FRAME];
     int i, n, heard = 0;
     if (single) {
-        memcpy(out, single->heard, sizeof single->heard);
+        memcpy(out, hf_port_samples(single), sizeof single->heard);
         return;
     }
     memset(sum, 0, sizeof sum);
     for (i = 0; i < HF_MEMBERS; i++) {
-        const hf_port *other = room->members[i];
+        hf_port *other = room->members[i];
         float loud = room->gain[i][member] * gain;
+        const int16_t *samples;
         if (!other || i == member || loud == 0.0f)
             continue;
         heard = 1;
+        samples = hf_port_samples(other);
         for (n = 0; n < HF_FRAME; n++)
-            sum[n] += loud * other->heard[n];
+            sum[n] += loud * samples[n];
     }
     if (!heard)
         return;

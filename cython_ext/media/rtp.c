@@ -10,6 +10,7 @@
 #define HEADER 12
 #define LARGEST 2048
 #define PACKETS_AT_ONCE 32 /* in one frame; a flood must not hold up the other ports */
+#define POLLS_A_ROUND 8    /* every 160 ms a socket is read until it is empty */
 #define RELATCH_FRAMES 50  /* 1 s of silence before another source port is believed */
 #define KEY_VOLUME 10      /* -10 dBm0 */
 #define COMFORT_NOISE 13   /* RFC 3389 */
@@ -219,7 +220,7 @@ void hf_rtp_receive(hf_engine *engine, hf_port *port)
 {
     uint8_t data[LARGEST];
     hf_port_counts *counts = &port->counts;
-    int i;
+    int drain = ++port->polls % POLLS_A_ROUND == 0 || port->jitter.filling, i;
     for (i = 0; i < PACKETS_AT_ONCE; i++) {
         struct sockaddr_storage from;
         socklen_t length = sizeof from;
@@ -242,6 +243,11 @@ void hf_rtp_receive(hf_engine *engine, hf_port *port)
         port->silent_frames = 0;
         if (known_source(port, &packet))
             take(engine, port, &packet);
+        /* The usual packet is alone, and asking for another costs a system call. A burst
+         * is noticed by a buffer that would run dry, by keys, or at the next full round. */
+        if (!drain && port->jitter.waiting >= HF_FRAME &&
+            packet.payload_type == port->stream.payload_type)
+            return;
     }
 }
 
@@ -261,6 +267,13 @@ static void emit(hf_port *port, int type, int marker, uint32_t timestamp, const 
 static void send_audio(hf_port *port)
 {
     int size = port->stream.packet_samples;
+    if (size == HF_FRAME && !port->wire_fill) {
+        uint8_t coded[HF_FRAME];
+        hf_g711_encode(port->law, port->sent, HF_FRAME, coded);
+        emit(port, port->stream.payload_type, port->marker, port->timestamp, coded, size);
+        port->marker = 0;
+        return;
+    }
     hf_g711_encode(port->law, port->sent, HF_FRAME, port->wire + port->wire_fill);
     port->wire_fill += HF_FRAME;
     while (port->wire_fill >= size) {
@@ -272,7 +285,7 @@ static void send_audio(hf_port *port)
     }
 }
 
-void hf_rtp_send(hf_port *port, const hf_key_frame *key)
+void hf_rtp_send(hf_port *port, const hf_key_frame *key, const uint8_t *raw, int length)
 {
     if (port->connected && port->stream.send && port->target_length) {
         if (key->step == HF_KEY_PACKET && port->key_source == HF_RFC4733) {
@@ -281,6 +294,9 @@ void hf_rtp_send(hf_port *port, const hf_key_frame *key)
                            key->duration);
             port->wire_fill = 0;
             emit(port, port->stream.key_payload_type, key->first, key->timestamp, payload, 4);
+        } else if (raw) {
+            emit(port, port->stream.payload_type, port->marker, port->timestamp, raw, length);
+            port->marker = 0;
         } else {
             send_audio(port);
         }

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "engine.h"
+
 extern int checks, failures;
 
 #define CHECK(condition)                                                                  \
@@ -19,9 +21,27 @@ extern int checks, failures;
 
 uint32_t test_random(void); /* the same numbers in every run */
 
+/* test_peers.c */
+typedef struct {
+    int fd, port;
+    uint16_t sequence;
+    uint32_t timestamp;
+} peer;
+
+peer peer_open(void);
+void peer_send(peer *from, int to, int type, uint32_t ssrc, const uint8_t *payload,
+                      int length);
+int peer_receive(peer *at, uint8_t *last, int *size);
+void test_command(hf_engine *engine, enum hf_op op, void *subject, void *object);
+hf_port *test_port(hf_engine *engine, uint64_t id, int law, const peer *to, int *bound);
+void test_frame(hf_engine *engine);
+int test_events(hf_engine *engine, enum hf_event_kind kind, hf_event *last);
+int test_free_retired(hf_engine *engine);
+
 void test_codecs(void);  /* test_codecs.c: G.711, WAV header, mixing, players */
 void test_network(void); /* test_network.c: RTP, jitter, keys as events */
 void test_signals(void); /* test_signals.c: DTMF limits, speech */
 void test_bridge(void);  /* test_engine.c: ports on real sockets */
+void test_passing(void); /* test_passing.c: payload that passes as it came */
 
 #endif
