@@ -68,6 +68,7 @@ class Contact:
     __slots__ = (
         "agent",
         "answered",
+        "began",
         "demand",
         "entered",
         "event",
@@ -88,6 +89,8 @@ class Contact:
         self.event = event
         self.queue = queue
         self.entered = entered
+        self.began = entered - event.waited_s
+        """When its wait began, credit included; a kept place and a move hand it on as it is."""
         self.state = ContactState.WAITING
         self.agent: AgentRecord | None = None
         """Reserved for it, or talking to it."""
@@ -123,11 +126,6 @@ class Contact:
             self.state = TABLE[self.state, step]
         except KeyError:
             raise IllegalTransition(self.state, step, f"call {self.event.call}") from None
-
-    @property
-    def began(self) -> float:
-        """When its wait began, credit included."""
-        return self.entered - self.event.waited_s
 
     def place(self) -> Order:
         """Order among all calls: priority, then time of arrival with credit, then number."""

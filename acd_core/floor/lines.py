@@ -4,7 +4,6 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from acd_core.agent import AgentState
 from acd_core.call_queue import NoAgents, QueueConfig, check_queue
 from acd_core.commands import (
     AcdCommand,
@@ -12,40 +11,29 @@ from acd_core.commands import (
     CallTimedOut,
     CallWaiting,
     LeaveReason,
-    RefuseReason,
 )
 from acd_core.errors import DuplicateCall, UnknownQueue
 from acd_core.events import CallOffered, Outcome, Preference
 from acd_core.floor.contact import Contact, ContactState, ContactStep
-from acd_core.floor.records import NUMBERS, AgentRecord, CallBook, QueueRecord
+from acd_core.floor.records import AgentRecord, CallBook, QueueRecord
 from acd_core.floor.urgency import URGENT, Urgencies
 from acd_core.ids import QueueId
+from acd_core.queue_life.admission import pool_of, refusal
 from acd_core.routing.registry import find_strategy
 from acd_core.skills import Requirement, merge
-from acd_core.stats.estimates import Pool
 from cython_ext.acd import Deadlines, Matcher
 
 _SHORT_ABANDON_S = 5.0  # who leaves earlier says nothing of the service level
 
-
-_PAUSED = NUMBERS[AgentState.PAUSED]
-_READY = NUMBERS[AgentState.READY]
 # Members by names of their own: Python 3.11 finds Kind.MEMBER ten times as slowly.
 _CALL_LEFT: Final = ContactState.LEFT
 _CALL_STEP_GO_BACK: Final = ContactStep.GO_BACK
 _CALL_STEP_LEAVE: Final = ContactStep.LEAVE
 _CALL_WAITING: Final = ContactState.WAITING
 _NO_AGENTS_LEAVE: Final = NoAgents.LEAVE
-_NO_AGENTS_WAIT: Final = NoAgents.WAIT
 _OUTCOME_ABANDONED: Final = Outcome.ABANDONED
 _OUTCOME_ANSWERED: Final = Outcome.ANSWERED
 _OUTCOME_TIMED_OUT: Final = Outcome.TIMED_OUT
-
-
-def pool_of(tally: tuple[int, ...], ahead: int) -> Pool:
-    """What a caller finds: agents who fit by state, and callers ahead."""
-    staffed = QueueRecord.staffed(tally)
-    return Pool(ahead, staffed, staffed - tally[_PAUSED], tally[_READY])
 
 
 class Lines:
@@ -139,7 +127,7 @@ class Lines:
             contact.demand = self._number(queue.config, contact.step, event.requirements)
         else:
             contact.demand = queue.demand
-        refused = self._refusal(queue, contact.demand, awaited=awaited)
+        refused = refusal(queue, self.tally, contact.demand, awaited=awaited)
         if refused is not None:
             queue.counter.refuse()
             self._out.append(CallRefused(call=event.call, queue=queue.config.queue, reason=refused))
@@ -278,29 +266,6 @@ class Lines:
                 named = contact.preferring is not None and self._named(contact.event)
                 if not staffed[contact.demand] and not named and (contact.state is _CALL_WAITING):
                     self.time_out(contact, LeaveReason.NO_AGENTS, now)
-
-    def _refusal(self, queue: QueueRecord, demand: int, *, awaited: bool) -> RefuseReason | None:
-        config, waiting = queue.config, len(queue.line)
-        if config.max_waiting is not None and waiting >= config.max_waiting:
-            return RefuseReason.FULL
-        ask_agents = config.no_agents is not _NO_AGENTS_WAIT and not awaited
-        limited = waiting and (config.max_estimate_s is not None or config.max_ratio is not None)
-        if not ask_agents and not limited:
-            return None
-        tally = self.tally(demand)
-        if ask_agents and not queue.present(tally):
-            return RefuseReason.NO_AGENTS
-        return self._dissuasion(queue, pool_of(tally, waiting)) if limited else None
-
-    @staticmethod
-    def _dissuasion(queue: QueueRecord, pool: Pool) -> RefuseReason | None:
-        """Why somebody waits already and one more is too many."""
-        ratio, longest = queue.config.max_ratio, queue.config.max_estimate_s
-        if ratio is not None and pool.ahead + 1 > ratio * pool.staffed:
-            return RefuseReason.RATIO
-        if longest is not None and queue.estimates.expected(pool) > longest:
-            return RefuseReason.LONG_WAIT
-        return None
 
     def _number(self, config: QueueConfig, step: int, own: Iterable[Requirement] = ()) -> int:
         """The matcher's number for what a queue demands at a step, and a call besides."""

@@ -2,9 +2,10 @@
 
 from acd_core.agent import AgentState
 from acd_core.floor.contact import Contact
-from acd_core.floor.lines import Lines, pool_of
+from acd_core.floor.lines import Lines
 from acd_core.floor.records import NUMBERS, AgentRecord, QueueRecord
 from acd_core.floor.roster import Roster
+from acd_core.queue_life.admission import pool_of
 from acd_core.snapshot import AgentView, QueueView, Snapshot, WaitingCall
 
 

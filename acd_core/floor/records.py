@@ -111,6 +111,7 @@ class QueueRecord:
         "last_offered",
         "level",
         "line",
+        "lively",
         "offers",
         "strategy",
         "talking",
@@ -140,6 +141,8 @@ class QueueRecord:
         self.line: list[Order] = []
         """Order of every call in the system, first comes first."""
         self.calls: dict[CallId, Contact] = {}
+        self.lively = False
+        """It does more for those who wait than find an agent: see ``acd_core/queue_life``."""
         self.talking = 0
         self.last_offered = -1
         self.offers = 0
