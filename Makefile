@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := .stamps
-KERNELS := $(wildcard cython_ext/*/*.pyx cython_ext/*/*.pxd cython_ext/media/*.h) \
-           $(filter-out cython_ext/media/_media.c,$(wildcard cython_ext/media/*.c)) setup.py
+KERNELS := $(wildcard cython_ext/*/*.pyx cython_ext/*/*.pxd cython_ext/*/*.h) cython_ext/media_floor/floor.c \
+           $(filter-out cython_ext/media/_media.c,$(wildcard cython_ext/media/*.c)) \
+           $(wildcard acd_core/*.py acd_core/*/*.py) setup.py
 
 .PHONY: help setup system dev build docs bench lint format types test unit e2e browser pure engine-test check demo clean
 
@@ -28,7 +29,8 @@ $(STAMPS):
 
 $(STAMPS)/venv: pyproject.toml | $(STAMPS) $(STAMPS)/system
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77" wheel "Cython>=3.1,<4"
+	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77" wheel \
+		"Cython>=3.1,<4" "mypy>=1.15,<3" "msgspec>=0.19,<1"
 	$(BIN)/python -m pip install --quiet --no-build-isolation -e .
 	@touch $@
 
@@ -97,5 +99,5 @@ bench: build
 	for subject in acd media parser sip; do $(BIN)/hookflash bench $$subject; done
 
 clean:
-	rm -rf $(STAMPS) build *.egg-info cython_ext/*/*.so
+	rm -rf $(STAMPS) build *.egg-info cython_ext/*/*.so cython_ext/compiled
 	find cython_ext -name '_*.c' -delete

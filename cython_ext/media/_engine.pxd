@@ -8,7 +8,7 @@ cdef extern from "sys/socket.h":
 
 
 cdef extern from "engine.h":
-    enum: HF_MEMBERS, HF_TAP_SAMPLES, HF_PHASES, HF_PHASE_PORTS, HF_PORT_RECORDERS
+    enum: HF_MEMBERS, HF_LATE_STEPS, HF_TAP_SAMPLES, HF_PHASES, HF_PHASE_PORTS, HF_PORT_RECORDERS
     enum: HF_PORT, HF_PLAYER, HF_ROOM, HF_RECORDER, HF_TAP
     enum: HF_RTP, HF_DEVICE, HF_INBAND, HF_HARDWARE
     enum: HF_ALAW, HF_ULAW, HF_S16
@@ -100,6 +100,7 @@ cdef extern from "engine.h":
         uint64_t phase_worst_ns[4]
         uint64_t phase_ticks[4]
         uint64_t ports, load_ppm
+        uint64_t late[64]
 
     ctypedef struct hf_engine:
         int wake, started
@@ -110,6 +111,7 @@ cdef extern from "engine.h":
     hf_engine *hf_engine_new(int realtime, int silence_seconds)
     int hf_engine_start(hf_engine *engine)
     double hf_engine_cpu(const hf_engine *engine)
+    double hf_engine_files_cpu(const hf_engine *engine)
     void hf_engine_stop(hf_engine *engine) nogil
     void hf_engine_free(hf_engine *engine) nogil
     int hf_command_push(hf_engine *engine, const hf_command *command)

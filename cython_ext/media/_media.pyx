@@ -318,9 +318,14 @@ cdef class Core:
             "worst_late_us": counts.worst_late_ns / 1e3, "busy_s": counts.busy_ns / 1e9,
             "worst_phase_us": counts.worst_phase_ns / 1e3, "load": counts.load_ppm / 1e6,
             "events_lost": float(lost), "cpu_s": hf_engine_cpu(self.engine),
+            "files_cpu_s": hf_engine_files_cpu(self.engine),
         }
         for phase in range(HF_PHASES):
             ticks = max(<double>counts.phase_ticks[phase], 1.0)
             found[f"phase{phase}_us"] = counts.phase_ns[phase] / 1e3 / ticks
             found[f"phase{phase}_worst_us"] = counts.phase_worst_ns[phase] / 1e3
         return found
+
+    def lateness(self):
+        """Ticks by how late they began, in steps of 0.25 ms; the last holds all beyond."""
+        return [self.engine.counts.late[step] for step in range(HF_LATE_STEPS)]

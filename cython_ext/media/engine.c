@@ -170,14 +170,23 @@ int hf_engine_start(hf_engine *engine)
     return 0;
 }
 
-double hf_engine_cpu(const hf_engine *engine)
+static double cpu_of(const hf_engine *engine, pthread_t thread)
 {
     struct timespec spent;
     clockid_t clock;
-    if (!engine->started || pthread_getcpuclockid(engine->thread, &clock) ||
-        clock_gettime(clock, &spent))
+    if (!engine->started || pthread_getcpuclockid(thread, &clock) || clock_gettime(clock, &spent))
         return 0;
     return (double)spent.tv_sec + (double)spent.tv_nsec / SECOND;
+}
+
+double hf_engine_cpu(const hf_engine *engine)
+{
+    return cpu_of(engine, engine->thread);
+}
+
+double hf_engine_files_cpu(const hf_engine *engine)
+{
+    return cpu_of(engine, engine->file_thread);
 }
 
 void hf_engine_stop(hf_engine *engine)

@@ -222,6 +222,7 @@ void hf_engine_stop(hf_engine *engine); /* every object is retired afterwards */
 void hf_engine_free(hf_engine *engine);
 void hf_engine_tick(hf_engine *engine, int phase);
 double hf_engine_cpu(const hf_engine *engine); /* seconds the engine thread has computed */
+double hf_engine_files_cpu(const hf_engine *engine); /* and the file thread */
 
 /* rings.c */
 int hf_command_push(hf_engine *engine, const hf_command *command); /* -1: full */

@@ -391,3 +391,7 @@ class Engine:
     def counters(self) -> dict[str, float]:
         """Counts, late ticks, and microseconds per phase."""
         return {**self._core.counters(), "cached_bytes": float(self._clips.size)}
+
+    def lateness(self) -> list[int]:
+        """Ticks by how late they began, in steps of 0.25 ms; the last holds all beyond."""
+        return self._core.lateness()

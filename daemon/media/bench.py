@@ -1,86 +1,132 @@
-"""How much processor time bridged telephone channels take, measured here and now.
+"""``hookflash bench media``: what audio costs on this machine, beside its physical floor.
 
-Two engines on loopback: one plays the part of the telephones, the other bridges them in
-pairs. Only the bridging thread is counted, by its own processor clock. On loopback the
-sender also pays for delivery into the receiver's socket, so a network card costs less.
+Every load runs once in each of five rounds, one after the other, and the floor in each
+round as well; a figure is the median of the rounds. Shares of a core come from the
+processor clocks of the engine's threads.
 """
 
-import time
-from typing import Final
-
-import msgspec
+import tempfile
+from collections import defaultdict
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
 
 from cython_ext import media
+from daemon.media.bench_load import bare, bridge_all, loaded, play_all, record_all
+from daemon.media.bench_setup import (
+    bytes_per_channel,
+    raise_file_limit,
+    setup_us,
+    steal_s,
+)
 
-HOST: Final = "127.0.0.1"
-SETTLE_S: Final = 1.0  # jitter buffers fill, caches warm
+ROUNDS: Final = 5
+FULL: Final = 0.7  # share of a core at which new legs are refused
+MOST: Final = 4000  # channels of one engine
+LOAD_FACTOR: Final = 20  # the full load has at most this many times the channels asked for
+MEASURED: Final = 500  # channels whose memory is measured
+DESCRIPTORS_KEPT: Final = 200
+NOT_JUDGED_MS: Final = 2.0  # a machine that wakes its own witness later says nothing of ours
+INBAND: Final = -1
 
-
-class BenchResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured."""
-
-    channels: int
-    seconds: float
-    cpu_s: float
-    """Processor seconds of the bridging thread."""
-    percent_per_100: float
-    """Share of one core that 100 channels take, in percent."""
-    packets_per_s: float
-    lost: int
-    """Packets that did not reach the bridge in time."""
-    worst_late_us: float
-    """Latest wake-up of the thread."""
-    scheduling: str
+Figures = dict[str, list[float]]
 
 
-def run(channels: int, seconds: float) -> BenchResult:
-    """Bridge ``channels`` G.711 ports in pairs for ``seconds``; an odd one is left out."""
-    # Here, so that this module can be imported where there is no engine.
-    from cython_ext.media import Engine
-
+def run(channels: int, seconds: float, *, rounds: int = ROUNDS) -> dict[str, Any]:
+    """Measure with ``channels`` channels, each load for ``seconds`` in each round."""
     if not media.available():
         raise RuntimeError(media.reason())
     count = max(channels // 2 * 2, 2)
-    bridge, phones = Engine(), Engine()
-    bridge.start()
-    phones.start()
-    try:
-        _connect(bridge, phones, count)
-        time.sleep(SETTLE_S)
-        before, began = _totals(bridge, count), time.monotonic()
-        time.sleep(seconds)
-        after, elapsed = _totals(bridge, count), time.monotonic() - began
-        counters = bridge.counters()
-        cpu_s = after[0] - before[0]
-        return BenchResult(
-            channels=count,
-            seconds=elapsed,
-            cpu_s=cpu_s,
-            percent_per_100=cpu_s / elapsed * 100 * 100 / count,
-            packets_per_s=(after[1] - before[1]) / elapsed,
-            lost=int(after[2] - before[2]),
-            worst_late_us=counters["worst_late_us"],
-            scheduling=bridge.scheduling,
+    most = min(MOST, count * LOAD_FACTOR, (raise_file_limit() - DESCRIPTORS_KEPT) // 2)
+    found: Figures = defaultdict(list)
+    runs, realtime, missed = [], True, 0
+    for _ in range(rounds):
+        told = _round(count, seconds, most)
+        for name, value in told.items():
+            found[name].append(value)
+        realtime = realtime and told["realtime"] == 1.0
+        missed += int(told["missed"])
+        runs.append({name: round(told[name], 3) for name in ("steal_pct", "control_wakeup_ms")})
+    middle = {name: median(values) for name, values in found.items()}
+    return {
+        "channels": count,
+        "seconds": seconds,
+        **{name: round(middle[name], 3) for name in _REPORTED},
+        "channels_per_core_70": int(middle["channels_per_core_70"]),
+        "late_p999_ms": _judged(found),
+        "setup_us": round(median(setup_us(10 * count) for _ in range(rounds)), 1),
+        "bytes_per_channel": round(bytes_per_channel(MEASURED)),
+        "realtime": realtime,
+        "steal_pct": round(max(found["steal_pct"]), 3),
+        "control_wakeup_ms": round(max(found["control_wakeup_ms"]), 3),
+        "missed": missed,
+        "runs": runs,
+    }
+
+
+_REPORTED: Final = (
+    "floor_pct_per_100",
+    "pct_per_100_bridge",
+    "bridge_x_floor",
+    "pct_per_100_play",
+    "play_x_floor",
+    "added_dtmf_x_floor",
+    "pct_added_record",
+    "load_channels",
+    "load_share",
+)
+
+
+def _round(count: int, seconds: float, most: int) -> dict[str, float]:
+    """One round of every load."""
+    from cython_ext.media_floor._floor import Witness
+
+    witness = Witness()
+    stolen, all_time = steal_s()
+    with tempfile.TemporaryDirectory(prefix="hookflash-bench-") as name:
+        folder, each = Path(name), 100 * 100 / count
+        floor = bare(count, seconds) * each
+        join = partial(bridge_all, channels=count)
+        bridged = loaded(count, seconds, join)
+        inband = loaded(count, seconds, join, dtmf_payload_type=INBAND)
+        played = loaded(
+            count,
+            seconds,
+            partial(play_all, channels=count, folder=folder),
+            dtmf_payload_type=INBAND,
         )
-    finally:
-        bridge.stop()
-        phones.stop()
+        recorded = loaded(count, seconds, partial(record_all, channels=count, folder=folder))
+    full = min(most, int(FULL / max(bridged.share / count, 1e-6)) // 2 * 2)
+    witness.start()
+    laden = loaded(full, seconds, partial(bridge_all, channels=full))
+    witness.stop()
+    now_stolen, now_all = steal_s()
+    cost = bridged.share * each
+    return {
+        "floor_pct_per_100": floor,
+        "pct_per_100_bridge": cost,
+        "bridge_x_floor": cost / floor,
+        "pct_per_100_play": played.share * each,
+        "play_x_floor": played.share * each / floor,
+        "added_dtmf_x_floor": (inband.share * each - cost) / floor,
+        "pct_added_record": recorded.share * each - cost,
+        "load_channels": full,
+        "load_share": laden.share,
+        "channels_per_core_70": full * FULL / laden.share,
+        "late_p999_ms": laden.late_ms,
+        "missed": bridged.missed + inband.missed + played.missed + recorded.missed,
+        "realtime": float(bridged.scheduling.startswith("fifo")),
+        "steal_pct": 100 * (now_stolen - stolen) / max(now_all - all_time, 0.01),
+        "control_wakeup_ms": witness.worst_ms,
+    }
 
 
-def _connect(bridge: "media.Engine", phones: "media.Engine", count: int) -> None:
-    for port in range(1, count + 1):
-        here = bridge.open_rtp(port, HOST)
-        there = phones.open_rtp(port, HOST)
-        bridge.connect_rtp(port, HOST, there, payload_type=8, law="A", dtmf_payload_type=101)
-        phones.connect_rtp(port, HOST, here, payload_type=8, law="A", dtmf_payload_type=101)
-        bridge.join((port + 1) // 2, port)
-
-
-def _totals(engine: "media.Engine", count: int) -> tuple[float, float, float]:
-    """Processor seconds, packets in and out, packets lost or late."""
-    packets = missed = 0.0
-    for port in range(1, count + 1):
-        found = engine.port_counters(port)
-        packets += found["packets_in"] + found["packets_out"]
-        missed += found["lost"] + found["late"]
-    return engine.counters()["cpu_s"], packets, missed
+def _judged(found: Figures) -> float | None:
+    """Median lateness of the rounds in which the machine itself kept time; None: in none."""
+    sound = [
+        late
+        for late, wakeup in zip(found["late_p999_ms"], found["control_wakeup_ms"], strict=True)
+        if wakeup < NOT_JUDGED_MS
+    ]
+    return median(sound) if sound else None

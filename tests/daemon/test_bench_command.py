@@ -74,12 +74,19 @@ def test_parser_compares_both_implementations(bench: Bench) -> None:
 
 
 @pytest.mark.skipif(not media.available(), reason="needs the media engine")
-def test_media_counts_the_bridging_thread(bench: Bench) -> None:
-    code, out, _ = bench("media", "--seconds", "0.05", "--channels", "4", "--json")
+def test_media_sets_every_load_beside_the_floor_of_the_same_run(bench: Bench) -> None:
+    code, out, _ = bench("media", "--seconds", "0.25", "--channels", "4", "--json")
     found = json.loads(out)
     assert code == 0
-    assert found["channels"] == 4
-    assert found["cpu_s"] >= 0
+    assert (found["channels"], len(found["runs"])) == (4, 5)
+    assert found["floor_pct_per_100"] > 0
+    assert found["pct_per_100_bridge"] > 0
+    assert found["pct_per_100_play"] > 0
+    assert {"added_dtmf_x_floor", "pct_added_record", "realtime", "late_p999_ms"} <= found.keys()
+    assert {"steal_pct", "control_wakeup_ms"} <= found["runs"][0].keys()
+    assert found["channels_per_core_70"] > 4
+    assert found["setup_us"] > 0
+    assert 4000 < found["bytes_per_channel"] <= 8192
 
 
 def test_sip_without_sipp_names_the_package(

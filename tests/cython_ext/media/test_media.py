@@ -129,13 +129,3 @@ def test_gains() -> None:
     assert factor(-90.0) == 0.0
     assert factor(20.0) == 10.0
     assert factor(1000.0) == 100.0
-
-
-@needs_engine
-def test_bench_measures_the_bridging_thread() -> None:
-    from daemon.media.bench import run
-
-    result = run(10, 0.2)
-    assert result.channels == 10
-    assert 0 < result.cpu_s < result.seconds
-    assert result.packets_per_s > 500

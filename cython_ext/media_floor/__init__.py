@@ -1,0 +1,1 @@
+"""Bare senders and receivers: what the media engine is measured against."""

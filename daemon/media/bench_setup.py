@@ -1,0 +1,147 @@
+"""What calls cost in the media process beside their audio: setting up, and memory."""
+
+import asyncio
+import itertools
+import multiprocessing
+import multiprocessing.connection
+import resource
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+import uvloop
+
+from daemon.link.client import MediaLink
+from daemon.logs import set_up_logging
+from daemon.media.options import MediaOptions, MediaSetup
+from drivers.api import RtpAddress, RtpFormat
+
+HOST: Final = "127.0.0.1"
+RING: Final = 4096  # commands that the engine's ring holds, cython_ext/media/engine.h
+PATIENCE_S: Final = 20.0
+PEERS: Final = RtpAddress(HOST, 9)  # the discard port: nobody has to answer
+
+
+def setup_us(pairs: int) -> float:
+    """CPU-microseconds of both processes to set up and clear one bridged pair."""
+    with tempfile.TemporaryDirectory(prefix="hookflash-bench-") as folder:
+        context = multiprocessing.get_context("spawn")
+        child = context.Process(target=_serve, args=(folder,), daemon=True)
+        child.start()
+        try:
+            return uvloop.run(_pairs(Path(folder), child.pid or 0, pairs))
+        finally:
+            child.terminate()
+            child.join()
+
+
+def _serve(folder: str) -> None:
+    """The media process of the benchmark; ends with SIGTERM."""
+    set_up_logging("bench", level="warning")
+    uvloop.run(_serve_until_stopped(Path(folder)))
+
+
+async def _serve_until_stopped(folder: Path) -> None:
+    from daemon.media.app import MediaProcess
+
+    options = MediaOptions(rtp_address=HOST)
+    process = MediaProcess(MediaSetup(site=folder, socket=folder / "media", options=options))
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await process.open()
+    await stop.wait()
+    await process.close()
+
+
+async def _pairs(folder: Path, media: int, pairs: int) -> float:
+    ids = itertools.count(1)
+    deadline = time.monotonic() + PATIENCE_S
+    while not (folder / "media").exists():
+        if time.monotonic() > deadline:
+            raise RuntimeError("the media process of the benchmark does not start")
+        await asyncio.sleep(0.02)
+    link = await MediaLink.connect(folder / "media", lambda: next(ids))
+    try:
+        for number in range(pairs // 10 + 1):
+            await _pair(link, number)
+        before = _spent(media)
+        for number in range(pairs):
+            await _pair(link, number)
+        return (_spent(media) - before) / pairs * 1e6
+    finally:
+        await link.disconnect()
+
+
+async def _pair(link: MediaLink, number: int) -> None:
+    a, _ = await link.open_rtp()
+    await link.connect_rtp(a, PEERS, RtpFormat())
+    b, _ = await link.open_rtp()
+    await link.connect_rtp(b, PEERS, RtpFormat())
+    await link.bridge(number + 1, a, b)
+    await link.close(a)
+    await link.close(b)
+
+
+def _spent(media: int) -> float:
+    """Processor seconds of this process and of the media process, all threads."""
+    return time.process_time() + time.clock_gettime((~media << 3) | 2)
+
+
+def bytes_per_channel(channels: int) -> float:
+    """Resident memory that a bridged channel adds, measured in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    child = context.Process(target=_grow, args=(theirs, channels), daemon=True)
+    child.start()
+    theirs.close()
+    try:
+        found: float = ours.recv()
+        return found
+    finally:
+        child.join()
+
+
+def _grow(pipe: "multiprocessing.connection.Connection", channels: int) -> None:
+    from cython_ext.media import Engine
+
+    engine = Engine()
+    engine.start()
+    engine.open_rtp(1, HOST)
+    for _ in range(RING // 64 + 1):  # the ring's own pages must not count as a channel's
+        for _ in range(64):
+            engine.arm_barge_in(1, on=False)
+        time.sleep(0.006)
+    before = _resident()
+    for port in range(2, channels + 2):
+        engine.open_rtp(port, HOST)
+        engine.connect_rtp(port, HOST, 9, payload_type=8, law="A", dtmf_payload_type=101)
+        engine.join(1 + port // 2, port)
+        if port % 64 == 0:
+            time.sleep(0.006)
+    time.sleep(0.1)
+    pipe.send((_resident() - before) / channels)
+    engine.stop()
+
+
+def _resident() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+def steal_s() -> tuple[float, float]:
+    """Time that the host took from this machine, and all time, in processor seconds."""
+    with open("/proc/stat") as file:
+        ticks = [int(word) for word in file.readline().split()[1:9]]
+    return ticks[7] / 100, sum(ticks) / 100
+
+
+def raise_file_limit() -> int:
+    """Allow as many descriptors as the system lets us; returns how many that is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard and hard != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return soft if soft != resource.RLIM_INFINITY else sys.maxsize
