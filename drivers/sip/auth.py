@@ -191,6 +191,7 @@ def credentials(
     uri: str,
     cnonce: str,
     count: int = 1,
+    body: bytes = b"",
 ) -> str | None:
     """Answer the strongest challenge we know; None when there is none (the client's side)."""
     best: Auth | None = None

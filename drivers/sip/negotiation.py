@@ -59,6 +59,7 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     remote: RtpAddress | None
     fmt: RtpFormat | None
     signalled_from: str = ""
+    hold_style: str = "sendonly"
 
 
 class _Offer(NamedTuple):
@@ -84,6 +85,7 @@ class Session:
         "_refused",
         "codecs",
         "fmt",
+        "hold_style",
         "host",
         "on_hold",
         "peer_holds",
@@ -103,6 +105,7 @@ class Session:
         codecs: tuple[str, ...],
         session_id: int,
         signalled_from: str = "",
+        hold_style: str = "sendonly",
     ) -> None:
         self.host = host
         self.port = port
@@ -112,6 +115,8 @@ class Session:
         self.signalled_from = signalled_from
         """Host that a phone's messages come from: its audio is there too, whatever address it
         knows itself by (NAT, several interfaces). Empty: what it describes is right."""
+        self.hold_style = hold_style
+        """How we put the peer on hold, one of the options' ``HOLDS``."""
         self.on_hold = False
         """We put the peer on hold."""
         self.peer_holds = False
@@ -143,7 +148,19 @@ class Session:
             number = self.fmt.dtmf_payload_type
             dtmf = None if number is None else str(number)
         self.state = OfferState.OFFERED
-        return self._describe(formats, dtmf, (True, not self.on_hold))
+        sends = not (self.on_hold and self.hold_style == "inactive")
+        return self._describe(formats, dtmf, (sends, not self.on_hold))
+
+    def offer_again(self) -> bytes:
+        """Offer what stands, unchanged and under the same version (RFC 4028 7.4)."""
+        if self.state is not OfferState.STABLE or not self._described:
+            raise NotAcceptable("an offer is open already, or nothing was described yet")
+        self.state = OfferState.OFFERED
+        return self.described()
+
+    def described(self) -> bytes:
+        """Our description as it was last sent."""
+        return self._numbered(self._described)
 
     def withdraw(self) -> None:
         """Forget an offer that was refused (491, 488); what stood before still stands."""
@@ -198,6 +215,7 @@ class Session:
             remote=self.remote,
             fmt=self.fmt,
             signalled_from=self.signalled_from,
+            hold_style=self.hold_style,
         )
 
     @classmethod
@@ -209,6 +227,7 @@ class Session:
             codecs=record.codecs,
             session_id=record.session_id,
             signalled_from=record.signalled_from,
+            hold_style=record.hold_style,
         )
         session.version = record.version
         session.on_hold = record.on_hold
@@ -283,10 +302,15 @@ class Session:
         media.insert(self._chosen, ours)
         # Version 0 stands in while comparing: it goes up by one exactly when something changed.
         origin = Origin("-", self.session_id, 0, self.host)
-        described = build_sdp(Sdp(origin=origin, host=self.host, media=tuple(media)))
+        zero = self.on_hold and self.hold_style == "address" and ":" not in self.host
+        host = "0.0.0.0" if zero else self.host  # noqa: S104 - hold as RFC 2543 had it
+        described = build_sdp(Sdp(origin=origin, host=host, media=tuple(media)))
         if described != self._described:
             self._described = described
             self.version += 1
+        return self._numbered(described)
+
+    def _numbered(self, described: bytes) -> bytes:
         start = f"o=- {self.session_id} "
         return described.replace(f"{start}0 ".encode(), f"{start}{self.version} ".encode(), 1)
 

@@ -12,6 +12,9 @@ CODECS = ("PCMA", "PCMU")
 DIGESTS = ("MD5", "SHA-256")
 """Digest algorithms of stations (RFC 7616)."""
 
+HOLDS = ("sendonly", "inactive", "address")
+"""Ways to put a peer on hold (RFC 3264 8.4)."""
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -48,6 +51,11 @@ class TrunkOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     password: str = ""
     limit_per_s: float = 0.0
     """Messages a second from one source before they are dropped; 0: no limit."""
+    reliable: bool = False
+    """Ring reliably (RFC 3262) for callers who can; those who require it get it always."""
+    hold: str = "sendonly"
+    """How a peer is put on hold: ``sendonly`` (it hears our music), ``inactive``, or
+    ``address`` (``c=0.0.0.0``, for peers older than RFC 3264)."""
 
 
 class TimerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,6 +102,10 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Bytes asked of the kernel for waiting datagrams."""
     ring_timeout_s: float = 180.0
     """An outgoing call that rings longer is given up with ``NO_ANSWER``."""
+    session_expires_s: int = 1800
+    """Calls are refreshed this often, and end when they are not (RFC 4028); 0: never asked for."""
+    session_expires_min_s: int = 90
+    """A peer that wants refreshes more often than this is refused with 422."""
     timers: TimerOptions = TimerOptions()
 
     def faults(self) -> list[OptionsError]:
@@ -143,6 +155,18 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
                 "expires_min_s",
                 "must be at least 1 and at most expires_max_s",
                 "必须至少为 1 且不大于 expires_max_s",
+            )
+        if self.session_expires_s and self.session_expires_s < self.session_expires_min_s:
+            fault(
+                "session_expires_s",
+                "must be 0 or at least session_expires_min_s; 1800 is usual",
+                "必须为 0 或不小于 session_expires_min_s；通常为 1800",
+            )
+        if self.session_expires_min_s < 90:
+            fault(
+                "session_expires_min_s",
+                "must be at least 90 (RFC 4028); 90 is usual",
+                "必须至少为 90（RFC 4028）；通常为 90",
             )
         if self.max_contacts < 1:
             fault("max_contacts", "must be at least 1", "必须至少为 1")
@@ -195,6 +219,10 @@ def _trunk_faults(key: str, trunk: TrunkOptions, *, loopback: bool) -> list[Opti
         found.append(OptionsError(f"{key}.name", en, zh))
     if trunk.max_calls < 1:
         found.append(OptionsError(f"{key}.max_calls", "must be at least 1", "必须至少为 1"))
+    if trunk.hold not in HOLDS:
+        known = ", ".join(HOLDS)
+        en, zh = f"{trunk.hold!r} is no way to hold; choose from {known}", f"可选：{known}"
+        found.append(OptionsError(f"{key}.hold", en, f"没有保持方式 {trunk.hold!r}；{zh}"))
     if not trunk.addresses and not trunk.target:
         en = "name the carrier's addresses, else it has no calls"
         zh = "请写运营商的地址，否则没有通话"

@@ -1,7 +1,7 @@
 """A call of the SIP core: its state table, what it holds, and its journal record."""
 
 from enum import Enum, IntEnum, auto
-from typing import Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import msgspec
 
@@ -11,6 +11,10 @@ from drivers.sip.dialog import Dialog, DialogRecord
 from drivers.sip.negotiation import Session, SessionRecord
 from drivers.sip.transaction import ClientTransaction, ServerKey
 from drivers.sip.transport.address import Address
+
+if TYPE_CHECKING:
+    from drivers.sip.in_call.parallel import Parallel
+    from drivers.sip.in_call.requests import DialogRequest
 
 
 class CallState(Enum):
@@ -110,6 +114,12 @@ class CallTimer(IntEnum):
     """Our re-INVITE got a 1xx and then nothing."""
     PROVISIONAL = 7
     """Send a 100 when nothing was sent yet (17.2.1), else the 180 again (13.3.1.1)."""
+    SESSION_REFRESH = 8
+    """Half of the session's interval is over (RFC 4028 7.4)."""
+    SESSION_END = 9
+    """Nobody refreshed the session (RFC 4028 10)."""
+    RELIABLE = 10
+    """Send a provisional response again whose PRACK is due (RFC 3262 3)."""
 
 
 class Peer(msgspec.Struct, frozen=True, array_like=True):
@@ -140,6 +150,41 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     ok_address: Address | None = None
     invite_key: ServerKey = ()
     delayed_offer: bool = False
+    interval: int = 0
+    """Seconds between session refreshes; 0: the session does not expire."""
+    refreshes: bool = False
+    takes_update: bool = False
+
+
+class Reliably:
+    """A provisional response of ours that waits for its PRACK."""
+
+    __slots__ = ("data", "interval", "offers", "rseq", "until")
+
+    def __init__(
+        self, data: bytes, rseq: int, *, interval: float, until: float, offers: bool
+    ) -> None:
+        self.data = data
+        self.rseq = rseq
+        self.interval = interval
+        """Seconds until it is sent again."""
+        self.until = until
+        """When to give up."""
+        self.offers = offers
+        """It carries our offer, so the PRACK carries the answer."""
+
+
+class EarlyDialog:
+    """A dialog that a 1xx to our INVITE began; one for each phone that rings."""
+
+    __slots__ = ("answer", "dialog", "rseq")
+
+    def __init__(self, dialog: Dialog) -> None:
+        self.dialog = dialog
+        self.rseq = 0
+        """Number of the last reliable response we acknowledged."""
+        self.answer = b""
+        """The answer it gave to our offer, which its 200 need not repeat."""
 
 
 class CallMark(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -159,6 +204,7 @@ class Call:
     """One call in either direction; only data, the parts of the core act on it."""
 
     __slots__ = (
+        "accepting",
         "ack",
         "address",
         "ani",
@@ -169,12 +215,16 @@ class Call:
         "cseq",
         "delayed_offer",
         "dialog",
+        "early",
         "from_value",
+        "group",
         "inbound",
+        "interval",
         "invite",
         "invite_key",
         "line",
         "local_tag",
+        "min_se",
         "ok",
         "ok_address",
         "ok_interval",
@@ -182,14 +232,20 @@ class Call:
         "peer",
         "port",
         "ref",
+        "refreshes",
         "reinvite",
+        "reliably",
         "remote_tags",
         "reported",
+        "rings_reliably",
+        "rseq",
         "session",
         "state",
+        "takes_update",
         "timers",
         "tone",
         "transaction",
+        "updated",
         "uri",
         "via",
         "wants_hold",
@@ -215,14 +271,26 @@ class Call:
         """The end was told to the driver."""
         self.delayed_offer = False
         """The ACK carries the answer to our offer."""
-        self.reinvite: ClientTransaction | None = None
+        self.reinvite: DialogRequest | None = None
         self.wants_hold = False
+        self.takes_update = False
+        """The peer allows UPDATE."""
+        self.interval = 0
+        """Seconds between session refreshes (RFC 4028); 0: the session does not expire."""
+        self.refreshes = False
+        """We refresh, not the peer."""
+        self.min_se = 0
         # Inbound: the INVITE until its final response, the 200 until its ACK.
         self.invite: Received | None = None
         self.invite_key: ServerKey = ()
         self.ok = b""
         self.ok_address: Address | None = None
         self.ok_interval = 0.0
+        self.rings_reliably = False
+        self.reliably: Reliably | None = None
+        self.rseq = 0
+        self.accepting: tuple[str, int] | None = None
+        """Audio address of a 200 that waits for a PRACK."""
         # Outbound: what CANCEL and ACK repeat from the INVITE.
         self.transaction: ClientTransaction | None = None
         self.uri = ""
@@ -235,6 +303,12 @@ class Call:
         self.auth_tries = 0
         self.cancel_sent = False
         self.cancel_reason: Cause | None = None
+        self.early: dict[str, EarlyDialog] = {}
+        """By To tag."""
+        self.updated = False
+        """The peer changed the audio by UPDATE before it answered."""
+        self.group: Parallel | None = None
+        """The other phones of the station that ring for the same call."""
         self.remote_tags: set[str] = set()
         self.tone = ""
 
@@ -276,4 +350,7 @@ class Call:
             ok_address=self.ok_address,
             invite_key=self.invite_key if self.ok else (),
             delayed_offer=self.delayed_offer,
+            interval=self.interval,
+            refreshes=self.refreshes,
+            takes_update=self.takes_update,
         )

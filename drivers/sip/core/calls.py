@@ -77,6 +77,13 @@ class Calls:
         self._recorded.add(call.local_tag)
         self.services.journal(CALL_KIND, _pack(call.record(state)))
 
+    def save_next(self, call: Call) -> None:
+        """Write a standing call with the number that its next request will have."""
+        if call.dialog is not None and call.local_tag in self._recorded:
+            call.dialog.local_cseq += 1
+            self.save(call, _STATE_NAMES[call.state])
+            call.dialog.local_cseq -= 1
+
     def mark(self, call: Call, state: MarkState) -> None:
         """Write a call's new state to the journal."""
         if call.local_tag in self._recorded:
@@ -128,6 +135,8 @@ class Calls:
         call.answered = call.state is CallState.CONFIRMED
         call.ok, call.ok_address = record.ok, record.ok_address
         call.delayed_offer = record.delayed_offer
+        call.interval, call.refreshes = record.interval, record.refreshes
+        call.takes_update = record.takes_update
         if call.ok and call.ok_address is not None and record.invite_key:
             # A repeated INVITE must find its transaction, else it would be a new call.
             self.services.transactions.restore_accepted(record.invite_key, call.ok_address)
@@ -148,10 +157,12 @@ class Calls:
     def _forget(self, call: Call) -> None:
         self._calls.pop((call.ref, call.local_tag), None)
         call.timers.clear()
-        for transaction in (call.transaction, call.reinvite):
-            if transaction is not None:
-                transaction.abandon()
+        if call.transaction is not None:
+            call.transaction.abandon()
+        if call.reinvite is not None:
+            call.reinvite.abandon()
         call.transaction = call.reinvite = None
+        call.early.clear()
         # Old deadlines and transactions still know the call for up to a minute.
         call.ok = b""
         call.invite = call.session = None

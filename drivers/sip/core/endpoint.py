@@ -57,6 +57,18 @@ class SipCore:
             went=self._went,
         )
         self.lamps = Lamps(services, self.registrar)
+        self._deadlines: dict[CallTimer, Callable[[Call], None]] = {
+            CallTimer.OK_REPEAT: self.in_dialog.ending.repeat_ok,
+            CallTimer.ACK_LIMIT: self.in_dialog.ending.no_ack,
+            CallTimer.PROVISIONAL: self.inbound.provisional,
+            CallTimer.GLARE: self.in_dialog.offers.settled,
+            CallTimer.REINVITE_LIMIT: self.in_dialog.offers.reinvite_lost,
+            CallTimer.RING_LIMIT: self.outbound.ring_limit,
+            CallTimer.CANCEL_LIMIT: self.outbound.cancel_limit,
+            CallTimer.SESSION_REFRESH: self.in_dialog.timers.refresh,
+            CallTimer.SESSION_END: self.in_dialog.timers.expire,
+            CallTimer.RELIABLE: self.in_dialog.reliable.repeat,
+        }
         self.incoming = Incoming(
             services,
             self.calls,
@@ -100,6 +112,10 @@ class SipCore:
         """Tell the caller that it rings."""
         self.inbound.ring(call)
 
+    def open_early(self, call: Call, host: str, port: int) -> bool:
+        """Let the caller hear us before the answer; False when its telephone cannot."""
+        return self.inbound.open_early(call, host, port)
+
     def accept(self, call: Call, host: str, port: int) -> bool:
         """Answer with this audio address; False when the caller is gone."""
         return self.inbound.accept(call, host, port)
@@ -111,7 +127,7 @@ class SipCore:
         elif call.state in (CallState.CALLING, CallState.PROCEEDING):
             self.outbound.release(call, cause)
         elif call.state in (CallState.ACCEPTED, CallState.CONFIRMED):
-            self.in_dialog.release(call, cause)
+            self.in_dialog.ending.release(call, cause)
 
     def dial_trunk(self, trunk: str, number: str, *, line: str, ani: str) -> Call:
         """Prepare a call to a number over a trunk; KeyError when it takes no outgoing calls."""
@@ -137,7 +153,7 @@ class SipCore:
 
     def set_hold(self, call: Call, *, hold: bool) -> None:
         """Hold or retrieve the peer."""
-        self.in_dialog.set_hold(call, hold=hold)
+        self.in_dialog.offers.set_hold(call, hold=hold)
 
     def set_stations(self, accounts: Sequence[StationAccount]) -> None:
         """Replace the station accounts; phones of those that are gone are forgotten."""
@@ -157,9 +173,11 @@ class SipCore:
         """Go on with what restored calls were waiting for, once our address is known."""
         for call in self.calls.all():
             if call.state is CallState.ENDING:
-                self.in_dialog.send_bye(call, Cause.NORMAL)
-            elif call.ok:
-                self.in_dialog.await_ack(call)
+                self.in_dialog.ending.send_bye(call, Cause.NORMAL)
+                continue
+            if call.ok:
+                self.in_dialog.ending.await_ack(call)
+            self.in_dialog.timers.resume(call)
 
     def snapshot(self) -> list[tuple[str, bytes]]:
         """Journal records that replace all earlier ones."""
@@ -168,20 +186,7 @@ class SipCore:
 
     def call_timer(self, call: Call, timer: CallTimer) -> None:
         """A call's deadline passed."""
-        if timer is CallTimer.OK_REPEAT:
-            self.in_dialog.repeat_ok(call)
-        elif timer is CallTimer.ACK_LIMIT:
-            self.in_dialog.no_ack(call)
-        elif timer is CallTimer.PROVISIONAL:
-            self.inbound.provisional(call)
-        elif timer is CallTimer.GLARE:
-            self.in_dialog.settled(call)
-        elif timer is CallTimer.REINVITE_LIMIT:
-            self.in_dialog.reinvite_lost(call)
-        elif timer is CallTimer.RING_LIMIT:
-            self.outbound.ring_limit(call)
-        else:
-            self.outbound.cancel_limit(call)
+        self._deadlines[timer](call)
 
     def _new_call(self, peer: Peer, uri: str, address: Address, *, line: str, ani: str) -> Call:
         services = self.services

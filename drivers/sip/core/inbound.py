@@ -13,6 +13,8 @@ from drivers.sip.core.in_dialog import InDialog
 from drivers.sip.core.request import Received, identify
 from drivers.sip.core.services import ALLOW, SDP_TYPE, Headers, Services
 from drivers.sip.dialog import Dialog
+from drivers.sip.in_call.reliable import may_answer, needs_offer
+from drivers.sip.in_call.session_timer import supports
 from drivers.sip.negotiation import Session
 from drivers.sip.transaction import ServerKey
 
@@ -29,10 +31,18 @@ class InboundCalls:
         self.calls = calls
         self.in_dialog = in_dialog
         self._offers: dict[ServerKey, Call] = {}
+        in_dialog.reliable.on_acknowledged = self._acknowledged
+        in_dialog.reliable.on_given_up = self.refuse
 
     def invite(self, received: Received, peer: Peer, owner: TimerUser) -> None:
         """Take a new INVITE: an offer to the driver, or the refusal it deserves."""
         services, message = self.services, received.message
+        brief = self.in_dialog.timers.too_brief(message)
+        if brief is not None:
+            services.count("session_too_brief")
+            services.respond(received, 422, headers=brief)
+            return
+        trunk = None if peer.is_station else services.trunk(peer.name)
         tag = services.token()
         try:
             dialog = Dialog.answering(message, tag, received.source, fixed=peer.is_station)
@@ -47,6 +57,7 @@ class InboundCalls:
             session_id=self._session_id(),
             # With a proxy on the way the audio comes from elsewhere than the messages.
             signalled_from=received.source[0] if peer.is_station and not dialog.routes else "",
+            hold_style="sendonly" if trunk is None else trunk.hold,
         )
         if message.body:
             try:
@@ -59,6 +70,8 @@ class InboundCalls:
         call.dialog = dialog
         call.session = session
         call.delayed_offer = not message.body
+        eager = trunk is not None and trunk.reliable
+        call.rings_reliably = self.in_dialog.reliable.wanted(call, message, eager=eager)
         call.cseq = message.cseq.number
         call.invite = received
         call.invite_key = received.key
@@ -77,21 +90,62 @@ class InboundCalls:
 
     def ring(self, call: Call) -> None:
         """Send 180; harmless when the call is not waiting any more."""
-        if call.state is CallState.OFFERED and call.invite is not None:
-            call.tone = "ringback"
-            timers = self.services.timers
-            timers.start(call, CallTimer.PROVISIONAL, RING_REPEAT)
-            headers = [*_routes(call.invite), self.services.contact]
-            self.services.respond(call.invite, 180, tag=call.local_tag, headers=headers)
+        received = call.invite
+        if call.state is not CallState.OFFERED or received is None:
+            return
+        call.tone = call.tone or "ringback"
+        self.services.timers.start(call, CallTimer.PROVISIONAL, RING_REPEAT)
+        headers = [*_routes(received), self.services.contact]
+        if call.rings_reliably:
+            self.in_dialog.reliable.send(call, 180, [*headers, ALLOW])
+        else:
+            self.services.respond(received, 180, tag=call.local_tag, headers=headers)
+
+    def open_early(self, call: Call, host: str, port: int) -> bool:
+        """Send 183 with our audio address, so that the caller hears us before the answer.
+
+        False when that cannot be: the caller is gone, an earlier response still waits for its
+        PRACK, or the offer is ours to make and this caller does not know 100rel.
+        """
+        received, session = call.invite, call.session
+        if call.state is not CallState.OFFERED or received is None or session is None:
+            return False
+        reliably = call.rings_reliably or needs_offer(call)
+        if call.tone == "early" or call.reliably is not None:
+            return False
+        if reliably and not supports(received.message, "100rel"):
+            return False
+        session.host, session.port = host, port
+        offers = needs_offer(call)
+        body = session.offer() if offers else session.answer()
+        headers = [*_routes(received), self.services.contact, ALLOW, SDP_TYPE]
+        call.tone = "early"
+        self.services.timers.start(call, CallTimer.PROVISIONAL, RING_REPEAT)
+        if reliably:
+            call.rings_reliably = True
+            self.in_dialog.reliable.send(call, 183, headers, body=body, offers=offers)
+        else:
+            self.services.respond(received, 183, tag=call.local_tag, headers=headers, body=body)
+        self._report_media(call)
+        return True
 
     def accept(self, call: Call, host: str, port: int) -> bool:
         """Send 200 with our audio address; False when the caller is gone already."""
         services, received, session = self.services, call.invite, call.session
         if call.state is not CallState.OFFERED or received is None or session is None:
             return False
-        session.host, session.port = host, port
-        body = session.offer() if call.delayed_offer else session.answer()
-        headers = [*_routes(received), services.contact, ALLOW, SDP_TYPE, services.server]
+        if not may_answer(call):
+            call.accepting = host, port
+            return True
+        body = b""
+        if call.tone != "early":
+            session.host, session.port = host, port
+            body = session.offer() if call.delayed_offer else session.answer()
+        elif not call.rings_reliably:
+            body = session.described()  # what an unreliable 183 said is said for good here
+        headers = [*_routes(received), services.contact, ALLOW, services.supported]
+        headers += self.in_dialog.timers.agree_as_server(call, received.message)
+        headers += [SDP_TYPE, services.server] if body else [services.server]
         self.calls.step(call, CallInput.ACCEPT)
         call.stop(CallTimer.PROVISIONAL)
         self._offers.pop(call.invite_key, None)
@@ -102,9 +156,15 @@ class InboundCalls:
         services.count("sent_200")
         if received.transaction is not None:
             received.transaction.respond(200, call.ok)
-        self.in_dialog.await_ack(call)
-        self._report_media(call)
+        self.in_dialog.ending.await_ack(call)
+        if call.tone != "early":
+            self._report_media(call)
         return True
+
+    def _acknowledged(self, call: Call) -> None:
+        """A reliable response arrived: what waited for that may go on."""
+        if call.accepting is not None and call.state is CallState.OFFERED:
+            self.accept(call, *call.accepting)
 
     def refuse(self, call: Call, cause: Cause) -> None:
         """Send the final failure that fits the cause."""
@@ -112,6 +172,7 @@ class InboundCalls:
         if received is None or not self.calls.step(call, CallInput.RELEASE):
             return
         self._offers.pop(call.invite_key, None)
+        call.stop(*CallTimer)
         status = status_for(cause)
         headers: Headers = [("Reason", reason_values(cause))]
         if status == 503:
@@ -147,12 +208,12 @@ class InboundCalls:
         if call.delayed_offer and not self._take_answer(call, message):
             return
         if call.state is CallState.CONFIRMED:
-            self.in_dialog.settled(call)
+            self.in_dialog.offers.settled(call)
             return
         if not self.calls.step(call, CallInput.ACK):
             return
         if call.state is CallState.ENDING:  # released in the meantime
-            self.in_dialog.send_bye(call, Cause.NORMAL)
+            self.in_dialog.ending.send_bye(call, Cause.NORMAL)
             return
         self.calls.mark(call, "confirmed")
         call.answered = True
@@ -168,7 +229,7 @@ class InboundCalls:
             self.services.count("answer_not_acceptable")
             self.calls.report_end(call, Cause.INCOMPATIBLE, str(error))
             self.calls.step(call, CallInput.NO_ACK)
-            self.in_dialog.send_bye(call, Cause.INCOMPATIBLE)
+            self.in_dialog.ending.send_bye(call, Cause.INCOMPATIBLE)
             return False
         self._report_media(call)
         if call.answered and call.session.peer_holds:

@@ -21,17 +21,21 @@ from drivers.sip.auth import Challenger, Verdict
 from drivers.sip.core.call import Call, CallInput, CallState, Peer, TimerUser
 from drivers.sip.core.calls import Calls
 from drivers.sip.core.causes import phrase
-from drivers.sip.core.in_dialog import InDialog
+from drivers.sip.core.in_dialog import InDialog, dialog_of
 from drivers.sip.core.inbound import InboundCalls
 from drivers.sip.core.request import Received, cancelled_key, merge_key
-from drivers.sip.core.services import ACCEPT, ALLOW, Services
+from drivers.sip.core.services import ACCEPT, ALLOW, EXTENSIONS, Services
+from drivers.sip.dialog import Dialog
 from drivers.sip.machines import Input, State
 from drivers.sip.options import StationAccount, networks
 from drivers.sip.stations.registrar import Registrar
 from drivers.sip.transport.address import Address
 
-HANDLED: Final = frozenset({"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "INFO"})
-_COUNTED: Final = HANDLED | {"SUBSCRIBE", "NOTIFY", "REFER", "UPDATE", "PRACK", "MESSAGE"}
+HANDLED: Final = frozenset(
+    {"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "INFO", "PRACK", "UPDATE"}
+)
+_COUNTED: Final = HANDLED | {"SUBSCRIBE", "NOTIFY", "REFER", "MESSAGE"}
+_DESCRIBED: Final = frozenset({"INVITE", "UPDATE", "PRACK"})
 _SDP_RANGES: Final = frozenset({"application/sdp", "application/*", "*/*"})
 _SOURCES_KEPT: Final = 4096
 
@@ -175,13 +179,18 @@ class Incoming:
             services.count("uri_not_supported" if status == 416 else "uri_malformed")
             services.respond(received, status)
             return False
-        required = [*message.headers("Require"), *message.headers("Proxy-Require")]
+        required = [
+            option
+            for option in message.headers("Require")
+            if option.strip().lower() not in EXTENSIONS
+        ]
+        required += message.headers("Proxy-Require")
         if required:
             services.count("extension_required")
             unsupported = ("Unsupported", ", ".join(required))
             services.respond(received, 420, headers=[unsupported])
             return False
-        if message.body and message.method == "INVITE":
+        if message.body and message.method in _DESCRIBED:
             kind = (message.header("Content-Type") or "").partition(";")[0].strip().lower()
             coding = (message.header("Content-Encoding") or "identity").strip().lower()
             if kind != "application/sdp" or coding != "identity":
@@ -196,11 +205,12 @@ class Incoming:
             self._register(received)
         elif message.to_tag:
             call = self.calls.find(message.call_id, message.to_tag)
-            if call is None or call.dialog is None or call.dialog.remote_tag != message.from_tag:
+            dialog = None if call is None else dialog_of(call, message)
+            if call is None or dialog is None:
                 services.count("dialog_unknown")
                 services.respond(received, 481)
             elif self._open(received):
-                self._in_dialog(call, received)
+                self._in_dialog(call, dialog, received)
         elif message.method == "INVITE":
             self._invite(received)
         elif message.method == "OPTIONS":
@@ -209,12 +219,15 @@ class Incoming:
             services.count("dialog_unknown")
             services.respond(received, 481)
 
-    def _in_dialog(self, call: Call, received: Received) -> None:
+    def _in_dialog(self, call: Call, dialog: Dialog, received: Received) -> None:
         if call.state is CallState.OFFERED and received.message.method == "BYE":
             self.services.respond(received, 200)
             self.inbound.terminate(call, CallInput.PEER_BYE, Cause.NORMAL)
+        elif call.dialog is None and received.message.method == "BYE":
+            # The called side ends an early dialog by refusing the INVITE (15).
+            self.services.respond(received, 481)
         else:
-            self.in_dialog.receive(call, received)
+            self.in_dialog.receive(call, dialog, received)
 
     def _invite(self, received: Received) -> None:
         services, message = self.services, received.message
@@ -298,7 +311,7 @@ class Incoming:
             call = self.calls.find(message.call_id, message.from_tag)
             dialog = None if call is None else call.dialog
             if call is not None and dialog is not None and dialog.remote_tag == message.to_tag:
-                self.in_dialog.acknowledge(call, message.cseq.number)
+                self.in_dialog.offers.acknowledge(call, message.cseq.number)
 
     def _refuse_garbage(self, error: WireError, source: Address) -> None:
         services = self.services

@@ -5,7 +5,6 @@ from typing import Final
 from cython_ext.sip_wire import Message, NameAddr, build_request, format_name_addr
 from drivers.errors import ProtocolError
 from drivers.events import Cause
-from drivers.sip.auth import credentials
 from drivers.sip.core.call import Call, CallInput, CallState, CallTimer
 from drivers.sip.core.calls import Calls
 from drivers.sip.core.causes import cause_for, cause_from_reason
@@ -14,11 +13,14 @@ from drivers.sip.core.in_dialog import InDialog
 from drivers.sip.core.request import printable
 from drivers.sip.core.services import ALLOW, SDP_TYPE, Headers, Services
 from drivers.sip.dialog import MAX_FORWARDS, Dialog
+from drivers.sip.in_call.reliable import early_dialog, is_reliable
+from drivers.sip.in_call.requests import answer_challenge
+from drivers.sip.in_call.session_timer import note_methods
 from drivers.sip.negotiation import Session
 from drivers.sip.transaction import ClientTransaction
 
 ELSEWHERE: Final = ("Reason", 'SIP;cause=200;text="Call completed elsewhere"')
-AUTH_TRIES: Final = 2  # a second one only for a nonce that went stale on the way
+MOST_EARLY: Final = 16  # early dialogs of one INVITE; more forks than that are not followed
 
 
 class OutboundCalls:
@@ -32,12 +34,14 @@ class OutboundCalls:
     def dial(self, call: Call, *, name: str, host: str, port: int) -> None:
         """Send the INVITE of a new call whose ``uri``, ``address`` and ``ani`` are set."""
         services = self.services
+        trunk = None if call.peer.is_station else services.trunk(call.peer.name)
         call.session = Session(
             host=host,
             port=port,
             codecs=call.peer.codecs,
             session_id=services.random.getrandbits(31) + 1,
             signalled_from=call.address[0] if call.peer.is_station else "",
+            hold_style="sendonly" if trunk is None else trunk.hold,
         )
         caller = f"sip:{call.ani or 'anonymous'}@{services.via_host}"
         display = NameAddr(printable(name) or call.ani, caller, {"tag": call.local_tag})
@@ -95,6 +99,8 @@ class OutboundCalls:
         headers = [
             services.contact,
             ALLOW,
+            services.supported,
+            *self.in_dialog.timers.request_headers(call),
             *extra,
             services.user_agent,
             SDP_TYPE,
@@ -145,6 +151,8 @@ class OutboundCalls:
             return
         if message.status == 100:
             return
+        if message.to_tag and not self._early(call, message):
+            return
         tone = "ringback" if call.tone != "early" else "early"
         session = call.session
         if message.body and session is not None and call.tone != "early":
@@ -159,6 +167,20 @@ class OutboundCalls:
             call.tone = tone
             self.services.happened.append(Progressed(call, tone))
 
+    def _early(self, call: Call, message: Message) -> bool:
+        """Keep the early dialog of a 1xx and acknowledge a reliable one; False for an old one."""
+        reliable = is_reliable(message)
+        if not reliable and not message.body and message.to_tag not in call.early:
+            return True  # nothing that a 200 would not tell again
+        if len(call.early) >= MOST_EARLY and message.to_tag not in call.early:
+            self.services.count("early_dialogs_too_many")
+            return True
+        early = early_dialog(call, message, lambda: self._dialog(call, message))
+        note_methods(call, message)
+        if message.body and not early.answer:
+            early.answer = message.body
+        return not reliable or self.in_dialog.reliable.acknowledge(call, message, early)
+
     def _answer(self, call: Call, message: Message) -> None:
         if call.dialog is not None or message.to_tag in call.remote_tags:
             if call.dialog is not None and message.to_tag == call.dialog.remote_tag:
@@ -168,7 +190,12 @@ class OutboundCalls:
             else:
                 self._hang_up_fork(call, message)
             return
+        early = call.early.get(message.to_tag)
         dialog = self._dialog(call, message)
+        if early is not None:
+            # Its numbers went on with each PRACK and UPDATE (12.2.1.1).
+            dialog.local_cseq = early.dialog.local_cseq
+            dialog.remote_cseq = early.dialog.remote_cseq
         cancelled = call.state is CallState.CANCELLING
         if not self.calls.step(call, CallInput.ANSWER):
             return
@@ -177,29 +204,33 @@ class OutboundCalls:
         call.ack = self._ack(dialog, call.cseq)
         if cancelled:
             self.services.send(call.ack, dialog.address)
-            self.in_dialog.send_bye(call, Cause.NORMAL)
+            self.in_dialog.ending.send_bye(call, Cause.NORMAL)
             return
-        fault = self._take_answer(call, message)
+        fault = self._take_answer(call, message, b"" if early is None else early.answer)
+        call.early.clear()
+        if not fault:
+            self.in_dialog.timers.agree_as_client(call, message)
         self.calls.save(call, "confirmed")
         self.services.send(call.ack, dialog.address)
         if fault:
             self.services.count("answer_not_acceptable")
             self.calls.report_end(call, Cause.INCOMPATIBLE, fault)
             self.calls.step(call, CallInput.RELEASE)
-            self.in_dialog.send_bye(call, Cause.INCOMPATIBLE)
+            self.in_dialog.ending.send_bye(call, Cause.INCOMPATIBLE)
             return
         call.answered = True
         self._report_media(call)
         self.services.happened.append(Connected(call))
 
-    def _take_answer(self, call: Call, message: Message) -> str:
+    def _take_answer(self, call: Call, message: Message, early: bytes) -> str:
         session = call.session
         if session is None:
             return "no session"
-        if not message.body and session.fmt is not None:
-            return ""  # what early media agreed on stands
+        if call.updated and early:
+            return ""  # an UPDATE has changed what the first answer said
         try:
-            session.accept(message.body)
+            # A 2xx need not repeat what the same phone answered early (RFC 3264, 6337 2).
+            session.accept(message.body or early)
         except ProtocolError as error:
             return str(error)
         return ""
@@ -241,6 +272,8 @@ class OutboundCalls:
         status = message.status
         if status in (401, 407) and self._try_again(call, message):
             return
+        if status == 422 and self._try_longer(call, message):
+            return
         if not self.calls.step(call, CallInput.REFUSAL):
             return
         call.stop(*CallTimer)
@@ -252,27 +285,37 @@ class OutboundCalls:
         trunk = self.services.trunk(call.peer.name)
         if trunk is None or not trunk.username or call.peer.is_station:
             return False
-        if call.auth_tries >= AUTH_TRIES or call.state is CallState.CANCELLING:
+        if call.state is CallState.CANCELLING or call.session is None:
             return False
-        proxy = message.status == 407
-        asked = message.headers("Proxy-Authenticate" if proxy else "WWW-Authenticate")
-        if call.auth_tries and not any("stale=true" in value.lower() for value in asked):
-            return False  # the same answer would be refused the same way
-        value = credentials(
-            asked,
-            user=trunk.username,
+        call.session.withdraw()
+        body = call.session.offer()
+        value = answer_challenge(
+            message,
+            username=trunk.username,
             password=trunk.password,
             method="INVITE",
             uri=call.uri,
             cnonce=self.services.token(),
+            body=body,
+            tries=call.auth_tries,
         )
-        if value is None or call.session is None:
+        if value is None:
             return False
         call.auth_tries += 1
-        call.session.withdraw()
-        name = "Proxy-Authorization" if proxy else "Authorization"
         self.calls.step(call, CallInput.CHALLENGE)
-        self._invite(call, call.session.offer(), [(name, value)])
+        self._invite(call, body, [value])
+        return True
+
+    def _try_longer(self, call: Call, message: Message) -> bool:
+        """Send the INVITE once more with the interval that a 422 names (RFC 4028 7.3)."""
+        session = call.session
+        if call.state is CallState.CANCELLING or session is None:
+            return False
+        if not self.in_dialog.timers.raise_interval(call, message):
+            return False
+        session.withdraw()
+        self.calls.step(call, CallInput.CHALLENGE)
+        self._invite(call, session.offer(), [])
         return True
 
     def _report_media(self, call: Call) -> None:

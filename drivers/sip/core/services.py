@@ -12,7 +12,9 @@ from drivers.sip.options import SipOptions, TrunkOptions
 from drivers.sip.transaction import Transactions
 from drivers.sip.transport.address import Address
 
-ALLOW: Final = ("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO")
+ALLOW: Final = ("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE")
+EXTENSIONS: Final = frozenset({"100rel", "timer"})
+"""Option tags that a request may require of us."""
 ACCEPT: Final = ("Accept", "application/sdp")
 SDP_TYPE: Final = ("Content-Type", "application/sdp")
 
@@ -53,6 +55,8 @@ class Services:
         self.via_host = place
         self.contact = ("Contact", f"<sip:{place}>")
         self.via_start = f"SIP/2.0/UDP {place};rport;branch="
+        timer = ", timer" if self.options.session_expires_s else ""
+        self.supported = ("Supported", f"100rel{timer}")
         self.server = ("Server", self.options.user_agent)
         self.user_agent = ("User-Agent", self.options.user_agent)
 

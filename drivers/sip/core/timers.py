@@ -1,7 +1,9 @@
 """Deadlines of the core: many owners, one heap, time passed in."""
 
 import heapq
-from typing import Protocol
+from typing import Final, Protocol
+
+TIDIED_ABOVE: Final = 4096  # entries; fewer cost nothing worth mentioning
 
 
 class TimerOwner(Protocol):
@@ -19,6 +21,11 @@ class Timers:
         self.now = 0.0
         self._heap: list[tuple[float, int, TimerOwner, int]] = []
         self._count = 0
+        self._tidy_at = TIDIED_ABOVE
+
+    def __len__(self) -> int:
+        """Entries, also of deadlines that were stopped and not tidied away yet."""
+        return len(self._heap)
 
     def start(self, owner: TimerOwner, timer: int, delay: float) -> None:
         """Let ``timer`` of the owner fire after ``delay`` seconds; a running one is replaced."""
@@ -26,6 +33,8 @@ class Timers:
         owner.timers[timer] = when
         self._count += 1
         heapq.heappush(self._heap, (when, self._count, owner, timer))
+        if len(self._heap) > self._tidy_at:
+            self._tidy()
 
     def next_deadline(self) -> float | None:
         """When the earliest running timer fires; None when none runs."""
@@ -47,3 +56,10 @@ class Timers:
                 self.now = max(self.now, when)
                 owner.timer_fired(timer)
         self.now = max(self.now, now)
+
+    def _tidy(self) -> None:
+        """Drop what was stopped: a session of half an hour must not outlive its short call."""
+        heap = self._heap
+        heap[:] = [one for one in heap if one[2].timers.get(one[3]) == one[0]]
+        heapq.heapify(heap)
+        self._tidy_at = max(TIDIED_ABOVE, 2 * len(heap))

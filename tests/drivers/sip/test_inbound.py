@@ -253,7 +253,7 @@ def test_repeated_invite_gets_the_last_response_and_no_second_call() -> None:
         (request("REFER"), 405),
         (request("NEWMETHOD"), 405),
         (request("INVITE", uri="mailto:a@b", body=OFFER), 416),
-        (request("INVITE", headers=(("Require", "100rel, timer"),), body=OFFER), 420),
+        (request("INVITE", headers=(("Require", "precondition, 100rel"),), body=OFFER), 420),
         (request("INVITE", headers=(("Content-Type", "text/plain"),), body=b"hi"), 415),
         (request("INVITE", headers=(("Content-Encoding", "gzip"),), body=OFFER), 415),
         (request("INVITE", headers=(("Accept", "text/plain"),), body=OFFER), 406),
@@ -275,7 +275,7 @@ def test_unusable_request_gets_its_status(data: bytes, status: int) -> None:
     if status == 405:
         assert "INVITE" in (responses[0].header("Allow") or "")
     if status == 420:
-        assert responses[0].header("Unsupported") == "100rel, timer"
+        assert responses[0].header("Unsupported") == "precondition"
 
 
 @pytest.mark.parametrize("data", [b"", b"\r\n\r\n", b"nonsense", b"SIP/2.0 200 OK\r\n\r\n"])

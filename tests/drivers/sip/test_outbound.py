@@ -34,11 +34,11 @@ def test_invite_names_the_caller_for_the_agent_phone() -> None:
 
 def test_caller_name_cannot_break_out_of_its_header() -> None:
     bench = Bench()
-    call = bench.core.dial_trunk("carrier", "0301\r\nEvil: 1", line="carrier/1", ani='4"\r\nX: 1')
+    call = bench.core.dial_trunk("carrier", "0301\r\nEvil: 1", line="carrier/1", ani='4"\r\nXy: 1')
     bench.core.start(call, name='A"\\B\r\nEvil: 1', host="192.0.2.1", port=6000)
     (invite,) = bench.out()
     assert invite.header("Evil") is None
-    assert invite.header("X") is None
+    assert invite.header("Xy") is None
 
 
 @pytest.mark.parametrize(

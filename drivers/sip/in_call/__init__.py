@@ -1,0 +1,1 @@
+"""What happens within a dialog: requests, offers, session timers, reliable ringing, transfers."""
