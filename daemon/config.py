@@ -21,7 +21,7 @@ from drivers.errors import OptionsError
 from speech.options import SpeechOptions
 
 FILE: Final = "hookflash.toml"
-SECTIONS: Final = ("site", "media", "speech", "web", "records", "journal", "drivers")
+SECTIONS: Final = ("site", "media", "speech", "web", "records", "journal", "outgoing", "drivers")
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
 
@@ -75,6 +75,17 @@ class JournalOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Size at which a new file begins, in MiB."""
 
 
+class OutgoingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[outgoing]``: calls that the hotline makes itself, to call people back."""
+
+    lines: tuple[str, ...] = ()
+    """Names of drivers, trunks or lines, tried in this order; empty: every trunk that dials."""
+    prefix: Annotated[str, msgspec.Meta(pattern="^[0-9*#+]{0,12}$")] = ""
+    """Dialled before every number, as 0 or 9 behind an exchange."""
+    number: Annotated[str, msgspec.Meta(pattern="^[+]?[0-9]{0,20}$")] = ""
+    """Caller number shown to the called party; empty: what the trunk has."""
+
+
 class DriverSection(msgspec.Struct, frozen=True, kw_only=True):
     """``[drivers.<name>]``: one driver with the options its kind declares."""
 
@@ -95,6 +106,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     web: WebOptions = WebOptions()
     records: RecordsOptions = RecordsOptions()
     journal: JournalOptions = JournalOptions()
+    outgoing: OutgoingOptions = OutgoingOptions()
     drivers: tuple[DriverSection, ...] = ()
 
     def driver(self, name: str) -> DriverSection:
@@ -128,6 +140,7 @@ def parse_config(content: bytes) -> Config:
     web = toml.table(("web",), WebOptions)
     records = toml.table(("records",), RecordsOptions)
     journal = toml.table(("journal",), JournalOptions)
+    outgoing = toml.table(("outgoing",), OutgoingOptions)
     drivers = _drivers(toml)
     # What is sound in a faulty table is checked too: every fault at once.
     if (some_site := site or toml.sound_part(("site",), SiteOptions)) is not None:
@@ -137,7 +150,7 @@ def parse_config(content: bytes) -> Config:
     _own_faults(toml, ("media",), media or toml.sound_part(("media",), MediaOptions))
     _own_faults(toml, ("speech",), speech or toml.sound_part(("speech",), SpeechOptions))
     toml.check()
-    if not (site and media and speech and web and records and journal):
+    if not (site and media and speech and web and records and journal and outgoing):
         raise ConfigError(toml.faults)
     return Config(
         site=site,
@@ -146,6 +159,7 @@ def parse_config(content: bytes) -> Config:
         web=web,
         records=records,
         journal=journal,
+        outgoing=outgoing,
         drivers=drivers,
     )
 

@@ -7,6 +7,7 @@ their state, and the next control goes on with them. SIGINT ends the calls first
 import asyncio
 import gc
 import signal
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -19,6 +20,7 @@ from acd_core.ids import IdSource
 from acd_core.routing.registry import strategies
 from daemon.clock import SteadyClock
 from daemon.control.calls.context import HangUpRequest
+from daemon.control.calls.places import KeptCaller
 from daemon.control.calls.watchdog import Watchdog
 from daemon.control.checkpoint import is_quiet, make_checkpoint
 from daemon.control.controller import Controller
@@ -118,7 +120,7 @@ class ControlProcess:
         )
         await self.speech.open()
         drivers = DriverSet(self.site, media, self.clock, self.journal)
-        controller = self._controller(engine, media, drivers)
+        controller = self._controller(engine, media, drivers, recovered.places)
         in_force = InForce(controller, self.site.config.site.timezone, drivers.station_drivers)
         recovery = Recovery(controller, media, self.records, self.site.path, drivers.restored)
         drivers.restore(recovered.driver_records)
@@ -163,7 +165,13 @@ class ControlProcess:
             await self.speech.close()
             await media.disconnect()
 
-    def _controller(self, engine: AcdEngine, media: MediaLink, drivers: DriverSet) -> Controller:
+    def _controller(
+        self,
+        engine: AcdEngine,
+        media: MediaLink,
+        drivers: DriverSet,
+        places: Iterable[KeptCaller],
+    ) -> Controller:
         controller = Controller(
             clock=self.clock,
             ids=self.ids,
@@ -178,7 +186,9 @@ class ControlProcess:
             directory=Directory(),
             dial_plan=DialPlan((), {}),
             max_calls=MAX_CALLS,
+            outgoing=self.site.config.outgoing,
         )
+        controller.places.restore(places)
         for agent in engine.snapshot(self.clock()).agents:
             if agent.station and agent.state is not AgentState.LOGGED_OUT:
                 controller.take_seat(agent.agent, agent.station)

@@ -51,7 +51,7 @@ _decoder = msgspec.msgpack.Decoder(tuple[Inner, ...])
 def is_quiet(snapshot: Snapshot) -> bool:
     """Whether nobody waits and every agent rests, so that a checkpoint says everything."""
     return all(agent.state in RESTING for agent in snapshot.agents) and not any(
-        queue.waiting for queue in snapshot.queues
+        queue.waiting or queue.callbacks for queue in snapshot.queues
     )
 
 

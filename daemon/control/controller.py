@@ -7,64 +7,46 @@ into the queue of its call. The controller is also the ``CallContext`` of every 
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
 from acd_core.agent import AgentState
-from acd_core.commands import AcdCommand, AgentStateChanged, OfferToAgent
+from acd_core.commands import (
+    AcdCommand,
+    AgentStateChanged,
+    CallbackOver,
+    DialCallback,
+    OfferToAgent,
+)
 from acd_core.engine import AcdEngine
 from acd_core.events import AgentReachable, AgentUnreachable, DayBegan
 from acd_core.ids import AgentId, SkillId
+from daemon.config import OutgoingOptions
 from daemon.control.acd_runner import AcdRunner
 from daemon.control.calls.call import Call, Leg, Phase, encode_call
-from daemon.control.calls.context import BridgingMedia, CallRequest, EndingCall
+from daemon.control.calls.context import CallRequest, EndingCall, HangUpRequest
 from daemon.control.calls.lamp_switch import LampSwitch
 from daemon.control.calls.last_agents import LastAgents
 from daemon.control.calls.life import CallLife
+from daemon.control.calls.places import ANY_LINE, KeptPlaces
 from daemon.control.dial_plan import DialPlan, Target
 from daemon.control.facade.directory import Directory, QueueInfo
-from daemon.control.flows.active import ActiveFlow
+from daemon.control.flows.active import FlowSource
 from daemon.control.flows.hooks import Listener
 from daemon.control.flows.prompts import Prompts
 from daemon.control.journal import Journal
 from daemon.control.line_table import LineTable
+from daemon.control.media_events import NO_PORT, EventfulMedia, MediaEvents
 from daemon.control.records import Records
-from daemon.control.remote_driver import RemoteDriver
-from daemon.link.messages import (
-    EventsLost,
-    HostEvent,
-    MediaEvent,
-    MediaRestarted,
-    RecordFinished,
-)
 from drivers import events as line_events
-from drivers.api import Line, LineId, PortId
+from drivers.api import Line, LineId
 from drivers.ctilink.details import CallDetail
-from drivers.errors import DriverError
 from drivers.events import Cause, LineEvent
 
 log = structlog.get_logger()
 
 JOURNAL_KIND: Final = "call"
-NO_PORT: Final = PortId(0)
-
-
-class EventfulMedia(BridgingMedia, Protocol):
-    """The link to media with its events."""
-
-    def events(self) -> AsyncIterator[MediaEvent]:
-        """Every event once and in order."""
-
-
-class FlowSource(Protocol):
-    """Where active flows come from."""
-
-    def get(self, name: str, version: int = 0) -> ActiveFlow | None:
-        """The active version of a flow, or the one that a call began with."""
-
-    def queue_only(self, slug: str) -> ActiveFlow:
-        """A flow that does nothing but enter a queue."""
 
 
 class Controller:
@@ -86,6 +68,7 @@ class Controller:
         directory: Directory,
         dial_plan: DialPlan,
         max_calls: int,
+        outgoing: OutgoingOptions = ANY_LINE,
     ) -> None:
         self.clock = clock
         self.ids = ids
@@ -97,8 +80,10 @@ class Controller:
         self.lines = lines
         self.directory = directory
         self.dial_plan = dial_plan
+        self.outgoing = outgoing
         self.acd = AcdRunner(engine, journal, clock, self._perform)
         self.calls: dict[int, CallLife] = {}
+        self.places = KeptPlaces(journal, self)
         self.last_agents = LastAgents()
         self.seats: dict[str, int] = {}
         """Station -> key of the agent who sits there."""
@@ -111,14 +96,9 @@ class Controller:
         self._journal = journal
         self._max_calls = max_calls
         self._watched: dict[LineId, CallLife] = {}
-        self._ports: dict[PortId, CallLife] = {}
         self._reasons: dict[int, tuple[int, ...]] = {}
         self._answered_today: Counter[int] = Counter()
-        self._hosted = {
-            item.driver.name: item.driver
-            for item in lines.drivers
-            if isinstance(item.driver, RemoteDriver)
-        }
+        self._media = MediaEvents(self)
         self._lamps = LampSwitch(lines)
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -134,7 +114,7 @@ class Controller:
                 gone = line_events.Released(line=line, cause=Cause.TEMPORARY_FAILURE)
                 self._line_event(gone)
             self.acd.start()
-            tasks.create_task(self._media_events(), name="media events")
+            tasks.create_task(self._media.run(), name="media events")
             tasks.create_task(self._lamps.run(), name="message lamps")
             for name, events in self.lines.streams():
                 tasks.create_task(self._line_events(name, events), name=f"events of {name}")
@@ -187,7 +167,17 @@ class Controller:
             redirecting=event.redirecting,
             reason=event.reason,
         )
+        self.start_call(call)
+
+    def start_call(self, call: Call) -> None:
+        """Let a new call begin its life."""
         self._start(call, restored=False)
+
+    def stop_dialling(self, place: int) -> None:
+        """Give up the call to somebody whose place it is, unless he has answered."""
+        for life in self.calls.values():
+            if life.call.callback == place and life.call.phase is Phase.DIALLING:
+                life.tell(HangUpRequest())
 
     def _start(self, call: Call, *, restored: bool) -> None:
         life = CallLife(call, self)
@@ -199,52 +189,14 @@ class Controller:
         if self._tasks is not None:
             self._tasks.create_task(life.run(restored=restored), name=f"call {call.id}")
 
-    async def _media_events(self) -> None:
-        async for event in self.media.events():
-            match event:
-                case RecordFinished(recording=recording, duration_ms=duration):
-                    self.records.recording_finished(recording, duration)
-                    self._tell_port(event.port, event)
-                    self.dirty.set()
-                case HostEvent(host=host, payload=payload):
-                    if host in self._hosted:
-                        self._hosted[host].happened(payload)
-                case MediaRestarted() | EventsLost():
-                    restarted = isinstance(event, MediaRestarted)
-                    if restarted:
-                        self._media_restarted()
-                    for driver in self._hosted.values():
-                        await self._resync(driver, restarted=restarted)
-                case _:
-                    self._tell_port(getattr(event, "port", NO_PORT), event)
-
-    async def _resync(self, driver: RemoteDriver, *, restarted: bool) -> None:
-        try:
-            await driver.resync(restarted=restarted)
-        except DriverError as error:
-            log.error("lines of a board are not known", driver=driver.name, why=str(error))
-
-    def _tell_port(self, port: PortId, event: MediaEvent) -> None:
-        life = self._ports.get(port)
-        if life is not None:
-            life.tell(event)
-
-    def _media_restarted(self) -> None:
-        """Every audio port is gone, so every conversation is."""
-        log.error("media process restarted, calls are lost", calls=len(self.calls))
-        for row in self.records.open_recordings():
-            self.records.recording_finished(row.id, 0)
-        for life in tuple(self.calls.values()):
-            life.tell(
-                line_events.LineDown(line=life.call.caller.line, reason="media process restarted")
-            )
-
     def _perform(self, command: AcdCommand, now: float) -> None:
         """Pass a command of the engine on to the call it concerns."""
         if isinstance(command, AgentStateChanged):
             self.records.agent_state(command, self._station_of(command.agent))
             if command.state is AgentState.LOGGED_OUT:
                 self.seats = {s: a for s, a in self.seats.items() if a != command.agent}
+        elif isinstance(command, DialCallback | CallbackOver):
+            self.places.perform(command)
         else:
             life = self.calls.get(command.call)
             if life is not None:
@@ -313,14 +265,6 @@ class Controller:
         """Whether one more call may be answered."""
         return len(self.calls) <= self._max_calls
 
-    def flow(self, name: str, version: int = 0) -> ActiveFlow | None:
-        """The active version of a flow, or the one that a call began with."""
-        return self.flows.get(name, version)
-
-    def queue_flow(self, slug: str) -> ActiveFlow:
-        """The flow of a number that leads straight into a queue."""
-        return self.flows.queue_only(slug)
-
     def queue(self, slug: str) -> QueueInfo | None:
         """A queue that takes calls, by its slug."""
         found = self.directory.queue_by_slug(slug)
@@ -381,7 +325,7 @@ class Controller:
 
     def _index(self, call: Call) -> None:
         if call.caller.port is not None and call.phase is not Phase.ENDED:
-            self._ports[call.caller.port] = self.calls[call.id]
+            self._media.ports[call.caller.port] = self.calls[call.id]
 
     def changed(self, call: Call) -> None:
         """Show the call as it is now."""
@@ -392,5 +336,5 @@ class Controller:
         call = life.call
         self.calls.pop(call.id, None)
         self._reasons.pop(call.id, None)
-        self._ports.pop(call.caller.port or NO_PORT, None)
+        self._media.ports.pop(call.caller.port or NO_PORT, None)
         self.dirty.set()

@@ -76,6 +76,19 @@ class LineTable:
                 why = str(error)
         raise DeviceMissing(why)
 
+    def outgoing(self, names: Iterable[str]) -> list[Line]:
+        """Trunk lines, those of the drivers, trunks or lines named, in that order; else all."""
+        lines = [(item.driver, line) for item in self._opened.values() for line in item.lines]
+        wanted = list(names)
+        if wanted:
+            lines = [
+                (driver, line)
+                for name in wanted
+                for driver, line in lines
+                if name in (driver.name, line, line.partition("/")[0])
+            ]
+        return [driver.line(line) for driver, line in lines]
+
     def reachable(self, station: str) -> bool:
         """Whether a call to the station would ring."""
         return any(

@@ -137,6 +137,7 @@ class Records:
         self._write(
             CallRow(
                 id=call.id,
+                direction=call.direction,
                 line=call.caller.line,
                 ani=call.ani,
                 ani_verbatim=call.ani_verbatim,

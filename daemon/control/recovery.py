@@ -15,9 +15,13 @@ import structlog
 from acd_core import events as acd_events
 from acd_core.engine import AcdEngine
 from acd_core.errors import AcdError
+from acd_core.ids import from_text
 from daemon.control.acd_runner import JOURNAL_KIND as ACD_KIND
 from daemon.control.calls.call import Call, Phase, decode_call
 from daemon.control.calls.life import CallLife
+from daemon.control.calls.places import GIVEN_UP_KIND as PLACE_OVER_KIND
+from daemon.control.calls.places import JOURNAL_KIND as PLACE_KIND
+from daemon.control.calls.places import KeptCaller, decode_place
 from daemon.control.checkpoint import read_checkpoint
 from daemon.control.controller import JOURNAL_KIND as CALL_KIND
 from daemon.control.controller import Controller
@@ -45,6 +49,8 @@ class Recovered(msgspec.Struct, kw_only=True):
     """Calls that had not ended, oldest first."""
     driver_records: dict[str, list[tuple[str, bytes]]] = {}
     """By driver name, in order."""
+    places: list[KeptCaller] = []
+    """Callers who left with their place kept."""
     open_rows: list[HistoryRow] = []
     """The newest form of rows that are not complete."""
     unwritten: list[tuple[int, HistoryRow]] = []
@@ -60,6 +66,7 @@ def read_back(records: Iterable[Record], engine: AcdEngine, applied: int) -> Rec
     """
     recovered = Recovered()
     calls: dict[int, Call] = {}
+    places: dict[int, KeptCaller] = {}
     rows: dict[tuple[str, int], HistoryRow] = {}
     driver_records: defaultdict[str, list[tuple[str, bytes]]] = defaultdict(list)
     for record in _unfold(records):
@@ -73,6 +80,11 @@ def read_back(records: Iterable[Record], engine: AcdEngine, applied: int) -> Rec
                     calls[call.id] = call
                     if call.phase is Phase.ENDED:
                         del calls[call.id]
+                case kind if kind == PLACE_KIND:
+                    caller = decode_place(record.payload)
+                    places[caller.call] = caller
+                case kind if kind == PLACE_OVER_KIND:
+                    places.pop(from_text(record.payload.decode()), None)
                 case kind if kind == ROW_KIND:
                     row = decode_row(record.payload)
                     _keep_open(rows, row)
@@ -83,10 +95,11 @@ def read_back(records: Iterable[Record], engine: AcdEngine, applied: int) -> Rec
                     driver_records[name].append((inner, record.payload))
                 case _:
                     pass
-        except (msgspec.DecodeError, AcdError) as error:
+        except (msgspec.DecodeError, AcdError, UnicodeDecodeError) as error:
             recovered.faults += 1
             log.error("journal record not understood", sequence=record.sequence, why=str(error))
     recovered.calls = sorted(calls.values(), key=lambda call: call.id)
+    recovered.places = list(places.values())
     recovered.driver_records = dict(driver_records)
     recovered.open_rows = list(rows.values())
     return recovered
@@ -152,7 +165,7 @@ def reconcile(
     alive, dead, owned, claimed = [], [], set[LineId](), list[PortId]()
     for call in calls:
         stands = call.caller.line in restored and call.caller.port in ports
-        if call.phase is Phase.RINGING or not stands:
+        if call.phase in (Phase.RINGING, Phase.DIALLING) or not stands:
             dead.append(call)
             continue
         alive.append(call)

@@ -178,6 +178,7 @@ class ControlRig:
         for sequence, row in recovered.unwritten:
             self.book.write(row, sequence)
         self.records.restore(recovered.open_rows, {call.id for call in recovered.calls})
+        self.controller.places.restore(recovered.places)
         self._configure()
         for view in self.engine.snapshot(self.clock()).agents:
             if view.station:

@@ -15,6 +15,8 @@ class Phase(StrEnum):
     """What the caller lives through at the moment."""
 
     RINGING = "ringing"
+    DIALLING = "dialling"
+    """We call him; his telephone may ring."""
     FLOW = "ivr"
     WAITING = "waiting"
     OFFERED = "offered"
@@ -39,6 +41,7 @@ class Step(StrEnum):
 
 TABLE: Final[dict[tuple[Phase, Step], Phase]] = {
     (Phase.RINGING, Step.ANSWER): Phase.FLOW,
+    (Phase.DIALLING, Step.ANSWER): Phase.FLOW,
     (Phase.FLOW, Step.ENQUEUE): Phase.WAITING,
     (Phase.WAITING, Step.OFFER): Phase.OFFERED,
     (Phase.WAITING, Step.LEAVE_QUEUE): Phase.FLOW,
@@ -153,6 +156,10 @@ class Call(msgspec.Struct, kw_only=True):
     """How the call ended, as the agent says."""
     outcome: str = ""
     """How the last visit ended; decides the outcome of the call."""
+    direction: str = "in"
+    """``out`` for those that we called."""
+    callback: int = 0
+    """The call whose kept place this one is to take; 0 for none."""
 
     def step(self, step: Step, now: float) -> None:
         """Move to the next phase; raise IllegalStep when the table has none."""

@@ -7,11 +7,13 @@ import msgspec
 
 from acd_core.commands import OfferToAgent
 from acd_core.ids import AgentId, SkillId
+from daemon.config import OutgoingOptions
 from daemon.control.acd_runner import AcdRunner
 from daemon.control.calls.call import Call
+from daemon.control.calls.places import KeptPlaces
 from daemon.control.dial_plan import Target
 from daemon.control.facade.directory import QueueInfo
-from daemon.control.flows.active import ActiveFlow
+from daemon.control.flows.active import FlowSource
 from daemon.control.flows.hooks import CallMedia, Listener
 from daemon.control.flows.prompts import Prompts
 from daemon.control.records import Records
@@ -67,6 +69,9 @@ class CallContext(Protocol):
     listener: Listener
     prompts: Prompts
     records: Records
+    flows: FlowSource
+    places: KeptPlaces
+    outgoing: OutgoingOptions
 
     @property
     def media(self) -> BridgingMedia:
@@ -92,12 +97,6 @@ class CallContext(Protocol):
 
     def admits(self) -> bool:
         """Whether one more call may be answered."""
-
-    def flow(self, name: str, version: int = 0) -> ActiveFlow | None:
-        """The active version of a flow, or the one that a call began with."""
-
-    def queue_flow(self, slug: str) -> ActiveFlow:
-        """The flow of a number that leads straight into a queue."""
 
     def queue(self, slug: str) -> QueueInfo | None:
         """A queue that takes calls, by its slug."""

@@ -6,11 +6,14 @@ of its own beside it and changes the call only through the hooks in ``flows/call
 """
 
 import asyncio
+from typing import Final
 
 import structlog
 
 from acd_core.commands import (
     AcdCommand,
+    AnnounceToCaller,
+    CallMoved,
     CallRefused,
     CallTimedOut,
     CallWaiting,
@@ -22,11 +25,12 @@ from acd_core.commands import (
 )
 from acd_core.events import (
     CallAbandoned,
+    CallbackFailed,
     OfferAccepted,
     OfferRinging,
 )
 from acd_core.ids import AgentId, CallId, to_text
-from daemon.control.calls.call import Call, IllegalStep, Leg, Phase, Step
+from daemon.control.calls.call import Call, IllegalStep, Leg, Phase, Step, Visit
 from daemon.control.calls.context import CallContext, CallRequest, HangUpRequest, HoldRequest
 from daemon.control.calls.conversation import Conversation
 from daemon.control.calls.offering import Offering
@@ -40,6 +44,16 @@ from drivers.events import Cause, LineEvent
 from ivr.inputs import QueueLeft
 
 log = structlog.get_logger()
+
+TOLD: Final = {
+    LeaveReason.NO_AGENTS: "no_agents",
+    LeaveReason.CLOSED: "closed",
+    LeaveReason.UNATTENDED: "closed",
+    RefuseReason.NO_AGENTS: "no_agents",
+    RefuseReason.CLOSED: "closed",
+    RefuseReason.UNATTENDED: "closed",
+}
+"""Why the queue gave a call up, as flows are told, where it is not what it looks like."""
 
 CallInput = LineEvent | MediaEvent | AcdCommand | CallRequest
 
@@ -95,6 +109,9 @@ class CallLife:
 
     async def _begin(self) -> None:
         call, context = self.call, self._context
+        if call.phase is Phase.DIALLING:
+            await self._dial()
+            return
         detail = await context.call_detail(call.caller.line)
         if detail is not None:
             call.ani = "" if detail.restricted else detail.ani
@@ -119,6 +136,16 @@ class CallLife:
         if call.caller.line not in self.gone:
             await context.line(call.caller.line).answer()
 
+    async def _dial(self) -> None:
+        """Call somebody back who left with his place kept."""
+        call, context = self.call, self._context
+        self.flow.prepare_callback()
+        context.keep(call)
+        context.records.call(call)
+        options = context.outgoing
+        line = context.line(call.caller.line)
+        await line.dial(options.prefix + call.ani, ani=options.number, name=call.name)
+
     async def _resume(self) -> None:
         """Go on with a call of a control process that ended without warning."""
         call = self.call
@@ -128,7 +155,7 @@ class CallLife:
             self.offering.close("withdrawn")
         if half_connected(call):
             self.conversation.note_answer(self._context.clock())
-        if call.phase is Phase.RINGING:
+        if call.phase in (Phase.RINGING, Phase.DIALLING):
             await self.end(Cause.TEMPORARY_FAILURE, by="system", failed=True)
             return
         if call.phase is Phase.FLOW and call.recording is not None:
@@ -173,7 +200,7 @@ class CallLife:
     async def _caller_event(self, event: LineEvent) -> None:
         call, now = self.call, self._context.clock()
         match event:
-            case line_events.Answered() if call.phase is Phase.RINGING:
+            case line_events.Answered() if call.phase in (Phase.RINGING, Phase.DIALLING):
                 call.step(Step.ANSWER, now)
                 call.caller.answered = now
                 call.caller.port = self._context.line(call.caller.line).port
@@ -236,11 +263,13 @@ class CallLife:
             case ConnectToAgent():
                 await self.conversation.connect(command)
             case CallTimedOut(reason=reason):
-                told = "no_agents" if reason is LeaveReason.NO_AGENTS else "timed_out"
-                await self._leave_queue("timed_out", str(reason), told)
+                await self._leave_queue("timed_out", str(reason), TOLD.get(reason, "timed_out"))
             case CallRefused(reason=reason):
-                told = "no_agents" if reason is RefuseReason.NO_AGENTS else "refused"
-                await self._leave_queue("refused", str(reason), told)
+                await self._leave_queue("refused", str(reason), TOLD.get(reason, "refused"))
+            case CallMoved():
+                self._moved(command)
+            case AnnounceToCaller() if self.call.phase is Phase.WAITING:
+                self.flow.announce(command)
             case CallWaiting():
                 self._context.changed(self.call)
             case _:
@@ -258,10 +287,25 @@ class CallLife:
         follow = ""
         if queue is not None:
             follow = queue.on_full if outcome == "refused" else queue.on_timeout
-        if follow and follow != call.flow and self._context.flow(follow) is not None:
+        if follow and follow != call.flow and self._context.flows.get(follow) is not None:
             await self.flow.switch(follow)
         else:
             self.flow.signal(QueueLeft(reason=told))
+
+    def _moved(self, command: CallMoved) -> None:
+        """The engine put the call into another queue: one visit ended, another one began."""
+        call, context, now = self.call, self._context, self._context.clock()
+        before = call.visit
+        self.close_visit("overflowed", str(command.reason))
+        call.queue = command.queue
+        call.visit = Visit(
+            id=context.ids(),
+            queue=command.queue,
+            entered=now,
+            priority=before.priority if before is not None else 0,
+        )
+        context.records.open_segment(call, "wait", now)
+        context.records.visit(call, call.visit)
 
     def close_visit(self, outcome: str, detail: str = "") -> None:
         """End the present stay in a queue with its one outcome."""
@@ -298,6 +342,9 @@ class CallLife:
             context.acd.submit(CallAbandoned(call=CallId(call.id)))
         if was_connected:
             self.conversation.finish(now)
+        if call.callback and call.visit is None:
+            failed_call = CallbackFailed(call=CallId(call.callback), reason=cause.name.lower())
+            context.acd.submit(failed_call)
         self.flow.message_cut(now)
         await self.conversation.stop_recording()
         for kind in tuple(call.segments):

@@ -48,6 +48,10 @@ class FlowSettings:
         """A flow that does nothing but enter a queue."""
         return self.active.queue_only(slug)
 
+    def called_back(self, slug: str) -> ActiveFlow:
+        """A flow that enters a queue once a person says that he is there."""
+        return self.active.called_back(slug)
+
     def active_names(self) -> list[str]:
         """Names of all active flows."""
         return self.active.names()

@@ -1,9 +1,11 @@
 """The flows that calls use: active versions, by name."""
 
 from collections.abc import Iterable
+from typing import Protocol
 
 import msgspec
 
+from daemon.control.flows.queue_words import confirmation
 from ivr.flow import Flow, load_flow
 
 QUEUE_ONLY = """\
@@ -21,6 +23,29 @@ nodes:
 """
 """The flow of a number that leads straight into a queue."""
 
+CALLED_BACK = """\
+version: 1
+title: {slug}
+languages: [en, zh]
+start: confirm
+nodes:
+  confirm:
+    kind: menu
+    say: {{en: "{en}", zh: "{zh}"}}
+    retries: 2
+    timeout_s: 6
+    choices:
+      - {{key: 1, next: queue}}
+    failed: goodbye
+  queue:
+    kind: enter_queue
+    queue: {slug}
+    timed_out: goodbye
+  goodbye:
+    kind: hang_up
+"""
+"""The flow of somebody who is called back: answering machines press no key."""
+
 
 class ActiveFlow(msgspec.Struct, frozen=True):
     """One flow and which version of it is active."""
@@ -30,13 +55,26 @@ class ActiveFlow(msgspec.Struct, frozen=True):
     text: str
 
 
+class FlowSource(Protocol):
+    """Where active flows come from."""
+
+    def get(self, name: str, version: int = 0) -> ActiveFlow | None:
+        """The active version of a flow, or the one that a call began with."""
+
+    def queue_only(self, slug: str) -> ActiveFlow:
+        """The flow of a number that leads straight into a queue."""
+
+    def called_back(self, slug: str) -> ActiveFlow:
+        """The flow of somebody who is called back for a queue."""
+
+
 class ActiveFlows:
     """Every flow that a call may run."""
 
     def __init__(self, flows: Iterable[ActiveFlow]) -> None:
         self._flows = {item.flow.name: item for item in flows}
         self._earlier: dict[tuple[str, int], ActiveFlow] = {}
-        self._queue_only: dict[str, ActiveFlow] = {}
+        self._made: dict[str, ActiveFlow] = {}
 
     def get(self, name: str, version: int = 0) -> ActiveFlow | None:
         """The active version of a flow, or the one that a call began with; None without it."""
@@ -53,8 +91,16 @@ class ActiveFlows:
         return sorted(self._flows)
 
     def queue_only(self, slug: str) -> ActiveFlow:
-        """A flow that does nothing but enter a queue; made once, YAML is slow to read."""
-        if slug not in self._queue_only:
-            text = QUEUE_ONLY.format(slug=slug)
-            self._queue_only[slug] = ActiveFlow(load_flow(text, f"queue:{slug}"), 0, text)
-        return self._queue_only[slug]
+        """A flow that does nothing but enter a queue."""
+        return self._make(f"queue:{slug}", QUEUE_ONLY.format(slug=slug))
+
+    def called_back(self, slug: str) -> ActiveFlow:
+        """A flow that enters a queue once a person says that he is there."""
+        text = CALLED_BACK.format(slug=slug, **confirmation())
+        return self._make(f"callback:{slug}", text)
+
+    def _make(self, name: str, text: str) -> ActiveFlow:
+        """Read a flow of ours once: YAML is slow."""
+        if name not in self._made:
+            self._made[name] = ActiveFlow(load_flow(text, name), 0, text)
+        return self._made[name]

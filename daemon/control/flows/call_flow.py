@@ -3,18 +3,22 @@
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import structlog
 
-from acd_core.events import CallOffered, CallWithdrawn, Outcome
+from acd_core.commands import AnnounceToCaller
+from acd_core.events import CallbackTaken, CallOffered, CallWithdrawn, Outcome
 from acd_core.ids import CallId, QueueId, to_text
 from acd_core.skills import Requirement
 from daemon.control.calls.call import Call, OpenRecording, Phase, Step, Visit
 from daemon.control.calls.context import CallContext, HangUpRequest
+from daemon.control.calls.places import DIALLABLE
 from daemon.control.calls.resuming import waits
 from daemon.control.dial_plan import Target
 from daemon.control.flows.active import ActiveFlow
 from daemon.control.flows.hooks import Signal
-from daemon.control.ivr_runner import IvrRunner
+from daemon.control.flows.ivr_runner import IvrRunner
+from daemon.control.flows.queue_words import announcement
 from daemon.control.records import recording_path
 from daemon.link.errors import MediaRefused
 from daemon.link.messages import DigitDetected, RecordFinished
@@ -55,6 +59,13 @@ class CallFlow:
         self._call.flow = active.flow.name
         self._call.flow_version = active.version
 
+    def prepare_callback(self) -> None:
+        """Choose the flow of somebody whom we call; DriverError when his queue is gone."""
+        queue = self._context.queue_by_key(self._call.queue)
+        if queue is None:
+            raise DriverError(f"call-back for queue {self._call.queue}, which is gone")
+        self._call.flow = self._context.flows.called_back(queue.slug).flow.name
+
     def start(self) -> None:
         """Run the flow from its start."""
         self._run(in_queue=False)
@@ -63,7 +74,7 @@ class CallFlow:
         """Run the flow from where it was when control ended."""
         self._run(in_queue=self._call.in_queue or self._call.connected)
         if self._call.connected and self._runner is not None:
-            self._runner.connected.set()
+            self._runner.agent_talks(on=True)
 
     async def switch(self, name: str) -> None:
         """Go on in another flow, from its start."""
@@ -99,7 +110,12 @@ class CallFlow:
     def pause_sound(self) -> None:
         """An agent talks: the flow keeps silent until he is done."""
         if self._runner is not None:
-            self._runner.connected.set()
+            self._runner.agent_talks(on=True)
+
+    def announce(self, told: AnnounceToCaller) -> None:
+        """Tell the waiting caller how he stands."""
+        if self._runner is not None:
+            self._runner.announce(announcement(told, self._call.language))
 
     async def hold_music(self) -> None:
         """Let the caller hear music while the agent has the call on hold, else a soft signal."""
@@ -118,8 +134,11 @@ class CallFlow:
         call, context = self._call, self._context
         if call.caller.port is None:
             raise DriverError(f"{call.caller.line} has no audio port")
-        name = call.flow.removeprefix("queue:")
-        active = self._active(name, queue=call.flow.startswith("queue:"), version=call.flow_version)
+        kind, _, slug = call.flow.rpartition(":")
+        if kind == "callback":
+            active = context.flows.called_back(slug)
+        else:
+            active = self._active(slug, queue=kind == "queue", version=call.flow_version)
         variables = {"ani": call.ani, "dnis": call.dnis, "name": call.name}
         session = IvrSession(active.flow, variables, call.language)
         self._runner = IvrRunner(
@@ -155,8 +174,8 @@ class CallFlow:
 
     def _active(self, name: str, *, queue: bool, version: int = 0) -> ActiveFlow:
         if queue:
-            return self._context.queue_flow(name)
-        active = self._context.flow(name, version)
+            return self._context.flows.queue_only(name)
+        active = self._context.flows.get(name, version)
         if active is None:
             raise DriverError(f"flow {name!r} is not active; check it with: hookflash flow check")
         return active
@@ -209,12 +228,25 @@ class CallFlow:
             waited_s=max(waited, 0.0),
             preferred=context.last_agent(call.ani) if limit else None,
             preferred_limit_s=limit,
+            callback=self._kept_place(queue.key),
         )
         if context.acd.submit(offered):
+            return None
+        # A place may be gone meanwhile: then he waits as anybody else.
+        without = msgspec.structs.replace(offered, callback=None)
+        if offered.callback is not None and context.acd.submit(without):
             return None
         self._life.close_visit("refused", "fault")
         self._back_from_queue(now)
         return QueueLeft(reason="refused")
+
+    def _kept_place(self, queue: int) -> CallId | None:
+        """The place of the caller whom we called, or who calls in himself before we do."""
+        call = self._call
+        if call.callback:
+            return CallId(call.callback)
+        kept = self._context.places.of(call.ani, queue)
+        return None if kept is None else CallId(kept)
 
     def _begin_visit(self, queue: int, priority: int, now: float) -> None:
         call, context = self._call, self._context
@@ -224,7 +256,7 @@ class CallFlow:
         call.visit = Visit(id=context.ids(), queue=queue, entered=now, priority=priority)
         call.step(Step.ENQUEUE, now)
         if self._runner is not None:
-            self._runner.connected.clear()
+            self._runner.agent_talks(on=False)
         context.records.open_segment(call, "wait", now)
         context.records.visit(call, call.visit)
         context.keep(call)
@@ -243,6 +275,20 @@ class CallFlow:
         if not self._context.acd.submit(withdrawn):
             return False
         self._life.close_visit("overflowed")
+        self._back_from_queue(now)
+        return True
+
+    def take_callback(self, number: str) -> bool:
+        """The caller wants to be called: the engine keeps his place, or refuses."""
+        call, context, now = self._call, self._context, self._context.clock()
+        if call.phase is not Phase.WAITING or not DIALLABLE.fullmatch(number):
+            return False
+        taken = CallbackTaken(call=CallId(call.id), number=number)
+        context.places.keep(call, number)
+        if not context.acd.submit(taken):
+            context.places.give_up(call.id)
+            return False
+        self._life.close_visit("callback_taken")
         self._back_from_queue(now)
         return True
 

@@ -79,6 +79,9 @@ class CallHooks(Protocol):
     def leave_queue(self) -> bool:
         """Take the call out of the queue by the caller's wish; False when it is too late."""
 
+    def take_callback(self, number: str) -> bool:
+        """Keep the caller's place and call him when his turn comes; False when it cannot be."""
+
     async def record_message(self, action: RecordMessage) -> int:
         """Start recording the caller; returns the recording's id."""
 

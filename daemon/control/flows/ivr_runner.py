@@ -13,9 +13,11 @@ from typing import Final
 import msgspec
 import structlog
 
+from daemon.control.flows.company import Company, paths
 from daemon.control.flows.ears import Ears
 from daemon.control.flows.hooks import CallHooks, CallMedia, Listener, Signal
 from daemon.control.flows.prompts import Prompts
+from daemon.control.flows.queue_words import no_callback
 from daemon.link.errors import LinkError
 from daemon.link.messages import (
     DigitDetected,
@@ -51,8 +53,6 @@ log = structlog.get_logger()
 
 BEEP_HZ: Final = 1000.0  # Hz, the tone before a recorded message
 BEEP_MS: Final = 300  # ms
-RINGBACK: Final = ((425.0, 0.0),)  # Hz; played while waiting when there is no music
-RINGBACK_MS: Final = ((1000, 4000),)  # ms on, off
 SPEECH_SPARE_S: Final = 2.0  # s beyond the listening limits before we stop waiting for an end
 RECORD_SPARE_S: Final = 5.0  # s beyond a recording's limit, likewise
 
@@ -75,14 +75,13 @@ class IvrRunner:
         ids: Callable[[], int],
     ) -> None:
         self.session = session
-        self.connected = asyncio.Event()
-        """Set while an agent talks with the caller: nothing is played."""
         self._port = port
         self._media = media
         self._listener = listener
         self._prompts = prompts
         self._hooks = hooks
         self._ids = ids
+        self._company = Company(port, media=media, prompts=prompts, hooks=hooks, ids=ids)
         self._signals: asyncio.Queue[Signal] = asyncio.Queue()
         self._typed: deque[str] = deque(maxlen=32)
         """Keys pressed before anybody asked for them."""
@@ -231,13 +230,17 @@ class IvrRunner:
         refused = self._hooks.enter_queue(action, resumed=resumed)
         if refused is not None:
             return refused
-        announcer = asyncio.create_task(self._keep_company(action), name="waiting music")
+        company = asyncio.create_task(self._company.keep(action), name="company while waiting")
         try:
             while True:
                 match await self._signals.get():
                     case DigitDetected(key=key) if key in action.exit_keys:
                         if self._hooks.leave_queue():
                             return QueueLeft(reason="key", key=key)
+                    case DigitDetected(key=key) if key == action.callback_key:
+                        if self._hooks.take_callback(action.callback_number):
+                            return QueueLeft(reason="callback", key=key)
+                        self.announce((no_callback(self.session.language),))
                     case DigitDetected() | PlayFinished() | SpeechStarted():
                         pass
                     case given if isinstance(given, FlowInput):
@@ -245,31 +248,16 @@ class IvrRunner:
                     case _:
                         pass
         finally:
-            announcer.cancel()
-            await asyncio.gather(announcer, return_exceptions=True)
+            company.cancel()
+            await asyncio.gather(company, return_exceptions=True)
 
-    async def _keep_company(self, action: EnterQueue) -> None:
-        """Music, and from time to time what the flow says to those who wait."""
-        said = await self._paths(action.waiting)
-        music = await self._prompts.music(self._hooks.music())
-        announce = bool(said)
-        while not self.connected.is_set():
-            player = self._ids()
-            self._hooks.playing(player)
-            if announce:
-                await self._media.play(self._port, player, said)
-                pause: float | None = await self._prompts.duration(said)
-            else:
-                if music:
-                    await self._media.play(self._port, player, (music,), repeat=0)
-                else:
-                    await self._media.play_tone(self._port, player, RINGBACK, RINGBACK_MS)
-                pause = action.repeat_s if said else None
-            announce = not announce
-            try:
-                await asyncio.wait_for(self.connected.wait(), pause)
-            except TimeoutError:
-                continue
+    def announce(self, said: tuple[PromptText, ...]) -> None:
+        """Let a caller who waits hear this."""
+        self._company.announce(said)
+
+    def agent_talks(self, *, on: bool) -> None:
+        """Whether an agent talks with the caller: then nothing is played."""
+        self._company.agent_talks(on=on)
 
     async def _flow_input(self) -> FlowInput:
         while True:
@@ -281,17 +269,13 @@ class IvrRunner:
 
     async def _start(self, prompts: Sequence[PromptText], *, stop_on_digit: bool) -> int:
         """Start playing; 0 when there is nothing to be heard."""
-        files = await self._paths(prompts)
+        files = await paths(self._prompts, prompts)
         if not files:
             return 0
         player = self._ids()
         self._hooks.playing(player)
         await self._media.play(self._port, player, files, stop_on_digit=stop_on_digit)
         return player
-
-    async def _paths(self, prompts: Sequence[PromptText]) -> list[str]:
-        found = [await self._prompts.path(prompt) for prompt in prompts]
-        return [path for path in found if path]
 
     async def _stop(self, player: int) -> None:
         if player:

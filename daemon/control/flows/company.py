@@ -1,0 +1,105 @@
+"""What a caller hears while he waits: music, what the flow says, and how he stands.
+
+Announcements come from the distribution engine, which also settles when: here they are
+spoken after what is being said, and the music goes on behind them.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from daemon.control.flows.hooks import CallHooks, CallMedia
+from daemon.control.flows.prompts import Prompts
+from drivers.api import PortId
+from ivr.actions import EnterQueue
+from ivr.actions import Speech as PromptText
+
+RINGBACK: Final = ((425.0, 0.0),)  # Hz; played while waiting when there is no music
+RINGBACK_MS: Final = ((1000, 4000),)  # ms on, off
+MOST_ANNOUNCEMENTS: Final = 2  # waiting to be spoken; what is older says nothing true any more
+
+
+class Company:
+    """Keeps one waiting caller company until an agent talks with him."""
+
+    def __init__(
+        self,
+        port: PortId,
+        *,
+        media: CallMedia,
+        prompts: Prompts,
+        hooks: CallHooks,
+        ids: Callable[[], int],
+    ) -> None:
+        self._port = port
+        self._media = media
+        self._prompts = prompts
+        self._hooks = hooks
+        self._ids = ids
+        self._connected = False
+        self._wake = asyncio.Event()
+        self._announcements: deque[tuple[PromptText, ...]] = deque(maxlen=MOST_ANNOUNCEMENTS)
+
+    def announce(self, said: tuple[PromptText, ...]) -> None:
+        """Let the caller hear this now, or after what is being said."""
+        self._announcements.append(said)
+        self._wake.set()
+
+    def agent_talks(self, *, on: bool) -> None:
+        """Whether an agent talks with the caller: then nothing is played."""
+        self._connected = on
+        if on:
+            self._announcements.clear()
+        self._wake.set()
+
+    async def keep(self, action: EnterQueue) -> None:
+        """Play until cancelled, or until an agent talks with the caller."""
+        repeated = await paths(self._prompts, action.waiting)
+        music = await self._prompts.music(self._hooks.music())
+        repeat_now = bool(repeated)
+        while not self._connected:
+            self._wake.clear()
+            if self._announcements:
+                await self._say(await paths(self._prompts, self._announcements.popleft()))
+            elif repeat_now:
+                repeat_now = False
+                await self._say(repeated)
+            else:
+                await self._play_music(music)
+                woken = await self._woken(action.repeat_s if repeated else None)
+                repeat_now = not woken
+
+    async def _say(self, said: list[str]) -> None:
+        if not said:
+            return
+        player = self._ids()
+        self._hooks.playing(player)
+        await self._media.play(self._port, player, said)
+        give_up = asyncio.get_running_loop().time() + await self._prompts.duration(said)
+        while not self._connected and (left := give_up - asyncio.get_running_loop().time()) > 0:
+            # What is announced meanwhile waits; an agent does not.
+            self._wake.clear()
+            await self._woken(left)
+
+    async def _play_music(self, music: str) -> None:
+        player = self._ids()
+        self._hooks.playing(player)
+        if music:
+            await self._media.play(self._port, player, (music,), repeat=0)
+        else:
+            await self._media.play_tone(self._port, player, RINGBACK, RINGBACK_MS)
+
+    async def _woken(self, patience: float | None) -> bool:
+        """Whether something happened before ``patience`` seconds were over."""
+        try:
+            await asyncio.wait_for(self._wake.wait(), patience)
+        except TimeoutError:
+            return False
+        return True
+
+
+async def paths(prompts: Prompts, said: Sequence[PromptText]) -> list[str]:
+    """Where the audio of these is; what cannot be had is left out."""
+    found = [await prompts.path(prompt) for prompt in said]
+    return [path for path in found if path]

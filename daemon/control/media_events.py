@@ -1,0 +1,99 @@
+"""What media tells, passed on to the call or the board that it concerns."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final, Protocol
+
+import structlog
+
+from daemon.control.calls.context import BridgingMedia
+from daemon.control.calls.life import CallLife
+from daemon.control.line_table import LineTable
+from daemon.control.records import Records
+from daemon.control.remote_driver import RemoteDriver
+from daemon.link.messages import (
+    EventsLost,
+    HostEvent,
+    MediaEvent,
+    MediaRestarted,
+    RecordFinished,
+)
+from drivers.api import PortId
+from drivers.errors import DriverError
+from drivers.events import LineDown
+
+log = structlog.get_logger()
+
+NO_PORT: Final = PortId(0)
+
+
+class EventfulMedia(BridgingMedia, Protocol):
+    """The link to media with its events."""
+
+    def events(self) -> AsyncIterator[MediaEvent]:
+        """Every event once and in order."""
+
+
+class Hearing(Protocol):
+    """The control process, as far as events of media concern it."""
+
+    media: EventfulMedia
+    records: Records
+    lines: LineTable
+    calls: dict[int, CallLife]
+    dirty: asyncio.Event
+
+
+class MediaEvents:
+    """Reads the events of media; which call owns which port is known here."""
+
+    def __init__(self, control: Hearing) -> None:
+        self.ports: dict[PortId, CallLife] = {}
+        self._control = control
+        self._hosted = {
+            item.driver.name: item.driver
+            for item in control.lines.drivers
+            if isinstance(item.driver, RemoteDriver)
+        }
+
+    async def run(self) -> None:
+        """Pass on every event until cancelled."""
+        control = self._control
+        async for event in control.media.events():
+            match event:
+                case RecordFinished(recording=recording, duration_ms=duration):
+                    control.records.recording_finished(recording, duration)
+                    self._tell_port(event.port, event)
+                    control.dirty.set()
+                case HostEvent(host=host, payload=payload):
+                    if host in self._hosted:
+                        self._hosted[host].happened(payload)
+                case MediaRestarted() | EventsLost():
+                    restarted = isinstance(event, MediaRestarted)
+                    if restarted:
+                        self._media_restarted()
+                    for driver in self._hosted.values():
+                        await _resync(driver, restarted=restarted)
+                case _:
+                    self._tell_port(getattr(event, "port", NO_PORT), event)
+
+    def _tell_port(self, port: PortId, event: MediaEvent) -> None:
+        life = self.ports.get(port)
+        if life is not None:
+            life.tell(event)
+
+    def _media_restarted(self) -> None:
+        """Every audio port is gone, so every conversation is."""
+        control = self._control
+        log.error("media process restarted, calls are lost", calls=len(control.calls))
+        for row in control.records.open_recordings():
+            control.records.recording_finished(row.id, 0)
+        for life in tuple(control.calls.values()):
+            life.tell(LineDown(line=life.call.caller.line, reason="media process restarted"))
+
+
+async def _resync(driver: RemoteDriver, *, restarted: bool) -> None:
+    try:
+        await driver.resync(restarted=restarted)
+    except DriverError as error:
+        log.error("lines of a board are not known", driver=driver.name, why=str(error))
