@@ -1,4 +1,4 @@
-"""``hookflash export``: people, queues, numbers and calendars back into TOML files."""
+"""``hookflash export``: people, queues, callers, numbers and calendars back into TOML files."""
 
 import argparse
 import asyncio
@@ -15,16 +15,16 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--to",
         metavar="DIR",
         help=pick(
-            "write the four files there; they must not exist. Else all goes to stdout",
-            "把四个文件写到该目录，文件不得已存在；否则写到标准输出",
+            "write the five files there; they must not exist. Else all goes to stdout",
+            "把五个文件写到该目录，文件不得已存在；否则写到标准输出",
         ),
     )
 
 
 @command(
     "export",
-    "Write people, queues, numbers and calendars as files",
-    "把人员、队列、号码和日历导出为文件",
+    "Write people, queues, callers, numbers and calendars as files",
+    "把人员、队列、来电者、号码和日历导出为文件",
     arguments=_arguments,
 )
 def export(arguments: argparse.Namespace) -> int:
@@ -51,8 +51,7 @@ def export(arguments: argparse.Namespace) -> int:
 
 async def _texts(site: Path) -> dict[str, bytes]:
     from daemon.site_directory import SiteDirectory
-    from daemon.site_files import calendars, called_numbers, people, queues
-    from daemon.site_files.toml_writing import write_toml
+    from daemon.site_files.site_tables import write_tables
     from daemon.store.connection import open_database
     from daemon.store.first_import import export_tables
 
@@ -62,9 +61,4 @@ async def _texts(site: Path) -> dict[str, bytes]:
             tables = await export_tables()
     finally:
         await store.close()
-    return {
-        people.FILE: write_toml(tables.people),
-        queues.FILE: write_toml(tables.queues),
-        called_numbers.FILE: write_toml(tables.numbers),
-        calendars.FILE: write_toml(tables.calendars),
-    }
+    return write_tables(tables)

@@ -145,14 +145,10 @@ async def _filled(database: Path | str) -> bool:
 
 def _check(site: Path, texts: Mapping[str, bytes]) -> None:
     """Read what is about to be written as a start of the site would; ConfigError else."""
-    from daemon.site_files import calendars, called_numbers
-    from daemon.site_files.site_tables import flow_names, parse_tables
+    from daemon.site_files.site_tables import FILES, flow_names, parse_tables
 
-    others = {
-        name: (site / name).read_bytes() if (site / name).is_file() else b""
-        for name in (called_numbers.FILE, calendars.FILE)
-    }
-    parse_tables({**texts, **others}, flow_names(site))
+    present = {name: (site / name).read_bytes() for name in FILES if (site / name).is_file()}
+    parse_tables({**present, **texts}, flow_names(site))
 
 
 def _write(site: Path, texts: Mapping[str, bytes]) -> None:

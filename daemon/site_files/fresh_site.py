@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from daemon.language import Language
-from daemon.site_files import calendars, called_numbers, people, queues
+from daemon.site_files import calendars, called_numbers, callers, people, queues
 from daemon.site_files.calendars import CalendarEntry, CalendarsFile
 from daemon.site_files.called_numbers import NumberEntry, NumbersFile
 from daemon.site_files.people import PauseReasonEntry, PeopleFile, Person, StationEntry
@@ -31,14 +31,21 @@ HEADERS: Final = {
         "Queues: which skills serve them and their limits in seconds. Imported on the first start.\n"
         "队列：所需技能和时限（秒）。首次启动时导入。"
     ),
+    callers.FILE: (
+        "Callers who come before others: [[tiers]] with slug, name, priority, agents (logins who\n"
+        "are asked first), limit_s (wait for them alone), keep_lines, and numbers (* at the end\n"
+        "stands for any rest). Imported on the first start.\n"
+        "优先来电者：[[tiers]] 含 slug、name、priority、agents（优先询问的座席）、limit_s（只等他们的\n"
+        "时长）、keep_lines、numbers（末尾 * 代表任意后续）。首次启动时导入。"
+    ),
     called_numbers.FILE: (
         "What a called number leads to: a flow of flows/, or a queue; * stands for any rest.\n"
         "Imported on the first start.\n"
         "被叫号码的去向：flows/ 中的流程或队列；* 代表任意后续数字。首次启动时导入。"
     ),
     calendars.FILE: (
-        "Opening hours, several intervals a day, and the days that differ ([] is closed). A number\n"
-        'uses one with: calendar = "office". Imported on the first start.\n'
+        "Opening hours, several intervals a day, and the days that differ ([] is closed). Numbers\n"
+        'and queues use one with: calendar = "office". Imported on the first start.\n'
         "营业时间，每天可有多个时段；days 为例外日期（[] 表示休息）。首次启动时导入。"
     ),
 }
@@ -102,6 +109,7 @@ def write_site(path: Path, wishes: Wishes, *, hash_password: Callable[[str], str
     tables = {
         people.FILE: write_toml(_people(agents, password, wishes, hash_password)),
         queues.FILE: write_toml(_queues()),
+        callers.FILE: b"",
         called_numbers.FILE: write_toml(_numbers(wishes)),
         calendars.FILE: write_toml(_calendars()),
     }

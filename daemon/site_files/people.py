@@ -13,6 +13,8 @@ SLUG: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Slug = Annotated[str, msgspec.Meta(pattern=SLUG)]
 Level = Annotated[int, msgspec.Meta(ge=1, le=10)]
 RoleName = Literal["agent", "supervisor", "administrator", "technician"]
+MediumName = Literal["call", "chat", "mail"]
+Capacity = Annotated[int, msgspec.Meta(ge=0, le=100)]
 Hex32 = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{32})?$")]
 Hex64 = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?$")]
 
@@ -32,6 +34,16 @@ class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Agents: where the person usually sits."""
     skills: dict[Slug, Level] = {}
     """Agents: skill -> level, 1 to 10, 10 best."""
+    reserve: tuple[Slug, ...] = ()
+    """Agents: skills lent only while a queue's service is below its limit."""
+    queues: tuple[Slug, ...] = ()
+    """Agents: queues whose calls come first to them, in this order."""
+    only_queues: bool = False
+    """Agents: no other queues than those."""
+    capacity: dict[MediumName, Capacity] = {}
+    """Agents: contacts of a medium at a time; without it one call and nothing else."""
+    interruptible: tuple[MediumName, ...] = ()
+    """Agents: media in spite of which, while they have some, calls are offered to them."""
     enabled: bool = True
 
 
@@ -108,6 +120,7 @@ def read_people(toml: TomlFile) -> PeopleFile | None:
                 pick("is not an argon2 hash", "不是 argon2 哈希"),
                 pick("passwords are never written in plain text", "密码不能用明文书写"),
             )
+        _check_work(toml, index, person)
     for index, station in enumerate(found.stations):
         if not (station.line or station.secret or station.ha1_md5 or station.ha1_sha256):
             toml.fault(
@@ -119,3 +132,28 @@ def read_people(toml: TomlFile) -> PeopleFile | None:
                 pick("set secret, or line for a board port", "请设 secret，板卡端口则设 line"),
             )
     return found if len(toml.faults) == before else None
+
+
+def _check_work(toml: TomlFile, index: int, person: Person) -> None:
+    """Faults in what an agent is to do."""
+    for skill in person.reserve:
+        if skill not in person.skills:
+            toml.unknown_name(("people", index, "reserve"), skill, person.skills)
+    if person.only_queues and not person.queues:
+        toml.fault(
+            ("people", index, "only_queues"),
+            pick("leaves no queue at all", "这样就没有任何队列"),
+            pick('add queues = ["queue"]', '请添加 queues = ["queue"]'),
+        )
+    if person.capacity.get("call", 1) > 1:
+        toml.fault(
+            ("people", index, "capacity"),
+            pick("an agent has one call at a time", "座席同一时间只能有一个通话"),
+            pick("write call = 1, or 0 for none", "请写 call = 1，不接电话写 0"),
+        )
+    if "call" in person.interruptible:
+        toml.fault(
+            ("people", index, "interruptible"),
+            pick("calls cannot be interrupted", "通话不能被打断"),
+            pick("name chat or mail", "请写 chat 或 mail"),
+        )

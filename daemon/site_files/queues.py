@@ -5,14 +5,19 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from acd_core.routing.skill_expression import ExpressionFault, parse
-from daemon.site_files.people import Level, Slug
+from daemon.site_files.people import Level, MediumName, Slug
+from daemon.site_files.queue_options import (
+    AnnouncementsEntry,
+    CallbackEntry,
+    OverflowEntry,
+    Seconds,
+    check_announcements,
+    check_overflow,
+)
 from daemon.site_files.toml_lines import Path
 from daemon.site_files.toml_table import TomlFile
 
 FILE: Final = "queues.toml"
-Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
-
-
 Expression = Annotated[str, msgspec.Meta(max_length=1000)]
 StateName = Literal["reserved", "ringing", "talking", "on_hold", "wrap_up", "paused", "busy"]
 
@@ -43,18 +48,34 @@ class QueueEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Name of a rule for choosing the agent."""
     priority: Annotated[int, msgspec.Meta(ge=-10, le=10)] = 0
     call_rule: Literal[
-        "priority", "aging", "greatest_need", "service_objective", "service_guard", "percent"
+        "priority",
+        "aging",
+        "greatest_need",
+        "service_objective",
+        "service_guard",
+        "percent",
+        "weighted",
     ] = "priority"
-    """Order against calls of other queues."""
+    """Order against calls of other queues; with priority, low priorities may starve."""
     aging_s: Seconds = 60.0
     """Wait that one level of priority is worth, for aging."""
     call_share: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0
     """Share of the calls served, for percent."""
+    weight: Annotated[float, msgspec.Meta(gt=0, le=1000)] = 1.0
+    """What a second of wait counts against other queues, for weighted."""
+    medium: MediumName = "call"
+    """What the queue holds; agents have room for so many of each."""
     shares: dict[Slug, Annotated[int, msgspec.Meta(ge=1, le=1000)]] = {}
     """Login -> share of the calls of this queue, for percent_allocation."""
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 0
     """Where the lots of random rules begin."""
     ring_s: Annotated[float, msgspec.Meta(ge=1, le=600)] = 15.0
+    ring_step_s: Annotated[float, msgspec.Meta(ge=1, le=600)] = 5.0
+    """One more telephone rings after each, for ring_progressively."""
+    reserve_below: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    """Service level below which reserve agents help; 0 never."""
+    reserve_over_s: Seconds = 0.0
+    """Estimated wait above which reserve agents help; 0 never."""
     wrap_up_s: Seconds = 20.0
     max_wait_s: Seconds = 0.0
     max_waiting: Annotated[int, msgspec.Meta(ge=0)] = 0
@@ -66,6 +87,20 @@ class QueueEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What becomes of callers when nobody serves the queue."""
     absent: tuple[StateName, ...] = ()
     """States in which agents count as nobody, besides logged_out and unreachable."""
+    calendar: str = ""
+    """Opening hours, a name of calendars.toml; empty means always open."""
+    closing: Literal["serve", "leave"] = "serve"
+    """What becomes of callers who wait when the opening hours end."""
+    unattended: bool = False
+    """No caller is let in, whoever is there: nights, emergencies, drills."""
+    overflow: tuple[OverflowEntry, ...] = ()
+    """Ways to other queues, in the order in which they are tried."""
+    max_overflows: Annotated[int, msgspec.Meta(ge=0, le=10)] = 3
+    """A caller moves no more often than this."""
+    announcements: AnnouncementsEntry | None = None
+    """What callers are told while they wait; without it, nothing."""
+    callback: CallbackEntry | None = None
+    """How callers may be called back; without it, no call-backs are taken."""
     on_timeout: str = ""
     """Flow for callers who waited too long; empty hangs up."""
     on_full: str = ""
@@ -100,6 +135,8 @@ def read_queues(toml: TomlFile) -> QueuesFile | None:
         for place, step in enumerate(queue.widening):
             path = ("queues", index, "widening", place, "skill_expression")
             _check_expression(toml, path, step.skill_expression)
+        check_overflow(toml, ("queues", index), queue.overflow, queue.slug)
+        check_announcements(toml, ("queues", index), queue.announcements)
     return found if len(toml.faults) == faults else None
 
 

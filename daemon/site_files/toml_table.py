@@ -145,6 +145,9 @@ class TomlFile:
 
     def _check_value(self, path: Path, value: object, kind: Any) -> None:
         origin, arguments = get_origin(kind), get_args(kind)
+        if origin is UnionType and _is_struct(arguments[0]):
+            # TOML has no null: what may be absent is checked as if it must be there.
+            kind = arguments[0]
         if _is_struct(kind):
             self._check_struct(path, value, kind)
         elif origin in (list, tuple) and arguments and _is_struct(arguments[0]):
@@ -161,6 +164,7 @@ class TomlFile:
                 self._check_struct((*path, key), item, arguments[1])
         elif origin is dict and isinstance(value, dict) and arguments[1] is not Any:
             for key, item in value.items():
+                self._converted((*path, key), key, arguments[0])
                 self._converted((*path, key), item, arguments[1])
         else:
             self._converted(path, value, kind)

@@ -10,15 +10,45 @@ import msgspec
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
+_INLINE_LENGTH: Final = 96  # longer values that hold tables are easier to read as tables
+
+
 def write_toml(file: msgspec.Struct) -> bytes:
     """A struct of arrays of tables as text; fields at their defaults are left out."""
     blocks = []
     for array, entries in msgspec.to_builtins(file).items():
         for entry in entries:
-            lines = [f"[[{array}]]"]
-            lines += [f"{_key(name)} = {_value(value)}" for name, value in entry.items()]
-            blocks.append("\n".join(lines) + "\n")
+            # Tables under an entry come after its own keys, else the keys would be theirs.
+            lines, tables = [f"[[{array}]]"], list[str]()
+            for name, value in entry.items():
+                line = f"{_key(name)} = {_value(value)}"
+                if _is_deep(value) and len(line) > _INLINE_LENGTH:
+                    tables += _tables(f"{array}.{_key(name)}", value)
+                else:
+                    lines.append(line)
+            blocks.append("\n".join([*lines, *tables]) + "\n")
     return "\n".join(blocks).encode()
+
+
+def _is_deep(value: object) -> bool:
+    """Whether a value is a table, or a list of tables."""
+    if isinstance(value, list | tuple):
+        return bool(value) and all(isinstance(item, Mapping) for item in value)
+    return isinstance(value, Mapping)
+
+
+def _tables(name: str, value: Mapping[str, object] | Sequence[Mapping[str, object]]) -> list[str]:
+    """A value as tables of its own, without blank lines: they belong to their entry."""
+    if isinstance(value, Mapping):
+        return [f"[{name}]", *(f"{_key(key)} = {_value(item)}" for key, item in value.items())]
+    return [
+        line
+        for item in value
+        for line in (
+            f"[[{name}]]",
+            *(f"{_key(key)} = {_value(inner)}" for key, inner in item.items()),
+        )
+    ]
 
 
 def _key(name: str) -> str:

@@ -10,6 +10,7 @@ from tortoise.transactions import in_transaction
 from daemon.site_directory import SiteDirectory
 from daemon.site_files.calendars import CalendarEntry, CalendarsFile
 from daemon.site_files.called_numbers import NumberEntry, NumbersFile
+from daemon.site_files.callers import CallersFile, TierEntry
 from daemon.site_files.people import (
     PauseReasonEntry,
     PeopleFile,
@@ -21,12 +22,15 @@ from daemon.site_files.queues import QueueEntry, QueuesFile, skills_named
 from daemon.site_files.site_tables import SiteTables, read_tables
 from daemon.store.flows import FlowVersion
 from daemon.store.people import Agent, AgentSkill, PauseReason, Skill, Station, User
-from daemon.store.routing import Calendar, Number, Queue
+from daemon.store.routing import Calendar, Number, Queue, Tier
 from ivr.errors import FlowError
 from ivr.flow import load_flow
 
 QUEUE_FIELDS = QueueEntry.__struct_fields__
 NUMBER_FIELDS = NumberEntry.__struct_fields__
+TIER_FIELDS = TierEntry.__struct_fields__
+WORK_FIELDS = ("reserve", "queues", "only_queues", "capacity", "interruptible")
+"""What ``people.toml`` says of an agent's work, under the names of the database."""
 
 
 async def import_site(site: SiteDirectory, *, now_ms: int) -> bool:
@@ -46,7 +50,7 @@ async def import_site(site: SiteDirectory, *, now_ms: int) -> bool:
 
 
 async def import_tables(tables: SiteTables, *, realm: str, now_ms: int) -> None:
-    """Add everything in the four files to the database."""
+    """Add everything in the five files to the database."""
     people = tables.people
     titles = {skill.name: skill.title for skill in people.skills}
     for name in sorted(people.skill_names()):
@@ -69,6 +73,9 @@ async def import_tables(tables: SiteTables, *, realm: str, now_ms: int) -> None:
         for name in sorted(skills_named(queue) - set(queue.skills)):
             await Skill.get_or_create(name=name)
         await Queue.create(**msgspec.to_builtins(values))
+    for tier in tables.callers.tiers:
+        values = {field: getattr(tier, field) for field in TIER_FIELDS}
+        await Tier.create(**msgspec.to_builtins(values))
     for number in tables.numbers.numbers:
         await Number.create(**{field: getattr(number, field) for field in NUMBER_FIELDS})
     for calendar in tables.calendars.calendars:
@@ -81,7 +88,7 @@ async def import_tables(tables: SiteTables, *, realm: str, now_ms: int) -> None:
 
 
 async def export_tables() -> SiteTables:
-    """What the database holds, as the four files; SIP secrets only as their digests."""
+    """What the database holds, as the five files; SIP secrets only as their digests."""
     return SiteTables(
         people=PeopleFile(
             people=tuple([await _person(user) for user in await User.all().order_by("id")]),
@@ -99,6 +106,12 @@ async def export_tables() -> SiteTables:
             queues=tuple(
                 msgspec.convert({field: getattr(row, field) for field in QUEUE_FIELDS}, QueueEntry)
                 for row in await Queue.all().order_by("id")
+            )
+        ),
+        callers=CallersFile(
+            tiers=tuple(
+                msgspec.convert({field: getattr(row, field) for field in TIER_FIELDS}, TierEntry)
+                for row in await Tier.all().order_by("id")
             )
         ),
         numbers=NumbersFile(
@@ -135,7 +148,10 @@ async def _add_person(person: Person, now_ms: int) -> None:
     )
     if "agent" not in person.roles:
         return
-    agent = await Agent.create(user=user, station=person.station, enabled=person.enabled)
+    work = {field: getattr(person, field) for field in WORK_FIELDS}
+    agent = await Agent.create(
+        user=user, station=person.station, enabled=person.enabled, **msgspec.to_builtins(work)
+    )
     for name, level in person.skills.items():
         await AgentSkill.create(agent=agent, skill=await Skill.get(name=name), level=level)
 
@@ -145,17 +161,19 @@ async def _person(user: User) -> Person:
     skills = (
         await AgentSkill.filter(agent=agent).order_by("id").select_related("skill") if agent else []
     )
-    return Person(
-        login=user.login,
-        name=user.name,
-        roles=tuple(user.roles),  # type: ignore[arg-type]
-        language=user.language,  # type: ignore[arg-type]
-        password_hash=user.password_hash,
-        must_change_password=user.must_change_password,
-        station=agent.station if agent else "",
-        skills={row.skill.name: row.level for row in skills},
-        enabled=user.enabled,
-    )
+    values = {
+        "login": user.login,
+        "name": user.name,
+        "roles": user.roles,
+        "language": user.language,
+        "password_hash": user.password_hash,
+        "must_change_password": user.must_change_password,
+        "station": agent.station if agent else "",
+        "skills": {row.skill.name: row.level for row in skills},
+        "enabled": user.enabled,
+    }
+    work = {field: getattr(agent, field) for field in WORK_FIELDS} if agent else {}
+    return msgspec.convert(values | work, Person)
 
 
 def _station(row: Station) -> StationEntry:

@@ -51,6 +51,7 @@ class Station(Model):
     """MD5 of name:realm:secret, in hex, a digest cannot be answered from argon2."""
     ha1_sha256 = fields.CharField(max_length=64, default="")
     enabled = fields.BooleanField(default=True)
+    version = fields.IntField(default=1, db_default=1)
 
     class Meta:
         """Table name."""
@@ -67,6 +68,16 @@ class Agent(Model):
     )
     station = fields.CharField(max_length=64, default="")
     """Name of the station where the agent usually sits."""
+    reserve: fields.Field[list[str]] = fields.JSONField(default=list, db_default=[])
+    """Names of skills lent only while a queue's service is below its limit."""
+    queues: fields.Field[list[str]] = fields.JSONField(default=list, db_default=[])
+    """Slugs of the queues whose calls come first to the agent, in this order."""
+    only_queues = fields.BooleanField(default=False, db_default=False)
+    """No other queues than those."""
+    capacity: fields.Field[dict[str, int]] = fields.JSONField(default=dict, db_default={})
+    """Medium -> contacts at a time, empty means one call and nothing else."""
+    interruptible: fields.Field[list[str]] = fields.JSONField(default=list, db_default=[])
+    """Media in spite of which calls are offered."""
     enabled = fields.BooleanField(default=True)
 
     class Meta:

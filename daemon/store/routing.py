@@ -1,4 +1,4 @@
-"""Models: where calls go. Queues, called numbers, calendars."""
+"""Models: where calls go. Queues, called numbers, tiers of callers, calendars."""
 
 from typing import Any
 
@@ -28,11 +28,21 @@ class Queue(Model):
     """Wait that one level of priority is worth, for the rule aging."""
     call_share = fields.IntField(default=0, db_default=0)
     """Share of the calls served, for the rule percent."""
+    weight = fields.FloatField(default=1.0, db_default=1.0)
+    """What a second of wait counts against other queues, for the rule weighted."""
+    medium = fields.CharField(max_length=16, default="call", db_default="call")
+    """call, chat or mail."""
     shares: fields.Field[dict[str, int]] = fields.JSONField(default=dict, db_default={})
     """Login -> share of the queue's calls, for the rule percent_allocation."""
     seed = fields.IntField(default=0, db_default=0)
     """Where the lots of random rules begin."""
     ring_s = fields.FloatField(default=15.0)
+    ring_step_s = fields.FloatField(default=5.0, db_default=5.0)
+    """One more telephone rings after each, for ring_progressively."""
+    reserve_below = fields.FloatField(default=0.0, db_default=0.0)
+    """Service level, 0 to 1, below which reserve agents help, 0 never."""
+    reserve_over_s = fields.FloatField(default=0.0, db_default=0.0)
+    """Estimated wait above which reserve agents help, 0 never."""
     wrap_up_s = fields.FloatField(default=20.0)
     max_wait_s = fields.FloatField(default=0.0)
     """Then the caller goes to ``on_timeout``, 0 means no limit."""
@@ -46,6 +56,20 @@ class Queue(Model):
     """What becomes of callers when nobody serves: wait, refuse or leave."""
     absent: fields.Field[list[str]] = fields.JSONField(default=list, db_default=[])
     """Agent states that count as nobody, besides logged_out and unreachable."""
+    calendar = fields.CharField(max_length=64, default="", db_default="")
+    """Name of a calendar, empty means always open."""
+    closing = fields.CharField(max_length=16, default="serve", db_default="serve")
+    """What becomes of callers who wait when it closes: serve or leave."""
+    unattended = fields.BooleanField(default=False, db_default=False)
+    """No caller is let in, whoever is there."""
+    overflow: fields.Field[list[dict[str, Any]]] = fields.JSONField(default=list, db_default=[])
+    """Ways to other queues, as ``[[queues.overflow]]`` of the site's file, in their order."""
+    max_overflows = fields.IntField(default=3, db_default=3)
+    """A caller moves no more often than this."""
+    announcements: fields.Field[dict[str, Any] | None] = fields.JSONField(null=True)
+    """``[queues.announcements]`` of the site's file, null tells nothing."""
+    callback: fields.Field[dict[str, Any] | None] = fields.JSONField(null=True)
+    """``[queues.callback]`` of the site's file, null takes no call-backs."""
     on_timeout = fields.CharField(max_length=64, default="")
     """Flow for callers who waited too long, empty hangs up."""
     on_full = fields.CharField(max_length=64, default="")
@@ -91,6 +115,31 @@ class Number(Model):
         """Table name."""
 
         table = "number"
+
+
+class Tier(Model):
+    """Callers who come before others, its id is the TierId of the engine."""
+
+    id = fields.IntField(primary_key=True)
+    slug = fields.CharField(max_length=64, unique=True)
+    name = fields.CharField(max_length=128, default="")
+    priority = fields.IntField(default=0)
+    """-10 to 10, added to the priority of their calls."""
+    agents: fields.Field[list[str]] = fields.JSONField(default=list)
+    """Logins of who is asked first."""
+    limit_s = fields.FloatField(default=0.0)
+    """How long a call waits for these agents alone."""
+    keep_lines = fields.IntField(default=0)
+    """Lines that callers without a tier may not take."""
+    numbers: fields.Field[list[str]] = fields.JSONField(default=list)
+    """Calling numbers, ``*`` at the end stands for any rest."""
+    enabled = fields.BooleanField(default=True)
+    version = fields.IntField(default=1)
+
+    class Meta:
+        """Table name."""
+
+        table = "tier"
 
 
 class Calendar(Model):

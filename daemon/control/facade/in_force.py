@@ -128,7 +128,10 @@ class InForce:
     async def _tell_engine(self) -> None:
         """Configure what differs from what the engine was told last."""
         version = self._controller.directory.version
-        queues = {told.config.queue: told.config for told in await load_queues(version)}
+        queues = {
+            told.config.queue: told.config
+            for told in await load_queues(version, site_zone=self._zone)
+        }
         for key, config in queues.items():
             if self._queues.get(key) != config:
                 self._controller.acd.submit(QueueConfigured(config=config, version=version))

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from daemon.errors import ConfigError
 from daemon.site_files.calendars import CalendarEntry, CalendarsFile
 from daemon.site_files.called_numbers import NumberEntry, NumbersFile
+from daemon.site_files.callers import CallersFile, TierEntry
 from daemon.site_files.people import PeopleFile, Person, RoleName, StationEntry
+from daemon.site_files.queue_options import AnnouncementsEntry, CallbackEntry, OverflowEntry
 from daemon.site_files.queues import QueueEntry, QueuesFile
-from daemon.site_files.site_tables import SiteTables, parse_tables
-from daemon.site_files.toml_writing import write_toml
+from daemon.site_files.site_tables import SiteTables, parse_tables, write_tables
 
 slugs = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,6}", fullmatch=True)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -19,17 +20,8 @@ intervals = st.sampled_from(
 )
 
 
-def contents(tables: SiteTables) -> dict[str, bytes]:
-    return {
-        "people.toml": write_toml(tables.people),
-        "queues.toml": write_toml(tables.queues),
-        "numbers.toml": write_toml(tables.numbers),
-        "calendars.toml": write_toml(tables.calendars),
-    }
-
-
 def files(**texts: str) -> dict[str, bytes]:
-    names = ("people", "queues", "numbers", "calendars")
+    names = ("people", "queues", "numbers", "calendars", "callers")
     return {f"{name}.toml": texts.get(name, "").encode() for name in names}
 
 
@@ -37,6 +29,24 @@ def faults(flows: tuple[str, ...] = (), **texts: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         parse_tables(files(**texts), flows)
     return [str(fault) for fault in caught.value.faults]
+
+
+announcements = st.builds(
+    AnnouncementsEntry,
+    first_s=st.floats(0, 9),
+    every_s=st.sampled_from([0.0, 30.0]),
+    min_gap_s=st.floats(0, 30),
+    prompt=texts,
+)
+callbacks = st.builds(CallbackEntry, ring_s=st.floats(5, 60), most_waiting=st.integers(1, 9))
+
+
+def overflows(others: list[str]) -> st.SearchStrategy[OverflowEntry]:
+    """Ways from one queue to others, none without others."""
+    to = st.lists(st.sampled_from(others), min_size=1, unique=True) if others else st.nothing()
+    return st.builds(
+        OverflowEntry, to=to.map(tuple), after_s=st.floats(1, 9), when_nobody=st.booleans()
+    )
 
 
 @st.composite
@@ -56,11 +66,22 @@ def tables(draw: st.DrawFn) -> SiteTables:
     ]
     known = sorted({skill for person in people for skill in person.skills})
     needs = st.dictionaries(st.sampled_from(known), st.integers(1, 10)) if known else st.just({})
+    names = draw(st.lists(slugs, unique=True, max_size=3))
     queues = [
         QueueEntry(
-            slug=slug, name=draw(texts), skills=draw(needs), max_wait_s=draw(st.floats(0, 9))
+            slug=slug,
+            name=draw(texts),
+            skills=draw(needs),
+            max_wait_s=draw(st.floats(0, 9)),
+            overflow=tuple(draw(st.lists(overflows(sorted({*names} - {slug})), max_size=2))),
+            announcements=draw(st.none() | announcements),
+            callback=draw(st.none() | callbacks),
         )
-        for slug in draw(st.lists(slugs, unique=True, max_size=3))
+        for slug in names
+    ]
+    tiers = [
+        TierEntry(slug=slug, name=draw(texts), numbers=(f"+4{place}*", str(place)))
+        for place, slug in enumerate(draw(st.lists(slugs, unique=True, max_size=2)))
     ]
     calendars = [
         CalendarEntry(
@@ -80,6 +101,7 @@ def tables(draw: st.DrawFn) -> SiteTables:
             stations=tuple(StationEntry(name=name, secret="s") for name in stations),
         ),
         queues=QueuesFile(queues=tuple(queues)),
+        callers=CallersFile(tiers=tuple(tiers)),
         numbers=NumbersFile(numbers=tuple(numbers)),
         calendars=CalendarsFile(calendars=tuple(calendars)),
     )
@@ -88,10 +110,13 @@ def tables(draw: st.DrawFn) -> SiteTables:
 @settings(max_examples=60)
 @given(tables())
 def test_reading_what_was_written_gives_the_same(written: SiteTables) -> None:
-    assert parse_tables(contents(written), ["main"]) == written
+    assert parse_tables(write_tables(written), ["main"]) == written
 
 
-@given(st.binary(max_size=120), st.sampled_from(["people", "queues", "numbers", "calendars"]))
+@given(
+    st.binary(max_size=120),
+    st.sampled_from(["people", "queues", "numbers", "calendars", "callers"]),
+)
 def test_any_bytes_give_tables_or_a_config_error(content: bytes, name: str) -> None:
     try:
         parse_tables({**files(), f"{name}.toml": content}, [])

@@ -48,6 +48,14 @@ no_agents = "leave"
 absent = ["paused", "wrap_up"]
 service_level_target = 0.9
 """
+LATER_COLUMNS = (
+    *(("agent", name) for name in ("capacity", "interruptible", "only_queues", "queues", "reserve")),
+    *(("queue", name) for name in (
+        "announcements", "calendar", "callback", "closing", "max_overflows", "medium", "overflow",
+        "reserve_below", "reserve_over_s", "ring_step_s", "unattended", "weight",
+    )),
+    ("station", "version"),
+)  # fmt: skip
 EMPTY = MappingProxyType({"numbers.toml": b"", "calendars.toml": b""})
 
 
@@ -157,7 +165,10 @@ async def test_queues_of_a_database_of_before_go_on_as_they_were(
     new = ("skill_expression", "widening", "call_rule", "aging_s", "call_share", "shares", "seed")
     for column in (*new, "max_estimate_s", "max_ratio", "no_agents", "absent"):
         connection.execute(f"ALTER TABLE queue DROP COLUMN {column}")
-    connection.execute("DELETE FROM tortoise_migrations WHERE name = '0002_queue_rules'")
+    for table, column in LATER_COLUMNS:
+        connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    connection.execute("DROP TABLE tier")
+    connection.execute("DELETE FROM tortoise_migrations WHERE name > '0002'")
     connection.execute(
         "INSERT INTO queue (slug, name, skills, strategy, priority, ring_s, wrap_up_s, max_wait_s,"
         " max_waiting, on_timeout, on_full, last_agent_s, misses_to_pause, music, service_level_s,"
