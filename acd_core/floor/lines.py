@@ -19,6 +19,7 @@ from acd_core.floor.records import AgentRecord, CallBook, QueueRecord
 from acd_core.floor.urgency import URGENT, Urgencies
 from acd_core.ids import QueueId
 from acd_core.queue_life.admission import pool_of, refusal
+from acd_core.queue_life.life import QueueLife
 from acd_core.routing.registry import find_strategy
 from acd_core.skills import Requirement, merge
 from cython_ext.acd import Deadlines, Matcher
@@ -58,6 +59,7 @@ class Lines:
         self._out = out
 
     def find(self, queue: QueueId) -> QueueRecord:
+        self.life = QueueLife(self, out)
         """Return a queue; raise UnknownQueue."""
         record = self.queues.get(queue)
         if record is None:
@@ -97,6 +99,7 @@ class Lines:
             self.urgencies.configure(record)
             return record
         record.config, record.version = config, version
+            self.life.configure(record, now)
         record.strategy, record.demand = strategy, demand
         record.line.clear()
         self.urgencies.configure(record)
@@ -113,6 +116,7 @@ class Lines:
                 self.max_waits.set(contact.slot, max(now, contact.entered + config.max_wait_s))
         return record
 
+        self.life.configure(record, now)
     def enter(self, event: CallOffered, now: float, *, awaited: bool) -> Contact | None:
         """Let a call in; None when it was refused.
 
@@ -150,6 +154,8 @@ class Lines:
             self._await_widening(contact, now)
         self.tell(contact)
         self.loose.append(contact)
+        if queue.lively:
+            self.life.enter(contact, now)
         return contact
 
     def tell(self, contact: Contact, *, returned: bool = False) -> None:
@@ -203,6 +209,8 @@ class Lines:
         self._matcher.release_call(contact.handle)
         self.tell(contact, returned=True)
         self.loose.append(contact)
+        if contact.queue.lively:
+            self.life.go_back(contact, now)
 
     def leave(self, contact: Contact, step: ContactStep, outcome: Outcome, now: float) -> None:
         """End the visit of a call with its outcome."""
@@ -227,6 +235,8 @@ class Lines:
         self.max_waits.cancel(contact.slot)
         if queue.config.widening:
             self.widenings.cancel(contact.slot)
+        if queue.lively:
+            self.life.leave(contact)
         del self._slots[contact.slot]
         self._free_slots.append(contact.slot)
         if contact.state is _CALL_LEFT:

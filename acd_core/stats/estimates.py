@@ -20,6 +20,7 @@ SHORT_WAIT_S: Final = 10.0  # relative errors of shorter waits count as of this 
 WORST: Final = 10.0  # relative error of an estimator that said nothing finite
 _NOBODY: Final = 0.0001  # Genesys: active agents where there are none
 _EXACT: Final = 32  # terms of E6 summed one by one
+LONGEST_TOLD_S: Final = 86_400.0  # estimates beyond are as good as never
 
 
 class Estimator(IntEnum):
@@ -39,6 +40,12 @@ class Estimator(IntEnum):
     """The wait of the caller who was served last."""
     WITH_ABANDONMENT = 6
     """As QUEUE_LENGTH, with callers ahead who give up."""
+
+
+# These reckon with the callers ahead; the others say what whole waits are like.
+_KNOW_PLACE: Final = tuple(
+    e for e in Estimator if e not in (Estimator.PAST_WAITS, Estimator.LAST_SERVED)
+)
 
 
 class Pool(NamedTuple):
@@ -147,18 +154,38 @@ class WaitEstimates:
         """What the best estimator says, in seconds; WITH_ABANDONMENT while none is scored."""
         return self.predict(pool)[self._smallest_error()]
 
-    def _smallest_error(self) -> Estimator:
-        scored = [e for e in Estimator if self._errors[e].count >= ENOUGH]
+    def expected_at(self, pool: Pool) -> float:
+        """What a caller with so many ahead has yet to wait, in seconds; infinite for never.
+
+        The best of the estimators that reckon with a place says it, QUEUE_LENGTH while none
+        is scored.
+        """
+        best = self._smallest_error(_KNOW_PLACE, Estimator.QUEUE_LENGTH)
+        return self.predict(pool)[best]
+
+    def _smallest_error(
+        self,
+        among: Sequence[Estimator] = tuple(Estimator),
+        otherwise: Estimator = Estimator.WITH_ABANDONMENT,
+    ) -> Estimator:
+        scored = [e for e in among if self._errors[e].count >= ENOUGH]
         # Equal errors are settled by the order of the estimators.
-        return min(scored, key=lambda e: self._errors[e].mean, default=Estimator.WITH_ABANDONMENT)
+        return min(scored, key=lambda e: self._errors[e].mean, default=otherwise)
 
     def announce(self, pool: Pool, limit: float) -> WaitEstimate | None:
-        """The range to tell a caller; None when the best error is above the limit."""
-        estimator = self.best(limit)
-        if estimator is None:
+        """The range to tell a new caller; None when the best error is above the limit."""
+        return self._told(self._smallest_error(), pool, limit)
+
+    def announce_at(self, pool: Pool, limit: float) -> WaitEstimate | None:
+        """The range to tell a caller who waits already, of what he has yet to wait."""
+        return self._told(self._smallest_error(_KNOW_PLACE, Estimator.QUEUE_LENGTH), pool, limit)
+
+    def _told(self, estimator: Estimator, pool: Pool, limit: float) -> WaitEstimate | None:
+        rated = self._errors[estimator]
+        if rated.count < ENOUGH or rated.mean > limit:
             return None
-        seconds, error = self.predict(pool)[estimator], self._errors[estimator].mean
-        if not isfinite(seconds):
+        seconds, error = self.predict(pool)[estimator], rated.mean
+        if not seconds < LONGEST_TOLD_S:
             return None
         return WaitEstimate(
             estimator=estimator.name.lower(),

@@ -1,0 +1,60 @@
+"""What queues do for those who wait, besides finding an agent: one place that is told.
+
+A queue that does none of it is not ``lively`` and costs nothing here.
+"""
+
+from typing import TYPE_CHECKING
+
+from acd_core.commands import AcdCommand
+from acd_core.floor.contact import Contact
+from acd_core.floor.records import QueueRecord
+from acd_core.queue_life.announcements import Announcer
+
+if TYPE_CHECKING:
+    from acd_core.floor.lines import Lines
+
+
+class QueueLife:
+    """Passes on what happens in lively queues, and collects when something is due."""
+
+    def __init__(self, lines: "Lines", out: list[AcdCommand]) -> None:
+        self.announcer = Announcer(lines, out)
+
+    def configure(self, queue: QueueRecord, now: float) -> None:
+        """A queue is new or changed; its calls stand in their new order."""
+        queue.lively = queue.config.announcements is not None
+        self.announcer.configure(queue, queue.calls.values(), now)
+
+    def remove(self, queue: QueueRecord, now: float) -> None:
+        """A queue is gone, and nobody is in it."""
+        self.announcer.forget(queue)
+
+    def enter(self, contact: Contact, now: float) -> None:
+        """A call began to wait in a lively queue."""
+        if contact.queue.config.announcements is not None:
+            self.announcer.begin(contact, now)
+
+    def go_back(self, contact: Contact, now: float) -> None:
+        """A call of a lively queue waits again after an offer."""
+        self.announcer.go_on(contact, now)
+
+    def leave(self, contact: Contact) -> None:
+        """A call of a lively queue waits no more."""
+        self.announcer.end(contact)
+
+    def next_deadline(self) -> float | None:
+        """When something is due."""
+        return self.announcer.deadlines.first()
+
+    def due(self, now: float) -> None:
+        """Do what is due."""
+        self.announcer.due(now)
+
+    @property
+    def stirred(self) -> bool:
+        """Whether the present event leads to something after all offers are made."""
+        return self.announcer.stirred
+
+    def settle(self, now: float) -> None:
+        """Do what the present event leads to, after all offers are made."""
+        self.announcer.settle(now)
