@@ -28,6 +28,7 @@ from drivers.registry import register
 from drivers.sip.core.call import Call, CallState
 from drivers.sip.core.endpoint import SipCore
 from drivers.sip.core.happenings import (
+    AnsweredBy,
     Connected,
     Ended,
     Happening,
@@ -309,6 +310,10 @@ class SipDriver:
             self._station_up(happened.station, happened.contact, happened.expires_s)
         elif isinstance(happened, Ended):
             self._ended(happened)
+        elif isinstance(happened, AnsweredBy):
+            line = self._carrier(happened.call)
+            if line is not None:
+                line.call = happened.by
         elif isinstance(happened, MediaAgreed):
             line = self._carrier(happened.call)
             if line is not None:

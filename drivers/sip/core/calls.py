@@ -149,10 +149,17 @@ class Calls:
         return call
 
     def report_end(self, call: Call, cause: Cause, detail: str = "") -> None:
-        """Tell the driver once that the call is over."""
-        if not call.reported:
-            call.reported = True
-            self.services.happened.append(Ended(call, cause, detail))
+        """Tell the driver once that the call is over; of phones that ring together, the last."""
+        if call.reported:
+            return
+        call.reported = True
+        group = call.group
+        if group is not None:
+            verdict = group.leave(call, cause, detail)
+            if verdict is None:
+                return
+            call, (cause, detail) = group.lead, verdict
+        self.services.happened.append(Ended(call, cause, detail))
 
     def _forget(self, call: Call) -> None:
         self._calls.pop((call.ref, call.local_tag), None)

@@ -21,6 +21,7 @@ from drivers.sip.core.inbound import InboundCalls
 from drivers.sip.core.incoming import Incoming
 from drivers.sip.core.outbound import OutboundCalls
 from drivers.sip.core.services import Services
+from drivers.sip.in_call.parallel import Parallel
 from drivers.sip.options import SipOptions, StationAccount, host_and_port
 from drivers.sip.stations.registrar import BindingRecord, Registrar
 from drivers.sip.stations.subscriptions import Lamps
@@ -122,6 +123,9 @@ class SipCore:
 
     def release(self, call: Call, cause: Cause) -> None:
         """End a call in any state; harmless when it is over."""
+        if call.group is not None:
+            self.outbound.release_all(call.group, cause)
+            return
         if call.state is CallState.OFFERED:
             self.inbound.refuse(call, cause)
         elif call.state in (CallState.CALLING, CallState.PROCEEDING):
@@ -140,16 +144,25 @@ class SipCore:
         return self._new_call(peer, uri, address, line=line, ani=ani or options.number)
 
     def dial_station(self, station: str, *, line: str, ani: str) -> Call:
-        """Prepare a call to a station's phone; KeyError when none is registered."""
-        binding = self.registrar.find(station)
-        if binding is None:
+        """Prepare a call to all phones of a station; KeyError when none is registered."""
+        bindings = self.registrar.find_all(station)
+        if not bindings:
             raise KeyError(station)
         peer = Peer(station, True, self.options.station_codecs)
-        return self._new_call(peer, binding.contact, binding.source, line=line, ani=ani)
+        lead, *others = (
+            self._new_call(peer, binding.contact, binding.source, line=line, ani=ani)
+            for binding in bindings
+        )
+        if others:
+            Parallel(lead, others)
+        return lead
 
     def start(self, call: Call, *, name: str, host: str, port: int) -> None:
         """Send the INVITE of a prepared call, with our audio address."""
-        self.outbound.dial(call, name=name, host=host, port=port)
+        members = [call] if call.group is None else call.group.members
+        for member in list(members):
+            member.port = call.port
+            self.outbound.dial(member, name=name, host=host, port=port)
 
     def set_hold(self, call: Call, *, hold: bool) -> None:
         """Hold or retrieve the peer."""

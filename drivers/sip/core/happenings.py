@@ -40,6 +40,13 @@ class Connected(msgspec.Struct, frozen=True):
     call: "Call"
 
 
+class AnsweredBy(msgspec.Struct, frozen=True):
+    """Of several phones of a station one answered: ``call`` goes on as ``by``."""
+
+    call: "Call"
+    by: "Call"
+
+
 class KeyPressed(msgspec.Struct, frozen=True):
     """A key came as INFO."""
 
@@ -83,6 +90,7 @@ Happening = (
     | Progressed
     | MediaAgreed
     | Connected
+    | AnsweredBy
     | KeyPressed
     | HoldChanged
     | Ended

@@ -23,7 +23,7 @@ from drivers.sip.core.calls import Calls
 from drivers.sip.core.causes import phrase
 from drivers.sip.core.in_dialog import InDialog, dialog_of
 from drivers.sip.core.inbound import InboundCalls
-from drivers.sip.core.request import Received, cancelled_key, merge_key
+from drivers.sip.core.request import Received, cancelled_key, merge_key, number_of
 from drivers.sip.core.services import ACCEPT, ALLOW, EXTENSIONS, Services
 from drivers.sip.dialog import Dialog
 from drivers.sip.machines import Input, State
@@ -236,6 +236,10 @@ class Incoming:
             services.count("answer_not_wanted")
             services.respond(received, 406)
             return
+        if self._is_loop(message):
+            services.count("loop_detected")
+            services.respond(received, 482)
+            return
         station = self.registrar.station_at(received.source)
         peer = None if station else self.trunk_at(received.source[0])
         if peer is None:
@@ -249,6 +253,13 @@ class Incoming:
             peer = Peer(user, True, services.options.station_codecs)
         if self._open(received):
             self.inbound.invite(received, peer, self.owner)
+
+    def _is_loop(self, message: Message) -> bool:
+        """Whether this is an INVITE of our own that came back for the same number (16.3)."""
+        call = self.calls.find(message.call_id, message.from_tag)
+        return (
+            call is not None and not call.inbound and number_of(call.uri) == number_of(message.uri)
+        )
 
     def _register(self, received: Received) -> None:
         services, message = self.services, received.message

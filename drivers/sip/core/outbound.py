@@ -8,11 +8,12 @@ from drivers.events import Cause
 from drivers.sip.core.call import Call, CallInput, CallState, CallTimer
 from drivers.sip.core.calls import Calls
 from drivers.sip.core.causes import cause_for, cause_from_reason
-from drivers.sip.core.happenings import Connected, MediaAgreed, Progressed
+from drivers.sip.core.happenings import AnsweredBy, Connected, Ended, MediaAgreed, Progressed
 from drivers.sip.core.in_dialog import InDialog
 from drivers.sip.core.request import printable
 from drivers.sip.core.services import ALLOW, SDP_TYPE, Headers, Services
 from drivers.sip.dialog import MAX_FORWARDS, Dialog
+from drivers.sip.in_call.parallel import GLOBAL, Parallel
 from drivers.sip.in_call.reliable import early_dialog, is_reliable
 from drivers.sip.in_call.requests import answer_challenge
 from drivers.sip.in_call.session_timer import note_methods
@@ -64,6 +65,15 @@ class OutboundCalls:
         self.calls.report_end(call, cause)
         if proceeding:
             self._cancel(call)
+
+    def release_all(self, group: Parallel, cause: Cause) -> None:
+        """Give up a call to several phones."""
+        for member in group.dissolve():
+            member.reported = True
+            if member.state is not CallState.ENDED:
+                self.release(member, cause)
+        group.lead.reported = True
+        self.services.happened.append(Ended(group.lead, cause))
 
     def response(self, call: Call, message: Message) -> None:
         """Take a response to the INVITE."""
@@ -153,6 +163,11 @@ class OutboundCalls:
             return
         if message.to_tag and not self._early(call, message):
             return
+        if call.group is not None:
+            if not call.group.rings:
+                call.group.rings = True
+                self.services.happened.append(Progressed(call.group.lead, "ringback"))
+            return  # several phones cannot be heard at once, so their early audio is not
         tone = "ringback" if call.tone != "early" else "early"
         session = call.session
         if message.body and session is not None and call.tone != "early":
@@ -219,8 +234,19 @@ class OutboundCalls:
             self.in_dialog.ending.send_bye(call, Cause.INCOMPATIBLE)
             return
         call.answered = True
+        if call.group is not None:
+            self._win(call, call.group)
         self._report_media(call)
         self.services.happened.append(Connected(call))
+
+    def _win(self, call: Call, group: Parallel) -> None:
+        """The first phone answered: the others are told that somebody did (RFC 3326)."""
+        for member in group.dissolve():
+            if member is not call:
+                member.reported = True
+                self.release(member, Cause.ANSWERED_ELSEWHERE)
+        if call is not group.lead:
+            self.services.happened.append(AnsweredBy(group.lead, call))
 
     def _take_answer(self, call: Call, message: Message, early: bytes) -> str:
         session = call.session
@@ -278,6 +304,8 @@ class OutboundCalls:
             return
         call.stop(*CallTimer)
         cause = cause_from_reason(message.headers("Reason")) or cause_for(status)
+        if call.group is not None and status in GLOBAL:
+            self.release_all(call.group, cause)
         self.calls.report_end(call, cause, f"{status} {printable(message.reason)}")
 
     def _try_again(self, call: Call, message: Message) -> bool:

@@ -117,6 +117,11 @@ class Registrar:
                 latest = binding.record
         return latest
 
+    def find_all(self, station: str) -> list[BindingRecord]:
+        """Every phone of a station, the one that registered last first."""
+        found = [binding.record for binding in self._bindings.get(station, {}).values()]
+        return sorted(found, key=lambda record: record.expires, reverse=True)
+
     def station_at(self, source: Address) -> str:
         """The station with a phone at exactly this address and port; empty when none."""
         return self._sources.get(source, "")
