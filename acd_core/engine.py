@@ -84,7 +84,6 @@ class AcdEngine:
             self._lines.max_waits.first(),
             self._lines.preferences.first(),
             self._life.next_deadline(),
-            self._lines.ring_steps.first(),
             self._lines.widenings.first(),
         )
         return min((first for first in firsts if first is not None), default=None)
@@ -156,7 +155,6 @@ class AcdEngine:
                 # An offer is out: the agent may still answer; else it leaves on return.
                 contact.overdue = True
 
-                self._offers.stop_joining(contact)
         self._life.due(now)
     def _agent_due(self, record: AgentRecord, now: float) -> None:
         contact = record.contact
