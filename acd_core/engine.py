@@ -53,8 +53,8 @@ class AcdEngine:
         self._out: list[AcdCommand] = []
         matcher = Matcher()
         self._roster = Roster(matcher, self._out)
-        self._life = self._lines.life
         self._lines = Lines(matcher, self._out)
+        self._life = self._lines.life
         self._offers = Offers(matcher, self._roster, self._lines, self._out, explain_agents)
         self._handlers: dict[type[Any], Callable[[Any, float], None]] = {
             told.QueueConfigured: self._queue_configured,
@@ -72,9 +72,9 @@ class AcdEngine:
         self._out.clear()
         self._handlers[type(event)](event, now)
         self.now = now
+        self._offers.settle(now)
         if self._life.stirred:
             self._life.settle(now)
-        self._offers.settle(now)
         return tuple(self._out)
 
     def next_deadline(self) -> float | None:
@@ -83,8 +83,8 @@ class AcdEngine:
             self._roster.deadlines.first(),
             self._lines.max_waits.first(),
             self._lines.preferences.first(),
-            self._life.next_deadline(),
             self._lines.widenings.first(),
+            self._life.next_deadline(),
         )
         return min((first for first in firsts if first is not None), default=None)
 
@@ -134,8 +134,8 @@ class AcdEngine:
                 record = self._offers.withdraw(contact, Why.QUEUE_CHANGED)
                 self._roster.step(record, _STEP_GO_BACK, now, keep_idle=True)
             self._lines.time_out(contact, LeaveReason.QUEUE_REMOVED, now)
-        self._life.remove(queue, now)
         self._lines.urgencies.forget(queue)
+        self._life.remove(queue, now)
         del self._lines.queues[event.queue]
 
     # Time
@@ -154,8 +154,8 @@ class AcdEngine:
             else:
                 # An offer is out: the agent may still answer; else it leaves on return.
                 contact.overdue = True
-
         self._life.due(now)
+
     def _agent_due(self, record: AgentRecord, now: float) -> None:
         contact = record.contact
         if contact is not None and contact.state is _CALL_ACCEPTED:

@@ -57,9 +57,9 @@ class Lines:
         self._free_slots: list[int] = []
         self._matcher = matcher
         self._out = out
+        self.life = QueueLife(self, out)
 
     def find(self, queue: QueueId) -> QueueRecord:
-        self.life = QueueLife(self, out)
         """Return a queue; raise UnknownQueue."""
         record = self.queues.get(queue)
         if record is None:
@@ -97,9 +97,9 @@ class Lines:
             record = QueueRecord(config, version, strategy, demand)
             self.queues[config.queue] = record
             self.urgencies.configure(record)
+            self.life.configure(record, now)
             return record
         record.config, record.version = config, version
-            self.life.configure(record, now)
         record.strategy, record.demand = strategy, demand
         record.line.clear()
         self.urgencies.configure(record)
@@ -114,9 +114,9 @@ class Lines:
                 self.max_waits.cancel(contact.slot)
             else:
                 self.max_waits.set(contact.slot, max(now, contact.entered + config.max_wait_s))
+        self.life.configure(record, now)
         return record
 
-        self.life.configure(record, now)
     def enter(self, event: CallOffered, now: float, *, awaited: bool) -> Contact | None:
         """Let a call in; None when it was refused.
 
@@ -152,10 +152,10 @@ class Lines:
             self.max_waits.set(contact.slot, now + queue.config.max_wait_s)
         if queue.config.widening:
             self._await_widening(contact, now)
-        self.tell(contact)
-        self.loose.append(contact)
         if queue.lively:
             self.life.enter(contact, now)
+        self.tell(contact)
+        self.loose.append(contact)
         return contact
 
     def tell(self, contact: Contact, *, returned: bool = False) -> None:
@@ -207,10 +207,10 @@ class Lines:
             self.time_out(contact, LeaveReason.MAX_WAIT, now)
             return
         self._matcher.release_call(contact.handle)
-        self.tell(contact, returned=True)
-        self.loose.append(contact)
         if contact.queue.lively:
             self.life.go_back(contact, now)
+        self.tell(contact, returned=True)
+        self.loose.append(contact)
 
     def leave(self, contact: Contact, step: ContactStep, outcome: Outcome, now: float) -> None:
         """End the visit of a call with its outcome."""
@@ -233,10 +233,10 @@ class Lines:
         self._matcher.drop_call(contact.handle)
         del self._by_handle[contact.handle]
         self.max_waits.cancel(contact.slot)
-        if queue.config.widening:
-            self.widenings.cancel(contact.slot)
         if queue.lively:
             self.life.leave(contact)
+        if queue.config.widening:
+            self.widenings.cancel(contact.slot)
         del self._slots[contact.slot]
         self._free_slots.append(contact.slot)
         if contact.state is _CALL_LEFT:
