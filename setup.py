@@ -1,12 +1,19 @@
 """Packages and extension modules; everything else is in pyproject.toml."""
 
 import os
+import shutil
+import sys
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT))  # not there when a wheel is built
+
+from cython_ext import compiled_modules  # noqa: E402
+
 DIRECTIVES = {
     "language_level": 3,
     "boundscheck": os.environ.get("HOOKFLASH_BOUNDSCHECK", "") == "1",
@@ -48,4 +55,47 @@ def extensions() -> list[Extension]:
     return found
 
 
-setup(ext_modules=cythonize(extensions(), compiler_directives=DIRECTIVES, nthreads=2))
+def engine(folder: Path) -> list[Extension]:
+    """The distribution engine, compiled from its Python; see cython_ext/compiled_modules.py."""
+    from mypyc.build import mypycify
+
+    found = mypycify(
+        [f"{name.replace('.', '/')}.py" for name in compiled_modules.MODULES],
+        group_name=compiled_modules.LIBRARY.removesuffix("__mypyc"),
+        opt_level="2",
+        target_dir="build/engine",
+    )
+    # Beside the sources they would be found even when they are older than these.
+    for extension in found:
+        extension.name = ".".join((*folder.parts, extension.name.replace(".", "_")))
+    return found
+
+
+class BuildExtensions(build_ext):
+    """Builds the kernels, and the engine unless it is built already."""
+
+    def finalize_options(self) -> None:
+        self.engine = compiled_modules.FOLDER / compiled_modules.digest(ROOT)
+        there = compiled_modules.CompiledFinder(ROOT / self.engine).complete
+        if not (self.inplace and there):
+            self.distribution.ext_modules += engine(self.engine)
+        super().finalize_options()
+
+    def run(self) -> None:
+        super().run()
+        if compiled_modules.digest(ROOT) != self.engine.name:
+            self.warn("acd_core/ changed while it was compiled, so it runs plain: build again")
+            shutil.rmtree(ROOT / self.engine, ignore_errors=True)
+
+    def copy_extensions_to_source(self) -> None:
+        (ROOT / self.engine).mkdir(parents=True, exist_ok=True)
+        super().copy_extensions_to_source()
+        for older in (ROOT / compiled_modules.FOLDER).iterdir():
+            if older.name != self.engine.name:
+                shutil.rmtree(older)
+
+
+setup(
+    ext_modules=cythonize(extensions(), compiler_directives=DIRECTIVES, nthreads=2),
+    cmdclass={"build_ext": BuildExtensions},
+)
