@@ -37,7 +37,6 @@ _CALL_WAITING: Final = ContactState.WAITING
 _STATE_WRAP_UP: Final = AgentState.WRAP_UP
 _STEP_FINISH: Final = AgentStep.FINISH
 _STEP_GET_READY: Final = AgentStep.GET_READY
-_STEP_GO_BACK: Final = AgentStep.GO_BACK
 
 
 class AcdEngine:
@@ -85,6 +84,7 @@ class AcdEngine:
             self._lines.preferences.first(),
             self._lines.widenings.first(),
             self._life.next_deadline(),
+            self._lines.ring_steps.first(),
         )
         return min((first for first in firsts if first is not None), default=None)
 
@@ -119,9 +119,10 @@ class AcdEngine:
     # Configuration
 
     def _queue_configured(self, event: told.QueueConfigured, now: float) -> None:
-        self._lines.configure(event.config, event.version, now)
+        queue = self._lines.configure(event.config, event.version, now)
+        self._offers.rule_changed(queue, now)
         self._roster.fewer = True
-        rule = self._lines.find(event.config.queue).strategy
+        rule = queue.strategy
         if not self._roster.ranked and not _RANKED.isdisjoint(rule.by):
             self._roster.rank_all(now)
         queues = self._lines.queues.values()
@@ -131,8 +132,7 @@ class AcdEngine:
         queue = self._lines.find(event.queue)
         for contact in list(self._lines.waiting(queue)):
             if contact.state in WITH_AGENT:
-                record = self._offers.withdraw(contact, Why.QUEUE_CHANGED)
-                self._roster.step(record, _STEP_GO_BACK, now, keep_idle=True)
+                self._offers.withdraw_all(contact, Why.QUEUE_CHANGED, now)
             self._lines.time_out(contact, LeaveReason.QUEUE_REMOVED, now)
         self._lines.urgencies.forget(queue)
         self._life.remove(queue, now)
@@ -147,21 +147,24 @@ class AcdEngine:
             self._lines.stop_waiting_for(self._lines.by_slot(slot))
         while (slot := self._lines.widenings.pop(now)) >= 0:
             self._lines.widen(self._lines.by_slot(slot), now)
+        while (slot := self._lines.ring_steps.pop(now)) >= 0:
+            self._offers.ring_more(self._lines.by_slot(slot))
         while (slot := self._lines.max_waits.pop(now)) >= 0:
             contact = self._lines.by_slot(slot)
             if contact.state is _CALL_WAITING:
                 self._lines.time_out(contact, LeaveReason.MAX_WAIT, now)
             else:
-                # An offer is out: the agent may still answer; else it leaves on return.
+                # Offers are out: an agent may still answer; else it leaves on return.
                 contact.overdue = True
+                self._offers.stop_joining(contact)
         self._life.due(now)
 
     def _agent_due(self, record: AgentRecord, now: float) -> None:
         contact = record.contact
         if contact is not None and contact.state is _CALL_ACCEPTED:
-            self._offers.take_back(contact, Why.NOT_CONNECTED, now)
+            self._offers.take_back(contact, record, Why.NOT_CONNECTED, now)
         elif contact is not None:
-            self._offers.take_back(contact, Why.RONA, now, blame=PauseReason.RONA)
+            self._offers.take_back(contact, record, Why.RONA, now, blame=PauseReason.RONA)
         elif record.state is _STATE_WRAP_UP:
             self._roster.step(record, _STEP_FINISH, now)
         else:

@@ -47,6 +47,8 @@ class Reason(IntEnum):
     """Step of the widening that was reached, and how many there are."""
     CALL_RULE = 15
     """Place of the queue's rule in CallRule, its urgency in thousandths."""
+    RINGS_WITH = 20
+    """How many other agents ring for the call already, and the first of them."""
     MEASURED = 13
     """Agent, what the rule compares (a Group), its value; -1 for no share."""
 
@@ -163,6 +165,7 @@ LEAST_ARGUMENTS: Final = {
     Reason.MEASURED: 3,
     Reason.WIDENED: 2,
     Reason.CALL_RULE: 2,
+    Reason.RINGS_WITH: 1,
 }
 
 
@@ -236,6 +239,7 @@ _ENGLISH: Final[Words] = {
     Reason.NOT_READY: lambda a, n: (
         f"{a[1]} agents were {_state(a[0], _STATES_EN)}{_whom_en(a[2:], a[1], n)}"
     ),
+    Reason.RINGS_WITH: lambda a, n: f"{a[0]} agents ring already{_whom_en(a[1:], a[0], n)}",
     Reason.CALLS_WAITING: lambda a, n: f"first of {a[0]} calls in the queue for a free agent",
     Reason.MEASURED: lambda a, n: f"{n(AgentId(a[0]))}: {_measured_en(a[1], a[2])}",
     Reason.CALL_RULE: lambda a, n: (
@@ -265,6 +269,7 @@ _CHINESE: Final[Words] = {
     Reason.NOT_READY: lambda a, n: (
         f"{a[1]} 名坐席处于{_state(a[0], _STATES_ZH)}{_whom_zh(a[2:], a[1], n)}"
     ),
+    Reason.RINGS_WITH: lambda a, n: f"已有 {a[0]} 名坐席振铃{_whom_zh(a[1:], a[0], n)}",
     Reason.CALLS_WAITING: lambda a, n: f"队列 {a[0]} 个来电中排在最前",
     Reason.MEASURED: lambda a, n: f"{n(AgentId(a[0]))}：{_measured_zh(a[1], a[2])}",
     Reason.CALL_RULE: lambda a, n: (

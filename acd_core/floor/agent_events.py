@@ -119,6 +119,6 @@ class AgentEvents:
         if contact is None or not leaves:
             self._roster.step(record, step, now)
             return
-        self._offers.withdraw(contact, Why.AGENT_LEFT)
+        self._offers.withdraw(contact, record, Why.AGENT_LEFT)
         self._roster.step(record, step, now)
-        self._lines.go_back(contact, now)
+        self._offers.go_back_unheard(contact, now)

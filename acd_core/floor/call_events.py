@@ -84,16 +84,16 @@ class CallEvents:
         self._roster.step(record, _STEP_RING, now, until=record.until)
 
     def _offer_accepted(self, event: told.OfferAccepted, now: float) -> None:
-        contact, _ = self._offered(event)
-        self._offers.accept(contact, now)
+        contact, record = self._offered(event)
+        self._offers.accept(contact, record, now)
 
     def _offer_rejected(self, event: told.OfferRejected, now: float) -> None:
-        contact, _ = self._offered(event)
+        contact, record = self._offered(event)
         if contact.state is _CALL_ACCEPTED:
-            self._offers.take_back(contact, Why.NOT_CONNECTED, now)
+            self._offers.take_back(contact, record, Why.NOT_CONNECTED, now)
         else:
             self._offers.take_back(
-                contact, Why.REJECTED, now, blame=event.reason or PauseReason.DECLINED
+                contact, record, Why.REJECTED, now, blame=event.reason or PauseReason.DECLINED
             )
 
     def _call_answered(self, event: told.CallAnswered, now: float) -> None:
@@ -135,7 +135,7 @@ class CallEvents:
         """Find call and agent of an event about an offer that is out between the two."""
         contact = self._lines.calls.find(event.call)
         record = self._roster.find(event.agent)
-        if contact.state not in WITH_AGENT or contact.agent is not record:
+        if contact.state not in WITH_AGENT or not contact.rings(record):
             name = type(event).__name__
             detail = f"call {event.call} is not offered to agent {event.agent}"
             raise IllegalTransition(contact.state, name, detail)

@@ -19,7 +19,7 @@ class ContactState(StrEnum):
 
     WAITING = "waiting"
     OFFERED = "offered"
-    """An agent is reserved for it, his station rings."""
+    """Agents are reserved for it, their stations ring."""
     ACCEPTED = "accepted"
     """The agent took it; the two are being joined."""
     TALKING = "talking"
@@ -32,6 +32,10 @@ class ContactStep(StrEnum):
     """What may happen to a call."""
 
     OFFER = "offer"
+    JOIN = "join"
+    """One more agent's station rings for it."""
+    LOSE = "lose"
+    """One of several stations rings no more."""
     ACCEPT = "accept"
     GO_BACK = "go_back"
     ANSWER = "answer"
@@ -46,6 +50,8 @@ _S, _T = ContactState, ContactStep
 
 TABLE: Final[dict[tuple[ContactState, ContactStep], ContactState]] = {
     (_S.WAITING, _T.OFFER): _S.OFFERED,
+    (_S.OFFERED, _T.JOIN): _S.OFFERED,
+    (_S.OFFERED, _T.LOSE): _S.OFFERED,
     (_S.OFFERED, _T.ACCEPT): _S.ACCEPTED,
     (_S.OFFERED, _T.GO_BACK): _S.WAITING,
     (_S.ACCEPTED, _T.GO_BACK): _S.WAITING,
@@ -73,8 +79,10 @@ class Contact:
         "entered",
         "event",
         "handle",
+        "joinable",
         "offers",
         "order",
+        "others",
         "overdue",
         "predicted",
         "preference_over",
@@ -93,7 +101,11 @@ class Contact:
         """When its wait began, credit included; a kept place and a move hand it on as it is."""
         self.state = ContactState.WAITING
         self.agent: AgentRecord | None = None
-        """Reserved for it, or talking to it."""
+        """Reserved for it, or talking to it; of several the first."""
+        self.others: tuple[AgentRecord, ...] = ()
+        """Whose stations ring for it too."""
+        self.joinable = False
+        """It rings, and whoever becomes free joins in."""
         self.preferring: AgentRecord | None = None
         """Whom alone it waits for now."""
         self.preference_over = False
@@ -126,6 +138,10 @@ class Contact:
             self.state = TABLE[self.state, step]
         except KeyError:
             raise IllegalTransition(self.state, step, f"call {self.event.call}") from None
+
+    def rings(self, record: "AgentRecord") -> bool:
+        """Whether an agent is reserved for it, or has it."""
+        return self.agent is record or record in self.others
 
     def place(self) -> Order:
         """Order among all calls: priority, then time of arrival with credit, then number."""

@@ -47,6 +47,8 @@ class Lines:
         """By the contact's slot."""
         self.widenings = Deadlines()
         self.preferences = Deadlines()
+        self.ring_steps = Deadlines()
+        """When one agent more rings for a call that rings already."""
         self.loose: list[Contact] = []
         """Began to look for an agent during the present event."""
         self.holding: dict[int, list[Contact]] = {}
@@ -330,7 +332,8 @@ class Lines:
         event = contact.event
         contact.demand = self._number(contact.queue.config, contact.step, event.requirements)
         self._list(contact)
-        if contact.state is not _CALL_WAITING or contact.preferring is not None:
+        waits = contact.state is _CALL_WAITING and contact.preferring is None
+        if not waits and not contact.joinable:
             self._matcher.hold_call(contact.handle)
         else:
             self.loose.append(contact)

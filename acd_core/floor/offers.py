@@ -8,9 +8,10 @@ from acd_core.commands import WithdrawReason as Why
 from acd_core.events import Outcome, Preference
 from acd_core.floor.contact import Contact, ContactState, ContactStep
 from acd_core.floor.lines import Lines
-from acd_core.floor.records import AgentRecord
+from acd_core.floor.records import AgentRecord, QueueRecord
 from acd_core.floor.roster import Roster
 from acd_core.floor.weighing import Weighing
+from acd_core.routing.registry import Ring
 from cython_ext.acd import Matcher
 
 # A last agent is worth waiting for while he works; one who is away is not.
@@ -26,11 +27,16 @@ _AT_WORK = frozenset(
     }
 )
 # Members by names of their own: Python 3.11 finds Kind.MEMBER ten times as slowly.
+_CALL_OFFERED: Final = ContactState.OFFERED
 _CALL_STEP_ACCEPT: Final = ContactStep.ACCEPT
+_CALL_STEP_JOIN: Final = ContactStep.JOIN
 _CALL_STEP_LEAVE: Final = ContactStep.LEAVE
+_CALL_STEP_LOSE: Final = ContactStep.LOSE
 _CALL_STEP_OFFER: Final = ContactStep.OFFER
 _CALL_WAITING: Final = ContactState.WAITING
 _PREFERENCE_NAMED: Final = Preference.NAMED
+_RING_ALL: Final = Ring.ALL
+_RING_ONE: Final = Ring.ONE
 _STATE_READY: Final = AgentState.READY
 _STEP_GO_BACK: Final = AgentStep.GO_BACK
 _STEP_RESERVE: Final = AgentStep.RESERVE
@@ -95,11 +101,12 @@ class Offers:
         self._lines.wait_for(contact, record, now + event.preferred_limit_s)
         return True
 
-    def accept(self, contact: Contact, now: float) -> None:
-        """The agent takes the call: join the two."""
+    def accept(self, contact: Contact, record: AgentRecord, now: float) -> None:
+        """An agent takes the call: join the two, and let nobody else ring."""
         contact.follow(_CALL_STEP_ACCEPT)
-        record = contact.agent
-        assert record is not None  # the table lets only offered calls be accepted
+        self.stop_joining(contact)
+        first, others = contact.agent, contact.others
+        contact.agent, contact.others = record, ()
         self._roster.set_deadline(record, now + contact.queue.config.connect_s)
         self._out.append(
             ConnectToAgent(
@@ -109,31 +116,89 @@ class Offers:
                 waited_s=now - contact.entered,
             )
         )
+        if others and first is not None:
+            for other in (first, *others):
+                if other is not record:
+                    self._let_go(contact, other, Why.ANSWERED_ELSEWHERE, now)
 
-    def withdraw(self, contact: Contact, why: Why) -> AgentRecord:
-        """Take an offer back; the caller of this decides what becomes of both."""
-        record = contact.agent
-        assert record is not None  # only called while an offer is out
+    def withdraw(self, contact: Contact, record: AgentRecord, why: Why) -> None:
+        """Take the offer to one agent back; the caller of this decides what becomes of both."""
+        if contact.agent is record:
+            contact.agent = contact.others[0] if contact.others else None
+            contact.others = contact.others[1:]
+        else:
+            contact.others = tuple(other for other in contact.others if other is not record)
+        if contact.agent is not None:
+            contact.follow(_CALL_STEP_LOSE)
         record.contact = None
         contact.preference_over = True
         self._out.append(WithdrawOffer(call=contact.event.call, agent=record.config.agent, why=why))
-        return record
 
-    def take_back(self, contact: Contact, why: Why, now: float, *, blame: str = "") -> None:
-        """Take an offer back and let the call wait again; ``blame`` counts as a miss."""
-        record = self.withdraw(contact, why)
+    def withdraw_all(self, contact: Contact, why: Why, now: float) -> None:
+        """Take every offer of a call back; its agents keep their places among the idle ones.
+
+        The call must leave its queue, or wait again, in the same event.
+        """
+        self.stop_joining(contact)
+        first, others = contact.agent, contact.others
+        contact.agent, contact.others = None, ()
+        if first is not None:
+            for record in (first, *others):
+                self._let_go(contact, record, why, now)
+
+    def take_back(
+        self, contact: Contact, record: AgentRecord, why: Why, now: float, *, blame: str = ""
+    ) -> None:
+        """Take the offer to one agent back; ``blame`` counts as a miss."""
+        self.withdraw(contact, record, why)
         if blame:
             self._count_miss(record, contact, blame, now)
         self._roster.step(record, _STEP_GO_BACK, now)
-        self._lines.go_back(contact, now)
+        self.go_back_unheard(contact, now)
+
+    def go_back_unheard(self, contact: Contact, now: float) -> None:
+        """Let a call wait again, at its place, if nobody rings for it any more."""
+        if contact.agent is None:
+            self.stop_joining(contact)
+            self._lines.go_back(contact, now)
 
     def drop(self, contact: Contact, outcome: Outcome, why: Why, now: float) -> None:
-        """End a visit unanswered, taking back an offer that is out."""
+        """End a visit unanswered, taking back the offers that are out."""
         contact.next_state(_CALL_STEP_LEAVE)
         if contact.agent is not None:
-            record = self.withdraw(contact, why)
-            self._roster.step(record, _STEP_GO_BACK, now, keep_idle=True)
+            self.withdraw_all(contact, why, now)
         self._lines.leave(contact, _CALL_STEP_LEAVE, outcome, now)
+
+    def ring_more(self, contact: Contact) -> None:
+        """Let one more agent, or all, join in for a call that rings: those who are free first."""
+        contact.joinable = True
+        self._matcher.release_call(contact.handle)
+        self._lines.loose.append(contact)
+
+    def stop_joining(self, contact: Contact) -> None:
+        """Let nobody else join in; who rings goes on."""
+        if contact.joinable:
+            contact.joinable = False
+            self._matcher.hold_call(contact.handle)
+        if contact.queue.strategy.ring is not _RING_ONE:
+            self._lines.ring_steps.cancel(contact.slot)
+
+    def rule_changed(self, queue: QueueRecord, now: float) -> None:
+        """Let a changed rule count for calls that ring: who rings goes on in any case."""
+        for contact in queue.calls.values():
+            if contact.state is _CALL_OFFERED:
+                contact.joinable = False
+                self._matcher.hold_call(contact.handle)
+                self._lines.ring_steps.cancel(contact.slot)
+                if contact.event.preferred is None or contact.preference_over:
+                    self._await_more(contact, now)
+
+    def _let_go(self, contact: Contact, record: AgentRecord, why: Why, now: float) -> None:
+        """Free an agent who is not to blame."""
+        record.contact = None
+        contact.preference_over = True
+        self._out.append(WithdrawOffer(call=contact.event.call, agent=record.config.agent, why=why))
+        self._roster.step(record, _STEP_GO_BACK, now, keep_idle=True)
 
     def _count_miss(self, record: AgentRecord, contact: Contact, blame: str, now: float) -> None:
         record.misses += 1
@@ -153,11 +218,19 @@ class Offers:
             return
         while record.state is _STATE_READY:
             handle = self._matcher.best_call(record.profile, now)
-            if handle < 0 or not self._choose(self._lines.by_handle(handle), now):
+            if handle < 0:
+                return
+            contact = self._lines.by_handle(handle)
+            if contact.joinable:
+                self._join(contact, record, now)
+            elif not self._choose(contact, now):
                 return
 
     def _place(self, contact: Contact, now: float) -> None:
         """Find an agent for a call that began to wait."""
+        if contact.joinable:
+            self._gather(contact, now)
+            return
         if contact.state is not _CALL_WAITING or contact.preferring is not None:
             return
         if not self._prefer(contact, now):
@@ -171,11 +244,52 @@ class Offers:
         self._offer(contact, self._roster.by_handle(agent), now, preferred=False)
         return True
 
+    def _gather(self, contact: Contact, now: float) -> None:
+        """Offer a call that rings to who else is free, as far as its rule goes."""
+        queue = contact.queue
+        while contact.joinable:
+            agent = queue.strategy.choose(self._matcher, contact.demand, queue)
+            if agent < 0:
+                return
+            self._join(contact, self._roster.by_handle(agent), now)
+
     def _offer(self, contact: Contact, record: AgentRecord, now: float, *, preferred: bool) -> None:
         contact.follow(_CALL_STEP_OFFER)
-        contact.agent, record.contact = record, contact
-        contact.offers += 1
+        contact.agent = record
         self._matcher.hold_call(contact.handle)
+        self._ring(contact, record, now, preferred=preferred)
+        queue = contact.queue
+        queue.chosen += 1
+        if queue.urgent:
+            self._lines.urgencies.touch(queue)
+        if not preferred and queue.strategy.ring is not _RING_ONE:
+            self._await_more(contact, now)
+
+    def _join(self, contact: Contact, record: AgentRecord, now: float) -> None:
+        contact.follow(_CALL_STEP_JOIN)
+        contact.others += (record,)
+        self._ring(contact, record, now, preferred=False)
+        if contact.queue.strategy.ring is not _RING_ALL:
+            self.stop_joining(contact)
+            self._await_more(contact, now)
+
+    def _await_more(self, contact: Contact, now: float) -> None:
+        """Say when more agents ring for a call that begins to ring, or goes on with another rule.
+
+        A call that has waited too long leaves when those who ring now do not answer.
+        """
+        queue = contact.queue
+        if contact.overdue or queue.strategy.ring is _RING_ONE:
+            return
+        if queue.strategy.ring is _RING_ALL:
+            self.ring_more(contact)
+        else:
+            self._lines.ring_steps.set(contact.slot, now + queue.config.ring_step_s)
+
+    def _ring(self, contact: Contact, record: AgentRecord, now: float, *, preferred: bool) -> None:
+        """Reserve an agent for a call until he answers or his time is over."""
+        record.contact = contact
+        contact.offers += 1
         queue = contact.queue
         deadline = now + queue.config.offer_s
         self._roster.step(record, _STEP_RESERVE, now, until=deadline)
@@ -192,9 +306,6 @@ class Offers:
         # After the reasons: they ask for the runner-up of this very choice.
         queue.last_offered = record.config.agent
         queue.offers += 1
-        queue.chosen += 1
-        if queue.urgent:
-            self._lines.urgencies.touch(queue)
 
     def _worth(self, contact: Contact, record: AgentRecord) -> bool:
         if contact.event.preference is _PREFERENCE_NAMED:

@@ -38,6 +38,8 @@ def _queue(lines: Lines, queue: QueueRecord, now: float) -> QueueView:
 
 
 def _waiting(contact: Contact, position: int, now: float) -> WaitingCall:
+    first = (contact.agent,) if contact.agent else ()
+    ringing = tuple(record.config.agent for record in (*first, *contact.others))
     return WaitingCall(
         call=contact.event.call,
         position=position,
@@ -46,9 +48,10 @@ def _waiting(contact: Contact, position: int, now: float) -> WaitingCall:
         entered=contact.entered,
         waited_s=now - contact.entered,
         offers=contact.offers,
-        agent=contact.agent.config.agent if contact.agent else None,
+        agent=ringing[0] if ringing else None,
         preferred=contact.preferring.config.agent if contact.preferring else None,
         step=contact.step,
+        ringing=ringing,
     )
 
 

@@ -11,6 +11,7 @@ from acd_core.floor.records import NUMBERS, AgentRecord
 from acd_core.floor.roster import Roster
 from acd_core.reasons import Reason
 from acd_core.routing.measures import Group
+from acd_core.routing.registry import Ring
 from cython_ext.acd import Matcher
 
 _READY = NUMBERS[AgentState.READY]
@@ -35,11 +36,14 @@ _REASON_NAMED_AGENT: Final = Reason.NAMED_AGENT
 _REASON_NOT_READY: Final = Reason.NOT_READY
 _REASON_NOT_SKILLED: Final = Reason.NOT_SKILLED
 _REASON_PREFERENCE_OVER: Final = Reason.PREFERENCE_OVER
+_REASON_RINGS_WITH: Final = Reason.RINGS_WITH
 _REASON_RULE: Final = Reason.RULE
 _REASON_RUNNER_UP: Final = Reason.RUNNER_UP
 _REASON_TIE_BREAK: Final = Reason.TIE_BREAK
 _REASON_WAITED: Final = Reason.WAITED
 _REASON_WIDENED: Final = Reason.WIDENED
+_RING_ALL: Final = Ring.ALL
+_RINGING_NAMED: Final = 8
 
 
 class Weighing:
@@ -78,6 +82,8 @@ class Weighing:
             place = CALL_RULES[queue.config.call_rule]
             found += (_REASON_CALL_RULE, 2, place, round(queue.urgency * 1000))
         found += (_REASON_CALLS_WAITING, 1, len(queue.line))
+        if contact.others:
+            found += _rings_with(contact, record)
         tally = self._matcher.tally(contact.demand)
         found += (_REASON_CHOSEN_FROM, 1, tally[_READY] + 1)
         found += self._comparison(contact, record, now)
@@ -90,6 +96,8 @@ class Weighing:
             *(_REASON_CHOSEN, 3, record.config.agent, self._score(contact, record)),
             _ms(now - record.idle_since),
         ]
+        if strategy.ring is _RING_ALL:
+            return found  # nobody is second where all ring
         second = strategy.choose(self._matcher, contact.demand, contact.queue)
         mine: list[float] = []
         if strategy.by and (second >= 0 or not _SCALES.keys().isdisjoint(strategy.by)):
@@ -145,7 +153,9 @@ class Weighing:
     def _removed(self, contact: Contact, record: AgentRecord, tally: tuple[int, ...]) -> list[int]:
         """Which filter removed how many agents, and whom."""
         agents = self._roster.agents
-        lacking = len(agents) - sum(tally)
+        if contact.others:
+            tally = self._without_ringing(contact, record, tally)
+        lacking = len(agents) - sum(tally) - len(contact.others)
         if len(agents) > self._explain_agents:
             counted: list[int] = [_REASON_NOT_SKILLED, 1, lacking] if lacking else []
             for state in _NOT_READY:
@@ -155,9 +165,9 @@ class Weighing:
             return counted
         named: dict[int, list[int]] = defaultdict(list)
         for other in agents.values():
-            fits = self._matcher.fits(other.profile, contact.demand)
-            named[NUMBERS[other.state] if fits else -1].append(other.config.agent)
-        named[_RESERVED].remove(record.config.agent)
+            if not contact.rings(other):
+                fits = self._matcher.fits(other.profile, contact.demand)
+                named[NUMBERS[other.state] if fits else -1].append(other.config.agent)
         found: list[int] = []
         if lacking:
             found += (_REASON_NOT_SKILLED, 1 + len(named[-1]), lacking, *named[-1])
@@ -168,8 +178,27 @@ class Weighing:
                 found += (_REASON_NOT_READY, 2 + len(whom), state, count, *whom)
         return found
 
+    def _without_ringing(
+        self, contact: Contact, record: AgentRecord, tally: tuple[int, ...]
+    ) -> tuple[int, ...]:
+        """Count fitting agents by state without those who ring for the call already."""
+        counts = list(tally)
+        for other in (contact.agent, *contact.others):
+            # Who rings may have lost the skills meanwhile, and is not counted then.
+            if other is not None and other is not record:
+                counts[NUMBERS[other.state]] -= self._matcher.fits(other.profile, contact.demand)
+        return tuple(counts)
+
     def _score(self, contact: Contact, record: AgentRecord) -> int:
         return self._matcher.score(record.profile, contact.demand)
+
+
+def _rings_with(contact: Contact, record: AgentRecord) -> list[int]:
+    """Whose stations ring for the call already; of many only the first."""
+    first = () if contact.agent is None else (contact.agent,)
+    others = [other.config.agent for other in (*first, *contact.others) if other is not record]
+    whom = others[:_RINGING_NAMED]
+    return [_REASON_RINGS_WITH, 1 + len(whom), len(others), *whom]
 
 
 def _ms(seconds: float) -> int:

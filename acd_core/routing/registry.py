@@ -2,12 +2,14 @@
 
 A rule is a function ``(matcher, demand, turn) -> agent handle or -1`` decorated with
 ``@strategy``. It is a total order: ties end at idle time and then at the agent's key. It
-changes nothing, so that asked again after its choice is reserved it names the runner-up.
+changes nothing, so that asked again after its choice is reserved it names the runner-up, or,
+where several stations ring, the next one.
 """
 
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from functools import cache
 from typing import Final, Protocol
 
@@ -40,6 +42,16 @@ class Turn(Protocol):
         """Calls of the queue that each agent has answered, by key."""
 
 
+class Ring(StrEnum):
+    """How many stations ring for one call."""
+
+    ONE = "one"
+    ALL = "all"
+    """Every free agent who meets the demands, and who becomes free meanwhile."""
+    PROGRESSIVELY = "progressively"
+    """One, and one more after each ``ring_step_s`` of the queue."""
+
+
 Choose = Callable[[Matcher, int, Turn], int]
 
 
@@ -55,6 +67,7 @@ class Strategy(msgspec.Struct, frozen=True, kw_only=True):
     zh: str
     by: tuple[Group, ...]
     """What decides before idle time does."""
+    ring: Ring
     choose: Choose
 
 
@@ -62,7 +75,14 @@ _strategies: Final[dict[str, Strategy]] = {}
 
 
 def strategy(
-    name: str, *, number: int, version: int, en: str, zh: str, by: tuple[Group, ...] = ()
+    name: str,
+    *,
+    number: int,
+    version: int,
+    en: str,
+    zh: str,
+    by: tuple[Group, ...] = (),
+    ring: Ring = Ring.ONE,
 ) -> Callable[[Choose], Choose]:
     """Register the decorated function as a rule."""
 
@@ -76,6 +96,7 @@ def strategy(
             en=en,
             zh=zh,
             by=by,
+            ring=ring,
             choose=choose,
         )
         return choose

@@ -1,6 +1,7 @@
 """Random histories: nobody is lost, nobody serves two, sums add up, replays agree."""
 
 from collections import Counter
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -17,11 +18,12 @@ from acd_core.commands import (
     ConnectToAgent,
     OfferToAgent,
     WithdrawOffer,
+    WithdrawReason,
 )
 from acd_core.engine import AcdEngine
 from acd_core.errors import AcdError
 from acd_core.reasons import explain
-from acd_core.routing.registry import strategies
+from acd_core.routing.registry import Ring, find_strategy, strategies
 from acd_core.skills import Requirement
 from cython_ext.acd import oracle
 from cython_ext.implementation import PURE_PYTHON
@@ -31,15 +33,24 @@ QUEUES = (
     QueueConfig(
         queue=2,
         required=(Requirement(2, 1),),
-        strategy="most_skilled",
+        strategy="ring_progressively",
+        ring_step_s=1.5,
         max_waiting=3,
         misses_to_pause=2,
         miss_rest_s=3,
     ),
-    QueueConfig(queue=3, priority=2, no_agents=NoAgents.LEAVE, wrap_up_s=2, connect_s=3),
+    QueueConfig(
+        queue=3,
+        strategy="ring_all",
+        priority=2,
+        no_agents=NoAgents.LEAVE,
+        wrap_up_s=2,
+        connect_s=3,
+    ),
 )
 RULES = sorted(strategies())
 CALL_RULES = tuple(CallRule)
+OFFERED = (AgentState.RESERVED, AgentState.RINGING)
 WIDENING: Any = (
     (),
     (Widening(after_s=2.0, any_of=((Requirement(1, 2),),)), Widening(after_s=5.0)),
@@ -110,7 +121,8 @@ def event_of(step: str, a: int, b: int, watch: "Watch") -> Any:
     """Some event; legal or not is the engine's to say, but most are near the truth."""
     calls = watch.calls
     agent, call, queue = a % 4 + (a % 4 == 0), max(calls - a % 5, 0), b % 3 + 1
-    offers, talks = list(watch.offers.items()), list(watch.talks)
+    offers = [(call, agent) for call, ringing in watch.offers.items() for agent in ringing]
+    talks = list(watch.talks)
     if b and step in ABOUT_OFFERS and offers:
         call, agent = offers[a % len(offers)]
     elif b and step in ABOUT_TALK and talks:
@@ -173,6 +185,7 @@ def event_of(step: str, a: int, b: int, watch: "Watch") -> Any:
             changed = msgspec.structs.replace(
                 QUEUES[b % 3],
                 strategy=rule,
+                ring_step_s=2.0,
                 seed=a,
                 shares={2: 3},
                 any_of=((Requirement(1),), (Requirement(2, 4),)) if a % 3 else (),
@@ -202,9 +215,11 @@ class Watch:
         self.history: list[tuple[Any, float]] = []
         self.commands: list[Any] = []
         self.calls = 0
-        self.offers: dict[int, int] = {}
+        self.offers: dict[int, list[int]] = {}
+        """By call, whose stations ring, in the order of the offers."""
         self.talks: list[int] = []
         self.refused = 0
+        self.configs: dict[int, QueueConfig] = {}
         for queue in QUEUES:
             self.tell(told.QueueConfigured(config=queue, version=1))
         for agent in AGENTS:
@@ -222,30 +237,49 @@ class Watch:
             assert self.engine.snapshot(self.now) == before
             return ()
         self.commands += commands
+        if isinstance(event, told.QueueConfigured):
+            self.configs[event.config.queue] = event.config
         self.follow(event, commands)
         self.check()
         return commands
 
     def follow(self, event: Any, commands: tuple[Any, ...]) -> None:
         if isinstance(event, told.CallAnswered):
-            del self.offers[event.call]
+            assert self.offers.pop(event.call) == [event.agent]
             self.talks.append(event.call)
         if isinstance(event, told.CallEnded):
             self.talks.remove(event.call)
+        joined = {command.call for command in commands if isinstance(command, ConnectToAgent)}
         for command in commands:
             if isinstance(command, OfferToAgent):
-                assert command.call not in self.offers
-                assert command.agent not in self.offers.values()
+                ringing = self.offers.setdefault(command.call, [])
+                assert command.agent not in ringing
+                assert command.agent not in chain(*self.offers.values())
+                assert not ringing or self.rings_several(command.call)
                 assert self.now < command.deadline
                 assert explain(command.reasons, "en", str)
                 assert explain(command.reasons, "zh", str)
-                self.offers[command.call] = command.agent
+                ringing.append(command.agent)
             elif isinstance(command, WithdrawOffer):
-                assert self.offers.pop(command.call) == command.agent
+                self.offers[command.call].remove(command.agent)
+                if not self.offers[command.call]:
+                    del self.offers[command.call]
+                elsewhere = command.why is WithdrawReason.ANSWERED_ELSEWHERE
+                assert elsewhere == (command.call in joined)
             elif isinstance(command, ConnectToAgent):
-                assert self.offers[command.call] == command.agent
+                assert command.agent in self.offers[command.call]
             elif isinstance(command, CallTimedOut | CallRefused):
                 assert command.call not in self.offers
+
+    def rings_several(self, call: int) -> bool:
+        """Whether the queue of a call lets several stations ring, or did so just now."""
+        queue = next(
+            queue.queue
+            for queue in self.engine.snapshot(self.now).queues
+            for waiting in queue.waiting
+            if waiting.call == call
+        )
+        return find_strategy(self.configs[queue].strategy).ring is not Ring.ONE
 
     def check(self) -> None:
         picture = self.engine.snapshot(self.now)
@@ -267,19 +301,28 @@ class Watch:
             assert [call.position for call in queue.waiting] == list(
                 range(1, len(queue.waiting) + 1)
             )
-        served = Counter(agent.call for agent in picture.agents if agent.call is not None)
+        served = Counter(
+            agent.call
+            for agent in picture.agents
+            if agent.call is not None and agent.state not in OFFERED
+        )
         assert not served or max(served.values()) == 1
+        owners: list[int] = []
         for agent in picture.agents:
-            reserved = agent.state in (AgentState.RESERVED, AgentState.RINGING)
+            reserved = agent.state in OFFERED
             if reserved:
                 assert agent.until is not None
-                assert waiting[agent.call].agent == agent.agent
+                assert agent.agent in waiting[agent.call].ringing
+                owners.append(agent.agent)
             if agent.state in (AgentState.TALKING, AgentState.ON_HOLD):
                 assert agent.call in self.talks
                 assert agent.call not in waiting
             if agent.state in (AgentState.READY, AgentState.LOGGED_OUT, AgentState.PAUSED):
                 assert agent.call is None
-        assert {c: call.agent for c, call in waiting.items() if call.agent} == self.offers
+        rung = {call: view.ringing for call, view in waiting.items() if view.ringing}
+        assert {call: list(ringing) for call, ringing in rung.items()} == self.offers
+        assert all(view.agent == (view.ringing or (None,))[0] for view in waiting.values())
+        assert sorted(owners) == sorted(chain(*rung.values()))
         deadline = self.engine.next_deadline()
         if any(agent.until is not None for agent in picture.agents):
             assert deadline is not None
@@ -353,38 +396,56 @@ def test_the_plain_kernel_makes_the_same_decisions(steps: list[tuple[str, int, i
     assert plain.snapshot(watch.now) == watch.engine.snapshot(watch.now)
 
 
-@given(st.lists(STEP, min_size=20, max_size=120))
-def test_nobody_waits_whom_somebody_free_could_serve(steps: list[tuple[str, int, int]]) -> None:
-    watch = Watch()
-    watch.drive(steps)
-    picture = watch.engine.snapshot(watch.now)
+def fit_and_ready(watch: Watch, queue: int, call: Any) -> list[int]:
+    """Ready agents with the levels that a call demands, found by hand."""
     skills: dict[int, dict[int, int]] = {}
+    asked = None
     for event, _ in watch.history:
         if isinstance(event, told.AgentConfigured):
             skills[event.config.agent] = event.config.skills
         elif isinstance(event, told.SkillsChanged) and event.agent in skills:
             skills[event.agent] = event.skills
-    configs = {queue.queue: queue for queue in QUEUES}
-    for event, _ in watch.history:
-        if isinstance(event, told.QueueConfigured):
-            configs[event.config.queue] = event.config
-    asked = {e.call: e for e, _ in watch.history if isinstance(e, told.CallOffered)}
-    for queue in picture.queues:
+        elif isinstance(event, told.CallOffered) and event.call == call.call:
+            asked = event
+    assert asked is not None
+    config = watch.configs[queue]
+    base, ways = config.required, config.any_of
+    if call.step:
+        base, ways = (), config.widening[call.step - 1].any_of
+    base += asked.requirements
+    return [
+        agent.agent
+        for agent in watch.engine.snapshot(watch.now).agents
+        if agent.state is AgentState.READY
+        and any(
+            all(skills[agent.agent].get(need.skill, 0) >= need.level for need in base + way)
+            for way in ways or ((),)
+        )
+    ]
+
+
+@given(st.lists(STEP, min_size=20, max_size=120))
+def test_nobody_waits_whom_somebody_free_could_serve(steps: list[tuple[str, int, int]]) -> None:
+    watch = Watch()
+    watch.drive(steps)
+    for queue in watch.engine.snapshot(watch.now).queues:
         for call in queue.waiting:
-            if call.agent is not None or call.preferred is not None:
-                continue
-            config = configs[queue.queue]
-            base, ways = config.required, config.any_of
-            if call.step:
-                base, ways = (), config.widening[call.step - 1].any_of
-            base += asked[call.call].requirements
-            for agent in picture.agents:
-                if agent.state is AgentState.READY:
-                    own = skills[agent.agent]
-                    assert not any(
-                        all(own.get(need.skill, 0) >= need.level for need in base + way)
-                        for way in ways or ((),)
-                    )
+            if call.agent is None and call.preferred is None:
+                assert not fit_and_ready(watch, queue.queue, call)
+
+
+@given(st.lists(STEP, min_size=20, max_size=120))
+def test_ring_all_rings_everybody_free(steps: list[tuple[str, int, int]]) -> None:
+    watch = Watch()
+    for queue in QUEUES:
+        changed = msgspec.structs.replace(queue, strategy="ring_all", max_wait_s=None)
+        watch.tell(told.QueueConfigured(config=changed, version=2))
+    watch.drive([step for step in steps if step[0] not in ("queue", "last", "named")])
+    taken = {event.call for event, _ in watch.history if isinstance(event, told.OfferAccepted)}
+    for view in watch.engine.snapshot(watch.now).queues:
+        for call in view.waiting:
+            if call.ringing and call.call not in taken:
+                assert not fit_and_ready(watch, view.queue, call)
 
 
 @given(st.binary(max_size=60))

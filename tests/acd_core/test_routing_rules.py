@@ -24,8 +24,9 @@ def tie(commands: list[Any]) -> Group:
 
 
 def serve(floor: Any, call: int, seconds: float, **more: Any) -> int:
-    """Offer, talk for so long, end; return the agent who served."""
-    agent = floor.offered(call, after=0.0, **more)
+    """Offer, talk for so long, end; return the agent who served, of several the first."""
+    commands = floor.call(call, after=0.0, **more)
+    agent = next(c.agent for c in commands if isinstance(c, OfferToAgent))
     floor.answer(call, agent)
     floor.tell(told.CallEnded(call=call), after=seconds)
     return agent
@@ -33,7 +34,7 @@ def serve(floor: Any, call: int, seconds: float, **more: Any) -> int:
 
 def test_every_rule_has_words_and_a_number_of_its_own() -> None:
     rules = strategies()
-    assert len({rule.number for rule in rules.values()}) == len(rules) == 12
+    assert len({rule.number for rule in rules.values()}) == len(rules) == 14
     assert all(rule.en and rule.zh and rule.version for rule in rules.values())
 
 
@@ -47,7 +48,7 @@ def test_every_rule_serves_and_explains(floor: Any, name: str) -> None:
     commands = floor.call(99)
     for language in ("en", "zh"):
         text = explain(reasons(commands), language, str)
-        assert len(text) >= 6
+        assert len(text) >= (5 if name == "ring_all" else 6)
         assert not any("None" in line for line in text)
 
 
