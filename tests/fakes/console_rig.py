@@ -17,7 +17,13 @@ from acd_core.ids import to_text
 from admin.app import create_console, served
 from admin.context import ConsoleOptions
 from admin.records import Records
-from daemon.service.messages import NumberSettings, PauseReason, PersonSettings, QueueSettings, Text
+from daemon.service.messages import Text
+from daemon.service.settings import (
+    NumberSettings,
+    PauseReason,
+    PersonSettings,
+    QueueSettings,
+)
 from daemon.service.socket_client import ServiceClient
 from daemon.service.socket_server import ServiceServer
 from daemon.store.connection import opened_store

@@ -100,7 +100,29 @@ nodes:
   end: {kind: hang_up}
 """
 
-TEXTS = {"main": MAIN, "night": NIGHT, "overflow": OVERFLOW, "patient": PATIENT, "survey": SURVEY}
+PLACE = """\
+version: 1
+languages: [en, zh]
+title: A place that is kept
+start: queue
+nodes:
+  queue:
+    kind: enter_queue
+    queue: sales
+    timed_out: end
+    callback: {key: "5", next: kept}
+  kept: {kind: announce, say: {en: We will call you, zh: 我们会给您回电}, next: end}
+  end: {kind: hang_up}
+"""
+
+TEXTS = {
+    "main": MAIN,
+    "night": NIGHT,
+    "overflow": OVERFLOW,
+    "patient": PATIENT,
+    "survey": SURVEY,
+    "place": PLACE,
+}
 
 
 def active_flows() -> ActiveFlows:

@@ -44,6 +44,7 @@ NUMBERS = (
     NumberEntry(number="301", flow="main", calendar="never"),
     NumberEntry(number="400", flow="patient"),
     NumberEntry(number="500", flow="survey"),
+    NumberEntry(number="600", flow="place"),
 )
 
 
@@ -129,7 +130,15 @@ class ControlRig:
         self.records = Records(self.journal, self.book, self.ids, self.clock)
         self.engine = AcdEngine()
         lines = LineTable(
-            [OpenDriver(driver=self.driver, kind="fake", stations=self.driver, lamps=self.driver)]
+            [
+                OpenDriver(
+                    driver=self.driver,
+                    kind="fake",
+                    lines=self.driver.trunks,
+                    stations=self.driver,
+                    lamps=self.driver,
+                )
+            ]
         )
         directory = Directory()
         directory.replace(queues=[each.info for each in self.queues], agents=agents, skills={})

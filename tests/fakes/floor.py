@@ -17,12 +17,11 @@ from daemon.service.messages import (
     Decision,
     DriverStatus,
     LineStatus,
-    PersonSettings,
     ProcessStatus,
-    QueueSettings,
     SystemStatus,
     Text,
 )
+from daemon.service.settings import PersonSettings, QueueSettings
 
 PASSWORDS = PasswordKeeper(time_cost=1, memory_kib=64)
 

@@ -153,6 +153,11 @@ class FakeDriver:
         self._trunks = numbers
 
     @property
+    def trunks(self) -> tuple[LineId, ...]:
+        """Trunk lines."""
+        return tuple(self._trunks)
+
+    @property
     def names(self) -> tuple[LineId, ...]:
         """Every line."""
         return tuple(self._lines)

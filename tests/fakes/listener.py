@@ -18,6 +18,8 @@ class FakeSpeech:
     def __init__(self, site: Path) -> None:
         self._site = site
         self.said: list[str] = []
+        self.texts: dict[str, str] = {}
+        """What each prompt says, by its path."""
         self.converted: list[str] = []
         self.grammars: list[Grammar] = []
         self.missing: set[str] = set()
@@ -29,7 +31,9 @@ class FakeSpeech:
         if text in self.missing or self.away:
             raise SpeechError(f"no voice for {language}")
         self.said.append(text)
-        return self._make(f"{len(self.said)}")
+        path = self._make(f"{len(self.said)}")
+        self.texts[path] = text
+        return path
 
     async def convert(self, upload_path_relative: str, name: str) -> str:
         if name in self.missing or self.away:

@@ -29,15 +29,17 @@ from daemon.service.messages import (
     Desk,
     FlowInfo,
     Grant,
-    NumberSettings,
-    PauseReason,
-    PersonSettings,
     PromptInfo,
-    QueueSettings,
     RecordsCheck,
     Session,
     SystemStatus,
     Text,
+)
+from daemon.service.settings import (
+    NumberSettings,
+    PauseReason,
+    PersonSettings,
+    QueueSettings,
 )
 from tests.fakes.floor import PASSWORDS, FakeFloor, sample_reasons, sample_status
 
