@@ -5,8 +5,11 @@ from typing import Final
 
 import msgspec
 
-from acd_core.errors import IllegalTransition
+from acd_core.errors import ConfigurationFault, IllegalTransition
 from acd_core.ids import AgentId, QueueId, SkillId
+from acd_core.skills import check_levels
+
+MOST_CONTACTS: Final = 100  # of a medium at a time
 
 
 class AgentState(StrEnum):
@@ -52,6 +55,22 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How many contacts of a medium he has at a time; one call and nothing else by default."""
     interruptible: tuple[Medium, ...] = ()
     """Media in spite of which, while he has some, calls are offered to him."""
+
+
+def check_agent(agent: AgentConfig) -> None:
+    """Raise ConfigurationFault when an agent cannot work as configured."""
+    owner = f"agent {agent.agent}"
+    if not 0 <= agent.agent < 1 << 63:
+        raise ConfigurationFault(f"{owner}: the number is out of range")
+    check_levels(agent.skills, owner)
+    for medium, most in agent.capacity.items():
+        highest = 1 if medium is Medium.CALL else MOST_CONTACTS
+        if not 0 <= most <= highest:
+            raise ConfigurationFault(f"{owner}: capacity for {medium} must be 0 to {highest}")
+    if agent.capacity and not any(agent.capacity.values()):
+        raise ConfigurationFault(f"{owner}: capacity leaves room for nothing")
+    if Medium.CALL in agent.interruptible:
+        raise ConfigurationFault(f"{owner}: nothing is offered beside a call")
 
 
 class PauseReason(StrEnum):

@@ -53,7 +53,12 @@ class CallRule(StrEnum):
     PERCENT = "percent"
     """The queue furthest below its ``call_share`` of all calls served."""
     WEIGHTED = "weighted"
-    """The longer wait first, a second of it counting ``weight`` times."""
+    """The longer wait first, a second of it counting ``weight`` times.
+
+    Higher priority still comes first. Beside it, a second of wait in a queue of another rule
+    counts once; in one that goes by aging, so does its aged wait, without priority. Queues
+    that are urgent by their rule come before.
+    """
 
 
 class Widening(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,8 +34,10 @@ def check_alternatives(alternatives: Alternatives, owner: str) -> None:
 
 
 def check_levels(levels: Mapping[SkillId, int], owner: str) -> None:
-    """Raise ConfigurationFault unless every level lies within 1..10."""
+    """Raise ConfigurationFault unless every level lies within 1..10 and skills count from 0."""
     for skill, level in levels.items():
+        if skill < 0:
+            raise ConfigurationFault(f"{owner}: skill {skill} is below 0")
         if not LOWEST <= level <= BEST:
             raise ConfigurationFault(f"{owner}: level {level} of skill {skill} is not 1 to 10")
 
@@ -45,6 +47,8 @@ def merge(*groups: Iterable[Requirement]) -> tuple[tuple[int, int], ...]:
     needed: dict[int, int] = {}
     for group in groups:
         for requirement in group:
+            if requirement.skill < 0:
+                raise ConfigurationFault(f"skill {requirement.skill} is below 0")
             if not LOWEST <= requirement.level <= BEST:
                 raise ConfigurationFault(
                     f"level {requirement.level} of skill {requirement.skill} is not 1 to 10"

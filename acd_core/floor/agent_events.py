@@ -52,6 +52,7 @@ class AgentEvents:
 
     def _agent_configured(self, event: told.AgentConfigured, now: float) -> None:
         self._roster.configure(event.config, event.version, now)
+        self._lines.give_lines(event.config.queues)
 
     def _agent_removed(self, event: told.AgentRemoved, now: float) -> None:
         record = self._roster.find(event.agent)

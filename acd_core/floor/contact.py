@@ -80,6 +80,7 @@ class Contact:
         "event",
         "handle",
         "joinable",
+        "medium",
         "offers",
         "order",
         "others",
@@ -96,6 +97,8 @@ class Contact:
     def __init__(self, event: CallOffered, queue: "QueueRecord", entered: float) -> None:
         self.event = event
         self.queue = queue
+        self.medium = queue.config.medium
+        """A call stays one, whatever its queue takes from now on."""
         self.entered = entered
         self.began = entered - event.waited_s
         """When its wait began, credit included; a kept place and a move hand it on as it is."""

@@ -12,16 +12,16 @@ from acd_core.commands import (
     CallWaiting,
     LeaveReason,
 )
+from acd_core.eligibility.demands import Demands
 from acd_core.errors import DuplicateCall, UnknownQueue
 from acd_core.events import CallOffered, Outcome, Preference
 from acd_core.floor.contact import Contact, ContactState, ContactStep
 from acd_core.floor.records import AgentRecord, CallBook, QueueRecord
-from acd_core.floor.urgency import URGENT, Urgencies
+from acd_core.floor.urgency import Urgencies
 from acd_core.ids import QueueId
 from acd_core.queue_life.admission import pool_of, refusal
 from acd_core.queue_life.life import QueueLife
 from acd_core.routing.registry import find_strategy
-from acd_core.skills import Requirement, merge
 from cython_ext.acd import Deadlines, Matcher
 
 _SHORT_ABANDON_S = 5.0  # who leaves earlier says nothing of the service level
@@ -53,7 +53,8 @@ class Lines:
         """Began to look for an agent during the present event."""
         self.holding: dict[int, list[Contact]] = {}
         """By an agent's handle: calls that wait for him alone."""
-        self.urgencies = Urgencies(matcher)
+        self.demands = Demands(matcher)
+        self.urgencies = Urgencies(matcher, self.demands)
         self._by_handle: dict[int, Contact] = {}
         self._slots: dict[int, Contact] = {}
         self._free_slots: list[int] = []
@@ -76,6 +77,14 @@ class Lines:
         """Return the call whose deadline this is."""
         return self._slots[slot]
 
+    @property
+    def ordered(self) -> bool:
+        """Whether agents may want calls in another order than that of priority and arrival.
+
+        Urgent queues alone do not count: days recorded with them are decided as they were.
+        """
+        return bool(self.demands.named) or self.urgencies.weighted
+
     def waiting(self, queue: QueueRecord) -> Iterator[Contact]:
         """Every call in the system of a queue, first comes first."""
         for order in queue.line:
@@ -83,7 +92,7 @@ class Lines:
 
     def tally(self, demand: int) -> tuple[int, ...]:
         """Count the agents who fit by state, in the order of AgentState."""
-        return self._matcher.tally(demand)
+        return self.demands.tally(demand)
 
     def staffed(self, demand: int) -> int:
         """Count the agents who fit and are logged in at a station that answers."""
@@ -93,7 +102,7 @@ class Lines:
         """Add or replace a queue; what changes counts for calls that wait as well."""
         check_queue(config)
         strategy = find_strategy(config.strategy)
-        demand = self._number(config, 0)
+        demand = self.demands.number(config, 0, medium=config.medium)
         record = self.queues.get(config.queue)
         if record is None:
             record = QueueRecord(config, version, strategy, demand)
@@ -130,7 +139,7 @@ class Lines:
         contact = Contact(event, queue, now)
         if queue.config.widening or event.requirements:
             contact.step = self._step(contact, now)
-            contact.demand = self._number(queue.config, contact.step, event.requirements)
+            contact.demand = self._number(contact, contact.step)
         else:
             contact.demand = queue.demand
         refused = refusal(queue, self.tally, contact.demand, awaited=awaited)
@@ -266,6 +275,23 @@ class Lines:
                 for contact in list(self.waiting(queue)):
                     self.widen(contact, now)
 
+    def give_lines(self, queues: Iterable[QueueId]) -> None:
+        """Let queues be told from others: some agent's own order names them."""
+        for key in queues:
+            if key in self.demands.named:
+                continue
+            self.demands.named.add(key)
+            queue = self.queues.get(key)
+            if queue is not None and not queue.lined:
+                self.urgencies.line(queue)
+                self.renumber(queue)
+
+    def renumber(self, queue: QueueRecord) -> None:
+        """Tell the matcher anew what a queue and its calls demand; they keep their places."""
+        queue.demand = self.demands.number(queue.config, 0, medium=queue.config.medium)
+        for contact in queue.calls.values():
+            self._relist(contact)
+
     def empty_deserted(self, now: float) -> None:
         """Send callers away from queues that do not wait without agents."""
         for queue in self.queues.values():
@@ -279,24 +305,19 @@ class Lines:
                 if not staffed[contact.demand] and not named and (contact.state is _CALL_WAITING):
                     self.time_out(contact, LeaveReason.NO_AGENTS, now)
 
-    def _number(self, config: QueueConfig, step: int, own: Iterable[Requirement] = ()) -> int:
-        """The matcher's number for what a queue demands at a step, and a call besides."""
-        if step:
-            base: Iterable[Requirement] = ()
-            ways = config.widening[step - 1].any_of
-        else:
-            base, ways = config.required, config.any_of
-        line = config.queue + 1 if config.call_rule in URGENT else 0
-        return self._matcher.demand_of([merge(base, way, own) for way in ways or ((),)], line=line)
+    def _number(self, contact: Contact, step: int) -> int:
+        """The matcher's number for what a call demands at a step of its queue's widening."""
+        return self.demands.number(
+            contact.queue.config, step, contact.event.requirements, medium=contact.medium
+        )
 
     def _step(self, contact: Contact, now: float) -> int:
         """How far a call is widened now; never less than before."""
-        config, own = contact.queue.config, contact.event.requirements
-        steps = config.widening
+        steps = contact.queue.config.widening
         step = contact.step
         while step < len(steps) and (
             contact.began + steps[step].after_s <= now
-            or (steps[step].when_nobody and not self.staffed(self._number(config, step, own)))
+            or (steps[step].when_nobody and not self.staffed(self._number(contact, step)))
         ):
             step += 1
         return step
@@ -312,9 +333,8 @@ class Lines:
     def _list(self, contact: Contact) -> None:
         contact.order = contact.place()
         queue = contact.queue
-        if queue.urgent and contact.demand not in queue.demands:
-            queue.demands.add(contact.demand)
-            self._matcher.set_urgency(contact.demand, queue.urgency)
+        if queue.lined:
+            self.urgencies.know(queue, contact.demand)
         contact.handle = self._matcher.add_call(
             contact.event.call, contact.demand, -contact.order[0], contact.order[1]
         )
@@ -329,8 +349,7 @@ class Lines:
         """Tell the matcher anew what a call demands, and its order."""
         self._matcher.drop_call(contact.handle)
         del self._by_handle[contact.handle]
-        event = contact.event
-        contact.demand = self._number(contact.queue.config, contact.step, event.requirements)
+        contact.demand = self._number(contact, contact.step)
         self._list(contact)
         waits = contact.state is _CALL_WAITING and contact.preferring is None
         if not waits and not contact.joinable:

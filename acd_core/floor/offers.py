@@ -80,8 +80,9 @@ class Offers:
             if lines.loose:
                 loose = sorted(lines.loose, key=_by_order)
                 lines.loose.clear()
+                in_order = len(loose) > 1 and lines.ordered
                 for contact in loose:
-                    self._place(contact, now)
+                    self._place(contact, now, in_order=in_order)
 
     def _prefer(self, contact: Contact, now: float) -> bool:
         """Let a call wait for its preferred agent, or offer it to him; False when it cannot."""
@@ -226,15 +227,27 @@ class Offers:
             elif not self._choose(contact, now):
                 return
 
-    def _place(self, contact: Contact, now: float) -> None:
-        """Find an agent for a call that began to wait."""
+    def _place(self, contact: Contact, now: float, *, in_order: bool) -> None:
+        """Find an agent for a call that began to wait.
+
+        ``in_order`` says that several did at once and agents may want another one first.
+        """
         if contact.joinable:
             self._gather(contact, now)
             return
         if contact.state is not _CALL_WAITING or contact.preferring is not None:
             return
-        if not self._prefer(contact, now):
+        if self._prefer(contact, now):
+            return
+        if not in_order:
             self._choose(contact, now)
+            return
+        self._lines.urgencies.refresh()
+        while contact.state is _CALL_WAITING:
+            agent = contact.queue.strategy.choose(self._matcher, contact.demand, contact.queue)
+            if agent < 0:
+                return
+            self._serve(self._roster.by_handle(agent), now)
 
     def _choose(self, contact: Contact, now: float) -> bool:
         queue = contact.queue

@@ -111,6 +111,7 @@ class QueueRecord:
         "last_offered",
         "level",
         "line",
+        "lined",
         "lively",
         "offers",
         "strategy",
@@ -134,8 +135,10 @@ class QueueRecord:
         self.urgent = False
         """Its rule goes by urgency."""
         self.urgency = 0.0
+        self.lined = False
+        """It has a line of its own in the matcher."""
         self.demands: set[int] = set()
-        """Every number its calls have in the matcher, where urgency counts."""
+        """Every number its calls had on that line."""
         self.chosen = 0
         """Offers made since the shares between queues were set."""
         self.line: list[Order] = []

@@ -3,13 +3,23 @@
 from collections.abc import Iterable, Mapping
 from typing import Final, cast
 
-from acd_core.agent import AgentConfig, AgentState, AgentStep, PauseReason, Rest, follow
+import msgspec
+
+from acd_core.agent import (
+    AgentConfig,
+    AgentState,
+    AgentStep,
+    PauseReason,
+    Rest,
+    check_agent,
+    follow,
+)
 from acd_core.commands import AcdCommand, AgentStateChanged
-from acd_core.errors import ConfigurationFault, IllegalTransition, StationTaken, UnknownAgent
+from acd_core.eligibility.marks import CALLS_ONLY, levels, order
+from acd_core.errors import IllegalTransition, StationTaken, UnknownAgent
 from acd_core.floor.contact import Contact
 from acd_core.floor.records import NUMBERS, AgentRecord
 from acd_core.ids import AgentId, SkillId
-from acd_core.skills import check_levels
 from acd_core.stats.occupancy import LOADS, advance, rank
 from cython_ext.acd import Deadlines, Matcher
 
@@ -59,10 +69,8 @@ class Roster:
 
     def configure(self, config: AgentConfig, version: int, now: float) -> AgentRecord:
         """Add or replace an agent."""
-        if not 0 <= config.agent < 1 << 63:
-            raise ConfigurationFault(f"agent {config.agent}: the number is out of range")
-        check_levels(config.skills, f"agent {config.agent}")
-        profile = self._matcher.profile(config.skills.items())
+        check_agent(config)
+        profile = self._profile(config)
         record = self.agents.get(config.agent)
         if record is None:
             handle = self._matcher.add_agent(config.agent, profile)
@@ -84,9 +92,13 @@ class Roster:
         self, agent: AgentId, skills: Mapping[SkillId, int], version: int, now: float
     ) -> None:
         """Replace an agent's skills."""
-        config = self.find(agent).config
-        changed = AgentConfig(agent=agent, name=config.name, skills=dict(skills))
+        changed = msgspec.structs.replace(self.find(agent).config, skills=dict(skills))
         self.configure(changed, version, now)
+
+    def _profile(self, config: AgentConfig) -> int:
+        return self._matcher.profile(
+            levels(config, CALLS_ONLY, ()), order=order(config), only=config.only_queues
+        )
 
     def remove(self, agent: AgentId) -> None:
         """Forget an agent who is logged out."""

@@ -1,13 +1,16 @@
-"""Order across queues: how urgent each queue is to an agent who could serve several.
+"""Order across queues: how urgent or weighty each is to an agent who could serve several.
 
 A queue goes by priority unless it names another rule. Its urgency comes before priorities, so
 a queue with urgency above 0 is served before those that go by priority alone; equal ones
-follow priority, arrival and number. Urgencies change with events, never with time alone.
+follow priority, then the wait, which counts ``weight`` times in weighted queues and once in
+others, then arrival and number. Urgencies change with events, never with time alone. An
+agent's own order of queues comes before all of it.
 """
 
 from typing import Final
 
 from acd_core.call_queue import CallRule
+from acd_core.eligibility.demands import Demands
 from acd_core.floor.records import QueueRecord
 from cython_ext.acd import Matcher
 
@@ -27,10 +30,13 @@ _LONGEST: Final = 1e9  # s, for a queue that nobody serves
 
 
 class Urgencies:
-    """Keeps the matcher's urgencies at what the rules of the queues say."""
+    """Keeps the matcher's urgencies and weights at what the rules of the queues say."""
 
-    def __init__(self, matcher: Matcher) -> None:
+    def __init__(self, matcher: Matcher, demands: Demands) -> None:
+        self.weighted = False
+        """Some queue goes by weight, or did."""
         self._matcher = matcher
+        self._demands = demands
         self._queues: dict[int, QueueRecord] = {}
         self._touched: set[int] = set()
 
@@ -44,9 +50,29 @@ class Urgencies:
                 other.chosen = 0
             queue.chosen = 0
         queue.urgent = rule in URGENT
+        self.weighted = self.weighted or rule is CallRule.WEIGHTED
+        self.line(queue)
         if queue.urgent:
             self._queues[key] = queue
             self.touch(queue)
+
+    def line(self, queue: QueueRecord) -> None:
+        """Give a queue a line of its own if it needs one, with the weight that it has now."""
+        queue.lined = self._demands.lined(queue.config)
+        for demand in queue.demands:
+            self._tell(queue, demand)
+
+    def know(self, queue: QueueRecord, demand: int) -> None:
+        """Some call of a queue has this number."""
+        if demand not in queue.demands:
+            queue.demands.add(demand)
+            self._tell(queue, demand)
+
+    def _tell(self, queue: QueueRecord, demand: int) -> None:
+        config = queue.config
+        self._matcher.set_urgency(demand, queue.urgency)
+        weight = config.weight if config.call_rule is CallRule.WEIGHTED else 1.0
+        self._matcher.set_weight(demand, weight)
 
     def forget(self, queue: QueueRecord) -> None:
         """Leave a queue out that is gone."""
@@ -91,7 +117,7 @@ class Urgencies:
 
     def _predicted(self, queue: QueueRecord) -> float:
         """Predicted wait of the last caller in line, in seconds."""
-        staffed = queue.staffed(self._matcher.tally(queue.demand))
+        staffed = queue.staffed(self._demands.tally(queue.demand))
         if not staffed:
             return _LONGEST
         return min(queue.estimates.handling_s * len(queue.line) / staffed, _LONGEST)

@@ -1,0 +1,1 @@
+"""Which agents may take which calls, beside skills: membership, lending, room, tiers."""
