@@ -8,7 +8,7 @@ import msgspec
 from acd_core.agent import AgentState, Medium
 from acd_core.errors import ConfigurationFault
 from acd_core.ids import AgentId, QueueId, TierId
-from acd_core.opening_hours import OpeningHours
+from acd_core.opening_hours import OpeningHours, check_hours
 from acd_core.queue_life.options import (
     MOST_OVERFLOWS,
     Announcements,
@@ -218,6 +218,8 @@ def _check_life(queue: QueueConfig) -> None:
         raise ConfigurationFault(f"{owner}: reserve_over_s must be above 0")
     if not 0 <= queue.max_overflows <= MOST_OVERFLOWS:
         raise ConfigurationFault(f"{owner}: max_overflows must be 0 to {MOST_OVERFLOWS}")
+    if queue.hours is not None:
+        check_hours(queue.hours, owner)
     check_overflow(queue.overflow, owner)
     if queue.announcements is not None:
         check_announcements(queue.announcements, owner)

@@ -7,8 +7,9 @@ so that between two events nobody waits whom somebody free could serve.
 """
 
 from collections.abc import Callable, Iterable
-from math import isfinite
 from typing import Any, Final
+
+import msgspec
 
 from acd_core import events as told
 from acd_core.agent import AgentState, AgentStep, PauseReason
@@ -29,6 +30,7 @@ from acd_core.routing.measures import Group
 from acd_core.snapshot import Snapshot
 from cython_ext.acd import Matcher
 
+_LATEST: Final = 32_503_680_000.0  # the year 3000, as far as calendars need to go
 # Rules that go by these need the matcher's ranks.
 _RANKED = frozenset({Group.OCCUPANCY, Group.HANDLED})
 # Members by names of their own: Python 3.11 finds Kind.MEMBER ten times as slowly.
@@ -58,6 +60,7 @@ class AcdEngine:
         self._handlers: dict[type[Any], Callable[[Any, float], None]] = {
             told.QueueConfigured: self._queue_configured,
             told.QueueRemoved: self._queue_removed,
+            told.QueueAttended: self._queue_attended,
             **AgentEvents(self._roster, self._lines, self._offers).handlers(),
             **CallEvents(self._roster, self._lines, self._offers).handlers(),
             told.DeadlineReached: self._deadline_reached,
@@ -66,7 +69,7 @@ class AcdEngine:
 
     def handle(self, event: AcdEvent, now: float) -> tuple[AcdCommand, ...]:
         """Take in one event at ``now`` (Unix seconds, never going back)."""
-        if not isfinite(now) or now < self.now:
+        if not self.now <= now <= _LATEST or now < 0:
             raise ClockFault(f"time {now} after {self.now}")
         self._out.clear()
         self._handlers[type(event)](event, now)
@@ -127,6 +130,12 @@ class AcdEngine:
             self._roster.rank_all(now)
         queues = self._lines.queues.values()
         self._roster.watch(state for queue in queues for state in queue.config.absent)
+
+    def _queue_attended(self, event: told.QueueAttended, now: float) -> None:
+        config = self._lines.find(event.queue).config
+        changed = msgspec.structs.replace(config, unattended=event.unattended)
+        told_so = told.QueueConfigured(config=changed, version=event.version)
+        self._queue_configured(told_so, now)
 
     def _queue_removed(self, event: told.QueueRemoved, now: float) -> None:
         queue = self._lines.find(event.queue)

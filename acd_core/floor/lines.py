@@ -142,7 +142,9 @@ class Lines:
             contact.demand = self._number(contact, contact.step)
         else:
             contact.demand = queue.demand
-        refused = refusal(queue, self.tally, contact.demand, awaited=awaited)
+        refused = self.life.shut(queue, now) if queue.lively else None
+        if refused is None:
+            refused = refusal(queue, self.tally, contact.demand, awaited=awaited)
         if refused is not None:
             queue.counter.refuse()
             self._out.append(CallRefused(call=event.call, queue=queue.config.queue, reason=refused))
@@ -214,12 +216,13 @@ class Lines:
         """Let a call whose offer came to nothing wait again, at its place."""
         contact.follow(_CALL_STEP_GO_BACK)
         contact.agent = None
-        if contact.overdue:
-            self.time_out(contact, LeaveReason.MAX_WAIT, now)
+        reason = LeaveReason.MAX_WAIT if contact.overdue else None
+        if contact.queue.lively:
+            reason = self.life.go_back(contact, now) or reason
+        if reason is not None:
+            self.time_out(contact, reason, now)
             return
         self._matcher.release_call(contact.handle)
-        if contact.queue.lively:
-            self.life.go_back(contact, now)
         self.tell(contact, returned=True)
         self.loose.append(contact)
 

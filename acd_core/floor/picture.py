@@ -34,6 +34,8 @@ def _queue(lines: Lines, queue: QueueRecord, now: float) -> QueueView:
         visits=queue.counter.view(),
         estimate=queue.estimates.announce(pool, queue.config.estimate_error_limit),
         estimators=queue.estimates.scores(pool),
+        open=lines.life.shut(queue, now) is None,
+        unattended=queue.config.unattended,
     )
 
 

@@ -5,10 +5,11 @@ A queue that does none of it is not ``lively`` and costs nothing here.
 
 from typing import TYPE_CHECKING
 
-from acd_core.commands import AcdCommand
+from acd_core.commands import AcdCommand, LeaveReason, RefuseReason
 from acd_core.floor.contact import Contact
 from acd_core.floor.records import QueueRecord
 from acd_core.queue_life.announcements import Announcer
+from acd_core.queue_life.opening import Opening
 
 if TYPE_CHECKING:
     from acd_core.floor.lines import Lines
@@ -19,24 +20,37 @@ class QueueLife:
 
     def __init__(self, lines: "Lines", out: list[AcdCommand]) -> None:
         self.announcer = Announcer(lines, out)
+        self.opening = Opening(lines)
 
     def configure(self, queue: QueueRecord, now: float) -> None:
         """A queue is new or changed; its calls stand in their new order."""
-        queue.lively = queue.config.announcements is not None
+        config = queue.config
+        queue.lively = (
+            config.announcements is not None or config.hours is not None or config.unattended
+        )
         self.announcer.configure(queue, queue.calls.values(), now)
+        self.opening.configure(queue, now)
 
     def remove(self, queue: QueueRecord, now: float) -> None:
         """A queue is gone, and nobody is in it."""
         self.announcer.forget(queue)
+        self.opening.remove(queue)
+
+    def shut(self, queue: QueueRecord, now: float) -> RefuseReason | None:
+        """Why a lively queue lets nobody in now, whatever its limits; None when it does."""
+        return self.opening.shut(queue, now)
 
     def enter(self, contact: Contact, now: float) -> None:
         """A call began to wait in a lively queue."""
         if contact.queue.config.announcements is not None:
             self.announcer.begin(contact, now)
 
-    def go_back(self, contact: Contact, now: float) -> None:
-        """A call of a lively queue waits again after an offer."""
-        self.announcer.go_on(contact, now)
+    def go_back(self, contact: Contact, now: float) -> LeaveReason | None:
+        """A call of a lively queue waits again after an offer, unless it has to leave."""
+        reason = self.opening.must_leave(contact.queue, now)
+        if reason is None:
+            self.announcer.go_on(contact, now)
+        return reason
 
     def leave(self, contact: Contact) -> None:
         """A call of a lively queue waits no more."""
@@ -44,10 +58,12 @@ class QueueLife:
 
     def next_deadline(self) -> float | None:
         """When something is due."""
-        return self.announcer.deadlines.first()
+        firsts = (self.announcer.deadlines.first(), self.opening.deadlines.first())
+        return min((first for first in firsts if first is not None), default=None)
 
     def due(self, now: float) -> None:
         """Do what is due."""
+        self.opening.due(now)
         self.announcer.due(now)
 
     @property
