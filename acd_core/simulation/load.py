@@ -5,14 +5,14 @@ through events, with reasons and the encoding for the journal. The clock is an a
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import msgspec
 
 from acd_core.agent import AgentConfig
 from acd_core.call_queue import QueueConfig
-from acd_core.commands import AcdCommand, OfferToAgent
+from acd_core.commands import OfferToAgent
 from acd_core.engine import AcdEngine
 from acd_core.events import (
     AcdEvent,
@@ -32,6 +32,7 @@ from acd_core.skills import Requirement
 _MULTIPLIER: Final = 6364136223846793005  # Knuth's MMIX generator
 _INCREMENT: Final = 1442695040888963407
 _MASK: Final = (1 << 64) - 1
+BLOCK: Final = 1000  # assignments between two looks at the clock
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,12 +71,13 @@ class Draw:
 
 def run(seconds: float, clock: Callable[[], float], scenario: Scenario | None = None) -> Figures:
     """Load an engine for so many seconds of ``clock`` (best one of processor time)."""
-    load = _Load(scenario or Scenario())
-    start = clock()
-    while clock() - start < seconds:
-        for _ in range(100):
-            load.turn()
-    spent = clock() - start
+    load = Load(scenario or Scenario())
+    spent = 0.0
+    while spent < seconds:
+        wishes = load.draw(BLOCK)
+        start = clock()
+        load.turns(wishes)
+        spent += clock() - start
     return Figures(
         agents=load.scenario.agents,
         queues=load.scenario.queues,
@@ -87,8 +89,8 @@ def run(seconds: float, clock: Callable[[], float], scenario: Scenario | None = 
     )
 
 
-class _Load:
-    """Plays callers and agents."""
+class Load:
+    """Plays callers and agents: all agents talk, and so many callers wait."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
@@ -101,13 +103,20 @@ class _Load:
         self._talking: deque[CallId] = deque()
         for event in self._opening():
             self._tell(event)
-        for _ in range(scenario.agents + scenario.waiting):
-            self._call()
+        for queue, priority in self.draw(scenario.agents + scenario.waiting):
+            self._call(queue, priority)
+        self.assignments = self.events = 0
 
-    def turn(self) -> None:
-        """One call ends, its agent gets the next one, and a new caller arrives."""
-        self._tell(CallEnded(call=self._talking.popleft()))
-        self._call()
+    def draw(self, count: int) -> list[tuple[QueueId, int]]:
+        """Draw queue and priority of the next callers; not part of their cost."""
+        below, queues = self._draw.below, self.scenario.queues
+        return [(QueueId(below(queues)), below(3)) for _ in range(count)]
+
+    def turns(self, wishes: Iterable[tuple[QueueId, int]]) -> None:
+        """Each time one call ends, its agent gets the next one, and a new caller arrives."""
+        for queue, priority in wishes:
+            self._tell(CallEnded(call=self._talking.popleft()))
+            self._call(queue, priority)
 
     def _opening(self) -> Iterator[AcdEvent]:
         queues = self.scenario.queues
@@ -125,22 +134,19 @@ class _Load:
             yield AgentLoggedIn(agent=agent, station=f"station:{number}")
             yield AgentReady(agent=agent)
 
-    def _call(self) -> None:
+    def _call(self, queue: QueueId, priority: int) -> None:
         call = CallId(self._next_call)
         self._next_call += 1
-        queue = QueueId(self._draw.below(self.scenario.queues))
-        self._tell(CallOffered(call=call, queue=queue, priority=self._draw.below(3)))
+        self._tell(CallOffered(call=call, queue=queue, priority=priority))
 
     def _tell(self, event: AcdEvent) -> None:
         self._now += 0.001
         encode(event)
         self.events += 1
-        self._answer(self._engine.handle(event, self._now))
-
-    def _answer(self, commands: tuple[AcdCommand, ...]) -> None:
-        for command in commands:
-            if isinstance(command, OfferToAgent):
+        for command in self._engine.handle(event, self._now):
+            if type(command) is OfferToAgent:
+                call, agent = command.call, command.agent
                 self.assignments += 1
-                self._tell(OfferAccepted(call=command.call, agent=command.agent))
-                self._tell(CallAnswered(call=command.call, agent=command.agent))
-                self._talking.append(command.call)
+                self._tell(OfferAccepted(call=call, agent=agent))
+                self._tell(CallAnswered(call=call, agent=agent))
+                self._talking.append(call)
