@@ -177,9 +177,9 @@ def _kernels() -> Iterator[Fault]:
 def _listeners(config: Config) -> Iterator[Fault]:
     """A SIP listener on the network needs to know whose calls it takes."""
     for driver in config.drivers:
-        address = str(getattr(driver.options, "listen", "127.0.0.1"))
+        address = _open_to(driver.options)
         trunks: Iterable[object] = getattr(driver.options, "trunks", ())
-        if is_loopback(address):
+        if not address:
             continue
         for index, trunk in enumerate(trunks):
             if not getattr(trunk, "addresses", ()):
@@ -193,6 +193,16 @@ def _listeners(config: Config) -> Iterator[Fault]:
                     ),
                     todo=pick("name the carrier's addresses", "请写运营商的地址"),
                 )
+
+
+def _open_to(options: object) -> str:
+    """The first address that a driver listens to beyond this host; empty when there is none."""
+    read = getattr(options, "listeners", None)
+    if read is not None:
+        hosts = [str(listener.host) for listener in read()]
+    else:
+        hosts = [str(getattr(options, "listen", "127.0.0.1"))]
+    return next((host for host in hosts if not is_loopback(host)), "")
 
 
 def _first_password(config: Config | None, tables: SiteTables) -> Iterator[Fault]:

@@ -109,6 +109,7 @@ class DriverSet:
                 clock=self._clock,
                 journal=lambda kind, payload: self._keep(name, kind, payload),
                 name=name,
+                folder=self._site.path,
             )
             return OpenDriver(driver=sip, kind=section.kind, stations=sip, lamps=sip)
         driver = registry.available()[section.kind].factory(options, name=name)

@@ -153,6 +153,11 @@ class Dialog:
             self.target = target
             self.address = self._next_hop()
 
+    def move(self, source: Address) -> None:
+        """The peer is on another connection now."""
+        self.source = source
+        self.address = self._next_hop()
+
     def request(
         self,
         method: str,

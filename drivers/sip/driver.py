@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from pathlib import Path
 from random import Random, SystemRandom
 
 import msgspec
@@ -41,8 +42,7 @@ from drivers.sip.core.happenings import (
 )
 from drivers.sip.line import SipLine
 from drivers.sip.options import SipOptions, StationAccount
-from drivers.sip.transport.address import Address
-from drivers.sip.transport.udp import FloodGuard, UdpEndpoint
+from drivers.sip.transport.border import Border
 
 log = structlog.get_logger()
 
@@ -63,10 +63,11 @@ class RestoredCall(msgspec.Struct, frozen=True):
 
 @register("sip", options=SipOptions)
 class SipDriver:
-    """SIP over UDP: answers trunks and stations, calls both, registers stations.
+    """SIP over every transport: answers trunks and stations, calls both, registers stations.
 
     ``clock`` gives seconds since the epoch. ``journal(kind, payload)`` is called before each
     message that changes a call or registration leaves; ``restore`` takes the same pairs.
+    ``folder`` is where the paths in the options begin.
     """
 
     def __init__(
@@ -77,22 +78,31 @@ class SipDriver:
         journal: Callable[[str, bytes], None],
         random: Random | None = None,
         name: str = "sip",
+        folder: Path = Path(),
     ) -> None:
         options.check()
+        rng = SystemRandom() if random is None else random
+        first = options.listeners()[0]
         self.name = name
         self.options = options
         self.clock = clock
         self.core = SipCore(
             options,
-            host=options.advertise or options.listen,
-            port=options.port,
-            rng=SystemRandom() if random is None else random,
+            host=options.advertised(first),
+            port=first.port,
+            rng=rng,
             journal=journal,
             secret=secrets.token_bytes(32),
         )
         self.ports: AudioPorts | None = None
-        self._endpoint = UdpEndpoint(self._receive)
-        self._guard = FloodGuard(self._rate_of, burst=options.source_burst)
+        self.border = Border(
+            options,
+            self.core,
+            clock=clock,
+            changed=self.flush,
+            rng=rng,
+            folder=folder,
+        )
         self._events: asyncio.Queue[LineEvent | None] = asyncio.Queue()
         self._lines: dict[LineId, SipLine] = {}
         # First in, first out: a command meant for an ended call must not meet the next one.
@@ -116,12 +126,9 @@ class SipDriver:
     async def open(self, ports: AudioPorts) -> Sequence[Line]:
         """Bind the socket and go on with restored calls; DriverError when it cannot be bound."""
         self.ports = ports
-        options = self.options
-        await self._endpoint.open(
-            options.listen, options.port, receive_buffer=options.receive_buffer
-        )
-        self.core.services.set_address(options.advertise or options.listen, self.port)
-        log.info("sip listens", driver=self.name, address=options.listen, port=self.port)
+        await self.border.open()
+        for transport, host, port in self.border.transports.places:
+            log.info("sip listens", driver=self.name, transport=transport, address=host, port=port)
         for binding in self.core.registrar.records():
             self._station_up(binding.station, binding.contact, binding.expires - self.clock())
         self.act().resume()
@@ -141,7 +148,7 @@ class SipDriver:
         if self._timer is not None:
             self._timer.cancel()
         await asyncio.gather(*(line.finish() for line in self._lines.values()))
-        self._endpoint.close()
+        await self.border.close()
         self._events.put_nowait(None)
 
     async def events(self) -> AsyncIterator[LineEvent]:
@@ -156,15 +163,14 @@ class SipDriver:
     def counters(self) -> dict[str, int]:
         """Messages by method and status, refusals by cause, drops."""
         found = dict(self.core.services.counters)
-        found["flood_dropped"] = self._guard.dropped
-        found["socket_errors"] = self._endpoint.errors
+        found |= self.border.counters()
         found["calls_open"] = len(self.core.calls)
         return found
 
     @property
     def port(self) -> int:
-        """The UDP port in use; 0 before ``open``."""
-        return self._endpoint.address[1]
+        """Port of the first listener; 0 before ``open``."""
+        return self.border.transports.port
 
     # Stations, MessageLamps
 
@@ -259,11 +265,11 @@ class SipDriver:
         if self._busy:
             return
         self._busy = True
-        core = self.core
+        core, send = self.core, self.border.transports.send
         try:
             while True:
                 for data, address in core.take_out():
-                    self._endpoint.send(data, address)
+                    send(data, address)
                 happened = core.take_happenings()
                 if not happened:
                     break
@@ -274,17 +280,6 @@ class SipDriver:
         self._set_timer()
 
     # Inner parts
-
-    def _receive(self, data: bytes, source: Address) -> None:
-        now = self.clock()
-        if self._guard.allows(source[0], now):
-            self.core.receive(data, source, now)
-            self.flush()
-
-    def _rate_of(self, host: str) -> float:
-        peer = self.core.incoming.trunk_at(host)
-        trunk = None if peer is None else self.core.services.trunk(peer.name)
-        return self.options.source_limit_per_s if trunk is None else trunk.limit_per_s
 
     def _set_timer(self) -> None:
         deadline = self.core.next_deadline()

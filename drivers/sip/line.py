@@ -193,6 +193,7 @@ class SipLine:
             await self._close(port)
             return None
         call.port = port
+        self.driver.core.services.audio_host = address.host
         return address
 
     def _give_up(self, call: Call) -> None:

@@ -274,12 +274,15 @@ class Session:
             address = _address(host)
         except ValueError:
             raise NotAcceptable(f"media address {host[:64]!r} is not an IP address") from None
-        if (":" in host) is not (":" in self.host):
+        if self.host and (":" in host) is not (":" in self.host):
             raise NotAcceptable("media address of the other IP version")
         sends, receives = _direction(sdp, media)
         if address.is_unspecified:  # hold as RFC 2543 had it: c=0.0.0.0
             receives = False
-        return RtpAddress(self.signalled_from or host, media.port), sends, receives
+        behind = self.signalled_from
+        if (":" in behind) is not (":" in host):
+            behind = ""  # messages over IPv6 say nothing about where IPv4 audio comes from
+        return RtpAddress(behind or host, media.port), sends, receives
 
     def _describe(
         self, formats: list[tuple[str, str]], dtmf: str | None, direction: tuple[bool, bool]

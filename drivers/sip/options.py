@@ -5,6 +5,14 @@ import ipaddress
 import msgspec
 
 from drivers.errors import OptionsError
+from drivers.sip.streams.tls import Certificate
+from drivers.sip.transport.listening import (
+    Listen,
+    address_of,
+    is_loopback,
+    listener_faults,
+    parse_listen,
+)
 
 CODECS = ("PCMA", "PCMU")
 """Codecs the media engine carries, by their RTP names (RFC 3551)."""
@@ -14,6 +22,9 @@ DIGESTS = ("MD5", "SHA-256")
 
 HOLDS = ("sendonly", "inactive", "address")
 """Ways to put a peer on hold (RFC 3264 8.4)."""
+
+TRUNK_TRANSPORTS = ("udp", "tcp", "tls")
+"""Transports towards a carrier."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -44,6 +55,12 @@ class TrunkOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Codecs in order of preference."""
     target: str = ""
     """``host:port`` that outgoing calls are sent to; empty: incoming calls only."""
+    transport: str = ""
+    """``udp``, ``tcp`` or ``tls`` for calls to it; empty: ``udp``. With ``tls`` calls from
+    its addresses over anything else are refused."""
+    tls_name: str = ""
+    """Name that its certificate must have, in both directions; empty: the host of ``target``
+    for calls out, and no certificate is asked for calls in."""
     number: str = ""
     """Caller number of outgoing calls that name none."""
     username: str = ""
@@ -72,12 +89,39 @@ class TimerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything the SIP driver can be told in a site's configuration."""
 
-    listen: str = "127.0.0.1"
-    """Address of the UDP socket; an IP address, not a name."""
+    listen: str | tuple[str, ...] = "127.0.0.1"
+    """Address of the UDP socket, or a list of listeners such as ``udp:0.0.0.0:5060``,
+    ``tcp:0.0.0.0:5060``, ``tls:[::]:5061``, ``ws:127.0.0.1:8088``, ``wss:192.0.2.1:443``."""
     port: int = 5060
-    """UDP port; 0 takes any free one (the driver's ``port`` tells which)."""
-    advertise: str = ""
-    """Address written into Via, Contact; empty: ``listen`` (needed with ``0.0.0.0``)."""
+    """UDP port when ``listen`` is an address alone; 0 takes any free one."""
+    advertise: str | tuple[str, ...] = ""
+    """Address written into Via and Contact, one of each IP version at most; empty: the
+    listener's own (needed for UDP on ``0.0.0.0`` or ``[::]``)."""
+    certificates: tuple[Certificate, ...] = ()
+    """Ours for ``tls`` and ``wss``, paths from the site directory; the first serves all names
+    that no other has, and is shown to carriers that ask."""
+    authorities: str = ""
+    """PEM file with those who may sign the certificates of carriers; empty: the system's for
+    calls out, and none for calls in."""
+    websocket_path: str = "/sip"
+    """Path of ``ws`` and ``wss``; empty: any."""
+    websocket_origins: tuple[str, ...] = ()
+    """Web pages (``https://console.example``) that may open one; empty: all."""
+    connections_max: int = 4096
+    """TCP, TLS and WebSocket connections at the same time."""
+    connections_per_source: int = 256
+    """The same from one address; many telephones behind one NAT are one address."""
+    large_by_tcp: bool = True
+    """Requests over 1300 bytes go by TCP (RFC 3261 18.1.1) if there is a ``tcp`` listener."""
+    new_calls_per_s: float = 0.0
+    """Calls in a second that are taken; the others get 503 with Retry-After. 0: all."""
+    ban_after: int = 20
+    """Offences within a minute (wrong passwords, calls without a right, bytes that are no SIP)
+    after which a source is not listened to; 0: never."""
+    ban_s: float = 600.0
+    """How long a ban lasts, in seconds."""
+    bans_file: str = ""
+    """File in the site directory that holds the bans as an nftables script; empty: none."""
     realm: str = "hookflash"
     """Digest realm of the stations."""
     digest_algorithms: tuple[str, ...] = ("MD5", "SHA-256")
@@ -108,6 +152,21 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """A peer that wants refreshes more often than this is refused with 422."""
     timers: TimerOptions = TimerOptions()
 
+    def listeners(self) -> tuple[Listen, ...]:
+        """Where to listen, in order; OptionsError when an entry cannot be read."""
+        if isinstance(self.listen, str) and address_of(self.listen) is not None:
+            return (Listen("udp", self.listen, self.port),)
+        texts = (self.listen,) if isinstance(self.listen, str) else self.listen
+        return tuple(parse_listen(text) for text in texts)
+
+    def advertised(self, listen: Listen) -> str:
+        """How a listener is named to peers; empty: by the address a connection came to."""
+        for text in (self.advertise,) if isinstance(self.advertise, str) else self.advertise:
+            address = address_of(text)
+            if address is not None and address.version == listen.version:
+                return str(address)
+        return "" if listen.everywhere else listen.host
+
     def faults(self) -> list[OptionsError]:
         """Every wrong value with its key and what to do."""
         found: list[OptionsError] = []
@@ -115,25 +174,7 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         def fault(key: str, en: str, zh: str) -> None:
             found.append(OptionsError(key, en, zh))
 
-        listen = _address(self.listen)
-        if listen is None:
-            fault(
-                "listen",
-                f"{self.listen!r} is not an IP address; write 127.0.0.1 or 0.0.0.0",
-                f"{self.listen!r} 不是 IP 地址；请写 127.0.0.1 或 0.0.0.0",
-            )
-        elif listen.is_unspecified and not self.advertise:
-            fault(
-                "advertise",
-                "needed when listening on every address; write this host's address",
-                "监听所有地址时需要此项；请写本机的地址",
-            )
-        if self.advertise and _address(self.advertise) is None:
-            fault(
-                "advertise",
-                f"{self.advertise!r} is not an IP address; write this host's address",
-                f"{self.advertise!r} 不是 IP 地址；请写本机的地址",
-            )
+        found += listener_faults(self)
         if not 0 <= self.port <= 65535:
             fault(
                 "port",
@@ -178,7 +219,7 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             )
         found += _codec_faults("station_codecs", self.station_codecs)
         names = [trunk.name for trunk in self.trunks]
-        loopback = listen is not None and listen.is_loopback
+        loopback = is_loopback(self)
         for index, trunk in enumerate(self.trunks):
             key = f"trunks[{index}]"
             if names.count(trunk.name) > 1:
@@ -239,6 +280,11 @@ def _trunk_faults(key: str, trunk: TrunkOptions, *, loopback: bool) -> list[Opti
             en = "the whole Internet is not a trunk; name the carrier's addresses"
             zh = "整个互联网不是中继；请写运营商的地址"
             found.append(OptionsError(f"{key}.addresses", en, zh))
+    if trunk.transport not in ("", *TRUNK_TRANSPORTS):
+        known = ", ".join(TRUNK_TRANSPORTS)
+        en = f"{trunk.transport!r} is not carried to trunks; choose from {known}"
+        zh = f"中继不支持 {trunk.transport!r}；可选：{known}"
+        found.append(OptionsError(f"{key}.transport", en, zh))
     if trunk.target:
         try:
             host_and_port(trunk.target)
@@ -258,10 +304,3 @@ def _codec_faults(key: str, codecs: tuple[str, ...]) -> list[OptionsError]:
     if not codecs:
         return [OptionsError(key, f"name at least one of {known}", f"请至少写其中一个：{known}")]
     return []
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None

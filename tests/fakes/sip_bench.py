@@ -42,7 +42,7 @@ class Bench:
         self.calls: list[Call] = []
         self.core = SipCore(
             options,
-            host=options.listen,
+            host=str(options.listen),
             port=options.port,
             rng=random.Random(seed),
             journal=lambda kind, payload: self.journal.append((kind, payload)),

@@ -23,9 +23,10 @@ from drivers.sip.core.outbound import OutboundCalls
 from drivers.sip.core.services import Services
 from drivers.sip.in_call.parallel import Parallel
 from drivers.sip.options import SipOptions, StationAccount, host_and_port
+from drivers.sip.stations.flows import StationFlows
 from drivers.sip.stations.registrar import BindingRecord, Registrar
 from drivers.sip.stations.subscriptions import Lamps
-from drivers.sip.transport.address import Address
+from drivers.sip.transport.address import DEFAULT_PORTS, Address
 
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -58,6 +59,7 @@ class SipCore:
             went=self._went,
         )
         self.lamps = Lamps(services, self.registrar)
+        self.flows = StationFlows(services, self.calls, self.registrar)
         self._deadlines: dict[CallTimer, Callable[[Call], None]] = {
             CallTimer.OK_REPEAT: self.in_dialog.ending.repeat_ok,
             CallTimer.ACK_LIMIT: self.in_dialog.ending.no_ack,
@@ -88,6 +90,10 @@ class SipCore:
         """Take one datagram; whatever it holds, nothing is raised."""
         self.services.timers.now = now
         self.incoming.receive(data, source)
+
+    def flow_lost(self, address: Address) -> None:
+        """A connection is gone."""
+        self.flows.lost(address)
 
     def advance(self, now: float) -> None:
         """Let every deadline up to ``now`` pass."""
@@ -138,8 +144,12 @@ class SipCore:
         options = self.services.trunk(trunk)
         if options is None or not options.target:
             raise KeyError(trunk)
-        address = Address(*host_and_port(options.target))
+        transport = options.transport or "udp"
+        place = host_and_port(options.target, DEFAULT_PORTS[transport])
+        address = Address(*place, transport)
         uri = f"sip:{_user(number)}@{format_host(address.host, address.port)}"
+        if address.reliable:
+            uri += f";transport={transport}"
         peer = Peer(trunk, False, options.codecs)
         return self._new_call(peer, uri, address, line=line, ani=ani or options.number)
 
@@ -180,6 +190,7 @@ class SipCore:
         self.services.timers.now = now
         calls, bindings = self.calls.restore(records, self)
         self.registrar.restore(bindings)
+        self.flows.restored()
         return [call for call in calls if not call.reported]
 
     def resume(self) -> None:
@@ -217,6 +228,7 @@ class SipCore:
         services = self.services
         left = record.expires - services.timers.now
         services.happened.append(StationCame(record.station, record.contact, left))
+        self.flows.came(record)
         self.lamps.tell(record.station)
 
     def _went(self, station: str, reason: str) -> None:

@@ -51,7 +51,7 @@ class InboundCalls:
             services.respond(received, 400)
             return
         session = Session(
-            host=services.host,
+            host=services.audio_host,
             port=0,
             codecs=peer.codecs,
             session_id=self._session_id(),

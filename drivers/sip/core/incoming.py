@@ -30,6 +30,7 @@ from drivers.sip.machines import Input, State
 from drivers.sip.options import StationAccount, networks
 from drivers.sip.stations.registrar import Registrar
 from drivers.sip.transport.address import Address
+from drivers.sip.transport.guard import CallLimit
 
 HANDLED: Final = frozenset(
     {"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "INFO", "PRACK", "UPDATE"}
@@ -38,6 +39,8 @@ _COUNTED: Final = HANDLED | {"SUBSCRIBE", "NOTIFY", "REFER", "MESSAGE"}
 _DESCRIBED: Final = frozenset({"INVITE", "UPDATE", "PRACK"})
 _SDP_RANGES: Final = frozenset({"application/sdp", "application/*", "*/*"})
 _SOURCES_KEPT: Final = 4096
+RETRY_AFTER_S: Final = (2, 11)
+"""Range of Retry-After under overload; at random, so that callers do not return together."""
 
 
 class Incoming:
@@ -65,6 +68,7 @@ class Incoming:
         trunks = services.options.trunks
         self._trunks = [(networks(t), Peer(t.name, False, t.codecs)) for t in trunks]
         self._known: dict[str, Peer | None] = {}
+        self._new_calls = CallLimit(services.options.new_calls_per_s)
 
     def receive(self, data: bytes, source: Address) -> None:
         """Take one datagram."""
@@ -220,6 +224,10 @@ class Incoming:
             services.respond(received, 481)
 
     def _in_dialog(self, call: Call, dialog: Dialog, received: Received) -> None:
+        source = received.source
+        if source.reliable and source != dialog.source and not self.services.is_open(dialog.source):
+            dialog.move(source)  # the peer came back on another connection
+            self.services.count("flow_found_again")
         if call.state is CallState.OFFERED and received.message.method == "BYE":
             self.services.respond(received, 200)
             self.inbound.terminate(call, CallInput.PEER_BYE, Cause.NORMAL)
@@ -245,14 +253,28 @@ class Incoming:
         if peer is None:
             if not self.accounts:
                 services.count("invite_from_stranger")
+                services.blame(received.source.host, "call without a right")
                 services.respond(received, 403)
                 return
             user = self._authenticate(received, proxy=True)
             if not user:
                 return
             peer = Peer(user, True, services.options.station_codecs)
-        if self._open(received):
+        elif self._is_exposed(peer, received.source):
+            services.count("trunk_not_secure")
+            services.respond(received, 403)
+            return
+        if not self._new_calls.takes(services.timers.now):
+            services.count("calls_over_limit")
+            wait = str(services.random.randrange(*RETRY_AFTER_S))
+            services.respond(received, 503, headers=[("Retry-After", wait)])
+        elif self._open(received):
             self.inbound.invite(received, peer, self.owner)
+
+    def _is_exposed(self, peer: Peer, source: Address) -> bool:
+        """Whether a call came in the clear although its trunk is one for TLS."""
+        trunk = self.services.trunk(peer.name)
+        return trunk is not None and trunk.transport == "tls" and source.transport != "tls"
 
     def _is_loop(self, message: Message) -> bool:
         """Whether this is an INVITE of our own that came back for the same number (16.3)."""
@@ -265,6 +287,7 @@ class Incoming:
         services, message = self.services, received.message
         if not self.accounts:
             services.count("register_without_stations")
+            services.blame(received.source.host, "no stations here")
             services.respond(received, 403)
             return
         user = self._authenticate(received, proxy=False)
@@ -291,8 +314,12 @@ class Incoming:
         checked = self.challenger.check(
             values, message.method, message.uri, self.accounts, services.timers.now
         )
+        host = received.source.host
         if checked.verdict is Verdict.GOOD:
+            services.pardon(host)
             return checked.user
+        if checked.verdict is Verdict.WRONG:
+            services.blame(host, "wrong password")
         services.count(f"auth_{checked.verdict.name.lower()}")
         asked = self.challenger.challenges(
             services.timers.now,
@@ -326,6 +353,7 @@ class Incoming:
 
     def _refuse_garbage(self, error: WireError, source: Address) -> None:
         services = self.services
+        services.blame(source.host, "no SIP message")
         services.count("malformed_" + error.reason.replace(" ", "_").replace("-", "_").lower())
         vias = [value for name, value in error.echo if name == "Via"]
         if not error.status or not vias:

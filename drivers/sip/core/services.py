@@ -37,12 +37,20 @@ class Services:
         self.host = host
         """Address we write into our messages."""
         self.port = port
+        self.audio_host = ""
+        """Address of our audio, as the last port had it; empty before the first."""
         self.random = rng
         self.journal = journal
         self.timers = Timers()
         self.out: list[tuple[bytes, Address]] = []
         self.happened: list[Happening] = []
         self.counters: dict[str, int] = {}
+        self.blame: Callable[[str, str], None] = _unheard
+        """Told the host of a request that should not have been, and why."""
+        self.pardon: Callable[[str], None] = _unheard
+        """Told the host of one that proved who it is."""
+        self.is_open: Callable[[Address], bool] = lambda address: True
+        """Whether the flow of an address still stands."""
         self.transactions = Transactions(
             options.timers, self.timers, send=self.send, count=self.count
         )
@@ -102,3 +110,7 @@ class Services:
         else:
             received.transaction.respond(status, data)
         return data
+
+
+def _unheard(*_: str) -> None:
+    """Who has no guard does not listen."""

@@ -141,6 +141,20 @@ class Registrar:
                 # One already over fires at the first look at the clock, which reports it.
                 self.timers.start(binding, _EXPIRY, record.expires - self.timers.now)
 
+    def is_at(self, host: str) -> bool:
+        """Whether any telephone is registered from this address."""
+        return any(source.host == host for source in self._sources)
+
+    def flow_lost(self, source: Address) -> None:
+        """A connection is gone, and with it whoever registered on it (RFC 5626 6)."""
+        station = self._sources.get(source)
+        if station is None:
+            return
+        for binding in list(self._bindings.get(station, {}).values()):
+            if binding.record.source == source:
+                self._drop(binding.record)
+        self._gone(station, "connection lost")
+
     def remove(self, station: str, reason: str) -> None:
         """Forget a station whose account is gone."""
         for binding in list(self._bindings.get(station, {}).values()):

@@ -50,7 +50,7 @@ class Running:
 
     async def die(self) -> None:
         """End as after kill -9: nothing is said to anybody."""
-        self.driver._endpoint.close()
+        await self.driver.border.close()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -114,6 +114,18 @@ class Process:
         self.process = process
         self.folder = folder
 
+    async def listening(self, port: int) -> None:
+        """Wait until it takes connections."""
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                except OSError:
+                    await asyncio.sleep(0.02)
+                    continue
+                writer.close()
+                return
+
     async def done(self, limit_s: float = 30.0) -> None:
         """Wait for its end; every call must have gone as its scenario says."""
         async with asyncio.timeout(limit_s):
@@ -128,11 +140,13 @@ async def sipp(tmp_path: Path) -> AsyncIterator[Sipp]:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("SIPp is not installed")
     started: list[Process] = []
 
-    async def start(scenario: str, target: str, *arguments: str) -> Process:
+    async def start(
+        scenario: str, target: str, *arguments: str, local: str = "127.0.0.1"
+    ) -> Process:
         folder = tmp_path / f"{len(started)}-{scenario}"
         folder.mkdir()
         process = await asyncio.create_subprocess_exec(
-            "sipp", target, "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1",
+            "sipp", target, "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", local, "-mi", "127.0.0.1",
             "-nostdin", "-trace_err", "-timeout", "25s", "-timeout_error", *arguments,
             cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip

@@ -11,7 +11,7 @@ from drivers.events import Answered, Cause, Held, Released, Ringing, Seized
 from drivers.registry import available
 from drivers.sip.driver import SipDriver
 from drivers.sip.options import SipOptions, TrunkOptions
-from drivers.sip.transport.udp import FloodGuard
+from drivers.sip.transport.guard import FloodGuard
 from tests.fakes.sip_bench import OFFER, request
 
 LOOPBACK_OFFER = OFFER.replace(b"192.0.2.9", b"127.0.0.1")

@@ -1,0 +1,70 @@
+"""Telephones on connections: what a lost one takes with it, and who comes back on a new one.
+
+A telephone over TCP, TLS or WebSocket is reached by the connection it registered on and by no
+other (RFC 5626 5.3). When that is gone its registrations are void; its calls stay and go on by
+the connection of its next registration.
+"""
+
+from collections.abc import Iterable
+
+from drivers.sip.core.call import Call, CallState
+from drivers.sip.core.calls import Calls
+from drivers.sip.core.services import Services
+from drivers.sip.stations.registrar import BindingRecord, Registrar
+from drivers.sip.transport.address import Address
+
+
+class StationFlows:
+    """Calls whose telephone is away for the moment."""
+
+    def __init__(self, services: Services, calls: Calls, registrar: Registrar) -> None:
+        self.services = services
+        self.calls = calls
+        self.registrar = registrar
+        self._away: dict[str, list[Call]] = {}
+
+    def lost(self, address: Address) -> None:
+        """A connection is gone: its calls wait, its registrations end."""
+        self._leave(call for call in self.calls.all() if _source(call) == address)
+        self.registrar.flow_lost(address)
+
+    def restored(self) -> None:
+        """After a restart no connection of before stands any more."""
+        self._leave(self.calls.all())
+        for record in self.registrar.records():
+            if record.source.reliable:
+                self.registrar.flow_lost(record.source)
+
+    def came(self, record: BindingRecord) -> None:
+        """A telephone registered: calls it left behind go on by this connection."""
+        waiting = self._away.pop(record.station, None)
+        if waiting is None:
+            return
+        alone = len(self.registrar.find_all(record.station)) == 1
+        left: list[Call] = []
+        for call in waiting:
+            dialog = call.dialog
+            if dialog is None or call.state is CallState.ENDED:
+                continue
+            if alone or _bare(dialog.target) == _bare(record.contact):
+                dialog.move(record.source)
+                self.services.count("flow_found_again")
+            else:
+                left.append(call)
+        if left:
+            self._away[record.station] = left
+
+    def _leave(self, calls: Iterable[Call]) -> None:
+        for call in calls:
+            source = _source(call)
+            if call.peer.is_station and source is not None and source.reliable:
+                self._away.setdefault(call.peer.name, []).append(call)
+
+
+def _source(call: Call) -> Address | None:
+    return None if call.dialog is None else call.dialog.source
+
+
+def _bare(uri: str) -> str:
+    """A Contact without parameters, which may differ between REGISTER and INVITE."""
+    return uri.partition(";")[0]

@@ -1,0 +1,327 @@
+"""Connections of the driver: listeners, handshakes, opening, reuse, and their end."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from random import Random
+from typing import Final
+
+import msgspec
+import structlog
+
+from drivers.sip.streams.codec import Codec, StreamCodec
+from drivers.sip.streams.connection import Connection
+from drivers.sip.streams.flows import FlowTable
+from drivers.sip.streams.tls import matches
+from drivers.sip.streams.websocket import WebSocketCodec
+from drivers.sip.transport.address import SECURE, WEBSOCKETS, Address
+from drivers.sip.transport.listening import Listen
+from drivers.sip.transport.stamp import Stamp
+from drivers.sip.transport.udp import bound
+
+log = structlog.get_logger()
+
+HANDSHAKE_LIMIT: Final = 10.0  # s
+CONNECT_LIMIT: Final = 4.0  # s; longer, and a caller thinks nothing happens
+BACKLOG: Final = 512
+WAITING_MESSAGES: Final = 64  # for one connection that is being opened
+TICK: Final = 0.05  # s; deadlines of connections are not finer
+
+
+class StreamPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """What connections may do; the driver fills it from its options."""
+
+    connections_max: int
+    connections_per_source: int
+    idle_limit_s: float
+    websocket_path: str = ""
+    websocket_origins: tuple[str, ...] = ()
+    server_tls: ssl.SSLContext | None = None
+    client_tls: ssl.SSLContext | None = None
+
+
+class StreamUser(msgspec.Struct, frozen=True, kw_only=True):
+    """What the driver lends to its connections."""
+
+    received: Callable[[bytes, Address], bool]
+    """A whole message; False when the source may not send any more."""
+    unreachable: Callable[[Address], None]
+    """What was to be sent there cannot be."""
+    lost: Callable[[Address], None]
+    """A connection with this flow is gone."""
+    admits: Callable[[str], bool]
+    blame: Callable[[str, str], None]
+    certificate_for: Callable[[str, bool], str]
+    """Name that the certificate of a host must have, by whether it called us; empty: none."""
+    count: Callable[[str], None]
+    clock: Callable[[], float]
+
+
+class Streams:
+    """All TCP, TLS and WebSocket connections of one driver."""
+
+    def __init__(self, policy: StreamPolicy, user: StreamUser, rng: Random) -> None:
+        self._policy = policy
+        self._user = user
+        # Numbers begin at the clock, so that those of a run before are never given again.
+        first = int(user.clock() * 1000) << 10
+        idle = policy.idle_limit_s
+        self.flows = FlowTable(rng, first=first, idle_limit=idle, count=user.count)
+        self._servers: list[asyncio.Server] = []
+        self._places: list[tuple[Listen, str, int]] = []
+        self._stamps: dict[tuple[str, int, str], Stamp] = {}
+        self._opening: dict[Address, list[tuple[bytes, Address]]] = {}
+        self._handshakes: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+        self.core_place = ("", 0)
+        """What the core writes into Via and Contact."""
+
+    # Listeners
+
+    async def listen(self, listen: Listen, advertised: str) -> int:
+        """Open a listener; its port. DriverError says why it cannot be."""
+        sock = bound(listen.host, listen.port, kind=socket.SOCK_STREAM)
+        port = int(sock.getsockname()[1])
+        number = len(self._places)
+        self._places.append((listen, advertised, port))
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: self._accept(number), sock=sock, backlog=BACKLOG)
+        self._servers.append(server)
+        return port
+
+    async def close(self) -> None:
+        """End every connection and listener."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for server in self._servers:
+            server.close()
+        for wire in self.flows.wires():
+            wire.close("the driver closes")
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # Messages
+
+    def send(self, data: bytes, address: Address) -> None:
+        """Send by the connection of the address, or by a new one to the same place."""
+        wire = self.flows.find(address)
+        if isinstance(wire, Connection):
+            wire.send(self._stamp(wire).apply(data))
+            return
+        if not address.opens or self._closed:
+            self._user.count("connection_gone")
+            asyncio.get_running_loop().call_soon(self._user.unreachable, address)
+            return
+        place = Address(address.host, address.port, address.transport)
+        waiting = self._opening.get(place)
+        if waiting is None:
+            self._opening[place] = [(data, address)]
+            self._start(self._open(place), f"sip connects to {address.host}")
+        elif len(waiting) < WAITING_MESSAGES:
+            waiting.append((data, address))
+        else:
+            self._user.count("connection_busy")
+
+    # For connections
+
+    def connected(self, connection: Connection) -> None:
+        """Take in a connection, if its peer may have it."""
+        user, address = self._user, connection.address
+        if connection.accepted and address.transport not in SECURE:
+            reason = self._refusal(address.host)
+            if reason:
+                self._refuse(connection, reason)
+                return
+        wanted = user.certificate_for(address.host, connection.accepted)
+        if wanted and address.transport == "tls":
+            tls = None if connection.transport is None else connection.transport
+            shown = None if tls is None else tls.get_extra_info("peercert")
+            if not matches(wanted, shown):
+                user.count("tls_wrong_name" if shown else "tls_no_certificate")
+                self._refuse(connection, f"no certificate of {wanted}")
+                return
+        self.flows.add(connection, user.clock())
+        user.count(f"{address.transport}_{'accepted' if connection.accepted else 'opened'}")
+        self._set_timer()
+
+    def arrived(self, connection: Connection, messages: list[bytes]) -> None:
+        """Hand messages on; who sends too many loses the connection."""
+        user, now = self._user, self._user.clock()
+        self.flows.heard(connection, now, message=bool(messages), answer=connection.answered > 0)
+        for data in messages:
+            if not user.received(data, connection.address):
+                connection.close("refused by the guard")
+                return
+
+    def lost(self, connection: Connection, reason: str) -> None:
+        """A connection ended."""
+        if not self.flows.remove(connection):
+            return
+        user, address = self._user, connection.address
+        user.count(f"{address.transport}_closed")
+        if connection.misbehaved:
+            user.count("stream_broken")
+            user.blame(address.host, reason)
+        log.info("sip connection closed", peer=f"{address.host}:{address.port}",
+                 transport=address.transport, reason=reason)  # fmt: skip
+        if not self._closed:
+            user.lost(address)
+
+    async def shake_hands(self, transport: asyncio.Transport, connection: Connection) -> None:
+        """Let TLS begin on an accepted connection; a peer that cannot is counted and dropped."""
+        host = (transport.get_extra_info("peername") or ("", 0))[0]
+        loop, context = asyncio.get_running_loop(), self._policy.server_tls
+        assert context is not None
+        self._handshakes[host] += 1
+        try:
+            secured = await loop.start_tls(
+                transport, connection, context, server_side=True,
+                ssl_handshake_timeout=HANDSHAKE_LIMIT,
+            )  # fmt: skip
+        except (ssl.SSLError, OSError, TimeoutError) as error:
+            why = getattr(error, "reason", None) or type(error).__name__
+            self._user.count("tls_refused")
+            self._user.blame(host, "no TLS")
+            log.info("sip TLS handshake failed", peer=host, reason=str(why))
+            transport.abort()
+            return
+        finally:
+            self._handshakes[host] -= 1
+            self._handshakes += Counter()  # forget the hosts that have none
+        if secured is not None:
+            connection.connection_made(secured)
+
+    def begin(self, transport: asyncio.Transport, connection: Connection) -> None:
+        """An accepted connection wants TLS: refuse it before that costs anything, or begin."""
+        host = (transport.get_extra_info("peername") or ("", 0))[0]
+        reason = self._refusal(host)
+        if reason:
+            self._user.count("connection_refused")
+            log.info("sip connection refused", peer=host, reason=reason)
+            transport.abort()
+            return
+        self._start(self.shake_hands(transport, connection), f"sip TLS with {host}")
+
+    # Inner parts
+
+    def _accept(self, number: int) -> asyncio.Protocol:
+        transport = self._places[number][0].transport
+        connection = self._connection(transport, accepted=True)
+        connection.listener = number
+        return TlsGate(self, connection) if transport in SECURE else connection
+
+    def _connection(self, transport: str, *, accepted: bool) -> Connection:
+        codec: Codec
+        if transport in WEBSOCKETS:
+            policy = self._policy
+            codec = WebSocketCodec(path=policy.websocket_path, origins=policy.websocket_origins)
+        else:
+            codec = StreamCodec(accepted=accepted)
+        flow = self.flows.take_number()
+        return Connection(self, codec, transport=transport, flow=flow, accepted=accepted)
+
+    def _refusal(self, host: str) -> str:
+        """Why a host may have no further connection; empty when it may."""
+        if not self._user.admits(host):
+            return "banned"
+        if len(self.flows) + self._handshakes.total() >= self._policy.connections_max:
+            return "too many connections"
+        if self.flows.held_by(host) + self._handshakes[host] >= self._policy.connections_per_source:
+            return "too many connections of this source"
+        return ""
+
+    def _refuse(self, connection: Connection, reason: str) -> None:
+        self._user.count("connection_refused")
+        peer = f"{connection.address.host}:{connection.address.port}"
+        log.info("sip connection refused", peer=peer, reason=reason)
+        connection.close(reason)
+
+    async def _open(self, place: Address) -> None:
+        """Open a connection and send what waits for it."""
+        connection = self._connection(place.transport, accepted=False)
+        failed = ""
+        try:
+            async with asyncio.timeout(CONNECT_LIMIT):
+                await self._connect(place, connection)
+        except (OSError, ssl.SSLError, TimeoutError) as error:
+            failed = str(getattr(error, "reason", None) or error or "no answer")
+        waiting = self._opening.pop(place)
+        if not self.flows.is_open(connection.address):
+            self._user.count("connection_failed")
+            log.warning("sip connection not opened", peer=f"{place.host}:{place.port}",
+                        transport=place.transport, reason=failed or connection.reason)  # fmt: skip
+            for address in dict.fromkeys(address for _, address in waiting):
+                self._user.unreachable(address)
+            return
+        for data, _ in waiting:
+            connection.send(self._stamp(connection).apply(data))
+
+    async def _connect(self, place: Address, connection: Connection) -> None:
+        loop = asyncio.get_running_loop()
+        tls = self._policy.client_tls if place.transport == "tls" else None
+        if place.transport == "tls" and tls is None:
+            raise OSError("no authorities to verify the peer with")
+        name = self._user.certificate_for(place.host, False) if tls is not None else None
+        await loop.create_connection(
+            lambda: connection, place.host, place.port,
+            ssl=tls, server_hostname=name,
+            ssl_handshake_timeout=CONNECT_LIMIT if tls is not None else None,
+        )  # fmt: skip
+
+    def _stamp(self, connection: Connection) -> Stamp:
+        """How messages on this connection name us."""
+        transport = connection.address.transport
+        host, port = connection.local
+        if connection.accepted:
+            _, advertised, listening = self._places[connection.listener]
+            host, port = advertised or host, listening
+        else:
+            # The peer's own requests come to our listener once this connection is gone.
+            for listen, advertised, listening in self._places:
+                same = (":" in listen.host) == (":" in host)
+                if listen.transport == transport and same:
+                    host, port = advertised or host, listening
+                    break
+        key = (host, port, transport)
+        stamp = self._stamps.get(key)
+        if stamp is None:
+            core = self.core_place
+            stamp = self._stamps[key] = Stamp(core=core, host=host, port=port, transport=transport)
+        return stamp
+
+    def _set_timer(self) -> None:
+        when = self.flows.next_deadline()
+        if self._timer is None and when is not None and not self._closed:
+            delay = max(when - self._user.clock(), TICK)
+            self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.flows.advance(self._user.clock())
+        self._set_timer()
+
+    def _start(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class TlsGate(asyncio.Protocol):
+    """Stands before an accepted connection until its TLS handshake is done."""
+
+    def __init__(self, streams: Streams, connection: Connection) -> None:
+        self._streams = streams
+        self._connection = connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Nothing may be read before TLS reads it."""
+        with contextlib.suppress(RuntimeError):  # it is gone already
+            transport.pause_reading()  # type: ignore[attr-defined]
+        self._streams.begin(transport, self._connection)  # type: ignore[arg-type]

@@ -1,0 +1,160 @@
+"""Between the network and the core: the guard, the sockets, and what both tell the core."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import structlog
+
+from drivers.sip.core.endpoint import SipCore
+from drivers.sip.options import SipOptions, TrunkOptions
+from drivers.sip.streams.pool import StreamUser
+from drivers.sip.transport.address import Address
+from drivers.sip.transport.guard import Bans, FloodGuard, Guard, nftables
+from drivers.sip.transport.transports import Transports
+
+log = structlog.get_logger()
+
+
+class Border:
+    """Every message crosses here, in and out; ``changed`` is called when the core acted."""
+
+    def __init__(
+        self,
+        options: SipOptions,
+        core: SipCore,
+        *,
+        clock: Callable[[], float],
+        changed: Callable[[], None],
+        rng: Random,
+        folder: Path,
+    ) -> None:
+        self._options = options
+        self._core = core
+        self._clock = clock
+        self._changed = changed
+        count = core.services.count
+        self._bans_path = folder / options.bans_file if options.bans_file else None
+        self._writing: asyncio.Task[None] | None = None
+        self._names: dict[str, str] = {}
+        self.guard = Guard(
+            FloodGuard(self._rate_of, burst=options.source_burst),
+            Bans(after=options.ban_after, seconds=options.ban_s, may_ban=self._may_ban),
+            is_trunk=lambda host: self._trunk_at(host) is not None,
+            count=count,
+            banned=self._banned,
+        )
+        self.transports = Transports(
+            options,
+            datagram=self._datagram,
+            streams=StreamUser(
+                received=self._message,
+                unreachable=self._unreachable,
+                lost=self._lost,
+                admits=lambda host: self.guard.admits(host, clock()),
+                blame=self._blame,
+                certificate_for=self._certificate_for,
+                count=count,
+                clock=clock,
+            ),
+            rng=rng,
+            folder=folder,
+        )
+        core.services.blame = self._blame
+        core.services.pardon = self.guard.bans.pardon
+
+    async def open(self) -> None:
+        """Open every listener and tell the core where they are."""
+        await self.transports.open()
+        services = self._core.services
+        services.set_address(*self.transports.core_place())
+        services.is_open = self.transports.is_open
+        by_tcp = any(transport == "tcp" for transport, _, _ in self.transports.places)
+        services.transactions.large_by_tcp = self._options.large_by_tcp and by_tcp
+
+    async def close(self) -> None:
+        """Close every socket."""
+        await self.transports.close()
+        if self._writing is not None:
+            await self._writing
+
+    def call_by_name(self, host: str, name: str) -> None:
+        """The certificate of this address must be one of ``name``, which led to it."""
+        self._names[host] = name
+
+    def counters(self) -> dict[str, int]:
+        """What was dropped before the parser."""
+        return {
+            "flood_dropped": self.guard.flood.dropped,
+            "socket_errors": self.transports.errors,
+            "sources_banned_now": len(self.guard.bans.active(self._clock())),
+        }
+
+    # What arrives
+
+    def _datagram(self, data: bytes, source: Address) -> None:
+        now = self._clock()
+        if self.guard.passes(data, source.host, now):
+            self._core.receive(data, source, now)
+            self._changed()
+
+    def _message(self, data: bytes, source: Address) -> bool:
+        now = self._clock()
+        if not self.guard.passes(data, source.host, now):
+            return False
+        self._core.receive(data, source, now)
+        self._changed()
+        return True
+
+    def _unreachable(self, address: Address) -> None:
+        self._core.services.timers.now = self._clock()
+        self._core.services.transactions.unreachable(address)
+        self._changed()
+
+    def _lost(self, address: Address) -> None:
+        self._core.services.timers.now = self._clock()
+        self._core.flow_lost(address)
+        self._changed()
+
+    # What the guard asks
+
+    def _trunk_at(self, host: str) -> TrunkOptions | None:
+        peer = self._core.incoming.trunk_at(host)
+        return None if peer is None else self._core.services.trunk(peer.name)
+
+    def _rate_of(self, host: str) -> float:
+        trunk = self._trunk_at(host)
+        return self._options.source_limit_per_s if trunk is None else trunk.limit_per_s
+
+    def _certificate_for(self, host: str, accepted: bool) -> str:  # noqa: FBT001
+        trunk = self._trunk_at(host)
+        if trunk is not None and trunk.tls_name:
+            return trunk.tls_name
+        return "" if accepted else self._names.get(host, host)
+
+    def _may_ban(self, host: str) -> bool:
+        return not self._core.registrar.is_at(host)
+
+    def _blame(self, host: str, reason: str) -> None:
+        self.guard.blame(host, self._clock(), reason)
+
+    def _banned(self, host: str, reason: str) -> None:
+        log.warning("sip source banned", source=host, reason=reason, seconds=self._options.ban_s)
+        if self._bans_path is not None and (self._writing is None or self._writing.done()):
+            self._writing = asyncio.create_task(self._write_bans(), name="sip bans file")
+
+    async def _write_bans(self) -> None:
+        assert self._bans_path is not None
+        text = nftables(self.guard.bans.active(self._clock()))
+        try:
+            await asyncio.to_thread(_replace, self._bans_path, text)
+        except OSError as error:
+            log.warning("sip bans not written", file=str(self._bans_path), reason=error.strerror)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write the whole file or none of it."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(text)
+    fresh.replace(path)

@@ -1,0 +1,206 @@
+"""What stands before the parser: floods are dropped unread, scanners get silence, sources are banned.
+
+Nothing here reads a clock. Sources that belong to a trunk or to a registered telephone are never
+banned, because a datagram's source can be forged.
+"""
+
+import ipaddress
+from collections.abc import Callable, Iterable
+from typing import Final
+
+SOURCES_KEPT: Final = 4096
+OFFENCE_WINDOW: Final = 60.0  # s in which offences add up
+AT_ONCE: Final = 1_000_000  # offences that are a ban whatever the limit
+
+_USER_AGENT: Final = b"\nuser-agent:"
+SCANNERS: Final = (
+    b"friendly-scanner",
+    b"sipvicious",
+    b"sipcli",
+    b"sip-scan",
+    b"sipscan",
+    b"sundayddr",
+    b"vaxsipuseragent",
+    b"pplsip",
+    b"smap",
+    b"iwar",
+)
+"""What scanners call themselves in User-Agent, in lower case."""
+NAMED_ANYWHERE: Final = (b"friendly-scanner", b"sipvicious")
+"""Those that also show in From, To or Call-ID."""
+
+
+class FloodGuard:
+    """A token bucket for each source address; what does not fit is dropped unread."""
+
+    def __init__(self, rate_of: Callable[[str], float], *, burst: int) -> None:
+        self._rate_of = rate_of
+        self._burst = float(burst)
+        self._buckets: dict[str, tuple[float, float]] = {}
+        self._free: set[str] = set()
+        self.dropped = 0
+
+    def allows(self, host: str, now: float) -> bool:
+        """Take one message from ``host``; False when it sends too many."""
+        if host in self._free:
+            return True
+        rate = self._rate_of(host)
+        if rate <= 0:
+            if len(self._free) < SOURCES_KEPT:
+                self._free.add(host)
+            return True
+        tokens, last = self._buckets.pop(host, (self._burst, now))
+        tokens = min(self._burst, tokens + (now - last) * rate)
+        allowed = tokens >= 1.0
+        if not allowed:
+            self.dropped += 1
+        elif len(self._buckets) >= SOURCES_KEPT:
+            # The one silent for longest has most likely filled up again.
+            del self._buckets[next(iter(self._buckets))]
+        self._buckets[host] = (tokens - 1.0 if allowed else tokens, now)
+        return allowed
+
+
+class CallLimit:
+    """How many new calls are taken; a token bucket of a fifth of a second."""
+
+    def __init__(self, per_s: float) -> None:
+        self._rate = per_s
+        self._burst = max(per_s / 5, 1.0)
+        self._tokens = self._burst
+        self._last = 0.0
+
+    def takes(self, now: float) -> bool:
+        """Take one call; False when there are too many."""
+        if self._rate <= 0:
+            return True
+        elapsed = max(now - self._last, 0.0)
+        self._tokens = min(self._burst, self._tokens + elapsed * self._rate)
+        self._last = now
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+
+class Bans:
+    """Sources that are not listened to for a while."""
+
+    def __init__(self, *, after: int, seconds: float, may_ban: Callable[[str], bool]) -> None:
+        self._after = after
+        self._seconds = seconds
+        self._may_ban = may_ban
+        self._offences: dict[str, tuple[int, float]] = {}
+        self._until: dict[str, float] = {}
+
+    def blame(self, host: str, now: float, *, offences: int = 1) -> bool:
+        """Count an offence; True when the source is banned by it."""
+        if self._after <= 0 or host in self._until:
+            return False
+        before, since = self._offences.pop(host, (0, now))
+        if now - since > OFFENCE_WINDOW:
+            before, since = 0, now
+        if before + offences < self._after:
+            if len(self._offences) >= SOURCES_KEPT:
+                del self._offences[next(iter(self._offences))]
+            self._offences[host] = before + offences, since
+            return False
+        if not self._may_ban(host):
+            return False
+        if len(self._until) >= SOURCES_KEPT:
+            del self._until[next(iter(self._until))]  # the oldest ban
+        self._until[host] = now + self._seconds
+        return True
+
+    def pardon(self, host: str) -> None:
+        """Forget the offences of a source that proved who it is."""
+        self._offences.pop(host, None)
+
+    def is_banned(self, host: str, now: float) -> bool:
+        """Whether the source is not listened to now."""
+        if not self._until:
+            return False
+        until = self._until.get(host)
+        if until is None:
+            return False
+        if until <= now:
+            del self._until[host]
+            return False
+        return True
+
+    def active(self, now: float) -> list[tuple[str, float]]:
+        """Banned sources and the seconds that are left."""
+        return [(host, until - now) for host, until in self._until.items() if until > now]
+
+
+class Guard:
+    """Decides on each message before it is parsed."""
+
+    def __init__(
+        self,
+        flood: FloodGuard,
+        bans: Bans,
+        *,
+        is_trunk: Callable[[str], bool],
+        count: Callable[[str], None],
+        banned: Callable[[str, str], None],
+    ) -> None:
+        self.flood = flood
+        self.bans = bans
+        self._is_trunk = is_trunk
+        self._count = count
+        self._banned = banned
+
+    def admits(self, host: str, now: float) -> bool:
+        """Whether a source may connect or send at all."""
+        if self.bans.is_banned(host, now):
+            self._count("banned_dropped")
+            return False
+        return True
+
+    def passes(self, data: bytes, host: str, now: float) -> bool:
+        """Whether a message goes on to the parser; if not, nobody answers it."""
+        if not self.admits(host, now) or not self.flood.allows(host, now):
+            return False
+        if is_scanner(data) and not self._is_trunk(host):
+            self._count("scanner_dropped")
+            self.blame(host, now, "scanner", offences=AT_ONCE)
+            return False
+        return True
+
+    def blame(self, host: str, now: float, reason: str, *, offences: int = 1) -> None:
+        """Count an offence of a source: wrong password, garbage, calls without a right."""
+        if not self._is_trunk(host) and self.bans.blame(host, now, offences=offences):
+            self._count("sources_banned")
+            self._banned(host, reason)
+
+
+def is_scanner(data: bytes) -> bool:
+    """Whether the head names a program that looks for open exchanges."""
+    head = data.partition(b"\r\n\r\n")[0].lower()
+    if any(name in head for name in NAMED_ANYWHERE):
+        return True
+    start = head.find(_USER_AGENT)
+    if start < 0:
+        return False
+    line = head[start + len(_USER_AGENT) : head.find(b"\n", start + 1) % (len(head) + 1)].strip()
+    return line.startswith(SCANNERS)
+
+
+def nftables(banned: Iterable[tuple[str, float]]) -> str:
+    """An nftables script that makes two sets hold exactly these sources, with their time left.
+
+    ``nft -f`` reads it; rules such as ``ip saddr @sip_banned_v4 drop`` are the administrator's.
+    """
+    sources: dict[int, list[str]] = {4: [], 6: []}
+    for host, left in banned:
+        address = ipaddress.ip_address(host.partition("%")[0])
+        sources[address.version].append(f"{address} timeout {max(1, round(left))}s")
+    lines = ["add table inet hookflash"]
+    for version, entries in sources.items():
+        name = f"inet hookflash sip_banned_v{version}"
+        lines.append(f"add set {name} {{ type ipv{version}_addr; flags timeout; }}")
+        lines.append(f"flush set {name}")
+        if entries:
+            lines.append(f"add element {name} {{ {', '.join(entries)} }}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,158 @@
+"""All sockets of one SIP driver: which listener or connection a message leaves by."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import msgspec
+
+from drivers.errors import DriverError
+from drivers.sip.options import SipOptions
+from drivers.sip.streams.pool import StreamPolicy, Streams, StreamUser
+from drivers.sip.streams.tls import client_context, server_context
+from drivers.sip.transport.address import Address
+from drivers.sip.transport.listening import Listen
+from drivers.sip.transport.stamp import Stamp
+from drivers.sip.transport.udp import UdpEndpoint
+
+IDLE_SPARE = 60.0  # s beyond the longest registration
+
+
+class Udp(msgspec.Struct, frozen=True):
+    """A UDP listener and how it names us."""
+
+    endpoint: UdpEndpoint
+    version: int
+    stamp: Stamp | None
+    """None: as the core writes it."""
+
+
+class Transports:
+    """Opens every listener of the options, sends, and tells what arrives."""
+
+    def __init__(
+        self,
+        options: SipOptions,
+        *,
+        datagram: Callable[[bytes, Address], None],
+        streams: StreamUser,
+        rng: Random,
+        folder: Path,
+    ) -> None:
+        self._options = options
+        self._datagram = datagram
+        self._user = streams
+        self._rng = rng
+        self._folder = folder
+        self._udp: list[Udp] = []
+        self._streams: Streams | None = None
+        self.places: list[tuple[str, str, int]] = []
+        """Transport, advertised host and port of each listener, in the order of the options."""
+
+    @property
+    def port(self) -> int:
+        """Port of the first listener; 0 before ``open``."""
+        return self.places[0][2] if self.places else 0
+
+    @property
+    def errors(self) -> int:
+        """What the kernel reported on UDP sockets."""
+        return sum(udp.endpoint.errors for udp in self._udp)
+
+    async def open(self) -> None:
+        """Open every listener; DriverError says which one cannot be, and none is open then."""
+        try:
+            await self._open()
+        except DriverError:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Close every socket after what is waiting has left."""
+        for udp in self._udp:
+            udp.endpoint.close()
+        if self._streams is not None:
+            await self._streams.close()
+
+    def core_place(self) -> tuple[str, int]:
+        """What the core writes into Via and Contact: the first UDP listener, else the first."""
+        for transport, host, port in self.places:
+            if transport == "udp":
+                return host, port
+        return self.places[0][1:]
+
+    def is_open(self, address: Address) -> bool:
+        """Whether messages of this flow can still come and go; UDP has no flows to lose."""
+        if not address.reliable:
+            return True
+        return self._streams is not None and self._streams.flows.is_open(address)
+
+    def send(self, data: bytes, address: Address) -> None:
+        """Send one message; ``unreachable`` is told when that cannot be."""
+        if address.transport == "udp":
+            udp = self._by_udp(address)
+            if udp is not None:
+                udp.endpoint.send(data if udp.stamp is None else udp.stamp.apply(data), address)
+                return
+        elif self._streams is not None:
+            self._streams.send(data, address)
+            return
+        self._user.count("no_listener")
+        asyncio.get_running_loop().call_soon(self._user.unreachable, address)
+
+    def _by_udp(self, address: Address) -> Udp | None:
+        version = 6 if ":" in address.host else 4
+        if address.flow < len(self._udp):
+            udp = self._udp[address.flow]
+            if udp.version == version:
+                return udp
+        return next((udp for udp in self._udp if udp.version == version), None)
+
+    async def _open(self) -> None:
+        options = self._options
+        listeners = options.listeners()
+        endpoints: list[tuple[UdpEndpoint, Listen, str, int]] = []
+        streams = self._streams = Streams(self._policy(), self._user, self._rng)
+        for listen in listeners:
+            advertised = options.advertised(listen)
+            if listen.transport == "udp":
+                endpoint = UdpEndpoint(self._datagram, flow=len(endpoints))
+                self._udp.append(Udp(endpoint, listen.version, None))
+                await endpoint.open(listen.host, listen.port, receive_buffer=options.receive_buffer)
+                port = endpoint.address.port
+                endpoints.append((endpoint, listen, advertised, port))
+            else:
+                port = await streams.listen(listen, advertised)
+            self.places.append((listen.transport, advertised or listen.host, port))
+        core = streams.core_place = self.core_place()
+        self._udp = [
+            Udp(
+                endpoint,
+                listen.version,
+                None if core == (host, port) else
+                Stamp(core=core, host=host, port=port, transport="udp"),
+            )
+            for endpoint, listen, host, port in endpoints
+        ]  # fmt: skip
+
+    def _policy(self) -> StreamPolicy:
+        options, folder = self._options, self._folder
+        certificates = options.certificates
+        secure = any(listen.secure for listen in options.listeners())
+        calls_tls = secure or any(trunk.transport == "tls" for trunk in options.trunks)
+        return StreamPolicy(
+            connections_max=options.connections_max,
+            connections_per_source=options.connections_per_source,
+            idle_limit_s=options.expires_max_s + IDLE_SPARE,
+            websocket_path=options.websocket_path,
+            websocket_origins=options.websocket_origins,
+            server_tls=server_context(
+                certificates, folder=folder, authorities=options.authorities
+            ) if secure else None,
+            client_tls=client_context(
+                certificates[0] if certificates else None,
+                folder=folder,
+                authorities=options.authorities,
+            ) if calls_tls else None,
+        )  # fmt: skip
