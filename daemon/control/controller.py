@@ -5,7 +5,7 @@ into the queue of its call. The controller is also the ``CallContext`` of every 
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
@@ -96,7 +96,8 @@ class Controller:
         self._journal = journal
         self._max_calls = max_calls
         self._watched: dict[LineId, CallLife] = {}
-        self._reasons: dict[int, tuple[int, ...]] = {}
+        self._reasons: defaultdict[int, dict[int, tuple[int, ...]]] = defaultdict(dict)
+        """By call and agent."""
         self._answered_today: Counter[int] = Counter()
         self._media = MediaEvents(self)
         self._lamps = LampSwitch(lines)
@@ -217,7 +218,7 @@ class Controller:
     def call_of_agent(self, agent: int) -> Call | None:
         """The call that an agent is offered or has; not one that goes on without him."""
         calls = (life.call for life in self.calls.values())
-        return next((call for call in calls if call.with_agent and call.agent == agent), None)
+        return next((call for call in calls if agent in call.agents), None)
 
     def take_seat(self, agent: int, station: str) -> None:
         """An agent sits down at a station, and nowhere else any more."""
@@ -307,11 +308,11 @@ class Controller:
 
     def keep_reasons(self, call: int, offer: OfferToAgent) -> None:
         """Keep why an offer was made."""
-        self._reasons[call] = offer.reasons
+        self._reasons[call][offer.agent] = offer.reasons
 
-    def reasons(self, call: int) -> tuple[int, ...]:
-        """Why the present offer of a call was made."""
-        return self._reasons.get(call, ())
+    def reasons(self, call: int, agent: int) -> tuple[int, ...]:
+        """Why a call was offered to an agent."""
+        return self._reasons[call].get(agent, ()) if call in self._reasons else ()
 
     def message_lamp(self, mailbox: str, *, on: bool) -> None:
         """Light or darken a station's message lamp; a mailbox that is no number has none."""

@@ -14,7 +14,7 @@ import msgspec
 from acd_core.agent import AgentState
 from acd_core.commands import AgentStateChanged
 from acd_core.ids import to_text
-from daemon.control.calls.call import Call, OpenRecording, OpenSegment, Visit
+from daemon.control.calls.call import Call, OpenRecording, OpenSegment, Visit, ring_of
 from daemon.store.rows import (
     AgentStateRow,
     CallRow,
@@ -177,7 +177,7 @@ class Records:
             queue=call.visit.queue if visit and call.visit else 0,
             agent=agent,
         )
-        call.segments[kind] = segment
+        call.segments[ring_of(agent) if kind == "ring" else kind] = segment
         self._write(_segment_row(call, segment))
 
     def close_segment(
@@ -189,7 +189,7 @@ class Records:
         result: str = "",
         detail: dict[str, object] | None = None,
     ) -> float:
-        """End the open segment of a kind; seconds it lasted, 0 when none was open."""
+        """End the open segment of a kind (rings: ``ring_of``); seconds it lasted, 0 without."""
         segment = call.segments.pop(kind, None)
         if segment is None:
             return 0.0

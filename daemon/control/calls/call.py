@@ -122,6 +122,9 @@ class Call(msgspec.Struct, kw_only=True):
     started: float
     caller: Leg
     agent_leg: Leg | None = None
+    """That of the agent whom the caller talks to."""
+    ringing: dict[int, Leg | None] = {}
+    """By key, in order, the agents whose stations ring; None while a line is looked for."""
     phase: Phase = Phase.RINGING
     since: float = 0.0
     """When the present phase began."""
@@ -141,10 +144,10 @@ class Call(msgspec.Struct, kw_only=True):
     queue: int = 0
     """Key of the last queue entered."""
     agent: int = 0
-    """Key of the agent offered or connected."""
+    """Key of the agent who took it, or took it last."""
     visit: Visit | None = None
     segments: dict[str, OpenSegment] = {}
-    """By kind; at most one of a kind is open."""
+    """By kind, and rings by agent as well: at most one of each is open."""
     recording: OpenRecording | None = None
     bridge: int = 0
     player: int = 0
@@ -176,14 +179,30 @@ class Call(msgspec.Struct, kw_only=True):
         return self.phase in (Phase.WAITING, Phase.OFFERED)
 
     @property
-    def with_agent(self) -> bool:
-        """True while an agent's station rings for the call, and while he has it."""
-        return self.phase is Phase.OFFERED or self.connected
-
-    @property
     def connected(self) -> bool:
         """True while caller and agent are joined."""
         return self.phase in (Phase.TALKING, Phase.ON_HOLD)
+
+    @property
+    def agents(self) -> tuple[int, ...]:
+        """Keys of the agent who has the call, and of those whose stations ring for it."""
+        return (*((self.agent,) if self.connected else ()), *self.ringing)
+
+    @property
+    def legs(self) -> tuple[Leg, ...]:
+        """Every leg, the caller's first."""
+        others = (self.agent_leg, *self.ringing.values())
+        return (self.caller, *(leg for leg in others if leg is not None))
+
+    def rung_on(self, line: LineId) -> int:
+        """Key of the agent whose station rings on a line; 0 for none."""
+        lines = {leg.line: agent for agent, leg in self.ringing.items() if leg is not None}
+        return lines.get(line, 0)
+
+
+def ring_of(agent: int) -> str:
+    """Under which name the segment of a ringing agent is kept."""
+    return f"ring/{agent}"
 
 
 _encoder = msgspec.msgpack.Encoder()

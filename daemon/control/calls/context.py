@@ -122,8 +122,8 @@ class CallContext(Protocol):
     def keep_reasons(self, call: int, offer: OfferToAgent) -> None:
         """Keep why an offer was made."""
 
-    def reasons(self, call: int) -> tuple[int, ...]:
-        """Why the present offer of a call was made."""
+    def reasons(self, call: int, agent: int) -> tuple[int, ...]:
+        """Why a call was offered to an agent."""
 
     def message_lamp(self, mailbox: str, *, on: bool) -> None:
         """Light or darken the message lamp of a station."""

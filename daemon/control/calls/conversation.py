@@ -11,8 +11,10 @@ from acd_core.ids import AgentId, CallId, to_text
 from daemon.control.calls.call import Phase, Step
 from daemon.control.calls.context import CallContext
 from daemon.link.errors import LinkError
+from drivers import events as line_events
 from drivers.api import Capability, Line, PortId
 from drivers.errors import DriverError
+from drivers.events import LineEvent
 from ivr.inputs import Finished
 
 if TYPE_CHECKING:
@@ -33,8 +35,8 @@ class Conversation:
     async def connect(self, command: ConnectToAgent) -> None:
         """Join caller and agent, and start recording where the queue wants it."""
         call, context, now = self.call, self._context, self._context.clock()
-        leg, visit = call.agent_leg, call.visit
-        if leg is None or visit is None:
+        leg, visit = call.ringing.get(command.agent), call.visit
+        if leg is None or visit is None or call.phase is not Phase.OFFERED:
             # The agent hung up in the same moment; his rejection is on its way.
             return
         if leg.port is None or call.caller.port is None:
@@ -47,12 +49,13 @@ class Conversation:
         except LinkError as error:
             # The agent may have hung up in the same moment: the caller must not pay for it.
             self._log.error("caller and agent cannot be joined", why=str(error))
-            who = AgentId(call.agent)
-            context.acd.submit(OfferRejected(call=CallId(call.id), agent=who, reason="failed"))
+            who, failed = command.agent, "failed"
+            context.acd.submit(OfferRejected(call=CallId(call.id), agent=who, reason=failed))
             await self._life.flow.hold_music()
             return
         call.step(Step.CONNECT, now)
-        call.bridge = bridge
+        del call.ringing[command.agent]
+        call.agent, call.agent_leg, call.bridge = command.agent, leg, bridge
         context.keep(call)
         self.note_answer(now)
         context.remember_agent(call)
@@ -65,8 +68,7 @@ class Conversation:
         call, context, visit = self.call, self._context, self.call.visit
         if visit is None:
             return
-        detail: dict[str, object] = {"reasons": list(context.reasons(call.id))}
-        context.records.close_segment(call, "ring", now, result="answered", detail=detail)
+        self._life.offering.note(call.agent, "answered", now)
         context.records.close_segment(call, "wait", now, result="answered")
         context.records.open_segment(call, "talk", now, agent=call.agent, on_agent_leg=True)
         visit.answered, visit.agent = now, call.agent
@@ -81,6 +83,19 @@ class Conversation:
         except LinkError as error:
             # Two people talk: a full disk is no reason to part them.
             self._log.error("conversation is not recorded", why=str(error))
+
+    async def happened(self, event: LineEvent) -> None:
+        """Something came from the station of the agent who has the call."""
+        match event:
+            case line_events.Held() if self.call.phase is Phase.TALKING:
+                await self.held()
+            case line_events.Retrieved() if self.call.phase is Phase.ON_HOLD:
+                await self.retrieved()
+            case line_events.Released() | line_events.LineDown() if self.call.connected:
+                self.call.agent_leg = None
+                await self.agent_left()
+            case _:
+                pass
 
     async def agent_left(self) -> None:
         """The agent hung up; the flow says whether the caller hears more."""

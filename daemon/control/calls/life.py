@@ -23,18 +23,13 @@ from acd_core.commands import (
     RefuseReason,
     WithdrawOffer,
 )
-from acd_core.events import (
-    CallAbandoned,
-    CallbackFailed,
-    OfferAccepted,
-    OfferRinging,
-)
-from acd_core.ids import AgentId, CallId, to_text
-from daemon.control.calls.call import Call, IllegalStep, Leg, Phase, Step, Visit
+from acd_core.events import CallAbandoned, CallbackFailed
+from acd_core.ids import CallId, to_text
+from daemon.control.calls.call import Call, IllegalStep, Phase, Step, Visit
 from daemon.control.calls.context import CallContext, CallRequest, HangUpRequest, HoldRequest
 from daemon.control.calls.conversation import Conversation
-from daemon.control.calls.offering import Offering
-from daemon.control.calls.resuming import half_connected, offer_lost, talks
+from daemon.control.calls.offering import Offering, StationAwaited
+from daemon.control.calls.resuming import half_connected, offers_lost, talks
 from daemon.control.flows.call_flow import CallFlow
 from daemon.link.messages import MediaEvent, RecordFinished
 from drivers import events as line_events
@@ -55,7 +50,7 @@ TOLD: Final = {
 }
 """Why the queue gave a call up, as flows are told, where it is not what it looks like."""
 
-CallInput = LineEvent | MediaEvent | AcdCommand | CallRequest
+CallInput = LineEvent | MediaEvent | AcdCommand | CallRequest | StationAwaited
 
 
 class CallLife:
@@ -98,7 +93,7 @@ class CallLife:
     async def _fail(self) -> None:
         if self.call.phase is Phase.ENDED:
             return
-        legs = [leg for leg in (self.call.agent_leg, self.call.caller) if leg is not None]
+        legs = self.call.legs
         try:
             await self.end(Cause.TEMPORARY_FAILURE, by="system", failed=True)
         except Exception:
@@ -150,9 +145,9 @@ class CallLife:
         """Go on with a call of a control process that ended without warning."""
         call = self.call
         if call.phase is Phase.OFFERED:
-            for event in offer_lost(call):
+            for event in offers_lost(call.id, self._context.acd.floor()):
                 self._context.acd.submit(event)
-            self.offering.close("withdrawn")
+        self.offering.close_all("answered_elsewhere" if call.connected else "withdrawn")
         if half_connected(call):
             self.conversation.note_answer(self._context.clock())
         if call.phase in (Phase.RINGING, Phase.DIALLING):
@@ -194,8 +189,10 @@ class CallLife:
             await self._caller_event(event)
         elif self.offering.is_stale(event):
             pass
+        elif agent := call.rung_on(event.line):
+            self.offering.happened(event, agent)
         elif call.agent_leg is not None and event.line == call.agent_leg.line:
-            await self._agent_event(event, call.agent_leg)
+            await self.conversation.happened(event)
 
     async def _caller_event(self, event: LineEvent) -> None:
         call, now = self.call, self._context.clock()
@@ -216,32 +213,6 @@ class CallLife:
             case _:
                 pass
 
-    async def _agent_event(self, event: LineEvent, leg: Leg) -> None:
-        call = self.call
-        agent = AgentId(call.agent)
-        match event:
-            case line_events.Progress():
-                self._context.acd.submit(OfferRinging(call=CallId(call.id), agent=agent))
-            case line_events.Answered() if call.phase is Phase.OFFERED:
-                leg.answered = self._context.clock()
-                leg.port = self._context.line(leg.line).port
-                self._context.acd.submit(OfferAccepted(call=CallId(call.id), agent=agent))
-            case line_events.Held() if call.phase is Phase.TALKING:
-                await self.conversation.held()
-            case line_events.Retrieved() if call.phase is Phase.ON_HOLD:
-                await self.conversation.retrieved()
-            case line_events.Released(cause=cause) if call.phase is Phase.OFFERED:
-                call.agent_leg = None
-                self.offering.refused(cause)
-            case line_events.LineDown():
-                gone = Cause.DESTINATION_OUT_OF_ORDER
-                await self._agent_event(line_events.Released(line=event.line, cause=gone), leg)
-            case line_events.Released() if call.connected:
-                call.agent_leg = None
-                await self.conversation.agent_left()
-            case _:
-                pass
-
     async def _media_event(self, event: MediaEvent) -> None:
         recording = self.call.recording
         if (
@@ -258,8 +229,10 @@ class CallLife:
         match command:
             case OfferToAgent():
                 await self.offering.begin(command)
-            case WithdrawOffer(agent=agent, why=why) if agent == self.call.agent:
-                await self.offering.withdraw(why)
+            case StationAwaited():
+                await self.offering.ring(command)
+            case WithdrawOffer(agent=agent, why=why):
+                await self.offering.withdraw(agent, why)
             case ConnectToAgent():
                 await self.conversation.connect(command)
             case CallTimedOut(reason=reason):
@@ -333,11 +306,12 @@ class CallLife:
             self.conversation.note_answer(now)
         # Nothing keeps the call as ended before the engine and the rows know of it.
         was_waiting, was_connected = call.in_queue, call.connected
-        agent_leg, call.agent_leg = call.agent_leg, None
+        legs = call.legs[1:]
         call.step(Step.END, now)
+        for agent in tuple(call.ringing):
+            self.offering.close(agent, "withdrawn" if was_waiting else "answered_elsewhere")
+        call.agent_leg = None
         if was_waiting:
-            detail: dict[str, object] = {"reasons": list(context.reasons(call.id))}
-            context.records.close_segment(call, "ring", now, result="withdrawn", detail=detail)
             self.close_visit("abandoned")
             context.acd.submit(CallAbandoned(call=CallId(call.id)))
         if was_connected:
@@ -354,8 +328,8 @@ class CallLife:
         context.keep(call)
         self._log.info("call ended", by=by, outcome=final, cause=int(cause))
         # Signalling comes last: whatever a peer does now, the records are complete.
-        if agent_leg is not None:
-            await self.release(agent_leg.line, Cause.NORMAL)
+        for leg in legs:
+            await self.release(leg.line, Cause.NORMAL)
         if not caller_released:
             await self.release(call.caller.line, cause)
 

@@ -1,15 +1,17 @@
-"""The offer of a call to an agent: ringing his station until he answers or it is taken back."""
+"""The offers of a call to agents: their stations ring until one answers or all are taken back."""
 
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import structlog
 
 from acd_core.commands import OfferToAgent, WithdrawReason
-from acd_core.events import OfferRejected
+from acd_core.events import OfferAccepted, OfferRejected, OfferRinging
 from acd_core.ids import AgentId, CallId, to_text
-from daemon.control.calls.call import Leg, Phase, Step
+from daemon.control.calls.call import Leg, Phase, Step, ring_of
 from daemon.control.calls.context import CallContext
+from drivers import events as line_events
 from drivers.api import Line, LineId
 from drivers.errors import DriverError, LineBusy
 from drivers.events import Cause, LineDown, LineEvent, Released
@@ -29,6 +31,8 @@ WITHDRAWN: Final = {
     WithdrawReason.CALL_WITHDRAWN: (Cause.NORMAL, "withdrawn"),
     WithdrawReason.AGENT_LEFT: (Cause.NORMAL, "withdrawn"),
     WithdrawReason.NOT_CONNECTED: (Cause.TEMPORARY_FAILURE, "failed"),
+    WithdrawReason.ANSWERED_ELSEWHERE: (Cause.ANSWERED_ELSEWHERE, "answered_elsewhere"),
+    WithdrawReason.OVERFLOWED: (Cause.NORMAL, "withdrawn"),
     WithdrawReason.QUEUE_CHANGED: (Cause.NORMAL, "withdrawn"),
 }
 """Cause towards the agent's station, and how the ring segment ends."""
@@ -43,70 +47,104 @@ REJECTIONS: Final = {
 }
 
 
+class StationAwaited(msgspec.Struct, frozen=True, kw_only=True):
+    """A station's line was in use; it is time to look again."""
+
+    offer: OfferToAgent
+    until: float
+    """Unix seconds after which the station is busy."""
+
+
 class Offering:
-    """Rings one agent at a time for one call."""
+    """Rings the agents whom the distribution engine names, each at his station."""
 
     def __init__(self, life: "CallLife", context: CallContext) -> None:
         self.call = life.call
         self._life = life
         self._context = context
         self._log = log.bind(call=to_text(life.call.id))
+        self._offers: dict[int, OfferToAgent] = {}
+        """The present offer of each agent who rings."""
         self._taken_back: set[LineId] = set()
         """Lines that we released and whose end we have not been told."""
 
     async def begin(self, offer: OfferToAgent) -> None:
-        """Ring the agent's station."""
+        """Ring one agent's station, beside those that ring already."""
         call, context, now = self.call, self._context, self._context.clock()
         if call.visit is None:
             return
-        call.step(Step.OFFER, now)
-        call.agent = offer.agent
+        if not call.ringing:
+            call.step(Step.OFFER, now)
+        call.ringing[offer.agent] = None
+        self._offers[offer.agent] = offer
         call.visit.offers += 1
         call.visit.first_offer = call.visit.first_offer or now
         context.records.open_segment(call, "ring", now, agent=offer.agent)
         context.records.visit(call, call.visit)
         context.keep_reasons(call.id, offer)
         self._log.info("call offered", agent=offer.agent, station=offer.station)
+        await self.ring(StationAwaited(offer=offer, until=now + STATION_PATIENCE))
+
+    async def ring(self, awaited: StationAwaited) -> None:
+        """Ring a station as soon as its line is free of its last call, if the offer stands."""
+        call, context, offer = self.call, self._context, awaited.offer
+        if self._offers.get(offer.agent) is not offer:
+            return
+        if call.caller.line in self._life.gone:
+            return  # the caller left meanwhile: his end is the next thing we handle
         try:
-            line = await self._free_line(offer.station)
-            if call.caller.line in self._life.gone:
-                return  # the caller left meanwhile: his end is the next thing we handle
+            line = self._free_line(offer.station, late=context.clock() > awaited.until)
+            if line is None:
+                loop = asyncio.get_running_loop()
+                loop.call_later(STATION_RETRY, self._life.tell, awaited)
+                return
             self._life.gone.discard(line.id)
-            call.agent_leg = Leg(id=context.ids(), line=line.id)
+            call.ringing[offer.agent] = Leg(id=context.ids(), line=line.id)
             context.watch(line.id, self._life)
             await line.dial(offer.station, ani=call.ani, name=call.name)
         except DriverError as error:
             self._log.warning("station cannot be rung", station=offer.station, why=str(error))
-            leg, call.agent_leg = call.agent_leg, None
+            leg, call.ringing[offer.agent] = call.ringing[offer.agent], None
             if leg is not None:
                 context.watch(leg.line, None)
             if not context.station_lost(offer.agent):
-                reason = "busy" if isinstance(error, LineBusy) else "unreachable"
-                self._reject(reason)
+                self._reject(offer.agent, "busy" if isinstance(error, LineBusy) else "unreachable")
 
-    async def _free_line(self, station: str) -> Line:
-        """The station's line, waiting a moment while its last call is being taken down.
+    def _free_line(self, station: str, *, late: bool) -> Line | None:
+        """The station's line; None while its last call is being taken down.
 
         It is free only when we have read that end, else we would take it for the new call's.
+        Other stations of the same call ring meanwhile, and may answer.
         """
-        give_up = self._context.clock() + STATION_PATIENCE
-        while True:
-            late = self._context.clock() > give_up
-            try:
-                line = self._context.station_line(station)
-                if late or not self._context.watched(line.id):
-                    return line
-            except LineBusy:
-                if late:
-                    raise
-            await asyncio.sleep(STATION_RETRY)
+        try:
+            line = self._context.station_line(station)
+        except LineBusy:
+            if late:
+                raise
+            return None
+        return line if late or not self._context.watched(line.id) else None
 
-    def refused(self, cause: Cause) -> None:
-        """The station refused or cannot be reached: the call goes back to the engine."""
-        call = self.call
-        reason = REJECTIONS.get(cause, "failed")
-        if reason != "unreachable" or not self._context.station_lost(call.agent):
-            self._reject(reason)
+    def happened(self, event: LineEvent, agent: int) -> None:
+        """Something came from a station that rings."""
+        call, context, who = self.call, self._context, AgentId(agent)
+        match event:
+            case line_events.Progress():
+                context.acd.submit(OfferRinging(call=CallId(call.id), agent=who))
+            case line_events.Answered() if call.phase is Phase.OFFERED:
+                leg = call.ringing[agent]
+                assert leg is not None  # it is his line that the event came from
+                leg.answered = context.clock()
+                leg.port = context.line(leg.line).port
+                # Refused when another agent was first: then he is about to be released.
+                context.acd.submit(OfferAccepted(call=CallId(call.id), agent=who))
+            case Released(cause=cause):
+                call.ringing[agent] = None
+                self._refused(agent, cause)
+            case LineDown():
+                call.ringing[agent] = None
+                self._refused(agent, Cause.DESTINATION_OUT_OF_ORDER)
+            case _:
+                pass
 
     def is_stale(self, event: LineEvent) -> bool:
         """Whether an event belongs to an offer on the same line that we took back."""
@@ -115,27 +153,52 @@ class Offering:
             self._taken_back.discard(event.line)
         return stale
 
-    async def withdraw(self, why: WithdrawReason) -> None:
-        """Stop ringing."""
+    async def withdraw(self, agent: int, why: WithdrawReason) -> None:
+        """Stop ringing one agent."""
+        if agent not in self.call.ringing:
+            return
         cause, result = WITHDRAWN[why]
-        leg = self.call.agent_leg
-        self.close(result)
+        leg = self.close(agent, result)
         if leg is not None:
             # The same station may ring for the same call again before its end is told.
             self._taken_back.add(leg.line)
             await self._life.release(leg.line, cause)
 
-    def close(self, result: str) -> None:
-        """Note how the offer ended; the caller waits again."""
+    def close(self, agent: int, result: str) -> Leg | None:
+        """Note how an offer ended, and give its leg back; with the last the caller waits again."""
         call, now = self.call, self._context.clock()
-        detail: dict[str, object] = {"reasons": list(self._context.reasons(call.id))}
-        self._context.records.close_segment(call, "ring", now, result=result, detail=detail)
-        call.agent_leg = None
-        call.agent = 0
+        self.note(agent, result, now)
+        self._offers.pop(agent, None)
+        leg = call.ringing.pop(agent, None)
+        if not call.ringing and call.phase is Phase.OFFERED:
+            call.step(Step.OFFER_ENDS, now)
+        return leg
+
+    def close_all(self, result: str) -> None:
+        """Note the end of every offer that a process which was killed had out."""
+        call, now = self.call, self._context.clock()
+        for agent in tuple(call.ringing):
+            self.close(agent, result)
+        # Written by an earlier version, which knew of one at a time.
+        for name, segment in tuple(call.segments.items()):
+            if segment.kind == "ring":
+                self._context.records.close_segment(call, name, now, result=result)
         if call.phase is Phase.OFFERED:
+            call.agent, call.agent_leg = 0, None
             call.step(Step.OFFER_ENDS, now)
 
-    def _reject(self, reason: str) -> None:
-        who = AgentId(self.call.agent)
-        rejected = OfferRejected(call=CallId(self.call.id), agent=who, reason=reason)
+    def note(self, agent: int, result: str, now: float) -> None:
+        """Write down how an offer ended."""
+        detail: dict[str, object] = {"reasons": list(self._context.reasons(self.call.id, agent))}
+        name = ring_of(agent)
+        self._context.records.close_segment(self.call, name, now, result=result, detail=detail)
+
+    def _refused(self, agent: int, cause: Cause) -> None:
+        """The station refused or cannot be reached: the engine takes its offer back."""
+        reason = REJECTIONS.get(cause, "failed")
+        if reason != "unreachable" or not self._context.station_lost(agent):
+            self._reject(agent, reason)
+
+    def _reject(self, agent: int, reason: str) -> None:
+        rejected = OfferRejected(call=CallId(self.call.id), agent=AgentId(agent), reason=reason)
         self._context.acd.submit(rejected)

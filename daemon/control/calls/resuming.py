@@ -4,9 +4,10 @@ The old one may have been killed between any two records of its journal, so the 
 rows and the distribution engine can be one step apart: here they are brought together.
 """
 
+from collections.abc import Iterator
+
 from acd_core.agent import AgentState
-from acd_core.events import AgentReachable, AgentUnreachable
-from acd_core.ids import AgentId
+from acd_core.events import AcdEvent, OfferAccepted, OfferRejected
 from acd_core.snapshot import Snapshot
 from daemon.control.calls.call import Call
 
@@ -23,10 +24,17 @@ def talks(floor: Snapshot, call: int) -> bool:
     return any(agent.call == call and agent.state in WITH_CALLER for agent in floor.agents)
 
 
-def offer_lost(call: Call) -> tuple[AgentUnreachable, AgentReachable]:
-    """Takes an offer back without blaming the agent: ringing stations are not restored."""
-    agent = AgentId(call.agent)
-    return AgentUnreachable(agent=agent), AgentReachable(agent=agent)
+def offers_lost(call: int, floor: Snapshot) -> Iterator[AcdEvent]:
+    """Takes every offer of a call back without blame: ringing stations are not restored.
+
+    An agent who accepts and is not joined frees all others, and the call keeps its place.
+    """
+    for queue in floor.queues:
+        for waiting in queue.waiting:
+            if waiting.call == call and waiting.agent is not None:
+                # Refused when he had accepted already.
+                yield OfferAccepted(call=waiting.call, agent=waiting.agent)
+                yield OfferRejected(call=waiting.call, agent=waiting.agent, reason="lost")
 
 
 def half_connected(call: Call) -> bool:

@@ -31,7 +31,7 @@ from acd_core.events import (
 from acd_core.ids import AgentId, CallId, QueueId, to_text
 from acd_core.snapshot import AgentView, Snapshot
 from daemon.control.acd_runner import AcdRunner
-from daemon.control.calls.call import Call, Phase
+from daemon.control.calls.call import Call
 
 log = structlog.get_logger()
 
@@ -46,6 +46,8 @@ class Fault(StrEnum):
     TALKS_TO_NOBODY = "agent_talks_without_call"
     OFFER_FOR_NOBODY = "offer_without_call"
     OFFER_UNKNOWN = "offer_unknown_to_call"
+    RINGS_UNSEEN = "station_rings_unseen"
+    """A station rings for a call, and the engine offers the call to somebody else, or nobody."""
     NOBODY_WAITS = "waiting_without_call"
     WAITS_UNSEEN = "call_waits_unseen"
     """The caller hears music, and the engine does not know him."""
@@ -144,6 +146,8 @@ class Watchdog:
             agent=mismatch.agent,
             call=None if call is None else to_text(call),
         )
+        if fault is Fault.RINGS_UNSEEN and mismatch.agent is not None and call is not None:
+            self._stop_ringing(call, mismatch.agent)
         done = [self._control.acd.submit(event) for event in self._missing(mismatch)]
         (self.repaired if all(done) else self.failed)[str(fault)] += 1
 
@@ -171,6 +175,10 @@ class Watchdog:
             case _:
                 return []
 
+    def _stop_ringing(self, call: CallId, agent: AgentId) -> None:
+        withdrawn = WithdrawOffer(call=call, agent=agent, why=WithdrawReason.AGENT_LEFT)
+        self._control.calls[call].tell(withdrawn)
+
     def _left(self, call: CallId) -> AcdEvent:
         if call in self._control.calls:
             return CallWithdrawn(call=call, outcome=Outcome.TRANSFERRED_OUT)
@@ -179,9 +187,8 @@ class Watchdog:
     def _waits_again(self, call: CallId) -> list[AcdEvent]:
         life = self._control.calls[call]
         visit = life.call.visit
-        if life.call.phase is Phase.OFFERED:
-            agent = AgentId(life.call.agent)
-            life.tell(WithdrawOffer(call=call, agent=agent, why=WithdrawReason.AGENT_LEFT))
+        for agent in life.call.ringing:
+            self._stop_ringing(call, AgentId(agent))
         return [
             CallOffered(
                 call=call,
@@ -214,13 +221,15 @@ def find_mismatches(
     views = {view.agent: view for view in snapshot.agents}
     for key, call in calls.items():
         yield from _of_call(key, call, views, waiting | engaged)
+        if key in waiting or call.connected:
+            yield from _of_ringing(key, call, views)
 
 
 def _of_agent(
     view: AgentView, calls: Mapping[CallId, Call], reachable: Callable[[str], bool]
 ) -> Iterator[Mismatch]:
     call = calls.get(view.call) if view.call is not None else None
-    his = call is not None and call.agent == view.agent
+    his = call is not None and view.agent in call.agents
     fault = None
     if view.state in TALKING and not (his and call is not None and call.connected):
         fault = Fault.TALKS_TO_NOBODY
@@ -268,5 +277,20 @@ def _of_call(
         )
 
 
+def _of_ringing(key: CallId, call: Call, views: Mapping[AgentId, AgentView]) -> Iterator[Mismatch]:
+    for agent in call.ringing:
+        view = views.get(AgentId(agent))
+        if view is None or view.call != key:
+            yield Mismatch(
+                fault=Fault.RINGS_UNSEEN,
+                agent=AgentId(agent),
+                call=key,
+                since=call.since,
+                cause=f"engine: {'unknown' if view is None else view.state}; call: {_phase(call)}",
+            )
+
+
 def _phase(call: Call | None) -> str:
-    return "none" if call is None else f"{call.phase} with agent {call.agent}"
+    if call is None:
+        return "none"
+    return f"{call.phase} with agents {', '.join(map(str, call.agents)) or 'none'}"

@@ -53,9 +53,12 @@ class HistoryFacade:
             if row.ended_ms is not None
         ]
         life = self._controller.calls.get(number)
-        if life is not None and "ring" in life.call.segments:
-            ring = life.call.segments["ring"]
-            told.append((ring.started, ring.queue, list(self._controller.reasons(number))))
+        if life is not None:
+            told += [
+                (ring.started, ring.queue, list(self._controller.reasons(number, ring.agent)))
+                for ring in life.call.segments.values()
+                if ring.kind == "ring"
+            ]
         if life is None and not rings and not await Call.exists(id=number):
             raise ServiceError("not-found", f"There is no call {call}.", f"没有通话 {call}。")
         return [

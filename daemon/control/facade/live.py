@@ -1,16 +1,23 @@
 """The live picture: what the engine, the calls and the directory look like together."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from acd_core.agent import AgentState
-from acd_core.ids import to_text
-from acd_core.snapshot import AgentView, QueueView, Snapshot, Visits
+from acd_core.ids import AgentId, to_text
+from acd_core.snapshot import AgentView, KeptPlace, QueueView, Snapshot, Visits
 from daemon.control.calls.call import Call, Phase
 from daemon.control.controller import Controller
 from daemon.control.facade.directory import AgentInfo, QueueInfo
-from daemon.service.live import LiveAgent, LiveCall, LiveQueue, QueueCounters, WaitingCaller
+from daemon.service.live import (
+    KeptCaller,
+    LiveAgent,
+    LiveCall,
+    LiveQueue,
+    QueueCounters,
+    WaitingCaller,
+)
 from daemon.service.live_feed import LiveFeed
 
 REFRESH_S: Final = 0.2  # s; pages are read by people
@@ -64,13 +71,19 @@ class LivePicture:
                 LiveQueue(
                     slug=queue.slug,
                     name=queue.name or queue.slug,
-                    waiting=_waiting(view, calls),
+                    waiting=self._waiting(view, calls),
                     today=_counters(view.visits),
                     service_level_s=queue.service_level_s,
                     service_level_target=queue.service_level_target,
                     max_wait_s=queue.max_wait_s,
                     agents=len(on),
                     ready=sum(a.state is AgentState.READY for a in on),
+                    open=view.open,
+                    unattended=view.unattended,
+                    reserves=view.reserves,
+                    callbacks=tuple(_kept(place) for place in view.callbacks),
+                    estimate_low_s=view.estimate.low_s if view.estimate is not None else 0.0,
+                    estimate_high_s=view.estimate.high_s if view.estimate is not None else 0.0,
                 )
             )
         return shown
@@ -103,6 +116,25 @@ class LivePicture:
             answered_today=self._controller.answered_today(agent.key),
         )
 
+    def _waiting(self, view: QueueView, calls: dict[int, Call]) -> tuple[WaitingCaller, ...]:
+        return tuple(
+            WaitingCaller(
+                call=to_text(waiting.call),
+                ani=waiting.ani,
+                name=calls[waiting.call].name if waiting.call in calls else "",
+                since=waiting.entered,
+                position=waiting.position,
+                priority=waiting.priority,
+                state="offered" if waiting.agent is not None else "waiting",
+                ringing=self._logins(waiting.ringing),
+            )
+            for waiting in view.waiting
+        )
+
+    def _logins(self, agents: Iterable[AgentId]) -> tuple[str, ...]:
+        found = (self._controller.directory.agent(agent) for agent in agents)
+        return tuple(agent.login for agent in found if agent is not None)
+
     def _calls(self, snapshot: Snapshot, calls: dict[int, Call]) -> list[LiveCall]:
         positions = {w.call: w.position for view in snapshot.queues for w in view.waiting}
         return [
@@ -114,7 +146,7 @@ class LivePicture:
     def _call(self, call: Call, position: int) -> LiveCall:
         directory = self._controller.directory
         queue: QueueInfo | None = directory.queue(call.queue)
-        agent = directory.agent(call.agent)
+        agents = [agent for agent in map(directory.agent, call.agents) if agent]
         state = call.phase.value
         if call.recording is not None and call.recording.kind == "message":
             state = "voicemail"
@@ -130,24 +162,20 @@ class LivePicture:
             line=call.caller.line,
             queue=queue.slug if queue is not None else "",
             position=position,
-            agent=agent.login if agent is not None else "",
-            agent_name=agent.name if agent is not None else "",
+            agent=agents[0].login if agents else "",
+            agent_name=", ".join(agent.name for agent in agents),
             step=step if call.phase is Phase.FLOW else "",
         )
 
 
-def _waiting(view: QueueView, calls: dict[int, Call]) -> tuple[WaitingCaller, ...]:
-    return tuple(
-        WaitingCaller(
-            call=to_text(waiting.call),
-            ani=waiting.ani,
-            name=calls[waiting.call].name if waiting.call in calls else "",
-            since=waiting.entered,
-            position=waiting.position,
-            priority=waiting.priority,
-            state="offered" if waiting.agent is not None else "waiting",
-        )
-        for waiting in view.waiting
+def _kept(place: KeptPlace) -> KeptCaller:
+    return KeptCaller(
+        call=to_text(place.call),
+        number=place.number,
+        position=place.position,
+        since=place.since,
+        attempts=place.attempts,
+        due=place.due or 0.0,
     )
 
 

@@ -8,7 +8,8 @@ import structlog
 
 from acd_core.agent import AgentState
 from acd_core.errors import AcdError
-from acd_core.ids import AgentId, from_text, to_text
+from acd_core.events import CallbackCancelled
+from acd_core.ids import AgentId, CallId, from_text, to_text
 from daemon.control.calls.context import HangUpRequest
 from daemon.control.controller import Controller
 from daemon.control.facade.agents import AgentFacade
@@ -51,6 +52,17 @@ class SupervisorFacade:
         """End any call in progress."""
         if not self._controller.request(call_id(call), HangUpRequest(by="system")):
             raise ServiceError("not-found", "This call has already ended.", "该通话已结束。")
+
+    def cancel_callback(self, call: str) -> None:
+        """Give up the place that is kept for a caller."""
+        key = CallId(call_id(call))
+        views = self._controller.acd.floor().queues
+        kept = any(place.call == key for view in views for place in view.callbacks)
+        if not kept or not self._controller.acd.submit(CallbackCancelled(call=key)):
+            raise ServiceError(
+                "not-found", "No place is kept for this caller.", "没有为该来电者保留位次。"
+            )
+        self._controller.dirty.set()
 
     def why_agent(self, agent: str) -> Sequence[Text]:
         """Why an agent gets no calls."""
@@ -96,8 +108,7 @@ class SupervisorFacade:
         by_line = {
             leg.line: life.call
             for life in self._controller.calls.values()
-            for leg in (life.call.caller, life.call.agent_leg)
-            if leg is not None
+            for leg in life.call.legs
         }
         shown = []
         lines = [
