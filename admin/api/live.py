@@ -6,7 +6,8 @@ from admin.api.openapi import endpoint, read_body, reply
 from admin.context import ConsoleRequest
 from admin.errors import PageMissing
 from daemon.service.live import LiveAgent, LiveQueue, LiveState
-from daemon.service.messages import Applied, PersonSettings, QueueSettings
+from daemon.service.messages import Applied
+from daemon.service.settings import PersonSettings, QueueSettings
 
 blueprint = Blueprint("api_live")
 

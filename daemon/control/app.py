@@ -27,14 +27,15 @@ from daemon.control.controller import Controller
 from daemon.control.dial_plan import DialPlan
 from daemon.control.driver_set import DriverSet
 from daemon.control.facade.accounts import Accounts
-from daemon.control.facade.administration import Administration
 from daemon.control.facade.agents import AgentFacade
+from daemon.control.facade.audit_log import AuditLog
 from daemon.control.facade.directory import Directory
 from daemon.control.facade.flow_settings import FlowSettings
 from daemon.control.facade.history import HistoryFacade
 from daemon.control.facade.in_force import InForce
 from daemon.control.facade.live import LivePicture
-from daemon.control.facade.local_service import AuditLog, LocalService
+from daemon.control.facade.local_service import LocalService
+from daemon.control.facade.settings.administration import Administration
 from daemon.control.facade.supervision import SupervisorFacade
 from daemon.control.flows.preparation import prepare_flows
 from daemon.control.flows.prompts import Prompts
@@ -46,6 +47,7 @@ from daemon.readiness import announce
 from daemon.service.socket_server import ServiceServer
 from daemon.site_directory import SiteDirectory
 from daemon.store.connection import Store, open_database
+from daemon.store.first_import import sip_realm
 from daemon.store.history import Call as CallRow
 from daemon.store.history_writer import HistoryWriter
 from speech.client import SpeechClient
@@ -217,6 +219,7 @@ class ControlProcess:
             busy=lambda kind, key: _busy(controller, kind, key),
             strategies=tuple(strategies()),
             flows=self.flows.active_names,
+            realm=sip_realm(self.site),
         )
         return LocalService(
             clock=self.clock,
@@ -264,11 +267,12 @@ class ControlProcess:
         if controller.calls or not is_quiet(snapshot):
             log.info("no checkpoint while calls are in progress", calls=len(controller.calls))
             return
-        queues, agents = in_force.configured
+        queues, agents, tiers = in_force.configured
         payload = make_checkpoint(
             snapshot,
             queues=queues,
             agents=agents,
+            tiers=tiers,
             version=controller.directory.version,
             rows=self.records.open_rows(),
             drivers=drivers.snapshot(),
@@ -301,4 +305,6 @@ def _busy(controller: Controller, kind: str, key: str) -> str:
         agent = controller.directory.agent_by_login(key)
         seated = agent is not None and agent.key in controller.seats.values()
         return f"{key} is logged in at a station." if seated else ""
+    if kind == "station" and key in controller.seats:
+        return "Somebody sits at this telephone."
     return ""

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from acd_core.agent import AgentConfig, AgentState, PauseReason
-from acd_core.call_queue import QueueConfig
+from acd_core.call_queue import CallerTier, QueueConfig
 from acd_core.events import (
     AcdEvent,
     AgentConfigured,
@@ -20,6 +20,7 @@ from acd_core.events import (
     AgentReady,
     AgentUnreachable,
     QueueConfigured,
+    TierConfigured,
     encode,
 )
 from acd_core.snapshot import AgentView, Snapshot
@@ -62,6 +63,7 @@ def make_checkpoint(
     agents: Iterable[AgentConfig],
     version: int,
     rows: Iterable[HistoryRow],
+    tiers: Iterable[CallerTier] = (),
     drivers: Mapping[str, Sequence[tuple[str, bytes]]],
 ) -> bytes:
     """Write down a quiet floor; ``drivers`` maps a journal kind's prefix to its records."""
@@ -77,6 +79,7 @@ def make_checkpoint(
         events.append((AgentConfigured(config=config, version=version), at))
         if view is not None and not away:
             events += [(event, view.since) for event in _seat(view)]
+    events += [(TierConfigured(config=tier, version=version), snapshot.at) for tier in tiers]
     # Time runs forward in a journal; who became ready first is first again.
     events.sort(key=lambda event: event[1])
     records = [Inner(ACD_KIND, encode(event), at) for event, at in events]

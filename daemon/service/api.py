@@ -19,15 +19,20 @@ from daemon.service.messages import (
     Desk,
     FlowInfo,
     Grant,
-    NumberSettings,
-    PauseReason,
-    PersonSettings,
     PromptInfo,
-    QueueSettings,
     RecordsCheck,
     Session,
     SystemStatus,
     Text,
+)
+from daemon.service.settings import (
+    CalendarSettings,
+    NumberSettings,
+    PauseReason,
+    PersonSettings,
+    QueueSettings,
+    StationSettings,
+    TierSettings,
 )
 
 
@@ -135,6 +140,12 @@ class SupervisorService(Protocol):
     async def set_agent_logged_out(self, actor: Actor, agent: str) -> None:
         """Take a person off the seat; wrong-state during a call."""
 
+    async def set_queue_unattended(self, actor: Actor, queue: str, *, unattended: bool) -> Applied:
+        """Let no caller into a queue, or let them in again; those who wait stay."""
+
+    async def cancel_callback(self, actor: Actor, call: str) -> None:
+        """Give up the place that is kept for a caller; not-found when there is none."""
+
     async def recording_played(self, actor: Actor, recording: str) -> None:
         """Somebody listens: audited, and a message counts as heard from now on."""
 
@@ -157,7 +168,26 @@ class AdministratorService(Protocol):
         """Add or change a queue; waiting callers keep their age and place."""
 
     async def delete_queue(self, actor: Actor, slug: str) -> Applied:
-        """Remove a queue; conflict while callers wait or a number leads to it."""
+        """Remove a queue; conflict while callers wait, or a number or a queue leads to it."""
+
+    async def list_tiers(self) -> Sequence[TierSettings]: ...
+    async def put_tier(self, actor: Actor, tier: TierSettings) -> Applied:
+        """Add or change callers who come before others; counts for those who wait as well."""
+
+    async def delete_tier(self, actor: Actor, slug: str) -> Applied: ...
+    async def list_calendars(self) -> Sequence[CalendarSettings]: ...
+    async def put_calendar(self, actor: Actor, calendar: CalendarSettings) -> Applied:
+        """Add or change opening hours of numbers and queues."""
+
+    async def delete_calendar(self, actor: Actor, name: str) -> Applied:
+        """Remove a calendar; conflict while a number or a queue has it."""
+
+    async def list_station_settings(self) -> Sequence[StationSettings]: ...
+    async def put_station(self, actor: Actor, station: StationSettings, secret: str) -> Applied:
+        """Add or change a telephone; an empty secret leaves the old one."""
+
+    async def delete_station(self, actor: Actor, name: str) -> Applied:
+        """Remove a telephone; conflict while somebody sits there or usually does."""
 
     async def list_numbers(self) -> Sequence[NumberSettings]: ...
     async def put_number(self, actor: Actor, number: NumberSettings) -> Applied:
@@ -168,7 +198,6 @@ class AdministratorService(Protocol):
     async def put_pause_reason(self, actor: Actor, reason: PauseReason) -> Applied: ...
     async def delete_pause_reason(self, actor: Actor, slug: str) -> Applied: ...
     async def list_skills(self) -> Sequence[str]: ...
-    async def list_calendars(self) -> Sequence[str]: ...
     async def list_flows(self) -> Sequence[FlowInfo]: ...
     async def list_prompts(self) -> Sequence[PromptInfo]: ...
     async def convert_prompt(self, actor: Actor, incoming: str, name: str) -> PromptInfo:

@@ -68,6 +68,23 @@ class WaitingCaller(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 0
     state: str = "waiting"
     """waiting or offered."""
+    ringing: tuple[str, ...] = ()
+    """Logins of all whose telephones ring for this caller now."""
+
+
+class KeptCaller(msgspec.Struct, frozen=True, kw_only=True):
+    """A caller who hung up, whose place is kept, and who is to be called."""
+
+    call: str
+    number: str
+    """Where the caller wants to be called."""
+    position: int
+    """Among those who wait and those whose place is kept."""
+    since: float
+    """Arrival; the place has this age."""
+    attempts: int = 0
+    due: float = 0.0
+    """When the caller is called again; 0 when that is not settled."""
 
 
 class LiveQueue(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +102,17 @@ class LiveQueue(msgspec.Struct, frozen=True, kw_only=True):
     """Logged-in agents who have the skills."""
     ready: int = 0
     """Those of them who are ready."""
+    open: bool = True
+    """Within opening hours and attended."""
+    unattended: bool = False
+    """No caller is let in: the switch is on."""
+    reserves: bool = False
+    """Reserve agents help at present."""
+    callbacks: tuple[KeptCaller, ...] = ()
+    estimate_low_s: float = 0.0
+    """Estimated wait of a new caller, from here ..."""
+    estimate_high_s: float = 0.0
+    """... to here; both 0 while no estimate is good enough."""
 
 
 class LiveAgent(msgspec.Struct, frozen=True, kw_only=True):

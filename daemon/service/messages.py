@@ -1,8 +1,7 @@
-"""Requests and replies of the facade: people, agents' desks, calls, settings, status.
+"""Requests and replies of the facade: who asks, agents' desks, calls, changes, status.
 
 Durations are seconds and end in ``_s``; moments are seconds since the Unix epoch. Calls,
-segments and recordings are named by their 13-character text. A struct that comes back from
-a ``list_`` operation can be changed and given to the ``put_`` operation as it is.
+segments and recordings are named by their 13-character text. Settings are in ``settings.py``.
 """
 
 from typing import Final
@@ -153,115 +152,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # -- settings -------------------------------------------------------------------------------
-
-
-class PersonSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """A person: roles, and for agents station and skills."""
-
-    login: str
-    name: str
-    roles: tuple[str, ...] = ("agent",)
-    station: str = ""
-    skills: dict[str, int] = {}
-    """Skill -> level, 1 to 10, 10 best."""
-    language: str = "en"
-    enabled: bool = True
-    version: int = 0
-    """0 for a new one; else as read, so that two editors notice each other."""
-
-
-class WideningSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """From when on a caller of a queue makes do with other agents."""
-
-    after_s: float
-    skill_expression: str = ""
-    """Instead of the skills of the queue; empty means every agent."""
-    when_nobody: bool = False
-    """Also at once, when nobody who would do before this step is logged in."""
-
-
-class QueueSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """A queue: who may serve it, in which order, and its limits."""
-
-    slug: str
-    name: str
-    skills: dict[str, int] = {}
-    """Skill -> least level required."""
-    skill_expression: str = ""
-    """Beside skills, as in english>=3 and (billing or sales)."""
-    widening: tuple[WideningSettings, ...] = ()
-    """In the order of time."""
-    strategy: str = "longest_idle"
-    """Name of a rule for choosing the agent."""
-    ring_s: float = 15.0
-    wrap_up_s: float = 20.0
-    priority: int = 0
-    """-10 to 10; greater is served first."""
-    call_rule: str = "priority"
-    """Order against calls of other queues: priority, aging, greatest_need, service_objective,
-    service_guard or percent."""
-    aging_s: float = 60.0
-    """Wait that one level of priority is worth, for aging."""
-    call_share: int = 0
-    """Share of the calls served, for percent."""
-    shares: dict[str, int] = {}
-    """Login -> share of the calls of this queue, for percent_allocation."""
-    seed: int = 0
-    """Where the lots of random rules begin."""
-    max_wait_s: float = 0.0
-    """Then the caller leaves to on_timeout; 0 means no limit."""
-    max_waiting: int = 0
-    """More callers are refused; 0 means no limit."""
-    max_estimate_s: float = 0.0
-    """Callers who would wait longer are refused; 0 means no limit."""
-    max_ratio: float = 0.0
-    """Most callers for each agent who is logged in; 0 means no limit."""
-    no_agents: str = "wait"
-    """What becomes of callers when nobody serves: wait, refuse or leave."""
-    absent: tuple[str, ...] = ()
-    """Agent states that count as nobody, besides logged_out and unreachable."""
-    on_timeout: str = ""
-    """Flow that goes on with a caller who waited too long; empty hangs up."""
-    on_full: str = ""
-    """Flow for callers who are refused; empty hangs up."""
-    last_agent_s: float = 0.0
-    """How long a caller is kept for the agent of the last call; 0 switches it off."""
-    misses_to_pause: int = 1
-    """Offers missed in a row after which an agent is paused; 0 never."""
-    music: str = ""
-    """Prompt played to waiting callers; empty plays the built-in ring-back tone."""
-    service_level_s: float = 20.0
-    service_level_target: float = 0.8
-    short_abandon_s: float = 5.0
-    record: bool = True
-    enabled: bool = True
-    version: int = 0
-
-
-class NumberSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a called number leads to."""
-
-    number: str
-    name: str = ""
-    flow: str = ""
-    queue: str = ""
-    """Used when flow is empty."""
-    calendar: str = ""
-    """Opening hours; empty means always open."""
-    closed_flow: str = ""
-    """Flow outside the opening hours; empty hangs up."""
-    language: str = "en"
-    enabled: bool = True
-    version: int = 0
-
-
-class PauseReason(msgspec.Struct, frozen=True, kw_only=True):
-    """A reason that agents may give for a pause."""
-
-    slug: str
-    text: Text
-    enabled: bool = True
-    version: int = 0
 
 
 class FlowInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,8 @@ import admin
 from admin.app import blueprints
 from admin.language import LANGUAGES, catalogue, preferred_language, translator
 from admin.rendering import NAVIGATION, clock_text, environment, percent_text
-from daemon.service.messages import ROLES, NumberSettings, PersonSettings, QueueSettings
+from daemon.service.messages import ROLES
+from daemon.service.settings import NumberSettings, PersonSettings, QueueSettings
 
 ROOT = Path(admin.__file__).parent
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from playwright.async_api import Page, expect
 
-from daemon.service.messages import PersonSettings
+from daemon.service.settings import PersonSettings
 from tests.browser.conftest import Keep, OpenAs
 from tests.fakes.console_rig import ConsoleRig, call_text
 

@@ -8,11 +8,12 @@ from daemon.config import Config
 from daemon.control import app
 from daemon.control.facade.accounts import Accounts
 from daemon.control.facade.agents import AgentFacade
+from daemon.control.facade.audit_log import AuditLog
 from daemon.control.facade.flow_settings import FlowSettings
 from daemon.control.facade.history import HistoryFacade
 from daemon.control.facade.in_force import InForce
 from daemon.control.facade.live import LivePicture
-from daemon.control.facade.local_service import AuditLog, LocalService
+from daemon.control.facade.local_service import LocalService
 from daemon.control.facade.settings.administration import Administration
 from daemon.control.facade.supervision import SupervisorFacade
 from daemon.service.api import Service

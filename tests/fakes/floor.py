@@ -9,7 +9,14 @@ from typing import Any
 import msgspec
 
 from daemon.service.credentials import PasswordKeeper
-from daemon.service.live import LiveAgent, LiveCall, LiveQueue, QueueCounters, WaitingCaller
+from daemon.service.live import (
+    KeptCaller,
+    LiveAgent,
+    LiveCall,
+    LiveQueue,
+    QueueCounters,
+    WaitingCaller,
+)
 from daemon.service.live_feed import LiveFeed
 from daemon.service.messages import (
     CallerCard,
@@ -39,6 +46,9 @@ class FakeFloor:
         self.calls: dict[str, LiveCall] = {}
         self.cards: dict[str, CallerCard] = {}
         self.counters: dict[str, QueueCounters] = {}
+        self.callbacks: dict[str, tuple[KeptCaller, ...]] = {}
+        self.reserves: set[str] = set()
+        """Slugs of the queues in which reserve agents help."""
         self.version = 1
 
     def add_person(self, person: PersonSettings, password: str) -> None:
@@ -186,6 +196,7 @@ class FakeFloor:
                     position=place,
                     priority=self.cards[call.call].priority,
                     state=call.state,
+                    ringing=(call.agent,) if call.state == "offered" else (),
                 )
                 for place, call in enumerate(self._waiting(queue.slug), 1)
             ),
@@ -195,6 +206,10 @@ class FakeFloor:
             max_wait_s=queue.max_wait_s,
             agents=sum(agent.state != "logged_out" for agent in self.agents.values()),
             ready=sum(agent.state == "ready" for agent in self.agents.values()),
+            open=not queue.unattended,
+            unattended=queue.unattended,
+            reserves=queue.slug in self.reserves,
+            callbacks=self.callbacks.get(queue.slug, ()),
         )
 
     def _agent(self, login: str, **changed: Any) -> None:

@@ -5,14 +5,15 @@ from admin.forms import Field
 from admin.pages.administrator.editor import Kind, Values, editor
 from admin.pages.administrator.people import LANGUAGE_CHOICES
 from daemon.service.api import Service
-from daemon.service.messages import Actor, Applied, NumberSettings
+from daemon.service.messages import Actor, Applied
+from daemon.service.settings import NumberSettings
 
 
 async def _fields(request: ConsoleRequest) -> tuple[Field, ...]:
     service = request.console.service
     flows = tuple((flow.name, flow.name) for flow in await service.list_flows())
     queues = tuple((queue.slug, queue.name) for queue in await service.list_queues())
-    calendars = tuple((name, name) for name in await service.list_calendars())
+    calendars = tuple((entry.name, entry.name) for entry in await service.list_calendars())
     return (
         Field(name="number", kind="dialled", required=True, fixed=True),
         Field(name="name"),

@@ -4,7 +4,8 @@ from admin.context import ConsoleRequest
 from admin.forms import Field
 from admin.pages.administrator.editor import Kind, Values, editor
 from daemon.service.api import Service
-from daemon.service.messages import Actor, Applied, PauseReason, Text
+from daemon.service.messages import Actor, Applied, Text
+from daemon.service.settings import PauseReason
 
 
 async def _fields(_: ConsoleRequest) -> tuple[Field, ...]:

@@ -4,7 +4,8 @@ from admin.context import ConsoleRequest
 from admin.forms import Field
 from admin.pages.administrator.editor import Kind, Values, editor
 from daemon.service.api import Service
-from daemon.service.messages import ROLES, Actor, Applied, PersonSettings
+from daemon.service.messages import ROLES, Actor, Applied
+from daemon.service.settings import PersonSettings
 
 LANGUAGE_CHOICES = (("en", "form.language_en"), ("zh", "form.language_zh"))
 

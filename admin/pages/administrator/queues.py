@@ -8,7 +8,8 @@ from admin.forms import Field
 from admin.language import rule_text
 from admin.pages.administrator.editor import Kind, Values, editor
 from daemon.service.api import Service
-from daemon.service.messages import Actor, Applied, QueueSettings
+from daemon.service.messages import Actor, Applied
+from daemon.service.settings import QueueSettings
 
 
 async def _fields(request: ConsoleRequest) -> tuple[Field, ...]:

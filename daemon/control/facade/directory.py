@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from acd_core.ids import SkillId
+from acd_core.ids import SkillId, TierId
 from acd_core.routing.skill_expression import Alternatives
 
 
@@ -47,11 +47,28 @@ class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
     active: bool = True
 
 
+class TierInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Callers who come before others, as control itself must know them."""
+
+    key: TierId
+    slug: str
+    name: str = ""
+    priority: int = 0
+    """Added to the priority of their calls by the engine."""
+    keep_lines: int = 0
+    """Lines that callers without a tier may not take."""
+    numbers: tuple[str, ...] = ()
+    """Calling numbers; ``*`` at the end stands for any rest."""
+
+
 class Directory:
-    """Queues, agents and skills in force."""
+    """Queues, agents, skills and tiers in force."""
 
     def __init__(self) -> None:
         self.version = 0
+        self._tiers: tuple[TierInfo, ...] = ()
+        self._tier_of: dict[str, TierInfo] = {}
+        self._tier_prefixes: tuple[tuple[str, TierInfo], ...] = ()
         self._queues: dict[int, QueueInfo] = {}
         self._agents: dict[int, AgentInfo] = {}
         self._skills: dict[str, int] = {}
@@ -62,6 +79,7 @@ class Directory:
         queues: Iterable[QueueInfo] | None = None,
         agents: Iterable[AgentInfo] | None = None,
         skills: dict[str, int] | None = None,
+        tiers: Iterable[TierInfo] | None = None,
     ) -> None:
         """Put new settings in force; parts left out stay."""
         if queues is not None:
@@ -70,6 +88,8 @@ class Directory:
             self._agents = {agent.key: agent for agent in agents}
         if skills is not None:
             self._skills = dict(skills)
+        if tiers is not None:
+            self._replace_tiers(tiers)
         self.version += 1
 
     @property
@@ -97,6 +117,25 @@ class Directory:
     def agent_by_login(self, login: str) -> AgentInfo | None:
         """An agent by the login of the person."""
         return next((agent for agent in self._agents.values() if agent.login == login), None)
+
+    @property
+    def tiers(self) -> tuple[TierInfo, ...]:
+        """All tiers of callers, by slug."""
+        return self._tiers
+
+    def tier_of(self, ani: str) -> TierInfo | None:
+        """The tier of a calling number: the number itself first, then the longest prefix."""
+        found = self._tier_of.get(ani)
+        if found is not None:
+            return found
+        return next((tier for prefix, tier in self._tier_prefixes if ani.startswith(prefix)), None)
+
+    def _replace_tiers(self, tiers: Iterable[TierInfo]) -> None:
+        self._tiers = tuple(sorted(tiers, key=lambda tier: tier.slug))
+        named = [(number, tier) for tier in self._tiers for number in tier.numbers]
+        self._tier_of = {number: tier for number, tier in named if not number.endswith("*")}
+        prefixes = [(number[:-1], tier) for number, tier in named if number.endswith("*")]
+        self._tier_prefixes = tuple(sorted(prefixes, key=lambda pair: (-len(pair[0]), pair[0])))
 
     def skill(self, name: str) -> SkillId | None:
         """The engine's key of a skill."""

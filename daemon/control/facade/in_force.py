@@ -3,22 +3,34 @@
 from collections.abc import Iterable
 from typing import Protocol
 
+from msgspec import structs
+
 from acd_core.agent import AgentConfig
-from acd_core.call_queue import QueueConfig
+from acd_core.call_queue import CallerTier, QueueConfig
 from acd_core.events import (
     AgentConfigured,
     AgentLoggedOut,
     AgentRemoved,
+    QueueAttended,
     QueueConfigured,
     QueueRemoved,
+    TierConfigured,
+    TierRemoved,
 )
-from acd_core.ids import AgentId, QueueId
+from acd_core.ids import AgentId, QueueId, TierId
 from acd_core.routing.skill_expression import parse
 from daemon.control.controller import Controller
 from daemon.control.dial_plan import DialPlan, NumberEntry
-from daemon.control.facade.directory import AgentInfo, Directory, QueueInfo
+from daemon.control.facade.directory import AgentInfo, Directory, QueueInfo, TierInfo
 from daemon.store import people, routing
-from daemon.store.loader import load_agents, load_calendars, load_queues, load_skills, load_stations
+from daemon.store.loader import (
+    load_agents,
+    load_calendars,
+    load_queues,
+    load_skills,
+    load_stations,
+    load_tiers,
+)
 from drivers.sip.options import StationAccount
 
 
@@ -66,7 +78,18 @@ async def read_directory(directory: Directory) -> None:
         )
         for queue in await routing.Queue.all()
     ]
-    directory.replace(queues=queues, agents=agents, skills=skills)
+    tiers = [
+        TierInfo(
+            key=TierId(tier.id),
+            slug=tier.slug,
+            name=tier.name,
+            priority=tier.priority,
+            keep_lines=tier.keep_lines,
+            numbers=tuple(tier.numbers),
+        )
+        for tier in await routing.Tier.filter(enabled=True)
+    ]
+    directory.replace(queues=queues, agents=agents, skills=skills, tiers=tiers)
 
 
 async def read_dial_plan(zone: str) -> DialPlan:
@@ -97,11 +120,18 @@ class InForce:
         self._station_drivers = station_drivers
         self._queues: dict[QueueId, QueueConfig] = {}
         self._agents: dict[AgentId, AgentConfig] = {}
+        self._tiers: dict[TierId, CallerTier] = {}
 
     @property
-    def configured(self) -> tuple[tuple[QueueConfig, ...], tuple[AgentConfig, ...]]:
-        """What the engine was told of queues and agents last."""
-        return tuple(self._queues.values()), tuple(self._agents.values())
+    def configured(
+        self,
+    ) -> tuple[tuple[QueueConfig, ...], tuple[AgentConfig, ...], tuple[CallerTier, ...]]:
+        """What the engine was told of queues, agents and tiers last."""
+        return (
+            tuple(self._queues.values()),
+            tuple(self._agents.values()),
+            tuple(self._tiers.values()),
+        )
 
     async def reload(self) -> None:
         """Read everything and tell those who must know what differs."""
@@ -134,7 +164,7 @@ class InForce:
         }
         for key, config in queues.items():
             if self._queues.get(key) != config:
-                self._controller.acd.submit(QueueConfigured(config=config, version=version))
+                self._controller.acd.submit(_told(self._queues.get(key), config, version))
         for key in self._queues.keys() - queues.keys():
             self._controller.acd.submit(QueueRemoved(queue=key, version=version))
         self._queues = queues
@@ -143,6 +173,13 @@ class InForce:
             if self._agents.get(who) != agent:
                 self._controller.acd.submit(AgentConfigured(config=agent, version=version))
         self._agents = agents | self._dismiss(self._agents.keys() - agents.keys(), version)
+        tiers = {told.config.tier: told.config for told in await load_tiers(version)}
+        for which, tier in tiers.items():
+            if self._tiers.get(which) != tier:
+                self._controller.acd.submit(TierConfigured(config=tier, version=version))
+        for which in self._tiers.keys() - tiers.keys():
+            self._controller.acd.submit(TierRemoved(tier=which, version=version))
+        self._tiers = tiers
 
     def _dismiss(self, leaving: Iterable[AgentId], version: int) -> dict[AgentId, AgentConfig]:
         """Take agents off their seats and forget them; those in a call stay until later."""
@@ -155,3 +192,12 @@ class InForce:
             if not acd.submit(AgentRemoved(agent=who, version=version)):
                 stay[who] = self._agents[who]
         return stay
+
+
+def _told(
+    before: QueueConfig | None, now: QueueConfig, version: int
+) -> QueueConfigured | QueueAttended:
+    """What the engine is told of a changed queue: the switch alone when only it moved."""
+    if before is not None and structs.replace(before, unattended=now.unattended) == now:
+        return QueueAttended(queue=now.queue, unattended=now.unattended, version=version)
+    return QueueConfigured(config=now, version=version)

@@ -1,17 +1,17 @@
 """The facade in this process: rights first, then the part that does it, then the audit."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import structlog
-from tortoise.exceptions import BaseORMException
 
 from daemon.control.facade.accounts import Accounts
-from daemon.control.facade.administration import Administration
+from daemon.control.facade.audit_log import AuditLog
+from daemon.control.facade.settings.requests import AdministratorRequests
 from daemon.control.facade.agents import AgentFacade
 from daemon.control.facade.flow_settings import FlowSettings
 from daemon.control.facade.history import HistoryFacade
 from daemon.control.facade.live import LivePicture
+from daemon.control.facade.settings.administration import Administration
 from daemon.control.facade.supervision import SupervisorFacade
 from daemon.service.errors import ServiceError
 from daemon.service.live import LiveState, LiveUpdate
@@ -19,23 +19,14 @@ from daemon.service.messages import (
     Actor,
     ApiToken,
     Applied,
-    ChangeEntry,
     Decision,
     Desk,
-    FlowInfo,
     Grant,
-    NumberSettings,
-    PauseReason,
-    PersonSettings,
-    PromptInfo,
-    QueueSettings,
     RecordsCheck,
     Session,
     SystemStatus,
     Text,
 )
-from daemon.store.audit import AuditEntry
-from daemon.store.rows import milliseconds
 
 log = structlog.get_logger()
 
@@ -44,48 +35,7 @@ SUPERVISOR = ("supervisor", "administrator")
 STAFF = ("agent", "supervisor", "administrator", "technician")
 
 
-class AuditLog:
-    """Writes who did what, behind the request."""
-
-    def __init__(self, clock: Callable[[], float], ids: Callable[[], int]) -> None:
-        self._clock = clock
-        self._ids = ids
-        self._queue: asyncio.Queue[AuditEntry] = asyncio.Queue(maxsize=10_000)
-
-    def note(self, actor: Actor, action: str, subject: str = "") -> None:
-        """Note an act; never waits. A full queue is a fault and is logged with the act."""
-        entry = AuditEntry(
-            id=self._ids(),
-            at_ms=milliseconds(self._clock()),
-            actor=actor.login[:64],
-            action=action,
-            subject=subject[:128],
-            address=actor.address[:64],
-            detail={"via": actor.via},
-        )
-        try:
-            self._queue.put_nowait(entry)
-        except asyncio.QueueFull:
-            log.error("audit entry not stored", actor=actor.login, action=action, subject=subject)
-
-    async def stored(self) -> None:
-        """Return when every act noted so far is stored or was refused by the database."""
-        await self._queue.join()
-
-    async def run(self) -> None:
-        """Store entries until cancelled."""
-        while True:
-            entry = await self._queue.get()
-            try:
-                await entry.save(force_create=True)
-            except BaseORMException as error:
-                log.error(
-                    "audit entry not stored", actor=entry.actor, action=entry.action, why=str(error)
-                )
-            self._queue.task_done()
-
-
-class LocalService:
+class LocalService(AdministratorRequests):
     """``Service`` on top of the controller; the socket server wraps it."""
 
     def __init__(
@@ -101,14 +51,11 @@ class LocalService:
         flows: FlowSettings,
         picture: LivePicture,
     ) -> None:
+        super().__init__(accounts, audit, administration, flows)
         self._clock = clock
-        self._audit = audit
-        self._accounts = accounts
         self._agents = agents
         self._supervision = supervision
-        self._administration = administration
         self._history = history
-        self._flows = flows
         self._picture = picture
 
     # -- everybody ------------------------------------------------------------------------
@@ -268,6 +215,17 @@ class LocalService:
         self._as_supervisor(actor, "agent.log-out", agent)
         await self._supervision.set_agent_logged_out(actor, agent)
 
+    async def set_queue_unattended(self, actor: Actor, queue: str, *, unattended: bool) -> Applied:
+        """Let no caller into a queue, or let them in again."""
+        action = "queue.unattended" if unattended else "queue.attended"
+        self._as_supervisor(actor, action, queue)
+        return await self._administration.set_unattended(actor, queue, unattended=unattended)
+
+    async def cancel_callback(self, actor: Actor, call: str) -> None:
+        """Give up the place that is kept for a caller."""
+        self._as_supervisor(actor, "callback.cancel", call)
+        self._supervision.cancel_callback(call)
+
     async def recording_played(self, actor: Actor, recording: str) -> None:
         """Somebody listens."""
         self._accounts.require(actor, *STAFF)
@@ -287,105 +245,6 @@ class LocalService:
                 "请选择暂停原因。",
                 fields={"reason": "unknown"},
             )
-
-    # -- administrators -------------------------------------------------------------------
-
-    def _as_administrator(self, actor: Actor, action: str, subject: str) -> None:
-        self._accounts.require(actor, *ADMINISTRATOR)
-        self._audit.note(actor, action, subject)
-
-    async def list_people(self) -> Sequence[PersonSettings]:
-        """Everybody."""
-        return await self._administration.list_people()
-
-    async def put_person(self, actor: Actor, person: PersonSettings, password: str) -> Applied:
-        """Add or change a person."""
-        self._as_administrator(actor, "person.put", person.login)
-        applied = await self._administration.put_person(actor, person, password)
-        await self._accounts.reload()
-        return applied
-
-    async def delete_person(self, actor: Actor, login: str) -> Applied:
-        """Remove a person."""
-        self._as_administrator(actor, "person.delete", login)
-        applied = await self._administration.delete_person(actor, login)
-        await self._accounts.reload()
-        return applied
-
-    async def list_queues(self) -> Sequence[QueueSettings]:
-        """All queues."""
-        return await self._administration.list_queues()
-
-    async def put_queue(self, actor: Actor, queue: QueueSettings) -> Applied:
-        """Add or change a queue."""
-        self._as_administrator(actor, "queue.put", queue.slug)
-        return await self._administration.put_queue(actor, queue)
-
-    async def delete_queue(self, actor: Actor, slug: str) -> Applied:
-        """Remove a queue."""
-        self._as_administrator(actor, "queue.delete", slug)
-        return await self._administration.delete_queue(actor, slug)
-
-    async def list_numbers(self) -> Sequence[NumberSettings]:
-        """All numbers."""
-        return await self._administration.list_numbers()
-
-    async def put_number(self, actor: Actor, number: NumberSettings) -> Applied:
-        """Add or change what a called number leads to."""
-        self._as_administrator(actor, "number.put", number.number)
-        return await self._administration.put_number(actor, number)
-
-    async def delete_number(self, actor: Actor, number: str) -> Applied:
-        """Remove a number."""
-        self._as_administrator(actor, "number.delete", number)
-        return await self._administration.delete_number(actor, number)
-
-    async def list_pause_reasons(self) -> Sequence[PauseReason]:
-        """All pause reasons."""
-        return await self._administration.list_pause_reasons()
-
-    async def put_pause_reason(self, actor: Actor, reason: PauseReason) -> Applied:
-        """Add or change a pause reason."""
-        self._as_administrator(actor, "pause-reason.put", reason.slug)
-        return await self._administration.put_pause_reason(actor, reason)
-
-    async def delete_pause_reason(self, actor: Actor, slug: str) -> Applied:
-        """Remove a pause reason."""
-        self._as_administrator(actor, "pause-reason.delete", slug)
-        return await self._administration.delete_pause_reason(actor, slug)
-
-    async def list_skills(self) -> Sequence[str]:
-        """Names of all skills."""
-        return await self._administration.list_skills()
-
-    async def list_calendars(self) -> Sequence[str]:
-        """Names of all calendars."""
-        return await self._administration.list_calendars()
-
-    async def list_flows(self) -> Sequence[FlowInfo]:
-        """Flows that numbers and queues can name."""
-        return await self._flows.list_flows()
-
-    async def list_prompts(self) -> Sequence[PromptInfo]:
-        """Recorded prompts ready for use."""
-        return await self._flows.list_prompts()
-
-    async def convert_prompt(self, actor: Actor, incoming: str, name: str) -> PromptInfo:
-        """Make a prompt of an uploaded file."""
-        self._as_administrator(actor, "prompt.put", name)
-        return await self._flows.convert_prompt(incoming, name)
-
-    async def list_changes(self, actor: Actor, limit: int) -> Sequence[ChangeEntry]:
-        """The change ledger, newest first."""
-        self._accounts.require(actor, *ADMINISTRATOR)
-        return await self._administration.list_changes(actor, limit)
-
-    async def undo_change(self, actor: Actor, change: int) -> Applied:
-        """Put the thing back as it was before."""
-        self._as_administrator(actor, "change.undo", str(change))
-        applied = await self._administration.undo_change(actor, change)
-        await self._accounts.reload()
-        return applied
 
     # -- technicians ----------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ SERVER = textwrap.dedent(
     """
     import asyncio, sys
     from pathlib import Path
-    from daemon.service.messages import PersonSettings, QueueSettings
+    from daemon.service.settings import PersonSettings, QueueSettings
     from daemon.service.socket_server import ServiceServer
     from tests.fakes.service import FakeService
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.service.messages import Actor, PersonSettings, QueueSettings
+from daemon.service.messages import Actor
+from daemon.service.settings import PersonSettings, QueueSettings
 from daemon.service.socket_client import ServiceClient
 from daemon.service.socket_server import ServiceServer
 from tests.fakes.service import FakeService

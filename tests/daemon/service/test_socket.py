@@ -9,7 +9,8 @@ import pytest
 
 from daemon.service.errors import ServiceError, ServiceUnreachableError
 from daemon.service.live import Reset
-from daemon.service.messages import Actor, QueueSettings
+from daemon.service.messages import Actor
+from daemon.service.settings import QueueSettings
 from daemon.service.socket_client import ServiceClient
 from daemon.service.socket_server import ServiceServer
 from daemon.service.wire import MOST_REQUEST, Reply, Request, frame

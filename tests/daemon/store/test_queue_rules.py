@@ -11,10 +11,10 @@ import pytest
 from acd_core.agent import AgentState
 from acd_core.call_queue import CallRule, NoAgents, check_queue
 from acd_core.skills import Requirement
-from daemon.control.facade.administration import _queue_faults
-from daemon.control.facade.things import QUEUES
+from daemon.control.facade.settings.faults import queue_faults
+from daemon.control.facade.settings.things import QUEUES
 from daemon.errors import ConfigError
-from daemon.service.messages import QueueSettings, WideningSettings
+from daemon.service.settings import QueueSettings, WideningSettings
 from daemon.site_files.site_tables import parse_tables
 from daemon.site_files.toml_writing import write_toml
 from daemon.store.connection import Store, opened_store
@@ -152,8 +152,8 @@ async def test_settings_of_the_console_are_kept_whole(store: Store) -> None:
 )
 def test_settings_that_cannot_work_are_refused(wrong: dict[str, object], field: str) -> None:
     queue = msgspec.structs.replace(QueueSettings(slug="service", name=""), **wrong)
-    assert set(_queue_faults(queue, ("longest_idle",))) == {field}
-    assert _queue_faults(QueueSettings(slug="service", name=""), ("longest_idle",)) == {}
+    assert set(queue_faults(queue, ("longest_idle",))) == {field}
+    assert queue_faults(QueueSettings(slug="service", name=""), ("longest_idle",)) == {}
 
 
 async def test_queues_of_a_database_of_before_go_on_as_they_were(

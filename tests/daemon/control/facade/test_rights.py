@@ -5,13 +5,12 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from daemon.service.credentials import FAILURES_A_LOGIN, WINDOW_S
-from daemon.service.messages import (
-    Actor,
+from daemon.service.messages import Actor, Text
+from daemon.service.settings import (
     NumberSettings,
     PauseReason,
     PersonSettings,
     QueueSettings,
-    Text,
 )
 from tests.fakes.facade_rig import ANN, BOB, PASSWORD, ROOT, SUE, TINA, FacadeRig
 from tests.fakes.refusals import refused

@@ -5,13 +5,12 @@ import pytest
 
 from acd_core.agent import AgentState
 from daemon.control.calls.call import Phase
-from daemon.service.messages import (
-    Actor,
+from daemon.service.messages import Actor, Text
+from daemon.service.settings import (
     NumberSettings,
     PauseReason,
     PersonSettings,
     QueueSettings,
-    Text,
 )
 from tests.fakes.facade_rig import ANN, PASSWORD, ROOT, FacadeRig
 from tests.fakes.refusals import refused

@@ -6,18 +6,25 @@ from typing import Generic, TypeVar
 import msgspec
 
 from acd_core.routing.skill_expression import parse
-from daemon.service.messages import (
+from daemon.service.messages import Text
+from daemon.service.settings import (
+    CalendarSettings,
     NumberSettings,
     PauseReason,
     PersonSettings,
     QueueSettings,
-    Text,
+    StationSettings,
+    TierSettings,
 )
-from daemon.store.people import Agent, AgentSkill, Skill, User
+from daemon.site_files.people import StationEntry
+from daemon.store.people import Agent, AgentSkill, Skill, Station, User
 from daemon.store.people import PauseReason as PauseReasonRow
-from daemon.store.routing import Number, Queue
+from daemon.store.routing import Calendar, Number, Queue, Tier
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
+
+WORK_FIELDS = ("reserve", "queues", "only_queues", "capacity", "interruptible")
+"""What a person's settings say of his work as an agent, under the names of the database."""
 
 
 class Thing(Generic[Settings]):
@@ -59,16 +66,18 @@ async def _person(user: User) -> PersonSettings:
     if agent is not None:
         rows = await AgentSkill.filter(agent=agent).prefetch_related("skill")
         skills = {row.skill.name: row.level for row in sorted(rows, key=lambda r: r.skill.name)}
-    return PersonSettings(
-        login=user.login,
-        name=user.name,
-        roles=tuple(user.roles),
-        station=agent.station if agent is not None else "",
-        skills=skills,
-        language=user.language,
-        enabled=user.enabled,
-        version=user.version,
-    )
+    work = {field: getattr(agent, field) for field in WORK_FIELDS} if agent is not None else {}
+    values = {
+        "login": user.login,
+        "name": user.name,
+        "roles": user.roles,
+        "station": agent.station if agent is not None else "",
+        "skills": skills,
+        "language": user.language,
+        "enabled": user.enabled,
+        "version": user.version,
+    }
+    return msgspec.convert(values | work, PersonSettings)
 
 
 async def _write_person(person: PersonSettings) -> None:
@@ -89,7 +98,10 @@ async def _write_person(person: PersonSettings) -> None:
         return
     if agent is None:
         agent = await Agent.create(user=user)
-    agent.station, agent.enabled = person.station, serves
+    work = {field: getattr(person, field) for field in WORK_FIELDS}
+    agent.update_from_dict(
+        {"station": person.station, "enabled": serves, **msgspec.to_builtins(work)}
+    )
     await agent.save()
     await AgentSkill.filter(agent=agent).delete()
     for name, level in person.skills.items():
@@ -159,6 +171,103 @@ async def _remove_number(number: str) -> None:
     await Number.filter(number=number).delete()
 
 
+# -- tiers of callers -------------------------------------------------------------------------
+
+_TIER_FIELDS = tuple(TierSettings.__struct_fields__)
+
+
+async def _every_tier() -> Sequence[TierSettings]:
+    return [_tier(row) for row in await Tier.all().order_by("slug")]
+
+
+async def _read_tier(slug: str) -> TierSettings | None:
+    row = await Tier.get_or_none(slug=slug)
+    return None if row is None else _tier(row)
+
+
+def _tier(row: Tier) -> TierSettings:
+    return msgspec.convert({field: getattr(row, field) for field in _TIER_FIELDS}, TierSettings)
+
+
+async def _write_tier(tier: TierSettings) -> None:
+    values = {field: getattr(tier, field) for field in _TIER_FIELDS if field != "slug"}
+    await Tier.update_or_create(slug=tier.slug, defaults=msgspec.to_builtins(values))
+
+
+async def _remove_tier(slug: str) -> None:
+    await Tier.filter(slug=slug).delete()
+
+
+# -- calendars --------------------------------------------------------------------------------
+
+_CALENDAR_FIELDS = tuple(CalendarSettings.__struct_fields__)
+
+
+async def _every_calendar() -> Sequence[CalendarSettings]:
+    return [_calendar(row) for row in await Calendar.all().order_by("name")]
+
+
+async def _read_calendar(name: str) -> CalendarSettings | None:
+    row = await Calendar.get_or_none(name=name)
+    return None if row is None else _calendar(row)
+
+
+def _calendar(row: Calendar) -> CalendarSettings:
+    values = {field: getattr(row, field) for field in _CALENDAR_FIELDS}
+    return msgspec.convert(values, CalendarSettings)
+
+
+async def _write_calendar(calendar: CalendarSettings) -> None:
+    values = {field: getattr(calendar, field) for field in _CALENDAR_FIELDS if field != "name"}
+    await Calendar.update_or_create(name=calendar.name, defaults=msgspec.to_builtins(values))
+
+
+async def _remove_calendar(name: str) -> None:
+    await Calendar.filter(name=name).delete()
+
+
+# -- stations ---------------------------------------------------------------------------------
+
+
+async def _every_station() -> Sequence[StationSettings]:
+    return [_station(row) for row in await Station.all().order_by("name")]
+
+
+async def _read_station(name: str) -> StationSettings | None:
+    row = await Station.get_or_none(name=name)
+    return None if row is None else _station(row)
+
+
+def _station(row: Station) -> StationSettings:
+    return StationSettings(
+        name=row.name,
+        line=row.line,
+        realm=row.realm,
+        has_secret=bool(row.ha1_md5 or row.ha1_sha256),
+        enabled=row.enabled,
+        version=row.version,
+    )
+
+
+async def _write_station(station: StationSettings) -> None:
+    values = {name: getattr(station, name) for name in ("line", "realm", "enabled", "version")}
+    row, _ = await Station.update_or_create(name=station.name, defaults=values)
+    if not station.has_secret and (row.ha1_md5 or row.ha1_sha256):
+        # Digests of another realm would let nobody register, and look as if they could.
+        row.ha1_md5 = row.ha1_sha256 = ""
+        await row.save()
+
+
+async def set_station_secret(name: str, secret: str, realm: str) -> None:
+    """Store the digests of a station's new password."""
+    _, md5, sha256 = StationEntry(name=name, secret=secret).digests(realm)
+    await Station.filter(name=name).update(realm=realm, ha1_md5=md5, ha1_sha256=sha256)
+
+
+async def _remove_station(name: str) -> None:
+    await Station.filter(name=name).delete()
+
+
 # -- pause reasons ----------------------------------------------------------------------------
 
 
@@ -207,6 +316,30 @@ QUEUES = Thing(
     read=_read_queue,
     write=_write_queue,
     remove=_remove_queue,
+)
+TIERS = Thing(
+    "tier",
+    TierSettings,
+    every=_every_tier,
+    read=_read_tier,
+    write=_write_tier,
+    remove=_remove_tier,
+)
+CALENDARS = Thing(
+    "calendar",
+    CalendarSettings,
+    every=_every_calendar,
+    read=_read_calendar,
+    write=_write_calendar,
+    remove=_remove_calendar,
+)
+STATIONS = Thing(
+    "station",
+    StationSettings,
+    every=_every_station,
+    read=_read_station,
+    write=_write_station,
+    remove=_remove_station,
 )
 NUMBERS = Thing(
     "number",

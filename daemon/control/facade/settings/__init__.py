@@ -1,0 +1,1 @@
+"""Settings: read, checked, stored with their ledger, and taken back."""
