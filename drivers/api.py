@@ -118,6 +118,16 @@ class Driver(Protocol):
         """Named counts since start, per method, status and cause of refusal."""
 
 
+class Transfers(Protocol):
+    """A driver whose far ends can ask for transfers (event ``Transferred``)."""
+
+    async def transfer_rings(self, transfer: str) -> None:
+        """Tell who asked that the target rings."""
+
+    async def transfer_ended(self, transfer: str, cause: "Cause | None" = None) -> None:
+        """Tell who asked how it went: None for connected. Only the first report counts."""
+
+
 class MessageLamps(Protocol):
     """A driver that can light message-waiting lamps."""
 

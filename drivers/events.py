@@ -93,9 +93,31 @@ class Flashed(LineEvent, frozen=True, kw_only=True):
 
 
 class Transferred(LineEvent, frozen=True, kw_only=True):
-    """The far end asks to be connected to another number."""
+    """The far end asks to be connected to another number, or to its own other call."""
 
     to: str
+    transfer: str = ""
+    """What a report of the outcome must name; empty where the far end expects none."""
+    other: LineId | None = None
+    """Line of the far end's other call: whoever is behind that one and whoever is behind this
+    one are to be connected, and the far end leaves both."""
+    replaces: str = ""
+    """SIP only: the Replaces value that the call to ``to`` must carry."""
+    referred_by: str = ""
+    """Who asks, verbatim."""
+
+
+class TransferEnded(LineEvent, frozen=True, kw_only=True):
+    """How a transfer went that we asked of the far end's network; ``cause`` None: well."""
+
+    cause: Cause | None = None
+
+
+class Replaced(LineEvent, frozen=True, kw_only=True):
+    """Another telephone took the line's call over (pick-up); the line goes on with it."""
+
+    by: str
+    """The station whose telephone it is, or the trunk."""
 
 
 class Released(LineEvent, frozen=True, kw_only=True):

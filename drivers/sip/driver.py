@@ -13,15 +13,9 @@ import structlog
 from drivers.api import AudioPorts, Line, LineId, PortId
 from drivers.errors import DriverError, LineBusy
 from drivers.events import (
-    Answered,
     Cause,
-    Digit,
-    Held,
     LineEvent,
-    Progress,
     Released,
-    Retrieved,
-    Ringing,
     StationDown,
     StationUp,
 )
@@ -30,17 +24,16 @@ from drivers.sip.core.call import Call, CallState
 from drivers.sip.core.endpoint import SipCore
 from drivers.sip.core.happenings import (
     AnsweredBy,
-    Connected,
     Ended,
     Happening,
-    HoldChanged,
-    KeyPressed,
     MediaAgreed,
     Offered,
-    Progressed,
+    Replaced,
     StationCame,
+    StationWent,
 )
 from drivers.sip.line import SipLine
+from drivers.sip.line_events import line_event, replaced, ringing
 from drivers.sip.options import SipOptions, StationAccount
 from drivers.sip.transport.border import Border
 
@@ -114,7 +107,11 @@ class SipDriver:
         for trunk in options.trunks:
             slots = [
                 SipLine(
-                    self, LineId(f"{trunk.name}/{number}"), trunk.name, can_dial=bool(trunk.target)
+                    self,
+                    LineId(f"{trunk.name}/{number}"),
+                    trunk.name,
+                    can_dial=bool(trunk.target),
+                    can_transfer=trunk.network_transfers,
                 )
                 for number in range(1, trunk.max_calls + 1)
             ]
@@ -200,6 +197,18 @@ class SipDriver:
     async def set_lamp(self, station: str, *, on: bool) -> None:
         """Light or put out a station's message lamp."""
         self.act().lamps.set_lamp(station, on=on)
+        self.flush()
+
+    # Transfers
+
+    async def transfer_rings(self, transfer: str) -> None:
+        """Tell who asked for a transfer that its target rings."""
+        self.act().report_transfer(transfer, None, rings=True)
+        self.flush()
+
+    async def transfer_ended(self, transfer: str, cause: Cause | None = None) -> None:
+        """Tell who asked for a transfer how it went: None for connected."""
+        self.act().report_transfer(transfer, cause)
         self.flush()
 
     # Recovery
@@ -305,28 +314,30 @@ class SipDriver:
             self._station_up(happened.station, happened.contact, happened.expires_s)
         elif isinstance(happened, Ended):
             self._ended(happened)
-        elif isinstance(happened, AnsweredBy):
+        elif isinstance(happened, AnsweredBy | Replaced):
             line = self._carrier(happened.call)
             if line is not None:
                 line.call = happened.by
+                if isinstance(happened, Replaced):
+                    line.tell(replaced(line.id, happened))
         elif isinstance(happened, MediaAgreed):
             line = self._carrier(happened.call)
             if line is not None:
                 line.connect(happened.remote, happened.fmt)
-        elif isinstance(happened, Connected | Progressed | KeyPressed | HoldChanged):
-            line = self._carrier(happened.call)
-            if line is not None:
-                line.tell(_event(line.id, happened))
-        else:
+        elif isinstance(happened, StationWent):
             station = LineId(f"station:{happened.station}")
             self.emit(StationDown(line=station, station=happened.station, reason=happened.reason))
+        else:
+            line = self._carrier(happened.call)
+            if line is not None:
+                line.tell(line_event(line.id, happened))
 
     def _carrier(self, call: Call) -> SipLine | None:
         line = self._lines.get(LineId(call.line))
         return line if line is not None and line.call is call else None
 
     def _offer(self, offered: Offered) -> None:
-        call, identity = offered.call, offered.identity
+        call = offered.call
         if call.peer.is_station:
             line = self._lines.get(LineId(f"station:{call.peer.name}"))
             if line is None or line.call is not None:
@@ -341,18 +352,7 @@ class SipDriver:
             line = slots.popleft()
         line.take(call)
         self.core.ring(call)
-        self.emit(
-            Ringing(
-                line=line.id,
-                ani=call.peer.name if call.peer.is_station else identity.ani,
-                dnis=identity.dnis,
-                name=identity.name,
-                redirecting=identity.redirecting,
-                reason=identity.reason,
-                restricted=identity.restricted,
-                ref=call.ref,
-            )
-        )
+        self.emit(ringing(line.id, offered))
 
     def _ended(self, ended: Ended) -> None:
         line = self._carrier(ended.call)
@@ -364,13 +364,3 @@ class SipDriver:
     def _station_up(self, station: str, contact: str, expires_s: float) -> None:
         line = LineId(f"station:{station}")
         self.emit(StationUp(line=line, station=station, contact=contact, expires_s=expires_s))
-
-
-def _event(line: LineId, happened: Connected | Progressed | KeyPressed | HoldChanged) -> LineEvent:
-    if isinstance(happened, Connected):
-        return Answered(line=line)
-    if isinstance(happened, Progressed):
-        return Progress(line=line, tone=happened.tone)
-    if isinstance(happened, KeyPressed):
-        return Digit(line=line, key=happened.key, source="info", duration_ms=happened.duration_ms)
-    return Held(line=line) if happened.held else Retrieved(line=line)

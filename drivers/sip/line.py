@@ -48,6 +48,7 @@ class SipLine:
         *,
         is_station: bool = False,
         can_dial: bool = True,
+        can_transfer: bool = False,
     ) -> None:
         self.driver = driver
         self.id = line
@@ -55,8 +56,11 @@ class SipLine:
         """Name of the trunk or station."""
         self.is_station = is_station
         self.can = _CAN | Capability.DIAL if can_dial else _CAN
+        if can_transfer:
+            self.can |= Capability.TRANSFER
         self.call: Call | None = None
         self._answering = False
+        self._early: RtpAddress | None = None
         self._backlog: deque[_Connection | LineEvent] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._closers: set[asyncio.Task[None]] = set()
@@ -104,7 +108,7 @@ class SipLine:
         if call is None or call.state is not CallState.OFFERED or self._answering:
             return
         self._answering = True
-        address = await self._open_audio(call)
+        address = self._early or await self._open_audio(call)
         if address is not None:
             self.driver.act().accept(call, address.host, address.port)
             self.driver.flush()
@@ -135,8 +139,27 @@ class SipLine:
         raise NotCapable(f"{self.id} has no hook to flash")
 
     async def transfer(self, number: str) -> None:
-        """Transfers are made by joining legs here, not by the network: NotCapable."""
-        raise NotCapable(f"{self.id} does not transfer in the network")
+        """Let the peer's network call the number in our place; ``TransferEnded`` follows."""
+        self._refer(number, None)
+
+    async def transfer_to(self, other: "SipLine") -> None:
+        """Let the peers of this line and the other talk without us; ``TransferEnded`` follows."""
+        if other.call is None:
+            raise DriverError(f"{other.id} carries no call")
+        self._refer("", other.call)
+
+    async def open_early(self) -> bool:
+        """Let the caller hear us before the answer; False when that cannot be."""
+        call = self.call
+        if call is None or call.state is not CallState.OFFERED or call.port is not None:
+            return False
+        address = await self._open_audio(call)
+        if address is None:
+            return False
+        self._early = address
+        opened = self.driver.act().open_early(call, address.host, address.port)
+        self.driver.flush()
+        return opened
 
     # For the driver
 
@@ -145,6 +168,7 @@ class SipLine:
         self.call = call
         call.line = self.id
         self._answering = False
+        self._early = None
 
     def tell(self, event: LineEvent) -> None:
         """Hand an event up, behind audio work that is still going on."""
@@ -226,6 +250,13 @@ class SipLine:
             await self.driver.ports.close(port)
         except (DriverError, OSError) as error:
             log.warning("audio port not given back", line=self.id, reason=str(error))
+
+    def _refer(self, number: str, other: Call | None) -> None:
+        if Capability.TRANSFER not in self.can:
+            raise NotCapable(f"{self.id} does not transfer in the network")
+        if self.call is None or not self.driver.act().refer(self.call, number, other):
+            raise DriverError(f"{self.id} carries no call that can be transferred now")
+        self.driver.flush()
 
     def _set_hold(self, *, hold: bool) -> None:
         call = self.call

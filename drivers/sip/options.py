@@ -73,6 +73,11 @@ class TrunkOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     hold: str = "sendonly"
     """How a peer is put on hold: ``sendonly`` (it hears our music), ``inactive``, or
     ``address`` (``c=0.0.0.0``, for peers older than RFC 3264)."""
+    transfers: bool = False
+    """Its calls may ask us to call others (REFER): only for an exchange of your own, since we
+    pay for what it asks."""
+    network_transfers: bool = False
+    """It takes over calls that we transfer by REFER; else transfers are joined here."""
 
 
 class TimerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -146,6 +151,8 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Bytes asked of the kernel for waiting datagrams."""
     ring_timeout_s: float = 180.0
     """An outgoing call that rings longer is given up with ``NO_ANSWER``."""
+    station_transfers: bool = True
+    """Stations may transfer their calls by REFER."""
     session_expires_s: int = 1800
     """Calls are refreshed this often, and end when they are not (RFC 4028); 0: never asked for."""
     session_expires_min_s: int = 90

@@ -232,6 +232,7 @@ class Call:
         "peer",
         "port",
         "ref",
+        "refers",
         "refreshes",
         "reinvite",
         "reliably",
@@ -280,6 +281,8 @@ class Call:
         self.refreshes = False
         """We refresh, not the peer."""
         self.min_se = 0
+        self.refers = False
+        """We asked the peer to take the call elsewhere, and wait for the outcome."""
         # Inbound: the INVITE until its final response, the 200 until its ACK.
         self.invite: Received | None = None
         self.invite_key: ServerKey = ()

@@ -60,6 +60,7 @@ class SipCore:
         )
         self.lamps = Lamps(services, self.registrar)
         self.flows = StationFlows(services, self.calls, self.registrar)
+        self.inbound.on_replaced = self._replaced
         self._deadlines: dict[CallTimer, Callable[[Call], None]] = {
             CallTimer.OK_REPEAT: self.in_dialog.ending.repeat_ok,
             CallTimer.ACK_LIMIT: self.in_dialog.ending.no_ack,
@@ -174,6 +175,17 @@ class SipCore:
             member.port = call.port
             self.outbound.dial(member, name=name, host=host, port=port)
 
+    def refer(self, call: Call, number: str, other: Call | None) -> bool:
+        """Ask the peer to call a number, or to take our other call over; False when it cannot."""
+        return self.in_dialog.transfers.refer(call, number, other)
+
+    def report_transfer(self, transfer: str, cause: Cause | None, *, rings: bool = False) -> None:
+        """Tell who asked for a transfer that its target rings, or how it went (None: well)."""
+        if rings:
+            self.in_dialog.transfers.report_ringing(transfer)
+        else:
+            self.in_dialog.transfers.report(transfer, cause)
+
     def set_hold(self, call: Call, *, hold: bool) -> None:
         """Hold or retrieve the peer."""
         self.in_dialog.offers.set_hold(call, hold=hold)
@@ -211,6 +223,10 @@ class SipCore:
     def call_timer(self, call: Call, timer: CallTimer) -> None:
         """A call's deadline passed."""
         self._deadlines[timer](call)
+
+    def _replaced(self, call: Call) -> None:
+        standing = call.state is CallState.CONFIRMED
+        self.release(call, Cause.NORMAL if standing else Cause.ANSWERED_ELSEWHERE)
 
     def _new_call(self, peer: Peer, uri: str, address: Address, *, line: str, ani: str) -> Call:
         services = self.services

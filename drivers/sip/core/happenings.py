@@ -62,6 +62,34 @@ class HoldChanged(msgspec.Struct, frozen=True):
     held: bool
 
 
+class Replaced(msgspec.Struct, frozen=True):
+    """Another telephone took the call over (RFC 3891): ``call`` goes on as ``by``."""
+
+    call: "Call"
+    by: "Call"
+
+
+class TransferAsked(msgspec.Struct, frozen=True):
+    """The peer asks to be connected to somebody else (REFER); the outcome is to be reported."""
+
+    call: "Call"
+    transfer: str
+    """What the report must name."""
+    number: str
+    other: "Call | None"
+    """The peer's other call with us, whose far end it is to be connected to."""
+    replaces: str
+    """Replaces value of a dialog elsewhere, which a call to ``number`` must carry."""
+    referred_by: str
+
+
+class TransferEnded(msgspec.Struct, frozen=True):
+    """How a transfer went that we asked of a peer; ``cause`` None: it was done."""
+
+    call: "Call"
+    cause: Cause | None
+
+
 class Ended(msgspec.Struct, frozen=True):
     """The call is over for its user; what is left of the signalling goes on by itself."""
 
@@ -91,6 +119,9 @@ Happening = (
     | MediaAgreed
     | Connected
     | AnsweredBy
+    | Replaced
+    | TransferAsked
+    | TransferEnded
     | KeyPressed
     | HoldChanged
     | Ended

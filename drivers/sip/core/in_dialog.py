@@ -14,6 +14,7 @@ from drivers.sip.in_call.offers import Offers
 from drivers.sip.in_call.reliable import Reliable
 from drivers.sip.in_call.requests import Requests
 from drivers.sip.in_call.session_timer import SessionTimers
+from drivers.sip.in_call.transfers import Transfers
 
 KEYS: Final = frozenset("0123456789*#ABCD")
 _KEY_NUMBERS: Final = {"10": "*", "11": "#", "12": "A", "13": "B", "14": "C", "15": "D"}
@@ -31,6 +32,7 @@ class InDialog:
         self.timers = SessionTimers(services, calls, self.requests, self.ending)
         self.offers = Offers(services, calls, self.requests, self.ending, self.timers)
         self.reliable = Reliable(services, self.requests)
+        self.transfers = Transfers(services, calls, self.requests)
 
     def receive(self, call: Call, dialog: Dialog, received: Received) -> None:
         """Take a request of the peer in this dialog; the method is one we handle."""
@@ -44,6 +46,8 @@ class InDialog:
             self.ending.receive_bye(call, received)
         elif method == "INFO":
             self._info(call, received)
+        elif method == "NOTIFY":
+            self.transfers.receive_notify(call, received)
         elif call.state in _OVER:
             self.services.respond(received, 481)
         elif method == "INVITE":
@@ -52,6 +56,8 @@ class InDialog:
             self.offers.receive_update(call, dialog, received)
         elif method == "PRACK":
             self.reliable.receive_prack(call, received)
+        elif method == "REFER":
+            self.transfers.receive_refer(call, dialog, received)
         else:
             self.services.respond(received, 200, headers=[ALLOW, ACCEPT])
 

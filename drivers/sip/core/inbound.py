@@ -1,5 +1,6 @@
 """Calls that come in: INVITE to 200 and ACK, or to a refusal (RFC 3261 13.3, 9.2)."""
 
+from collections.abc import Callable
 from typing import Final
 
 from cython_ext.sip_wire import Message
@@ -8,12 +9,13 @@ from drivers.events import Cause
 from drivers.sip.core.call import Call, CallInput, CallState, CallTimer, Peer, TimerUser
 from drivers.sip.core.calls import Calls
 from drivers.sip.core.causes import reason_values, status_for
-from drivers.sip.core.happenings import Connected, HoldChanged, MediaAgreed, Offered
+from drivers.sip.core.happenings import Connected, HoldChanged, MediaAgreed, Offered, Replaced
 from drivers.sip.core.in_dialog import InDialog
 from drivers.sip.core.request import Received, identify
 from drivers.sip.core.services import ALLOW, SDP_TYPE, Headers, Services
 from drivers.sip.dialog import Dialog
 from drivers.sip.in_call.reliable import may_answer, needs_offer
+from drivers.sip.in_call.replaces import Refused, replaced_call
 from drivers.sip.in_call.session_timer import supports
 from drivers.sip.negotiation import Session
 from drivers.sip.transaction import ServerKey
@@ -33,6 +35,8 @@ class InboundCalls:
         self._offers: dict[ServerKey, Call] = {}
         in_dialog.reliable.on_acknowledged = self._acknowledged
         in_dialog.reliable.on_given_up = self.refuse
+        self.on_replaced: Callable[[Call], None] = _stays
+        """Ends a call that another one replaced. Set by who can end calls of any state."""
 
     def invite(self, received: Received, peer: Peer, owner: TimerUser) -> None:
         """Take a new INVITE: an offer to the driver, or the refusal it deserves."""
@@ -41,6 +45,12 @@ class InboundCalls:
         if brief is not None:
             services.count("session_too_brief")
             services.respond(received, 422, headers=brief)
+            return
+        try:
+            replaced = replaced_call(self.calls, message, peer)
+        except Refused as error:
+            services.count(f"replaces_refused_{error.status}")
+            services.respond(received, error.status)
             return
         trunk = None if peer.is_station else services.trunk(peer.name)
         tag = services.token()
@@ -77,9 +87,28 @@ class InboundCalls:
         call.invite_key = received.key
         self.calls.add(call)
         self._offers[received.key] = call
+        if replaced is not None:
+            self._take_over(call, replaced)
+            return
         services.timers.start(call, CallTimer.PROVISIONAL, TRYING_AFTER)
         identity = identify(message, trusted=not peer.is_station)
         services.happened.append(Offered(call, identity))
+
+    def _take_over(self, call: Call, old: Call) -> None:
+        """Answer an INVITE with Replaces in the place of the old call, which ends (RFC 3891 3)."""
+        session = old.session
+        if session is None:
+            self.refuse(call, Cause.TEMPORARY_FAILURE)
+            return
+        group = old.group
+        members = [old] if group is None else group.dissolve()
+        call.line, call.port = old.line, old.port
+        call.answered = old.answered  # who is told already need not be told again
+        self.services.happened.append(Replaced(old if group is None else group.lead, call))
+        self.accept(call, session.host, session.port)
+        for member in members:
+            member.reported = True
+            self.on_replaced(member)
 
     def provisional(self, call: Call) -> None:
         """Tell the caller that the INVITE is here, or that it still rings."""
@@ -216,8 +245,9 @@ class InboundCalls:
             self.in_dialog.ending.send_bye(call, Cause.NORMAL)
             return
         self.calls.mark(call, "confirmed")
-        call.answered = True
-        self.services.happened.append(Connected(call))
+        if not call.answered:
+            call.answered = True
+            self.services.happened.append(Connected(call))
 
     def _take_answer(self, call: Call, message: Message) -> bool:
         call.delayed_offer = False
@@ -244,6 +274,10 @@ class InboundCalls:
 
     def _session_id(self) -> int:
         return self.services.random.getrandbits(31) + 1
+
+
+def _stays(call: Call) -> None:
+    """Nobody ends replaced calls."""
 
 
 def warning(host: str) -> tuple[str, str]:

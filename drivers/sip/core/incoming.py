@@ -33,9 +33,12 @@ from drivers.sip.transport.address import Address
 from drivers.sip.transport.guard import CallLimit
 
 HANDLED: Final = frozenset(
-    {"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "INFO", "PRACK", "UPDATE"}
+    {
+        *("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "INFO"),
+        *("PRACK", "UPDATE", "REFER", "NOTIFY"),
+    }
 )
-_COUNTED: Final = HANDLED | {"SUBSCRIBE", "NOTIFY", "REFER", "MESSAGE"}
+_COUNTED: Final = HANDLED | {"SUBSCRIBE", "MESSAGE"}
 _DESCRIBED: Final = frozenset({"INVITE", "UPDATE", "PRACK"})
 _SDP_RANGES: Final = frozenset({"application/sdp", "application/*", "*/*"})
 _SOURCES_KEPT: Final = 4096
@@ -217,6 +220,9 @@ class Incoming:
                 self._in_dialog(call, dialog, received)
         elif message.method == "INVITE":
             self._invite(received)
+        elif message.method == "REFER":
+            services.count("refer_outside_dialog")
+            services.respond(received, 403)  # nobody makes us call out of the blue
         elif message.method == "OPTIONS":
             services.respond(received, 200, headers=[ALLOW, ACCEPT])
         else:

@@ -12,8 +12,8 @@ from drivers.sip.options import SipOptions, TrunkOptions
 from drivers.sip.transaction import Transactions
 from drivers.sip.transport.address import Address
 
-ALLOW: Final = ("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE")
-EXTENSIONS: Final = frozenset({"100rel", "timer"})
+ALLOW: Final = ("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, REFER, NOTIFY")
+EXTENSIONS: Final = frozenset({"100rel", "timer", "replaces", "norefersub"})
 """Option tags that a request may require of us."""
 ACCEPT: Final = ("Accept", "application/sdp")
 SDP_TYPE: Final = ("Content-Type", "application/sdp")
@@ -64,7 +64,7 @@ class Services:
         self.contact = ("Contact", f"<sip:{place}>")
         self.via_start = f"SIP/2.0/UDP {place};rport;branch="
         timer = ", timer" if self.options.session_expires_s else ""
-        self.supported = ("Supported", f"100rel{timer}")
+        self.supported = ("Supported", f"100rel, replaces, norefersub{timer}")
         self.server = ("Server", self.options.user_agent)
         self.user_agent = ("User-Agent", self.options.user_agent)
 

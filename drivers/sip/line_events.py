@@ -1,0 +1,72 @@
+"""What happens to a call of the core, as the event of its line."""
+
+from drivers.api import LineId
+from drivers.events import (
+    Answered,
+    Digit,
+    Held,
+    LineEvent,
+    Progress,
+    Replaced,
+    Retrieved,
+    Ringing,
+    TransferEnded,
+    Transferred,
+)
+from drivers.sip.core import happenings
+from drivers.sip.core.happenings import (
+    Connected,
+    HoldChanged,
+    KeyPressed,
+    Offered,
+    Progressed,
+    TransferAsked,
+)
+
+OnLine = (
+    Connected | Progressed | KeyPressed | HoldChanged | TransferAsked | happenings.TransferEnded
+)
+"""What is told as it is, to the line that carries the call."""
+
+
+def line_event(line: LineId, happened: OnLine) -> LineEvent:
+    """The event of a line."""
+    if isinstance(happened, Connected):
+        return Answered(line=line)
+    if isinstance(happened, Progressed):
+        return Progress(line=line, tone=happened.tone)
+    if isinstance(happened, KeyPressed):
+        return Digit(line=line, key=happened.key, source="info", duration_ms=happened.duration_ms)
+    if isinstance(happened, TransferAsked):
+        other = happened.other
+        return Transferred(
+            line=line,
+            to=happened.number,
+            transfer=happened.transfer,
+            other=None if other is None or not other.line else LineId(other.line),
+            replaces=happened.replaces,
+            referred_by=happened.referred_by,
+        )
+    if isinstance(happened, happenings.TransferEnded):
+        return TransferEnded(line=line, cause=happened.cause)
+    return Held(line=line) if happened.held else Retrieved(line=line)
+
+
+def ringing(line: LineId, offered: Offered) -> Ringing:
+    """The event of a call that came in."""
+    call, identity = offered.call, offered.identity
+    return Ringing(
+        line=line,
+        ani=call.peer.name if call.peer.is_station else identity.ani,
+        dnis=identity.dnis,
+        name=identity.name,
+        redirecting=identity.redirecting,
+        reason=identity.reason,
+        restricted=identity.restricted,
+        ref=call.ref,
+    )
+
+
+def replaced(line: LineId, happened: happenings.Replaced) -> Replaced:
+    """The event of a call that another telephone took over."""
+    return Replaced(line=line, by=happened.by.peer.name)
