@@ -158,6 +158,8 @@ class AcdEngine:
             self._lines.widen(self._lines.by_slot(slot), now)
         while (slot := self._lines.ring_steps.pop(now)) >= 0:
             self._offers.ring_more(self._lines.by_slot(slot))
+        # Who may move to another queue does so before he is given up.
+        self._life.due(now)
         while (slot := self._lines.max_waits.pop(now)) >= 0:
             contact = self._lines.by_slot(slot)
             if contact.state is _CALL_WAITING:
@@ -166,7 +168,6 @@ class AcdEngine:
                 # Offers are out: an agent may still answer; else it leaves on return.
                 contact.overdue = True
                 self._offers.stop_joining(contact)
-        self._life.due(now)
 
     def _agent_due(self, record: AgentRecord, now: float) -> None:
         contact = record.contact

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from acd_core.call_queue import CallRule
 from acd_core.errors import IllegalTransition
 from acd_core.events import CallOffered
-from acd_core.ids import CallId
+from acd_core.ids import CallId, QueueId
 
 if TYPE_CHECKING:
     from acd_core.floor.records import AgentRecord, QueueRecord
@@ -92,6 +92,7 @@ class Contact:
         "slot",
         "state",
         "step",
+        "visited",
     )
 
     def __init__(self, event: CallOffered, queue: "QueueRecord", entered: float) -> None:
@@ -127,6 +128,8 @@ class Contact:
         self.slot = -1
         """In the deadlines."""
         self.order: Order = (0, 0.0, event.call)
+        self.visited: tuple[QueueId, ...] = ()
+        """Queues that it has been moved out of."""
 
     def next_state(self, step: ContactStep) -> ContactState:
         """Look a step up in the table; raise IllegalTransition when it cannot happen."""

@@ -4,17 +4,18 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from acd_core.call_queue import NoAgents, QueueConfig, check_queue
+from acd_core.call_queue import QueueConfig, check_queue
 from acd_core.commands import (
     AcdCommand,
     CallRefused,
     CallTimedOut,
     CallWaiting,
     LeaveReason,
+    RefuseReason,
 )
 from acd_core.eligibility.demands import Demands
 from acd_core.errors import DuplicateCall, UnknownQueue
-from acd_core.events import CallOffered, Outcome, Preference
+from acd_core.events import CallOffered, Outcome
 from acd_core.floor.contact import Contact, ContactState, ContactStep
 from acd_core.floor.records import AgentRecord, CallBook, QueueRecord
 from acd_core.floor.urgency import Urgencies
@@ -31,7 +32,6 @@ _CALL_LEFT: Final = ContactState.LEFT
 _CALL_STEP_GO_BACK: Final = ContactStep.GO_BACK
 _CALL_STEP_LEAVE: Final = ContactStep.LEAVE
 _CALL_WAITING: Final = ContactState.WAITING
-_NO_AGENTS_LEAVE: Final = NoAgents.LEAVE
 _OUTCOME_ABANDONED: Final = Outcome.ABANDONED
 _OUTCOME_ANSWERED: Final = Outcome.ANSWERED
 _OUTCOME_TIMED_OUT: Final = Outcome.TIMED_OUT
@@ -128,27 +128,50 @@ class Lines:
         self.life.configure(record, now)
         return record
 
-    def enter(self, event: CallOffered, now: float, *, awaited: bool) -> Contact | None:
-        """Let a call in; None when it was refused.
+    def enter(self, event: CallOffered, now: float, *, awaited: bool) -> None:
+        """Let a call in, or tell why not.
 
         ``awaited`` says that it has a named agent to wait for, whoever else is there.
         """
         queue = self.find(event.queue)
         if event.call in self.calls:
             raise DuplicateCall(f"call {event.call} is already in a queue or with an agent")
+        contact = self.draft(event, queue, now)
+        refused = self.refused(contact, now, awaited=awaited)
+        if refused is not None:
+            if queue.lively and self.life.redirect(contact, refused, now):
+                return
+            queue.counter.refuse()
+            self._out.append(CallRefused(call=event.call, queue=queue.config.queue, reason=refused))
+            return
+        self.admit(contact, now)
+        self.tell(contact)
+        if queue.lively and not awaited:
+            self.life.escape(contact, now)
+
+    def draft(
+        self, event: CallOffered, queue: QueueRecord, now: float, *, began: float | None = None
+    ) -> Contact:
+        """Prepare a call for a queue without letting it in; ``began`` is exact where given."""
         contact = Contact(event, queue, now)
+        if began is not None:
+            contact.began = began
         if queue.config.widening or event.requirements:
             contact.step = self._step(contact, now)
             contact.demand = self._number(contact, contact.step)
         else:
             contact.demand = queue.demand
-        refused = self.life.shut(queue, now) if queue.lively else None
-        if refused is None:
-            refused = refusal(queue, self.tally, contact.demand, awaited=awaited)
-        if refused is not None:
-            queue.counter.refuse()
-            self._out.append(CallRefused(call=event.call, queue=queue.config.queue, reason=refused))
-            return None
+        return contact
+
+    def refused(self, contact: Contact, now: float, *, awaited: bool) -> RefuseReason | None:
+        """Why the queue of a call does not let it in; None when it does."""
+        queue = contact.queue
+        shut = self.life.shut(queue, now) if queue.lively else None
+        return shut or refusal(queue, self.tally, contact.demand, awaited=awaited)
+
+    def admit(self, contact: Contact, now: float) -> None:
+        """Let a call wait in its queue: a visit begins."""
+        queue, call = contact.queue, contact.event.call
         self._list(contact)
         if queue.estimates.due(now):
             pool = pool_of(self.tally(contact.demand), len(queue.line))
@@ -156,7 +179,7 @@ class Lines:
         contact.slot = self._free_slots.pop() if self._free_slots else len(self._slots)
         self._slots[contact.slot] = contact
         self.calls.add(contact)
-        queue.calls[event.call] = contact
+        queue.calls[call] = contact
         insort(queue.line, contact.order)
         queue.counter.begin()
         if queue.urgent:
@@ -167,9 +190,7 @@ class Lines:
             self._await_widening(contact, now)
         if queue.lively:
             self.life.enter(contact, now)
-        self.tell(contact)
         self.loose.append(contact)
-        return contact
 
     def tell(self, contact: Contact, *, returned: bool = False) -> None:
         """Tell that a call waits, and at which place."""
@@ -271,13 +292,6 @@ class Lines:
             self._relist(contact)
         self._await_widening(contact, now)
 
-    def widen_deserted(self, now: float) -> None:
-        """Widen calls of queues that do not wait for agents who are away."""
-        for queue in self.queues.values():
-            if any(step.when_nobody for step in queue.config.widening):
-                for contact in list(self.waiting(queue)):
-                    self.widen(contact, now)
-
     def give_lines(self, queues: Iterable[QueueId]) -> None:
         """Let queues be told from others: some agent's own order names them."""
         for key in queues:
@@ -294,19 +308,6 @@ class Lines:
         queue.demand = self.demands.number(queue.config, 0, medium=queue.config.medium)
         for contact in queue.calls.values():
             self._relist(contact)
-
-    def empty_deserted(self, now: float) -> None:
-        """Send callers away from queues that do not wait without agents."""
-        for queue in self.queues.values():
-            if queue.config.no_agents is not _NO_AGENTS_LEAVE:
-                continue
-            staffed: dict[int, int] = {}
-            for contact in list(self.waiting(queue)):
-                if contact.demand not in staffed:
-                    staffed[contact.demand] = queue.present(self.tally(contact.demand))
-                named = contact.preferring is not None and self._named(contact.event)
-                if not staffed[contact.demand] and not named and (contact.state is _CALL_WAITING):
-                    self.time_out(contact, LeaveReason.NO_AGENTS, now)
 
     def _number(self, contact: Contact, step: int) -> int:
         """The matcher's number for what a call demands at a step of its queue's widening."""
@@ -336,6 +337,8 @@ class Lines:
     def _list(self, contact: Contact) -> None:
         contact.order = contact.place()
         queue = contact.queue
+        if contact.demand != queue.demand:
+            queue.mixed = True
         if queue.lined:
             self.urgencies.know(queue, contact.demand)
         contact.handle = self._matcher.add_call(
@@ -359,7 +362,3 @@ class Lines:
             self._matcher.hold_call(contact.handle)
         else:
             self.loose.append(contact)
-
-    @staticmethod
-    def _named(event: CallOffered) -> bool:
-        return event.preference is Preference.NAMED

@@ -66,8 +66,7 @@ class Offers:
             if roster.fewer:
                 roster.fewer = False
                 self._give_up_absent(now)
-                lines.widen_deserted(now)
-                lines.empty_deserted(now)
+                lines.life.deserted(now)
             if roster.staff_changed:
                 roster.staff_changed = False
                 lines.urgencies.touch_all()

@@ -113,6 +113,7 @@ class QueueRecord:
         "line",
         "lined",
         "lively",
+        "mixed",
         "offers",
         "strategy",
         "talking",
@@ -146,6 +147,8 @@ class QueueRecord:
         self.calls: dict[CallId, Contact] = {}
         self.lively = False
         """It does more for those who wait than find an agent: see ``acd_core/queue_life``."""
+        self.mixed = False
+        """Some of its calls demanded other agents than the queue does."""
         self.talking = 0
         self.last_offered = -1
         self.offers = 0

@@ -36,9 +36,9 @@ class Told:
 
     __slots__ = ("contact", "due", "high_s", "last", "low_s", "place", "ripe", "ripens")
 
-    def __init__(self, contact: Contact, last: float) -> None:
+    def __init__(self, contact: Contact) -> None:
         self.contact = contact
-        self.last = last
+        self.last = -inf
         """When he was told something."""
         self.place: float = inf
         """The best place he was told."""
@@ -66,10 +66,17 @@ class Announcer:
         self._gone: dict[QueueId, Order] = {}
         """The first place in each line that became free during the present event."""
 
-    def begin(self, contact: Contact, now: float, *, last: float = -inf) -> None:
-        """A caller waits; ``last`` is when another queue told him something."""
-        told = self._told[contact.slot] = Told(contact, last)
+    def begin(self, contact: Contact, now: float) -> None:
+        """A caller waits."""
+        told = self._told[contact.slot] = Told(contact)
         self._plan(told, now)
+
+    def remember(self, contact: Contact, last: float, now: float) -> None:
+        """Another queue, in which a caller waited before, told him something last then."""
+        told = self._told.get(contact.slot)
+        if told is not None and told.contact is contact:
+            told.last = last
+            self._plan(told, now)
 
     def last(self, contact: Contact) -> float:
         """When a caller was told something; minus infinity for never."""

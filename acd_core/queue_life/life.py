@@ -9,7 +9,9 @@ from acd_core.commands import AcdCommand, LeaveReason, RefuseReason
 from acd_core.floor.contact import Contact
 from acd_core.floor.records import QueueRecord
 from acd_core.queue_life.announcements import Announcer
+from acd_core.queue_life.desertion import empty_deserted, widen_deserted
 from acd_core.queue_life.opening import Opening
+from acd_core.queue_life.overflow import Overflows
 
 if TYPE_CHECKING:
     from acd_core.floor.lines import Lines
@@ -19,16 +21,22 @@ class QueueLife:
     """Passes on what happens in lively queues, and collects when something is due."""
 
     def __init__(self, lines: "Lines", out: list[AcdCommand]) -> None:
+        self._lines = lines
         self.announcer = Announcer(lines, out)
         self.opening = Opening(lines)
+        self.overflows = Overflows(lines, out)
 
     def configure(self, queue: QueueRecord, now: float) -> None:
         """A queue is new or changed; its calls stand in their new order."""
         config = queue.config
         queue.lively = (
-            config.announcements is not None or config.hours is not None or config.unattended
+            config.announcements is not None
+            or config.hours is not None
+            or config.unattended
+            or bool(config.overflow)
         )
         self.announcer.configure(queue, queue.calls.values(), now)
+        self.overflows.configure(queue.calls.values(), now)
         self.opening.configure(queue, now)
 
     def remove(self, queue: QueueRecord, now: float) -> None:
@@ -40,30 +48,52 @@ class QueueLife:
         """Why a lively queue lets nobody in now, whatever its limits; None when it does."""
         return self.opening.shut(queue, now)
 
+    def redirect(self, contact: Contact, refused: RefuseReason, now: float) -> bool:
+        """Let a call that a lively queue refuses into another one; False when none takes it."""
+        return self.overflows.redirect(contact, refused, now)
+
+    def escape(self, contact: Contact, now: float) -> bool:
+        """Move a call of a lively queue when nobody who could serve it is there."""
+        return self.overflows.escape(contact, now)
+
     def enter(self, contact: Contact, now: float) -> None:
         """A call began to wait in a lively queue."""
         if contact.queue.config.announcements is not None:
             self.announcer.begin(contact, now)
+        if contact.queue.config.overflow:
+            self.overflows.begin(contact, now)
 
     def go_back(self, contact: Contact, now: float) -> LeaveReason | None:
         """A call of a lively queue waits again after an offer, unless it has to leave."""
         reason = self.opening.must_leave(contact.queue, now)
         if reason is None:
             self.announcer.go_on(contact, now)
+            self.overflows.go_on(contact, now)
         return reason
 
     def leave(self, contact: Contact) -> None:
         """A call of a lively queue waits no more."""
         self.announcer.end(contact)
+        self.overflows.end(contact)
+
+    def deserted(self, now: float) -> None:
+        """Agents went; their callers make do with others, move on or leave."""
+        widen_deserted(self._lines, now)
+        empty_deserted(self._lines, self.overflows, now)
 
     def next_deadline(self) -> float | None:
         """When something is due."""
-        firsts = (self.announcer.deadlines.first(), self.opening.deadlines.first())
+        firsts = (
+            self.announcer.deadlines.first(),
+            self.opening.deadlines.first(),
+            self.overflows.deadlines.first(),
+        )
         return min((first for first in firsts if first is not None), default=None)
 
     def due(self, now: float) -> None:
         """Do what is due."""
         self.opening.due(now)
+        self.overflows.due(now)
         self.announcer.due(now)
 
     @property
