@@ -99,14 +99,16 @@ class Offering:
                 loop.call_later(STATION_RETRY, self._life.tell, awaited)
                 return
             self._life.gone.discard(line.id)
-            call.ringing[offer.agent] = Leg(id=context.ids(), line=line.id)
+            call.ringing[offer.agent] = leg = Leg(id=context.ids(), line=line.id)
+            segment = call.segments[ring_of(offer.agent)]
+            segment.leg, segment.line = leg.id, leg.line
             context.watch(line.id, self._life)
             await line.dial(offer.station, ani=call.ani, name=call.name)
         except DriverError as error:
             self._log.warning("station cannot be rung", station=offer.station, why=str(error))
-            leg, call.ringing[offer.agent] = call.ringing[offer.agent], None
-            if leg is not None:
-                context.watch(leg.line, None)
+            rung, call.ringing[offer.agent] = call.ringing[offer.agent], None
+            if rung is not None:
+                context.watch(rung.line, None)
             if not context.station_lost(offer.agent):
                 self._reject(offer.agent, "busy" if isinstance(error, LineBusy) else "unreachable")
 

@@ -7,7 +7,13 @@ rows and the distribution engine can be one step apart: here they are brought to
 from collections.abc import Iterator
 
 from acd_core.agent import AgentState
-from acd_core.events import AcdEvent, OfferAccepted, OfferRejected
+from acd_core.events import (
+    AcdEvent,
+    AgentReachable,
+    AgentUnreachable,
+    OfferAccepted,
+    OfferRejected,
+)
 from acd_core.snapshot import Snapshot
 from daemon.control.calls.call import Call
 
@@ -25,14 +31,20 @@ def talks(floor: Snapshot, call: int) -> bool:
 
 
 def offers_lost(call: int, floor: Snapshot) -> Iterator[AcdEvent]:
-    """Takes every offer of a call back without blame: ringing stations are not restored.
-
-    An agent who accepts and is not joined frees all others, and the call keeps its place.
-    """
+    """Makes every offer of a call anew without blame: ringing stations are not restored."""
     for queue in floor.queues:
         for waiting in queue.waiting:
-            if waiting.call == call and waiting.agent is not None:
-                # Refused when he had accepted already.
+            if waiting.call != call:
+                continue
+            if len(waiting.ringing) > 1:
+                # One after the other, so that the call is never without anybody: who is back
+                # joins in again, before any call that came later.
+                for agent in waiting.ringing:
+                    yield AgentUnreachable(agent=agent)
+                    yield AgentReachable(agent=agent)
+            elif waiting.agent is not None:
+                # An agent who is there, but was not joined, cannot empty a queue that callers
+                # leave without agents. Accepting is refused when he had accepted already.
                 yield OfferAccepted(call=waiting.call, agent=waiting.agent)
                 yield OfferRejected(call=waiting.call, agent=waiting.agent, reason="lost")
 

@@ -71,6 +71,12 @@ async def pick_up(rig: ControlRig) -> None:
         await rig.settle()
 
 
+async def all_pick_up(rig: ControlRig) -> None:
+    for phone in phones(rig, State.DIALLING):
+        await phone.talk()
+    await rig.settle()
+
+
 async def decline(rig: ControlRig) -> None:
     for phone in phones(rig, State.DIALLING)[:1]:
         await phone.drop(Cause.BUSY)
@@ -159,6 +165,7 @@ ACTIONS: tuple[Callable[[ControlRig], Awaitable[None]], ...] = (
     caller_leaves,
     pick_up,
     pick_up,
+    all_pick_up,
     decline,
     agent_leaves,
     agent_and_caller_leave_at_once,
@@ -176,12 +183,22 @@ ACTIONS: tuple[Callable[[ControlRig], Awaitable[None]], ...] = (
 )
 
 
-@settings(max_examples=60)
-@given(story=st.lists(st.sampled_from(ACTIONS), min_size=5, max_size=40))
+@settings(max_examples=90)
+@given(
+    story=st.lists(st.sampled_from(ACTIONS), min_size=5, max_size=40),
+    rule=st.sampled_from(("longest_idle", "ring_all", "ring_progressively")),
+)
 async def test_any_story_ends_with_sound_records(
-    story: list[Callable[[ControlRig], Awaitable[None]]], tmp_path: Path
+    story: list[Callable[[ControlRig], Awaitable[None]]], rule: str, tmp_path: Path
 ) -> None:
-    queue = make_queue(wrap_up_s=3.0, max_wait_s=40.0, max_waiting=3, on_timeout="overflow")
+    queue = make_queue(
+        strategy=rule,
+        ring_step_s=1.0,
+        wrap_up_s=3.0,
+        max_wait_s=40.0,
+        max_waiting=3,
+        on_timeout="overflow",
+    )
     rig = ControlRig(tmp_path / str(next(numbers)), queues=[queue])
     await rig.start()
     await rig.seat("ann", "bob")

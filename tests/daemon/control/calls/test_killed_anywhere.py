@@ -64,6 +64,28 @@ async def abandoned(rig: ControlRig) -> None:
     await rig.hang_up(line)
 
 
+async def answered_by_one_of_several(rig: ControlRig) -> None:
+    """Two stations ring, both answer, one of them has the call."""
+    await rig.seat("ann", "bob")
+    line = await rig.call_sales()
+    rig.driver.progress("2001")
+    await rig.later(3)
+    for station in ("2002", "2001"):
+        await rig.driver.telephone(station).talk()
+    await rig.settle()
+    await rig.later(5)
+    await rig.hang_up(line)
+    await rig.later(20)
+
+
+async def several_miss(rig: ControlRig) -> None:
+    """Two stations ring and nobody picks up, then the caller leaves."""
+    await rig.seat("ann", "bob")
+    line = await rig.call_sales()
+    await rig.later(17)
+    await rig.hang_up(line)
+
+
 def kill_after(rig: ControlRig, records: int) -> None:
     """Let no more than so many records reach the journal."""
     append = rig.journal.append
@@ -85,14 +107,25 @@ async def everybody_hangs_up(rig: ControlRig) -> None:
     await rig.later(60)
 
 
-@pytest.mark.parametrize("story", [answered, left_by_agent, missed, abandoned])
+@pytest.mark.parametrize(
+    ("story", "rule"),
+    [
+        (answered, "longest_idle"),
+        (left_by_agent, "longest_idle"),
+        (missed, "longest_idle"),
+        (abandoned, "longest_idle"),
+        (answered_by_one_of_several, "ring_all"),
+        (answered_by_one_of_several, "ring_progressively"),
+        (several_miss, "ring_all"),
+    ],
+)
 async def test_killed_after_any_record(
-    story: Callable[[ControlRig], Awaitable[None]], tmp_path: Path
+    story: Callable[[ControlRig], Awaitable[None]], rule: str, tmp_path: Path
 ) -> None:
     finished = False
     for records in range(4, RECORDS):
         site = tmp_path / str(records)
-        rig = ControlRig(site, queues=[make_queue(wrap_up_s=5.0)])
+        rig = ControlRig(site, queues=[make_queue(wrap_up_s=5.0, strategy=rule, ring_step_s=1.0)])
         await rig.start()
         kill_after(rig, records)
         try:
@@ -107,11 +140,12 @@ async def test_killed_after_any_record(
         try:
             assert rig.controller.calls == {}
             assert_identity(rig)
-            assert rig.state("ann") in (
-                AgentState.READY,
-                AgentState.PAUSED,
-                AgentState.LOGGED_OUT,
-            )
+            for login in ("ann", "bob"):
+                assert rig.state(login) in (
+                    AgentState.READY,
+                    AgentState.PAUSED,
+                    AgentState.LOGGED_OUT,
+                )
         except AssertionError as error:
             raise AssertionError(f"killed after record {records}: {error}") from error
         await rig.crash()
