@@ -85,7 +85,7 @@ class Incoming:
         if message.is_request:
             self._request(message, source)
         else:
-            self._response(message)
+            self._response(message, source)
 
     def set_accounts(self, accounts: Sequence[StationAccount]) -> None:
         """Replace the stations; what no station has a secret for is not asked for either."""
@@ -338,7 +338,7 @@ class Incoming:
 
     # Responses
 
-    def _response(self, message: Message) -> None:
+    def _response(self, message: Message, source: Address) -> None:
         services = self.services
         services.count(f"received_{message.status // 100}xx")
         if len(message.headers("Via")) != 1:
@@ -347,6 +347,8 @@ class Incoming:
         key = message.top_via.branch, message.cseq.method
         transaction = services.transactions.clients.get(key)
         if transaction is not None:
+            if source.reliable:
+                transaction.address = source  # what follows stays on this connection
             transaction.receive(message)
             return
         services.count("response_unmatched")

@@ -19,6 +19,7 @@ from drivers.sip.in_call.requests import answer_challenge
 from drivers.sip.in_call.session_timer import note_methods
 from drivers.sip.negotiation import Session
 from drivers.sip.transaction import ClientTransaction
+from drivers.sip.transport.address import Address
 
 ELSEWHERE: Final = ("Reason", 'SIP;cause=200;text="Call completed elsewhere"')
 MOST_EARLY: Final = 16  # early dialogs of one INVITE; more forks than that are not followed
@@ -149,7 +150,8 @@ class OutboundCalls:
         data = self._request(call, "CANCEL", [ELSEWHERE] if elsewhere else [])
         services.count("sent_cancel")
         branch = call.via.rpartition("=")[2]
-        services.transactions.open_client((branch, "CANCEL"), data, call.address, user=NOBODY)
+        place = _place(call)
+        services.transactions.open_client((branch, "CANCEL"), data, place, user=NOBODY)
         limit = 64 * services.options.timers.t1
         services.timers.start(call, CallTimer.CANCEL_LIMIT, limit)
 
@@ -285,7 +287,7 @@ class OutboundCalls:
             local=call.from_value,
             local_tag=call.local_tag,
             cseq=call.cseq,
-            source=call.address,
+            source=_place(call),
             fixed=call.peer.is_station,
             fallback=call.uri,
         )
@@ -350,6 +352,11 @@ class OutboundCalls:
         session = call.session
         if session is not None and session.remote is not None and session.fmt is not None:
             self.services.happened.append(MediaAgreed(call, session.remote, session.fmt))
+
+
+def _place(call: Call) -> Address:
+    """Where the INVITE went: by TCP when it was too large for UDP (RFC 3261 18.1.1)."""
+    return call.address if call.transaction is None else call.transaction.address
 
 
 class _Invite:

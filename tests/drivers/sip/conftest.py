@@ -22,7 +22,7 @@ SCENARIOS = Path(__file__).parents[2] / "e2e" / "scenarios"
 class Running:
     """An open driver with what it was given and what it told."""
 
-    def __init__(self, options: SipOptions | None = None) -> None:
+    def __init__(self, options: SipOptions | None = None, *, folder: Path = Path()) -> None:
         self.journal: list[tuple[str, bytes]] = []
         self.ports = UdpAudioPorts()
         self.told: list[LineEvent] = []
@@ -30,6 +30,7 @@ class Running:
             options or loopback_options(),
             clock=time.time,
             journal=lambda kind, payload: self.journal.append((kind, payload)),
+            folder=folder,
         )
         self.driver.set_stations(
             [StationAccount("2001", hash_secret("2001", "hookflash", "s3cret"))]

@@ -3,34 +3,10 @@
 import pytest
 
 from drivers.api import LineId
-from drivers.events import Answered, Cause, LineEvent, Released, Ringing, StationUp
-from drivers.sip.options import SipOptions, TrunkOptions
+from drivers.events import Answered, Cause, Released, StationUp
+from tests.drivers.sip.transport.conftest import answering
 
 REGISTER = ("-s", "2001", "-au", "2001", "-ap", "s3cret", "-m", "1")
-
-
-def answering(running):
-    async def react(event: LineEvent) -> None:
-        if isinstance(event, Ringing):
-            await running.driver.line(event.line).answer()
-
-    return react
-
-
-@pytest.fixture
-async def open_driver(make_running):
-    opened = []
-
-    async def start(*listen: str, **trunk):
-        fields = {"name": "carrier", "addresses": ("127.0.0.0/8", "::1/128"), "max_calls": 40}
-        options = SipOptions(listen=listen, trunks=(TrunkOptions(**(fields | trunk)),))
-        made = await make_running(options).open()
-        opened.append(made)
-        return made
-
-    yield start
-    for one in opened:
-        await one.close()
 
 
 async def test_callers_over_one_connection_are_answered_and_hang_up(open_driver, sipp) -> None:
@@ -97,7 +73,9 @@ async def test_phone_registers_over_tcp(open_driver, sipp) -> None:
 
 async def test_call_out_over_tcp_to_a_trunk(open_driver, sipp, free_port) -> None:
     port = free_port()
-    running = await open_driver("tcp:127.0.0.1:0", target=f"127.0.0.1:{port}", transport="tcp")
+    running = await open_driver(
+        "tcp:127.0.0.1:0", trunk={"target": f"127.0.0.1:{port}", "transport": "tcp"}
+    )
     callee = await sipp("uas", "127.0.0.1", "-t", "t1", "-p", str(port), "-m", "1")
     await callee.listening(port)
     line = running.driver.line(LineId("carrier/1"))
@@ -112,7 +90,7 @@ async def test_call_out_over_tcp_to_a_trunk(open_driver, sipp, free_port) -> Non
 
 async def test_trunk_that_nobody_answers_at_is_unreachable_at_once(open_driver, free_port) -> None:
     running = await open_driver(
-        "tcp:127.0.0.1:0", target=f"127.0.0.1:{free_port()}", transport="tcp"
+        "tcp:127.0.0.1:0", trunk={"target": f"127.0.0.1:{free_port()}", "transport": "tcp"}
     )
     await running.driver.line(LineId("carrier/1")).dial("5551234")
     released = await running.wait_for(Released, limit_s=5)
