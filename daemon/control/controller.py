@@ -21,7 +21,7 @@ from acd_core.commands import (
 )
 from acd_core.engine import AcdEngine
 from acd_core.events import AgentReachable, AgentUnreachable, DayBegan
-from acd_core.ids import AgentId, SkillId
+from acd_core.ids import AgentId, SkillId, TierId
 from daemon.config import OutgoingOptions
 from daemon.control.acd_runner import AcdRunner
 from daemon.control.calls.call import Call, Leg, Phase, encode_call
@@ -262,9 +262,21 @@ class Controller:
         """What a called number leads to now."""
         return self.dial_plan.find(dnis, self.clock())
 
-    def admits(self) -> bool:
-        """Whether one more call may be answered."""
-        return len(self.calls) <= self._max_calls
+    def admits(self, call: Call) -> bool:
+        """Whether a call that rings may be answered; lines kept for green channels count."""
+        if len(self.calls) > self._max_calls:
+            return False
+        kept = max((tier.keep_lines for tier in self.directory.tiers), default=0)
+        if not kept or self.directory.tier_of(call.ani) is not None:
+            return True
+        trunks = self.lines.trunks_beside(call.caller.line)
+        free = sum(1 for line in trunks if line not in self._watched)
+        return free >= min(kept, len(trunks) - 1)
+
+    def tier(self, ani: str) -> TierId | None:
+        """The green channel of a calling number, if it has one."""
+        tier = self.directory.tier_of(ani)
+        return None if tier is None else tier.key
 
     def queue(self, slug: str) -> QueueInfo | None:
         """A queue that takes calls, by its slug."""

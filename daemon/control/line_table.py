@@ -89,6 +89,10 @@ class LineTable:
             ]
         return [driver.line(line) for driver, line in lines]
 
+    def trunks_beside(self, line: LineId) -> tuple[LineId, ...]:
+        """Every trunk line of the driver that has this line."""
+        return next((item.lines for item in self._opened.values() if line in item.lines), ())
+
     def reachable(self, station: str) -> bool:
         """Whether a call to the station would ring."""
         return any(

@@ -17,7 +17,7 @@ from acd_core.snapshot import AgentView
 from daemon.control.calls.call import Call, Phase
 from daemon.control.controller import Controller
 from daemon.control.dial_plan import DialPlan, NumberEntry
-from daemon.control.facade.directory import AgentInfo, Directory, QueueInfo
+from daemon.control.facade.directory import AgentInfo, Directory, QueueInfo, TierInfo
 from daemon.control.flows.prompts import Prompts
 from daemon.control.journal import Journal
 from daemon.control.line_table import LineTable, OpenDriver
@@ -109,6 +109,7 @@ class ControlRig:
         *,
         queues: Iterable[QueueSetup] = (),
         agents: Sequence[AgentInfo] = AGENTS,
+        tiers: Sequence[TierInfo] = (),
         max_calls: int = 100,
         before: "ControlRig | None" = None,
         clock: Callable[[], float] | None = None,
@@ -116,6 +117,7 @@ class ControlRig:
         self.site = site
         self.queues = tuple(queues) or (make_queue(),)
         self.agents = agents
+        self.tiers = tiers
         stations = [agent.station for agent in agents]
         self.media: FakeMedia = before.media if before else FakeMedia()
         self.driver: FakeDriver = (
@@ -141,7 +143,9 @@ class ControlRig:
             ]
         )
         directory = Directory()
-        directory.replace(queues=[each.info for each in self.queues], agents=agents, skills={})
+        directory.replace(
+            queues=[each.info for each in self.queues], agents=agents, skills={}, tiers=tiers
+        )
         self.controller = Controller(
             clock=self.clock,
             ids=self.ids,
@@ -180,7 +184,9 @@ class ControlRig:
         """Start the next control process of this site, in this very rig."""
         await self.crash()
         self.driver.restart()
-        rig = ControlRig(self.site, queues=self.queues, agents=self.agents, before=self)
+        rig = ControlRig(
+            self.site, queues=self.queues, agents=self.agents, tiers=self.tiers, before=self
+        )
         self.__dict__.update(rig.__dict__)
         told = self.book.applied if applied is None else applied
         recovered = read_back(self.journal.read(), self.engine, told)

@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from acd_core.commands import OfferToAgent
-from acd_core.ids import AgentId, SkillId
+from acd_core.ids import AgentId, SkillId, TierId
 from daemon.config import OutgoingOptions
 from daemon.control.acd_runner import AcdRunner
 from daemon.control.calls.call import Call
@@ -95,8 +95,11 @@ class CallContext(Protocol):
     def find_target(self, dnis: str) -> Target | None:
         """What a called number leads to now."""
 
-    def admits(self) -> bool:
-        """Whether one more call may be answered."""
+    def admits(self, call: Call) -> bool:
+        """Whether a call that rings may be answered."""
+
+    def tier(self, ani: str) -> TierId | None:
+        """The green channel of a calling number, if it has one."""
 
     def queue(self, slug: str) -> QueueInfo | None:
         """A queue that takes calls, by its slug."""

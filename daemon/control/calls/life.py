@@ -121,7 +121,7 @@ class CallLife:
             cause = Cause.NO_USER_RESPONDING if closed else Cause.UNALLOCATED
             await self.end(cause, by="system", outcome="refused" if closed else "failed")
             return
-        if not context.admits():
+        if not context.admits(call):
             self._log.warning("call refused: too many calls")
             await self.end(Cause.CONGESTION, by="system", outcome="refused")
             return

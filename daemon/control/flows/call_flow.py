@@ -228,6 +228,7 @@ class CallFlow:
             waited_s=max(waited, 0.0),
             preferred=context.last_agent(call.ani) if limit else None,
             preferred_limit_s=limit,
+            tier=context.tier(call.ani),
             callback=self._kept_place(queue.key),
         )
         if context.acd.submit(offered):

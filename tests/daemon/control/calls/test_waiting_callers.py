@@ -2,7 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
-from acd_core.queue_life.options import Announcements
+from acd_core.queue_life.options import Announcements, Overflow
+from daemon.control.calls.call import Phase
 from tests.fakes.control_rig import ControlRig, make_queue
 from tests.fakes.sound_records import assert_sound
 
@@ -41,5 +42,48 @@ async def test_nothing_is_announced_while_an_agent_talks(make_rig: MakeRig) -> N
     played = len(rig.media.played)
     await rig.later(120)
     assert len(rig.media.played) == played
+    await rig.hang_up(line)
+    assert_sound(rig)
+
+
+async def test_call_goes_on_in_another_queue(make_rig: MakeRig) -> None:
+    away = Overflow(to=(2,), after_s=20.0)
+    rig = await make_rig(queues=[make_queue(overflow=(away,)), make_queue(2, "help")])
+    talking, agent = await rig.connect()
+    line = await rig.call("200", ani="0305552")
+    await rig.later(21)
+    assert rig.phase(line) is Phase.WAITING
+    assert rig.call_on(line).queue == 2
+    first, second = rig.visits()[1:]
+    assert (first.queue_id, first.outcome, first.detail) == (1, "overflowed", "waited")
+    assert second.queue_id == 2
+    assert second.entered_ms == first.left_ms
+    await rig.hang_up(line)
+    assert rig.visits()[2].outcome == "abandoned"
+    await rig.hang_up(talking)
+    assert agent.port is None
+    assert_sound(rig)
+
+
+async def test_a_refused_call_goes_on_at_once(make_rig: MakeRig) -> None:
+    away = Overflow(to=(2,), when_refused=True)
+    rig = await make_rig(
+        queues=[make_queue(overflow=(away,), max_waiting=0), make_queue(2, "help")]
+    )
+    await rig.seat("ann")
+    line = await rig.call("200")
+    assert rig.phase(line) is Phase.OFFERED
+    assert [(v.queue_id, v.outcome) for v in rig.visits()] == [(1, "overflowed"), (2, "")]
+    await rig.hang_up(line)
+    assert_sound(rig)
+
+
+async def test_a_closed_queue_says_so_to_the_flow(make_rig: MakeRig) -> None:
+    rig = await make_rig(queues=[make_queue(unattended=True)])
+    await rig.seat("ann")
+    line = await rig.call_sales()
+    assert rig.speech.said[-1] == "The queue is full"
+    [visit] = rig.visits()
+    assert (visit.outcome, visit.detail) == ("refused", "unattended")
     await rig.hang_up(line)
     assert_sound(rig)
