@@ -30,6 +30,8 @@ MODULES: Final = (
     "acd_core.floor.roster",
     "acd_core.floor.urgency",
     "acd_core.floor.weighing",
+    "acd_core.queue_life.admission",
+    "acd_core.queue_life.life",
     "acd_core.stats.estimates",
     "acd_core.stats.occupancy",
     "acd_core.stats.visits",

@@ -75,6 +75,7 @@ class Contact:
         "agent",
         "answered",
         "began",
+        "call",
         "demand",
         "entered",
         "event",
@@ -97,6 +98,7 @@ class Contact:
 
     def __init__(self, event: CallOffered, queue: "QueueRecord", entered: float) -> None:
         self.event = event
+        self.call = event.call
         self.queue = queue
         self.medium = queue.config.medium
         """A call stays one, whatever its queue takes from now on."""
@@ -136,14 +138,14 @@ class Contact:
         try:
             return TABLE[self.state, step]
         except KeyError:
-            raise IllegalTransition(self.state, step, f"call {self.event.call}") from None
+            raise IllegalTransition(self.state, step, f"call {self.call}") from None
 
     def follow(self, step: ContactStep) -> None:
         """Take a step."""
         try:
             self.state = TABLE[self.state, step]
         except KeyError:
-            raise IllegalTransition(self.state, step, f"call {self.event.call}") from None
+            raise IllegalTransition(self.state, step, f"call {self.call}") from None
 
     def rings(self, record: "AgentRecord") -> bool:
         """Whether an agent is reserved for it, or has it."""
@@ -154,5 +156,5 @@ class Contact:
         config = self.queue.config
         priority = config.priority + self.event.priority
         if config.call_rule is CallRule.AGING:
-            return (0, self.began - config.aging_s * priority, self.event.call)
-        return (-priority, self.began, self.event.call)
+            return (0, self.began - config.aging_s * priority, self.call)
+        return (-priority, self.began, self.call)

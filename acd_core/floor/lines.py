@@ -142,7 +142,7 @@ class Lines:
             if queue.lively and self.life.redirect(contact, refused, now):
                 return
             queue.counter.refuse()
-            self._out.append(CallRefused(call=event.call, queue=queue.config.queue, reason=refused))
+            self._out.append(CallRefused(call=event.call, queue=queue.number, reason=refused))
             return
         self.admit(contact, now)
         self.tell(contact)
@@ -171,7 +171,7 @@ class Lines:
 
     def admit(self, contact: Contact, now: float) -> None:
         """Let a call wait in its queue: a visit begins."""
-        queue, call = contact.queue, contact.event.call
+        queue, call = contact.queue, contact.call
         self._list(contact)
         if queue.estimates.due(now):
             pool = pool_of(self.tally(contact.demand), len(queue.line))
@@ -196,8 +196,8 @@ class Lines:
         """Tell that a call waits, and at which place."""
         self._out.append(
             CallWaiting(
-                call=contact.event.call,
-                queue=contact.queue.config.queue,
+                call=contact.call,
+                queue=contact.queue.number,
                 position=self.position(contact),
                 returned=returned,
             )
@@ -264,7 +264,7 @@ class Lines:
         elif outcome is _OUTCOME_ABANDONED:
             queue.estimates.abandoned(waited)
         del queue.line[bisect_left(queue.line, contact.order)]
-        del queue.calls[contact.event.call]
+        del queue.calls[contact.call]
         self._matcher.drop_call(contact.handle)
         del self._by_handle[contact.handle]
         self.max_waits.cancel(contact.slot)
@@ -281,7 +281,7 @@ class Lines:
         """Give up a waiting call."""
         self.leave(contact, _CALL_STEP_LEAVE, _OUTCOME_TIMED_OUT, now)
         self._out.append(
-            CallTimedOut(call=contact.event.call, queue=contact.queue.config.queue, reason=reason)
+            CallTimedOut(call=contact.call, queue=contact.queue.number, reason=reason)
         )
 
     def widen(self, contact: Contact, now: float) -> None:
@@ -342,7 +342,7 @@ class Lines:
         if queue.lined:
             self.urgencies.know(queue, contact.demand)
         contact.handle = self._matcher.add_call(
-            contact.event.call, contact.demand, -contact.order[0], contact.order[1]
+            contact.call, contact.demand, -contact.order[0], contact.order[1]
         )
         self._by_handle[contact.handle] = contact
 

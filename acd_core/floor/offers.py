@@ -71,14 +71,18 @@ class Offers:
                 roster.staff_changed = False
                 lines.urgencies.touch_all()
             if roster.freed:
-                freed = sorted(roster.freed, key=_by_idle)
+                freed = roster.freed.copy()
                 roster.freed.clear()
+                if len(freed) > 1:
+                    freed.sort(key=_by_idle)
                 for record in freed:
                     lines.urgencies.refresh()
                     self._serve(record, now)
             if lines.loose:
-                loose = sorted(lines.loose, key=_by_order)
+                loose = lines.loose.copy()
                 lines.loose.clear()
+                if len(loose) > 1:
+                    loose.sort(key=_by_order)
                 in_order = len(loose) > 1 and lines.ordered
                 for contact in loose:
                     self._place(contact, now, in_order=in_order)
@@ -110,9 +114,9 @@ class Offers:
         self._roster.set_deadline(record, now + contact.queue.config.connect_s)
         self._out.append(
             ConnectToAgent(
-                call=contact.event.call,
-                agent=record.config.agent,
-                queue=contact.queue.config.queue,
+                call=contact.call,
+                agent=record.agent,
+                queue=contact.queue.number,
                 waited_s=now - contact.entered,
             )
         )
@@ -132,7 +136,7 @@ class Offers:
             contact.follow(_CALL_STEP_LOSE)
         record.contact = None
         contact.preference_over = True
-        self._out.append(WithdrawOffer(call=contact.event.call, agent=record.config.agent, why=why))
+        self._out.append(WithdrawOffer(call=contact.call, agent=record.agent, why=why))
 
     def withdraw_all(self, contact: Contact, why: Why, now: float) -> None:
         """Take every offer of a call back; its agents keep their places among the idle ones.
@@ -197,7 +201,7 @@ class Offers:
         """Free an agent who is not to blame."""
         record.contact = None
         contact.preference_over = True
-        self._out.append(WithdrawOffer(call=contact.event.call, agent=record.config.agent, why=why))
+        self._out.append(WithdrawOffer(call=contact.call, agent=record.agent, why=why))
         self._roster.step(record, _STEP_GO_BACK, now, keep_idle=True)
 
     def _count_miss(self, record: AgentRecord, contact: Contact, blame: str, now: float) -> None:
@@ -307,16 +311,16 @@ class Offers:
         self._roster.step(record, _STEP_RESERVE, now, until=deadline)
         self._out.append(
             OfferToAgent(
-                call=contact.event.call,
-                agent=record.config.agent,
-                queue=queue.config.queue,
+                call=contact.call,
+                agent=record.agent,
+                queue=queue.number,
                 station=record.station,
                 deadline=deadline,
                 reasons=self._weighing.reasons(contact, record, now, preferred=preferred),
             )
         )
         # After the reasons: they ask for the runner-up of this very choice.
-        queue.last_offered = record.config.agent
+        queue.last_offered = record.agent
         queue.offers += 1
 
     def _worth(self, contact: Contact, record: AgentRecord) -> bool:
@@ -335,7 +339,7 @@ class Offers:
 
 
 def _by_idle(record: AgentRecord) -> tuple[float, int]:
-    return (record.idle_since, record.config.agent)
+    return (record.idle_since, record.agent)
 
 
 def _by_order(contact: Contact) -> tuple[int, float, int]:

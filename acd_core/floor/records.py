@@ -10,6 +10,7 @@ from acd_core.floor.contact import Contact, Order
 from acd_core.ids import AgentId, CallId
 from acd_core.routing.registry import Strategy
 from acd_core.stats.estimates import Rolling, WaitEstimates
+from acd_core.stats.occupancy import LOADS
 from acd_core.stats.visits import VisitCounter
 
 # The matcher knows states as numbers; 1 is the one in which agents are chosen.
@@ -27,6 +28,7 @@ class AgentRecord:
     """One agent: configuration, state, and the circumstances that decide where he rests."""
 
     __slots__ = (
+        "agent",
         "busy",
         "config",
         "contact",
@@ -34,6 +36,7 @@ class AgentRecord:
         "handled",
         "idle_since",
         "leaving",
+        "load",
         "loaded",
         "misses",
         "occupancy",
@@ -52,6 +55,7 @@ class AgentRecord:
 
     def __init__(self, config: AgentConfig, version: int, handle: int, since: float) -> None:
         self.config = config
+        self.agent = config.agent
         self.version = version
         self.handle = handle
         self.state = AgentState.LOGGED_OUT
@@ -63,6 +67,7 @@ class AgentRecord:
         """Calls answered since log-in, or since the day began."""
         self.occupancy = 0.0
         """As it was when the present kind of load began."""
+        self.load = LOADS[AgentState.LOGGED_OUT]
         self.loaded = since
         """When that was."""
         self.profile = -1
@@ -114,6 +119,7 @@ class QueueRecord:
         "lined",
         "lively",
         "mixed",
+        "number",
         "offers",
         "strategy",
         "talking",
@@ -124,6 +130,7 @@ class QueueRecord:
 
     def __init__(self, config: QueueConfig, version: int, strategy: Strategy, demand: int) -> None:
         self.config = config
+        self.number = config.queue
         self.version = version
         self.strategy = strategy
         self.demand = demand
@@ -191,11 +198,11 @@ class CallBook:
 
     def add(self, contact: Contact) -> None:
         """Keep a call."""
-        self._calls[contact.event.call] = contact
+        self._calls[contact.call] = contact
 
     def remove(self, contact: Contact) -> None:
         """Forget a call."""
-        del self._calls[contact.event.call]
+        del self._calls[contact.call]
 
     def find(self, call: CallId) -> Contact:
         """Return a call; raise UnknownCall."""

@@ -6,6 +6,7 @@ from typing import Final, cast
 import msgspec
 
 from acd_core.agent import (
+    TABLE,
     AgentConfig,
     AgentState,
     AgentStep,
@@ -136,7 +137,10 @@ class Roster:
         ``keep_idle`` lets an agent who becomes ready keep his place among the idle ones: it
         was not his doing that the offer came to nothing.
         """
-        target = follow(record.state, step)
+        try:
+            target = TABLE[record.state, step]
+        except KeyError:
+            raise IllegalTransition(record.state, step) from None
         if target is _REST_SAME:
             return
         if target is _REST_AFTER_CALL:
@@ -161,9 +165,10 @@ class Roster:
             until = record.pause_until
         if state is record.state and reason == record.reason and until == record.until:
             return
-        if LOADS[state] is not LOADS[record.state]:
+        load = LOADS[state]
+        if load is not record.load:
             record.occupancy = self.occupancy(record, now)
-            record.loaded = now
+            record.load, record.loaded = load, now
         if state in _ABSENT or record.state in _ABSENT:
             self.staff_changed = True
         record.state, record.since, record.reason = state, now, reason
@@ -205,7 +210,7 @@ class Roster:
 
     def occupancy(self, record: AgentRecord, now: float) -> float:
         """Share of the time at work that went into calls, up to now."""
-        return advance(record.occupancy, LOADS[record.state], now - record.loaded)
+        return advance(record.occupancy, record.load, now - record.loaded)
 
     def _rank(self, record: AgentRecord, now: float) -> None:
         share = self.occupancy(record, now)
@@ -235,12 +240,12 @@ class Roster:
         contact: Contact | None = record.contact or record.wrapping
         self._out.append(
             AgentStateChanged(
-                agent=record.config.agent,
+                agent=record.agent,
                 state=record.state,
                 since=record.since,
                 reason=record.reason,
-                call=contact.event.call if contact else None,
-                queue=contact.queue.config.queue if contact else None,
+                call=contact.call if contact else None,
+                queue=contact.queue.number if contact else None,
                 until=record.until,
             )
         )

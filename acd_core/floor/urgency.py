@@ -42,7 +42,7 @@ class Urgencies:
 
     def configure(self, queue: QueueRecord) -> None:
         """Take in a new or changed queue."""
-        key, rule = queue.config.queue, queue.config.call_rule
+        key, rule = queue.number, queue.config.call_rule
         self.forget(queue)
         if rule is CallRule.PERCENT:
             # Shares are of what is served from now on.
@@ -76,8 +76,8 @@ class Urgencies:
 
     def forget(self, queue: QueueRecord) -> None:
         """Leave a queue out that is gone."""
-        self._queues.pop(queue.config.queue, None)
-        self._touched.discard(queue.config.queue)
+        self._queues.pop(queue.number, None)
+        self._touched.discard(queue.number)
         queue.guarded, queue.urgency = False, 0.0
 
     def touch(self, queue: QueueRecord) -> None:
@@ -86,7 +86,7 @@ class Urgencies:
         if rule in _TOGETHER:
             self._touched.update(k for k, q in self._queues.items() if q.config.call_rule is rule)
         elif rule in URGENT:
-            self._touched.add(queue.config.queue)
+            self._touched.add(queue.number)
 
     def touch_all(self) -> None:
         """Something changed that all urgencies depend on."""

@@ -26,22 +26,22 @@ _CALL_RULE_PRIORITY: Final = CallRule.PRIORITY
 _GROUP_IDLE_TIME: Final = Group.IDLE_TIME
 _GROUP_NUMBER: Final = Group.NUMBER
 _PREFERENCE_NAMED: Final = Preference.NAMED
-_REASON_CALLS_WAITING: Final = Reason.CALLS_WAITING
-_REASON_CALL_RULE: Final = Reason.CALL_RULE
-_REASON_CHOSEN: Final = Reason.CHOSEN
-_REASON_CHOSEN_FROM: Final = Reason.CHOSEN_FROM
-_REASON_LAST_AGENT: Final = Reason.LAST_AGENT
-_REASON_MEASURED: Final = Reason.MEASURED
-_REASON_NAMED_AGENT: Final = Reason.NAMED_AGENT
-_REASON_NOT_READY: Final = Reason.NOT_READY
-_REASON_NOT_SKILLED: Final = Reason.NOT_SKILLED
-_REASON_PREFERENCE_OVER: Final = Reason.PREFERENCE_OVER
-_REASON_RINGS_WITH: Final = Reason.RINGS_WITH
-_REASON_RULE: Final = Reason.RULE
-_REASON_RUNNER_UP: Final = Reason.RUNNER_UP
-_REASON_TIE_BREAK: Final = Reason.TIE_BREAK
-_REASON_WAITED: Final = Reason.WAITED
-_REASON_WIDENED: Final = Reason.WIDENED
+_REASON_CALLS_WAITING: Final = int(Reason.CALLS_WAITING)
+_REASON_CALL_RULE: Final = int(Reason.CALL_RULE)
+_REASON_CHOSEN: Final = int(Reason.CHOSEN)
+_REASON_CHOSEN_FROM: Final = int(Reason.CHOSEN_FROM)
+_REASON_LAST_AGENT: Final = int(Reason.LAST_AGENT)
+_REASON_MEASURED: Final = int(Reason.MEASURED)
+_REASON_NAMED_AGENT: Final = int(Reason.NAMED_AGENT)
+_REASON_NOT_READY: Final = int(Reason.NOT_READY)
+_REASON_NOT_SKILLED: Final = int(Reason.NOT_SKILLED)
+_REASON_PREFERENCE_OVER: Final = int(Reason.PREFERENCE_OVER)
+_REASON_RINGS_WITH: Final = int(Reason.RINGS_WITH)
+_REASON_RULE: Final = int(Reason.RULE)
+_REASON_RUNNER_UP: Final = int(Reason.RUNNER_UP)
+_REASON_TIE_BREAK: Final = int(Reason.TIE_BREAK)
+_REASON_WAITED: Final = int(Reason.WAITED)
+_REASON_WIDENED: Final = int(Reason.WIDENED)
 _RING_ALL: Final = Ring.ALL
 _RINGING_NAMED: Final = 8
 
@@ -73,7 +73,7 @@ class Weighing:
         if preferred:
             named = event.preference is _PREFERENCE_NAMED
             code = _REASON_NAMED_AGENT if named else _REASON_LAST_AGENT
-            return (*found, code, 2, record.config.agent, waited)
+            return (*found, code, 2, record.agent, waited)
         if event.preferred is not None:
             found += (_REASON_PREFERENCE_OVER, 1, event.preferred)
         if contact.step:
@@ -93,7 +93,7 @@ class Weighing:
     def _comparison(self, contact: Contact, record: AgentRecord, now: float) -> list[int]:
         strategy = contact.queue.strategy
         found = [
-            *(_REASON_CHOSEN, 3, record.config.agent, self._score(contact, record)),
+            *(_REASON_CHOSEN, 3, record.agent, self._score(contact, record)),
             _ms(now - record.idle_since),
         ]
         if strategy.ring is _RING_ALL:
@@ -105,7 +105,7 @@ class Weighing:
         if second < 0:
             return found
         other = self._roster.by_handle(second)
-        found += (_REASON_RUNNER_UP, 3, other.config.agent, self._score(contact, other))
+        found += (_REASON_RUNNER_UP, 3, other.agent, self._score(contact, other))
         found.append(_ms(now - other.idle_since))
         decided = _GROUP_NUMBER
         if record.idle_since != other.idle_since:
@@ -128,13 +128,13 @@ class Weighing:
             value = self._measure(group, contact, record, now)
             if group in _SCALES:
                 shown = round(value * _SCALES[group])
-                found += (_REASON_MEASURED, 3, record.config.agent, group, shown)
+                found += (_REASON_MEASURED, 3, record.agent, group, shown)
             values.append(value)
         return values
 
     def _measure(self, group: Group, contact: Contact, record: AgentRecord, now: float) -> float:
         """What the rule compares."""
-        agent, queue = record.config.agent, contact.queue
+        agent, queue = record.agent, contact.queue
         match group:
             case Group.SCORE:
                 return self._score(contact, record)
@@ -167,7 +167,7 @@ class Weighing:
         for other in agents.values():
             if not contact.rings(other):
                 fits = self._matcher.fits(other.profile, contact.demand)
-                named[NUMBERS[other.state] if fits else -1].append(other.config.agent)
+                named[NUMBERS[other.state] if fits else -1].append(other.agent)
         found: list[int] = []
         if lacking:
             found += (_REASON_NOT_SKILLED, 1 + len(named[-1]), lacking, *named[-1])
@@ -196,10 +196,10 @@ class Weighing:
 def _rings_with(contact: Contact, record: AgentRecord) -> list[int]:
     """Whose stations ring for the call already; of many only the first."""
     first = () if contact.agent is None else (contact.agent,)
-    others = [other.config.agent for other in (*first, *contact.others) if other is not record]
+    others = [other.agent for other in (*first, *contact.others) if other is not record]
     whom = others[:_RINGING_NAMED]
     return [_REASON_RINGS_WITH, 1 + len(whom), len(others), *whom]
 
 
 def _ms(seconds: float) -> int:
-    return round(seconds * 1000)
+    return int(seconds * 1000 + 0.5)
