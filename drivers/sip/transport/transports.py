@@ -46,7 +46,7 @@ class Transports:
         self._rng = rng
         self._folder = folder
         self._udp: list[Udp] = []
-        self._streams: Streams | None = None
+        self.streams: Streams | None = None
         self.places: list[tuple[str, str, int]] = []
         """Transport, advertised host and port of each listener, in the order of the options."""
 
@@ -72,8 +72,9 @@ class Transports:
         """Close every socket after what is waiting has left."""
         for udp in self._udp:
             udp.endpoint.close()
-        if self._streams is not None:
-            await self._streams.close()
+        if self.streams is not None:
+            await self.streams.close()
+        await asyncio.sleep(0)  # the loop closes sockets in its next turn
 
     def core_place(self) -> tuple[str, int]:
         """What the core writes into Via and Contact: the first UDP listener, else the first."""
@@ -86,7 +87,7 @@ class Transports:
         """Whether messages of this flow can still come and go; UDP has no flows to lose."""
         if not address.reliable:
             return True
-        return self._streams is not None and self._streams.flows.is_open(address)
+        return self.streams is not None and self.streams.flows.is_open(address)
 
     def send(self, data: bytes, address: Address) -> None:
         """Send one message; ``unreachable`` is told when that cannot be."""
@@ -95,8 +96,8 @@ class Transports:
             if udp is not None:
                 udp.endpoint.send(data if udp.stamp is None else udp.stamp.apply(data), address)
                 return
-        elif self._streams is not None:
-            self._streams.send(data, address)
+        elif self.streams is not None:
+            self.streams.send(data, address)
             return
         self._user.count("no_listener")
         asyncio.get_running_loop().call_soon(self._user.unreachable, address)
@@ -113,7 +114,7 @@ class Transports:
         options = self._options
         listeners = options.listeners()
         endpoints: list[tuple[UdpEndpoint, Listen, str, int]] = []
-        streams = self._streams = Streams(self._policy(), self._user, self._rng)
+        streams = self.streams = Streams(self._policy(), self._user, self._rng)
         for listen in listeners:
             advertised = options.advertised(listen)
             if listen.transport == "udp":
