@@ -22,6 +22,8 @@ LEFT: Final = {
     Outcome.TRANSFERRED_OUT: Event.EXITWITHKEY,
 }
 NO_AGENTS: Final = "no_agents"
+SILENT: Final = ("answered", "answered_elsewhere")
+"""Ends of ringing that have no line of their own; of several who rang only one is logged."""
 
 
 class Ring(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,7 +182,7 @@ class QueueFloor:
 def _steps(visit: Visit) -> Iterator[_Step]:
     yield _Step(visit.entered_ms, visit.id, _Kind.ENTER)
     for number, ring in enumerate(visit.rings):
-        if ring.result != "answered":
+        if ring.result not in SILENT:
             yield _Step(max(ring.ended_ms, visit.entered_ms), visit.id, _Kind.RING, number)
     if visit.left_ms is None:
         return

@@ -110,7 +110,7 @@ class Segment(Model):
     queue_id = fields.IntField(null=True)
     agent_id = fields.IntField(null=True, db_index=True)
     result = fields.CharField(max_length=16, default="")
-    """How it ended: a ring segment answered, no_answer, refused, withdrawn, unreachable."""
+    """How it ended: a ring segment answered, answered_elsewhere, no_answer, refused, withdrawn."""
     detail: fields.Field[dict[str, object]] = fields.JSONField(default=dict)
     """Reasons of an offer, keys of an IVR segment."""
 

@@ -57,6 +57,19 @@ def test_an_answered_call() -> None:
     ]
 
 
+def test_who_rang_in_vain_because_another_was_first_has_no_line() -> None:
+    rings = (
+        Ring(agent_id=4, leg_id=8, started_ms=12_000, ended_ms=20_010, result="answered_elsewhere"),
+        Ring(agent_id=5, leg_id=9, started_ms=12_000, ended_ms=20_000, result="answered"),
+        Ring(agent_id=6, leg_id=7, started_ms=12_000, ended_ms=15_000, result="no_answer"),
+    )
+    assert told(visit(1, 10_000, 20_000, "answered", agent_id=5, rings=rings)) == [
+        f"10|{to_text(101)}|queue1|NONE|ENTERQUEUE||555|1",
+        f"15|{to_text(101)}|queue1|agent6|RINGNOANSWER|3000",
+        f"20|{to_text(101)}|queue1|agent5|CONNECT|10|{to_text(9)}|8",
+    ]
+
+
 def test_how_callers_leave() -> None:
     found = lines(
         visit(1, 1000, 9000, "abandoned"),
