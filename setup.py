@@ -22,6 +22,7 @@ DIRECTIVES = {
     "initializedcheck": False,
     "embedsignature": True,
 }
+LIBRARIES = {"media": ("pthread", "crypto"), "media_floor": ("pthread",)}
 
 
 def extensions() -> list[Extension]:
@@ -42,7 +43,7 @@ def extensions() -> list[Extension]:
                 [str(pyx.relative_to(ROOT)), *c_sources],
                 depends=headers,
                 include_dirs=[str(folder.relative_to(ROOT))],
-                libraries=["m", "pthread"] if c_sources else ["m"],
+                libraries=["m", *LIBRARIES.get(folder.name, ())],
                 extra_compile_args=[
                     "-O2",
                     "-g",

@@ -42,6 +42,20 @@ class RtpAddress(msgspec.Struct, frozen=True):
     port: int
 
 
+class SrtpKeys(msgspec.Struct, frozen=True):
+    """Keys of an SRTP stream: master key and salt together, as SDES carries them."""
+
+    suite: str
+    """AES_CM_128_HMAC_SHA1_80, AES_CM_128_HMAC_SHA1_32 or AEAD_AES_128_GCM."""
+    inward: bytes
+    """What the peer seals with."""
+    outward: bytes
+    """What we seal with."""
+
+    def __repr__(self) -> str:
+        return f"SrtpKeys({self.suite})"  # keys belong into no log
+
+
 class RtpFormat(msgspec.Struct, frozen=True, kw_only=True):
     """What a negotiated RTP stream carries."""
 
@@ -52,6 +66,9 @@ class RtpFormat(msgspec.Struct, frozen=True, kw_only=True):
     ptime_ms: int = 20
     send: bool = True
     receive: bool = True
+    rtcp_mux: bool = False
+    """RTCP shares the RTP port (RFC 5761)."""
+    srtp: SrtpKeys | None = None
 
 
 class AudioPorts(Protocol):

@@ -4,9 +4,11 @@ from cython_ext.implementation import PURE_PYTHON
 from cython_ext.media.clips import EngineError
 
 if not PURE_PYTHON:
-    from cython_ext.media.engine import Engine, Event
+    from cython_ext.media.engine import Engine
+    from cython_ext.media.reported import Event
+    from cython_ext.media.streams import Srtp
 
-    __all__ = ["Engine", "EngineError", "Event", "available", "reason"]
+    __all__ = ["Engine", "EngineError", "Event", "Srtp", "available", "reason"]
 else:
     __all__ = ["EngineError", "available", "reason"]
 

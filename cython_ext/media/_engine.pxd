@@ -1,4 +1,4 @@
-from libc.stdint cimport int16_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, uint8_t, uint32_t, uint64_t
 
 
 cdef extern from "sys/socket.h":
@@ -9,7 +9,7 @@ cdef extern from "sys/socket.h":
 
 cdef extern from "engine.h":
     enum: HF_MEMBERS, HF_LATE_STEPS, HF_TAP_SAMPLES, HF_PHASES, HF_PHASE_PORTS, HF_PORT_RECORDERS
-    enum: HF_PORT, HF_PLAYER, HF_ROOM, HF_RECORDER, HF_TAP
+    enum: HF_PORT, HF_PLAYER, HF_ROOM, HF_RECORDER, HF_TAP, HF_KEYRING
     enum: HF_RTP, HF_DEVICE, HF_INBAND, HF_HARDWARE
     enum: HF_ALAW, HF_ULAW, HF_S16
     enum: HF_ON_KEY, HF_ON_PLAY, HF_ON_RECORD, HF_ON_SPEECH, HF_ON_SILENCE, HF_ON_DEVICE
@@ -54,24 +54,37 @@ cdef extern from "engine.h":
         hf_object head
         int memfd, eventfd
 
+    enum hf_suite:
+        HF_AES_CM_80, HF_AES_CM_32, HF_AES_GCM_128
+
+    ctypedef struct hf_keyring:
+        hf_object head
+
     ctypedef struct hf_stream:
         sockaddr_storage remote
         socklen_t remote_length
         int law, payload_type, key_payload_type, packet_samples, send, receive
+        int rtcp_mux, rtcp_fd
 
     ctypedef struct hf_port_counts:
         uint64_t packets_in, packets_out, bad, foreign, ssrc_changes, other_keys
-        uint64_t not_sent, underruns, overruns
+        uint64_t not_sent, underruns, overruns, forged, replayed
 
     ctypedef struct hf_jitter:
         uint64_t received, lost, late, duplicate, dropped, resyncs
         int target
+
+    ctypedef struct hf_rtcp:
+        uint32_t jitter, far_jitter, round_trip_us, far_lost
+        int has_far, has_round_trip
+        uint64_t reports_in, reports_out, bad
 
     ctypedef struct hf_port:
         hf_object head
         int law
         hf_key_source key_source
         hf_jitter jitter
+        hf_rtcp rtcp
         hf_port_counts counts
 
     ctypedef struct hf_command:
@@ -129,3 +142,9 @@ cdef extern from "engine.h":
     hf_recorder *hf_recorder_new(uint64_t id, int fd, int stereo, double max_s, double silence_s)
     void hf_files_add(hf_engine *engine, hf_recorder *recorder)
     hf_tap *hf_tap_new(uint64_t id)
+    int hf_reports_open(const hf_port *port)
+    int hf_srtp_key_length(hf_suite suite)
+    hf_keyring *hf_keyring_new(uint64_t id, hf_suite suite, const uint8_t *inward,
+                               const uint8_t *outward)
+    uint32_t hf_rtcp_expected(const hf_rtcp *rtcp)
+    int32_t hf_rtcp_lost(const hf_rtcp *rtcp)

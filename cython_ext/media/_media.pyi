@@ -12,6 +12,11 @@ PLAYER: Final[int]
 ROOM: Final[int]
 RECORDER: Final[int]
 TAP: Final[int]
+KEYRING: Final[int]
+
+AES_CM_80: Final[int]
+AES_CM_32: Final[int]
+AES_GCM_128: Final[int]
 
 ALAW: Final[int]
 ULAW: Final[int]
@@ -46,12 +51,14 @@ class Handle:
 
     @property
     def kind(self) -> int:
-        """PORT, PLAYER, ROOM, RECORDER or TAP."""
+        """PORT, PLAYER, ROOM, RECORDER, TAP or KEYRING."""
     @property
     def id(self) -> int:
         """The number it was made with."""
 
 def new_rtp(number: int, host: str, port: int) -> tuple[Handle, int]: ...
+def open_reports(handle: Handle) -> int: ...
+def new_keyring(number: int, suite: int, inward: bytes, outward: bytes) -> Handle: ...
 def new_device(number: int, fd: int, law: int, key_source: int) -> Handle: ...
 def new_player(
     number: int, clips: list[bytes], *, repeat: int, gain: float, stop_on_key: bool
@@ -108,6 +115,10 @@ class Core:
         packet_samples: int,
         send: bool,
         receive: bool,
+        rtcp_mux: bool,
+        rtcp_fd: int,
+        new_keys: bool,
+        keyring: Handle | None,
     ) -> bool: ...
     def keys(self, port: Handle, keys: bytes) -> bool: ...
     def port_counters(self, handle: Handle) -> dict[str, float]: ...

@@ -18,6 +18,8 @@ PORT_RECORDERS = HF_PORT_RECORDERS
 TAP_SAMPLES = HF_TAP_SAMPLES
 
 PORT, PLAYER, ROOM, RECORDER, TAP = HF_PORT, HF_PLAYER, HF_ROOM, HF_RECORDER, HF_TAP
+KEYRING = HF_KEYRING
+AES_CM_80, AES_CM_32, AES_GCM_128 = HF_AES_CM_80, HF_AES_CM_32, HF_AES_GCM_128
 ALAW, ULAW, S16 = HF_ALAW, HF_ULAW, HF_S16
 INBAND, HARDWARE = HF_INBAND, HF_HARDWARE
 ON_KEY, ON_PLAY, ON_RECORD = HF_ON_KEY, HF_ON_PLAY, HF_ON_RECORD
@@ -46,7 +48,7 @@ cdef class Handle:
 
     @property
     def kind(self):
-        """PORT, PLAYER, ROOM, RECORDER or TAP."""
+        """PORT, PLAYER, ROOM, RECORDER, TAP or KEYRING."""
         return self.pointer.kind
 
     @property
@@ -72,6 +74,22 @@ def new_rtp(uint64_t number, str host, int port):
     if fd < 0:
         raise OSError(-fd, f"RTP at {host} port {port}: {os.strerror(-fd)}")
     return handle_of(hf_port_new(number, <hf_port_kind>HF_RTP, fd)), bound
+
+
+def open_reports(Handle handle):
+    """A socket for RTCP on the port beside an RTP port's; OSError when it is taken."""
+    cdef int fd = hf_reports_open(<hf_port *>handle.pointer)
+    if fd < 0:
+        raise OSError(-fd, f"RTCP: {os.strerror(-fd)}")
+    return fd
+
+
+def new_keyring(uint64_t number, int suite, bytes inward, bytes outward):
+    """SRTP keys for both directions; ValueError for keys of another length."""
+    cdef int length = hf_srtp_key_length(<hf_suite>suite)
+    if not len(inward) == len(outward) == length:
+        raise ValueError(f"key and salt have {length} octets together")
+    return handle_of(hf_keyring_new(number, <hf_suite>suite, inward, outward))
 
 
 def new_device(uint64_t number, int fd, int law, int key_source):
@@ -266,8 +284,13 @@ cdef class Core:
         return True
 
     def connect(self, Handle port, str host, int rtp_port, *, int law, int payload_type,
-                int key_payload_type, int packet_samples, bint send, bint receive):
-        """Set an RTP port's stream; ValueError for a host that is no address."""
+                int key_payload_type, int packet_samples, bint send, bint receive,
+                bint rtcp_mux, int rtcp_fd, bint new_keys, Handle keyring):
+        """Set an RTP port's stream; ValueError for a host that is no address.
+
+        The descriptor for RTCP becomes the port's own; with ``new_keys`` the keyring
+        replaces the one before, None by plain RTP.
+        """
         cdef hf_command command
         memset(&command, 0, sizeof(command))
         command.op = HF_CONNECT
@@ -279,7 +302,14 @@ cdef class Core:
         command.stream.key_payload_type = key_payload_type
         command.stream.packet_samples = packet_samples
         command.stream.send, command.stream.receive = send, receive
-        return hf_command_push(self.engine, &command) == 0
+        command.stream.rtcp_mux, command.stream.rtcp_fd = rtcp_mux, rtcp_fd
+        command.flag = new_keys
+        command.object = NULL if keyring is None else keyring.pointer
+        if hf_command_push(self.engine, &command) < 0:
+            return False
+        if keyring is not None:
+            self._hand_over(keyring)
+        return True
 
     def keys(self, Handle port, bytes keys):
         """Send at most 31 keys; False when the engine has too many commands waiting."""
@@ -291,11 +321,12 @@ cdef class Core:
         return hf_command_push(self.engine, &command) == 0
 
     def port_counters(self, Handle handle):
-        """Packets, losses and delays of a port."""
+        """Packets, losses and delays of a port; what RTCP has not told yet is left out."""
         cdef hf_port *port = <hf_port *>handle.pointer
         cdef hf_port_counts *counts = &port.counts
         cdef hf_jitter *jitter = &port.jitter
-        return {
+        cdef hf_rtcp *rtcp = &port.rtcp
+        found = {
             "packets_in": float(counts.packets_in), "packets_out": float(counts.packets_out),
             "lost": float(jitter.lost), "late": float(jitter.late),
             "duplicate": float(jitter.duplicate), "dropped": float(jitter.dropped),
@@ -303,8 +334,18 @@ cdef class Core:
             "foreign": float(counts.foreign), "ssrc_changes": float(counts.ssrc_changes),
             "other_keys": float(counts.other_keys), "not_sent": float(counts.not_sent),
             "underruns": float(counts.underruns), "overruns": float(counts.overruns),
-            "delay_ms": jitter.target / 8.0,
+            "forged": float(counts.forged), "replayed": float(counts.replayed),
+            "delay_ms": jitter.target / 8.0, "expected": float(hf_rtcp_expected(rtcp)),
+            "lost_on_way": float(hf_rtcp_lost(rtcp)), "jitter_ms": rtcp.jitter / 128.0,
+            "reports_in": float(rtcp.reports_in), "reports_out": float(rtcp.reports_out),
+            "bad_reports": float(rtcp.bad),
         }
+        if rtcp.has_far:
+            found["far_lost"] = float(rtcp.far_lost)
+            found["far_jitter_ms"] = rtcp.far_jitter / 8.0
+        if rtcp.has_round_trip:
+            found["round_trip_ms"] = rtcp.round_trip_us / 1e3
+        return found
 
     def counters(self):
         """Counts, late ticks, and microseconds per phase."""

@@ -39,8 +39,24 @@ void hf_port_detach(hf_engine *engine, hf_port *port)
     if (port->tap)
         hf_tap_end(engine, port->tap);
     port->tap = NULL;
+    if (port->kind == HF_RTP)
+        hf_reports_bye(engine, port);
+    if (port->keyring)
+        hf_retire(engine, &port->keyring->head);
+    port->keyring = NULL;
     remove_port(engine, port);
     hf_retire(engine, &port->head);
+}
+
+/* With the flag the keyring of the command replaces the one before, also by none. */
+static void connect_port(hf_engine *engine, hf_port *port, const hf_command *command)
+{
+    if (command->flag) {
+        if (port->keyring)
+            hf_retire(engine, &port->keyring->head);
+        port->keyring = command->object;
+    }
+    hf_rtp_connect(port, &command->stream);
 }
 
 static void play(hf_engine *engine, hf_port *port, hf_player *player)
@@ -94,7 +110,7 @@ static void run(hf_engine *engine, hf_command *command)
         add_port(engine, port);
         break;
     case HF_CONNECT:
-        hf_rtp_connect(port, &command->stream);
+        connect_port(engine, port, command);
         break;
     case HF_CLOSE_PORT:
         hf_port_detach(engine, port);
@@ -160,6 +176,10 @@ void hf_object_free(hf_object *object)
         return;
     if (object->kind == HF_PORT) {
         close_fd(((hf_port *)object)->fd);
+        close_fd(((hf_port *)object)->rtcp_fd);
+    } else if (object->kind == HF_KEYRING) {
+        hf_srtp_free(((hf_keyring *)object)->in);
+        hf_srtp_free(((hf_keyring *)object)->out);
     } else if (object->kind == HF_PLAYER) {
         free(((hf_player *)object)->clips);
         free(((hf_player *)object)->tones);

@@ -27,6 +27,13 @@ static int64_t now_ns(void)
     return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
 }
 
+static int64_t wall_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
+}
+
 hf_engine *hf_engine_new(int realtime, int silence_seconds)
 {
     hf_engine *engine = calloc(1, sizeof *engine);
@@ -138,6 +145,7 @@ static void *engine_run(void *argument)
         sleep_until(next);
         begun = now_ns();
         late = begun - next;
+        engine->wall = wall_ns();
         hf_commands_run(engine);
         hf_engine_tick(engine, phase);
         measure(&engine->counts, phase, late, now_ns() - begun);

@@ -19,6 +19,8 @@
 #include "g711.h"
 #include "jitter.h"
 #include "keys.h"
+#include "rtcp.h"
+#include "srtp.h"
 #include "vad.h"
 
 #define HF_FRAME 160      /* samples in 20 ms */
@@ -35,7 +37,7 @@
 #define HF_TAP_SAMPLES 65536
 #define HF_TAP_HEADER 64
 
-enum hf_kind { HF_PORT, HF_PLAYER, HF_ROOM, HF_RECORDER, HF_TAP };
+enum hf_kind { HF_PORT, HF_PLAYER, HF_ROOM, HF_RECORDER, HF_TAP, HF_KEYRING };
 
 /* Head of everything that travels between the threads. */
 typedef struct hf_object {
@@ -103,12 +105,20 @@ typedef struct {
     int frames;
 } hf_tap;
 
+/* Keyrings: the SRTP keys of a port, one context a direction; both or none are set. */
+typedef struct {
+    hf_object head;
+    hf_srtp *in, *out;
+} hf_keyring;
+
 /* How the stream of an RTP port is set. */
 typedef struct {
     struct sockaddr_storage remote;
     socklen_t remote_length; /* 0: learn the address from the first packet */
     int law, payload_type, key_payload_type; /* key_payload_type -1: keys are tones */
     int packet_samples, send, receive;
+    int rtcp_mux; /* RFC 5761: reports share the socket */
+    int rtcp_fd;  /* -1: as before; the port takes it over */
 } hf_stream;
 
 enum hf_port_kind { HF_RTP, HF_DEVICE };
@@ -116,7 +126,7 @@ enum hf_key_source { HF_RFC4733, HF_INBAND, HF_HARDWARE };
 
 typedef struct {
     _Atomic uint64_t packets_in, packets_out, bad, foreign, ssrc_changes, other_keys;
-    _Atomic uint64_t not_sent, underruns, overruns;
+    _Atomic uint64_t not_sent, underruns, overruns, forged, replayed;
 } hf_port_counts;
 
 struct hf_port {
@@ -135,6 +145,9 @@ struct hf_port {
     int wire_fill;
     /* receiving */
     uint32_t peer_ssrc, new_ssrc;
+    hf_keyring *keyring; /* NULL: plain RTP */
+    int rtcp_fd;         /* -1: none, or shared with the audio */
+    hf_rtcp rtcp;
     int has_peer, silent_frames, concealed, primed, dead, polls;
     uint16_t new_ssrc_sequence;
     hf_jitter jitter;
@@ -200,6 +213,7 @@ typedef struct {
 
 typedef struct hf_engine {
     pthread_t thread, file_thread;
+    int64_t wall; /* ns since 1970 when the tick began */
     int started, realtime, silence_seconds, wake;
     _Atomic int running, files_running;
     char scheduling[96];
@@ -261,9 +275,19 @@ int hf_rtp_header(uint8_t *out, int payload_type, int marker, uint16_t sequence,
 int hf_rtp_bind(const char *host, int port, int *bound); /* descriptor or -errno */
 int hf_address(const char *host, int port, struct sockaddr_storage *out, socklen_t *length);
 void hf_rtp_connect(hf_port *port, const hf_stream *stream);
+int hf_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 void hf_rtp_receive(hf_engine *engine, hf_port *port);
 /* Sends ``sent``, or ``raw`` octets of our codec when given. */
 void hf_rtp_send(hf_port *port, const hf_key_frame *key, const uint8_t *raw, int length);
+
+/* reports.c: RTCP on a port's sockets */
+int hf_reports_open(const hf_port *port); /* the socket beside ours, or -errno; by the owner */
+void hf_reports_frame(hf_engine *engine, hf_port *port);
+void hf_reports_read(hf_engine *engine, hf_port *port, uint8_t *data, int size, int64_t wall);
+void hf_reports_bye(hf_engine *engine, hf_port *port);
+int64_t hf_arrival(struct msghdr *message, int64_t otherwise); /* the kernel's timestamp, ns */
+hf_keyring *hf_keyring_new(uint64_t id, enum hf_suite suite, const uint8_t *in,
+                           const uint8_t *out);
 
 /* device.c */
 void hf_device_receive(hf_engine *engine, hf_port *port);

@@ -7,19 +7,16 @@ engine thread, and what happens comes back from ``poll``.
 import os
 from typing import Final
 
-from cython_ext.media import _media
+from cython_ext.media import _media, streams
 from cython_ext.media._media import MEMBERS, Core, Handle
 from cython_ext.media.clips import ClipCache, EngineError, accepted, factor
 from cython_ext.media.held import OpenPort, Room
+from cython_ext.media.reported import Event, event_of
 
 PEAK_0_DBM0: Final = 22300.0  # of one sine; full scale of mu-law is +3.17 dBm0 (G.711)
 
 _LAWS: Final = {"A": _media.ALAW, "U": _media.ULAW, "s16": _media.S16}
-_ENDS: Final = ("finished", "stopped", "digit", "replaced", "closed", "max", "silence", "error")
-_SOURCES: Final = ("rfc4733", "inband", "device")
 _KEYS: Final = b"0123456789*#ABCD,"
-
-Event = tuple[str | int, ...]
 
 
 class Engine:
@@ -63,38 +60,27 @@ class Engine:
 
         ("digit", port, key, duration_ms, source), ("play", player, port, reason),
         ("record", recording, port, path, duration_ms, reason), ("speech", port),
-        ("silent", port, seconds), ("device", port, kind, value)
+        ("silent", port, seconds), ("device", port, kind, value),
+        ("stream", port, counters) when a port that carried something has been closed
         """
         # First what is retired: its events were reported before, so they are seen below.
         retired = self._core.retired()
-        found = [self._event(*event) for event in self._core.events()]
+        found = [event_of(*event, self._recordings) for event in self._core.events()]
         for handle in retired:
-            self._forget(handle)
+            found += self._forget(handle)
         return found
 
-    def _event(
-        self, kind: int, number: int, port: int, code: int, value: int, source: int
-    ) -> Event:
-        if kind == _media.ON_KEY:
-            return ("digit", port, chr(code), value, _SOURCES[source])
-        if kind == _media.ON_PLAY:
-            return ("play", number, port, _ENDS[code])
-        if kind == _media.ON_RECORD:
-            _, owner, path = self._recordings[number]
-            return ("record", number, owner, path, value, _ENDS[code])
-        if kind == _media.ON_SPEECH:
-            return ("speech", port)
-        if kind == _media.ON_SILENCE:
-            return ("silent", port, code)
-        return ("device", port, "lost" if code else "event", code)
-
-    def _forget(self, handle: Handle) -> None:
+    def _forget(self, handle: Handle) -> list[Event]:
         if handle.kind == _media.PORT:
             self._closing -= 1
+            figures = self._core.port_counters(handle)
+            if figures["packets_in"] or figures["packets_out"]:
+                return [("stream", handle.id, figures)]
         elif handle.kind == _media.PLAYER:
             del self._players[handle.id]
         elif handle.kind == _media.RECORDER:
             del self._recordings[handle.id]
+        return []
 
     def _push(
         self,
@@ -142,16 +128,21 @@ class Engine:
         ptime_ms: int = 20,
         send: bool = True,
         receive: bool = True,
+        rtcp_mux: bool = False,
+        srtp: streams.Srtp | None = None,
     ) -> None:
         """Start or change the stream; without a host it is learnt from the first packet.
 
         ``law`` is A or U; ``dtmf_payload_type`` -1 means that keys are tones. A packet time
-        that is not 10 to 60 ms in steps of 10 becomes 20.
+        that is not 10 to 60 ms in steps of 10 becomes 20. Keys that stay the same go on.
         """
         found = self._port(port)
         if found.kind != "rtp" or law not in ("A", "U"):
             raise EngineError("bad-argument", f"port {port} cannot carry RTP with law {law!r}")
-        usual = 10 <= ptime_ms <= 60 and ptime_ms % 10 == 0
+        new_keys = srtp != found.srtp
+        keys = streams.keyring(port, srtp) if new_keys else None
+        reports = streams.reports_socket(found, rtcp_mux=rtcp_mux)
+        done = False
         try:
             done = self._core.connect(
                 found.handle,
@@ -160,14 +151,22 @@ class Engine:
                 law=_LAWS[law],
                 payload_type=payload_type,
                 key_payload_type=dtmf_payload_type,
-                packet_samples=(ptime_ms if usual else 20) * 8,
+                packet_samples=streams.packet_samples(ptime_ms),
                 send=send,
                 receive=receive,
+                rtcp_mux=rtcp_mux,
+                rtcp_fd=reports,
+                new_keys=new_keys,
+                keyring=keys,
             )
         except ValueError as error:
             raise EngineError("bad-argument", str(error)) from error
+        finally:
+            if not done:
+                streams.give_up(reports)
         accepted(done)
-        found.remote = (host, rtp_port)
+        found.remote, found.srtp = (host, rtp_port), srtp
+        found.reports = found.reports or reports != streams.NO_FD
 
     def open_device(self, port: int, fd: int, law: str, *, digits: str = "inband") -> None:
         """Move 20 ms chunks through a descriptor (it is duplicated); law A, U or s16.

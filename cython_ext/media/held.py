@@ -6,6 +6,8 @@ from cython_ext.media._media import Handle
 class OpenPort:
     """An open port as its owner knows it."""
 
+    __slots__ = ("bridge", "handle", "kind", "local", "remote", "reports", "srtp", "tap")
+
     def __init__(self, handle: Handle, kind: str, host: str = "", rtp_port: int = 0) -> None:
         self.handle = handle
         self.kind = kind
@@ -13,10 +15,14 @@ class OpenPort:
         self.remote = ("", 0)
         self.bridge: int | None = None
         self.tap: tuple[int, int, int] | None = None
+        self.srtp: object = None
+        self.reports = False
 
 
 class Room:
     """A bridge and its ports."""
+
+    __slots__ = ("handle", "ports")
 
     def __init__(self, handle: Handle) -> None:
         self.handle = handle

@@ -10,7 +10,7 @@
 hf_port *hf_port_new(uint64_t id, enum hf_port_kind kind, int fd)
 {
     hf_port *port = calloc(1, sizeof *port);
-    uint32_t seed[3] = {0};
+    uint32_t seed[6] = {0};
     if (!port)
         return NULL;
     port->head.kind = HF_PORT;
@@ -25,6 +25,8 @@ hf_port *hf_port_new(uint64_t id, enum hf_port_kind kind, int fd)
     port->timestamp = seed[1];
     port->sequence = (uint16_t)(seed[2] & 0x7fff);
     port->marker = 1;
+    port->rtcp_fd = -1;
+    hf_rtcp_reset(&port->rtcp, (uint64_t)seed[3] << 32 | seed[4], seed[5]);
     hf_jitter_reset(&port->jitter);
     hf_vad_reset(&port->vad);
     hf_dtmf_reset(&port->dtmf);
@@ -166,6 +168,7 @@ void hf_port_hear(hf_engine *engine, hf_port *port)
     int listened = is_listened_to(port);
     if (port->kind == HF_RTP) {
         hf_rtp_receive(engine, port);
+        hf_reports_frame(engine, port);
         watch_silence(engine, port);
         pull_rtp(port);
     } else {

@@ -14,6 +14,8 @@
 #define RELATCH_FRAMES 50  /* 1 s of silence before another source port is believed */
 #define KEY_VOLUME 10      /* -10 dBm0 */
 #define COMFORT_NOISE 13   /* RFC 3389 */
+#define FIRST_REPORT 200   /* RTCP packet types in the place of marker and payload type */
+#define LAST_REPORT 207
 
 int hf_rtp_parse(const uint8_t *data, int size, hf_rtp *out)
 {
@@ -82,7 +84,7 @@ int hf_rtp_bind(const char *host, int port, int *bound)
 {
     struct sockaddr_storage address;
     socklen_t length;
-    int fd, error, class = IPTOS_DSCP_EF, priority = 6;
+    int fd, error, class = IPTOS_DSCP_EF, priority = 6, on = 1;
     if (hf_address(host, port, &address, &length) < 0)
         return -EINVAL;
     fd = socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -95,6 +97,7 @@ int hf_rtp_bind(const char *host, int port, int *bound)
         return -error;
     }
     /* Priority is a wish: a network that ignores it still carries the call. */
+    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
     setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof priority);
     if (address.ss_family == AF_INET)
         setsockopt(fd, IPPROTO_IP, IP_TOS, &class, sizeof class);
@@ -105,7 +108,7 @@ int hf_rtp_bind(const char *host, int port, int *bound)
     return fd;
 }
 
-static int same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+int hf_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
     if (a->ss_family != b->ss_family)
         return 0;
@@ -118,7 +121,7 @@ static int same_host(const struct sockaddr_storage *a, const struct sockaddr_sto
 
 static int same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
-    return same_host(a, b) && ((const struct sockaddr_in *)a)->sin_port ==
+    return hf_same_host(a, b) && ((const struct sockaddr_in *)a)->sin_port ==
                                   ((const struct sockaddr_in *)b)->sin_port;
 }
 
@@ -142,6 +145,8 @@ void hf_rtp_connect(hf_port *port, const hf_stream *stream)
         hf_keys_in_reset(&port->keys_in);
         hf_dtmf_reset(&port->dtmf);
     }
+    if (stream->rtcp_fd >= 0 && port->rtcp_fd < 0)
+        port->rtcp_fd = stream->rtcp_fd;
     port->law = stream->law;
     port->stream = *stream;
     port->wire_fill = 0;
@@ -153,11 +158,11 @@ void hf_rtp_connect(hf_port *port, const hf_stream *stream)
  * negotiated host, and another port of it only after a silence. */
 static int from_peer(hf_port *port, const struct sockaddr_storage *from, socklen_t length)
 {
-    if (port->stream.remote_length && !same_host(&port->stream.remote, from))
+    if (port->stream.remote_length && !hf_same_host(&port->stream.remote, from))
         return 0;
     if (port->latched && same_address(&port->target, from))
         return 1;
-    if (port->latched && (!same_host(&port->target, from) ||
+    if (port->latched && (!hf_same_host(&port->target, from) ||
                           port->silent_frames < RELATCH_FRAMES))
         return 0;
     port->target = *from;
@@ -183,6 +188,7 @@ static int known_source(hf_port *port, const hf_rtp *packet)
         return 0;
     }
     port->peer_ssrc = packet->ssrc;
+    hf_rtcp_new_source(&port->rtcp);
     hf_jitter_reset(&port->jitter);
     hf_keys_in_reset(&port->keys_in);
     atomic_fetch_add_explicit(&port->counts.ssrc_changes, 1, memory_order_relaxed);
@@ -216,33 +222,73 @@ static int is_known_type(const hf_port *port, int type)
            type == COMFORT_NOISE;
 }
 
+/* Opens what is sealed, takes reports out; 0 when nothing of audio is left. */
+static int unwrap(hf_engine *engine, hf_port *port, uint8_t *data, int size, int64_t wall,
+                  hf_rtp *packet)
+{
+    hf_port_counts *counts = &port->counts;
+    if (port->stream.rtcp_mux && size > 8 && data[1] >= FIRST_REPORT && data[1] <= LAST_REPORT) {
+        hf_reports_read(engine, port, data, size, wall);
+        return 0;
+    }
+    if (port->keyring) {
+        size = hf_srtp_unprotect(port->keyring->in, data, size);
+        if (size == HF_SRTP_FORGED)
+            atomic_fetch_add_explicit(&counts->forged, 1, memory_order_relaxed);
+        if (size == HF_SRTP_REPLAYED)
+            atomic_fetch_add_explicit(&counts->replayed, 1, memory_order_relaxed);
+        if (size == HF_SRTP_FORGED || size == HF_SRTP_REPLAYED)
+            return 0;
+    }
+    if (hf_rtp_parse(data, size, packet) == 0 && is_known_type(port, packet->payload_type))
+        return 1;
+    atomic_fetch_add_explicit(&counts->bad, 1, memory_order_relaxed);
+    return 0;
+}
+
+static int is_believable(hf_port *port, const struct sockaddr_storage *from)
+{
+    return !port->stream.remote_length || hf_same_host(&port->stream.remote, from);
+}
+
 void hf_rtp_receive(hf_engine *engine, hf_port *port)
 {
     uint8_t data[LARGEST];
-    hf_port_counts *counts = &port->counts;
     int drain = ++port->polls % POLLS_A_ROUND == 0 || port->jitter.filling, i;
     for (i = 0; i < PACKETS_AT_ONCE; i++) {
         struct sockaddr_storage from;
-        socklen_t length = sizeof from;
+        char control[64];
+        struct iovec part = {data, sizeof data};
+        struct msghdr message = {&from, sizeof from, &part, 1, control, sizeof control, 0};
+        ssize_t size = recvmsg(port->fd, &message, 0);
+        int64_t wall;
         hf_rtp packet;
-        ssize_t size = recvfrom(port->fd, data, sizeof data, 0, (struct sockaddr *)&from, &length);
         if (size < 0)
             return;
         if (!port->connected || !port->stream.receive)
             continue;
-        if (hf_rtp_parse(data, (int)size, &packet) < 0 ||
-            !is_known_type(port, packet.payload_type)) {
-            atomic_fetch_add_explicit(&counts->bad, 1, memory_order_relaxed);
+        wall = hf_arrival(&message, engine->wall);
+        /* A stranger's packet costs no cryptography and moves no replay window. */
+        if (port->keyring && !is_believable(port, &from)) {
+            atomic_fetch_add_explicit(&port->counts.foreign, 1, memory_order_relaxed);
             continue;
         }
-        if (!from_peer(port, &from, length)) {
-            atomic_fetch_add_explicit(&counts->foreign, 1, memory_order_relaxed);
+        if (!unwrap(engine, port, data, (int)size, wall, &packet))
+            continue;
+        if (!from_peer(port, &from, message.msg_namelen)) {
+            atomic_fetch_add_explicit(&port->counts.foreign, 1, memory_order_relaxed);
             continue;
         }
-        atomic_fetch_add_explicit(&counts->packets_in, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&port->counts.packets_in, 1, memory_order_relaxed);
         port->silent_frames = 0;
-        if (known_source(port, &packet))
-            take(engine, port, &packet);
+        if (!known_source(port, &packet))
+            continue;
+        /* Packets of one key have one timestamp, so they tell nothing of jitter. */
+        if (packet.payload_type == port->stream.payload_type)
+            hf_rtcp_heard(&port->rtcp, packet.sequence, packet.timestamp, wall);
+        else
+            hf_rtcp_counted(&port->rtcp, packet.sequence);
+        take(engine, port, &packet);
         /* The usual packet is alone, and asking for another costs a system call. A burst
          * is noticed by a buffer that would run dry, by keys, or at the next full round. */
         if (!drain && port->jitter.waiting >= HF_FRAME &&
@@ -254,10 +300,15 @@ void hf_rtp_receive(hf_engine *engine, hf_port *port)
 static void emit(hf_port *port, int type, int marker, uint32_t timestamp, const uint8_t *payload,
                  int length)
 {
-    uint8_t data[HEADER + HF_PAYLOAD];
+    uint8_t data[HEADER + HF_PAYLOAD + HF_SRTP_TRAILER];
+    int size = HEADER + length;
     hf_rtp_header(data, type, marker, port->sequence++, timestamp, port->ssrc);
     memcpy(data + HEADER, payload, (size_t)length);
-    if (sendto(port->fd, data, (size_t)(HEADER + length), 0, (struct sockaddr *)&port->target,
+    hf_rtcp_sent(&port->rtcp, length);
+    if (port->keyring)
+        size = hf_srtp_protect(port->keyring->out, data, size);
+    if (size < 0 ||
+        sendto(port->fd, data, (size_t)size, 0, (struct sockaddr *)&port->target,
                port->target_length) < 0)
         atomic_fetch_add_explicit(&port->counts.not_sent, 1, memory_order_relaxed);
     else

@@ -288,6 +288,8 @@ int main(void)
     test_signals();
     test_bridge();
     test_passing();
+    test_srtp();
+    test_reports();
     printf("media engine: %d checks, %d failed\n", checks, failures);
     return failures != 0;
 }

@@ -56,6 +56,7 @@ hf_port *test_port(hf_engine *engine, uint64_t id, int law, const peer *to, int 
     sent.stream.law = law;
     sent.stream.payload_type = law == HF_ALAW ? 8 : 0;
     sent.stream.key_payload_type = 101;
+    sent.stream.rtcp_fd = -1;
     sent.stream.packet_samples = HF_FRAME;
     sent.stream.send = sent.stream.receive = 1;
     hf_address("127.0.0.1", to->port, &sent.stream.remote, &sent.stream.remote_length);

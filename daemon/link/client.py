@@ -101,6 +101,10 @@ class MediaLink:
                 ptime_ms=fmt.ptime_ms,
                 send=fmt.send,
                 receive=fmt.receive,
+                rtcp_mux=fmt.rtcp_mux,
+                srtp_suite=fmt.srtp.suite if fmt.srtp else "",
+                srtp_inward=fmt.srtp.inward if fmt.srtp else b"",
+                srtp_outward=fmt.srtp.outward if fmt.srtp else b"",
             )
         )
 

@@ -60,6 +60,14 @@ class ConnectRtp(Command, frozen=True, kw_only=True):
     ptime_ms: Number16 = 20
     send: Truth = True
     receive: Truth = True
+    rtcp_mux: Truth = False
+    """Reports share the port (RFC 5761); else they use the next one up."""
+    srtp_suite: String = ""
+    """Crypto suite of SDES; empty for plain RTP."""
+    srtp_inward: Raw = b""
+    """Key and salt that the peer seals with."""
+    srtp_outward: Raw = b""
+    """Key and salt that we seal with."""
 
 
 class ClosePort(Command, frozen=True, kw_only=True):

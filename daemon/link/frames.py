@@ -57,6 +57,7 @@ from daemon.link.messages import (
     RtpSilent,
     Snapshot,
     SpeechStarted,
+    StreamEnded,
     TapOpened,
 )
 
@@ -108,6 +109,7 @@ BODIES: Final[dict[Kind, tuple[type[Message], ...]]] = {
         HostEvent,
         MediaRestarted,
         EventsLost,
+        StreamEnded,
     ),
     Kind.HELLO: (Hello,),
     Kind.WELCOME: (Welcome,),

@@ -200,6 +200,29 @@ class PortClosed(MediaEvent, frozen=True, kw_only=True):
     """unclaimed."""
 
 
+class StreamEnded(MediaEvent, frozen=True, kw_only=True):
+    """An RTP port was closed: what its stream was like."""
+
+    port: Port
+    packets_in: Identifier
+    packets_out: Identifier
+    lost: Identifier
+    """Packets that never came."""
+    late: Identifier
+    """Packets that came too late to be heard."""
+    jitter_ms: Decimal
+    """Of arrival, RFC 3550 A.8."""
+    round_trip_ms: Decimal
+    """0 when the far end sent no reports."""
+    delay_ms: Decimal
+    """Of the jitter buffer at the end."""
+    far_lost: Identifier = 0
+    """Packets of ours that the far end missed, by its reports."""
+    far_jitter_ms: Decimal = 0.0
+    mos: Decimal = 0.0
+    """1 to 4.5 by the simplified E-model (daemon/media/quality.py); 0: nothing came."""
+
+
 class HostEvent(MediaEvent, frozen=True, kw_only=True):
     """A driver that runs in media reports something."""
 

@@ -21,10 +21,11 @@ from daemon.media.holding import (
 )
 from daemon.media.options import MediaOptions
 from daemon.media.picture import take_picture
+from daemon.media.quality import stream_ended
 from drivers.api import PortId
 
 if TYPE_CHECKING:  # in pure mode there is no engine, yet drivers are tested
-    from cython_ext.media import Engine, Event
+    from cython_ext.media import Engine, Event, Srtp
 
 FULL_LOAD: Final = 0.7  # of a tick; above it new ports are refused, not served late
 LAWS: Final = {"PCMA": "A", "PCMU": "U"}
@@ -232,15 +233,14 @@ class Ports:
 
     def _tell(self, event: "Event") -> None:
         kind, *rest = event
-        if kind == "play" and int(rest[0]) & HOLD_PLAYER:
-            return
-        if kind == "device":
-            port, what, value = PortId(int(rest[0])), str(rest[1]), int(rest[2])
-            if port in self._host_of:
-                self._host_of[port].device_event(port, what, value)
+        match kind, rest:
+            case "play", [int(player), *_] if player & HOLD_PLAYER:
+                return
+            case "device", [int(port), str(what), int(value)] if port in self._host_of:
+                self._host_of[PortId(port)].device_event(PortId(port), what, value)
         self.emit(self._event_of(str(kind), rest))
 
-    def _event_of(self, kind: str, rest: list[str | int]) -> MediaEvent:
+    def _event_of(self, kind: str, rest: list[str | int | dict[str, float]]) -> MediaEvent:
         match kind, rest:
             case "digit", [int(port), str(key), int(ms), str(source)]:
                 return told.DigitDetected(port=PortId(port), key=key, duration_ms=ms, source=source)
@@ -260,6 +260,8 @@ class Ports:
                 return told.RtpSilent(port=PortId(port), seconds=seconds)
             case "device", [int(port), str(what), int(value)]:
                 return told.DeviceEvent(port=PortId(port), kind=what, value=value)
+            case "stream", [int(port), dict(counted)]:
+                return stream_ended(PortId(port), counted)
         raise ValueError(f"the engine reports an unknown {kind}")
 
     def _open_rtp(self, command: ask.OpenRtp) -> told.RtpOpened:
@@ -287,6 +289,8 @@ class Ports:
             ptime_ms=command.ptime_ms,
             send=command.send,
             receive=command.receive,
+            rtcp_mux=command.rtcp_mux,
+            srtp=_keys_of(command),
         )
 
     def _play(self, command: ask.Play) -> None:
@@ -351,6 +355,14 @@ class Ports:
         if command.page >= len(self._picture):
             raise MediaRefused("page", f"the snapshot has no page {command.page}")
         return self._picture[command.page]
+
+
+def _keys_of(command: ask.ConnectRtp) -> "Srtp | None":
+    from cython_ext.media import Srtp
+
+    if not command.srtp_suite:
+        return None
+    return Srtp(command.srtp_suite, command.srtp_inward, command.srtp_outward)
 
 
 class _Services:

@@ -66,7 +66,7 @@ def test_stopping_ends_players_and_recordings_and_frees_descriptors(tmp_path: Pa
         engine.tap(port)
         engine.join(1 + port % 3, port)
     events = engine.stop()
-    assert sorted(event[0] for event in events) == ["play"] * 20 + ["record"] * 20
+    assert sorted(str(event[0]) for event in events) == ["play"] * 20 + ["record"] * 20
     assert {event[-1] for event in events} == {"closed"}
     del engine
     assert len(os.listdir("/proc/self/fd")) == before

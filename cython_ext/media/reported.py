@@ -1,0 +1,36 @@
+"""What the engine thread reports, in words."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from cython_ext.media import _media
+from cython_ext.media._media import Handle
+
+Event = tuple[str | int | dict[str, float], ...]
+
+_ENDS: Final = ("finished", "stopped", "digit", "replaced", "closed", "max", "silence", "error")
+_SOURCES: Final = ("rfc4733", "inband", "device")
+
+
+def event_of(
+    kind: int,
+    number: int,
+    port: int,
+    code: int,
+    value: int,
+    source: int,
+    recordings: Mapping[int, tuple[Handle, int, str]],
+) -> Event:
+    """An event of the engine as ``Engine.poll`` gives it."""
+    if kind == _media.ON_KEY:
+        return ("digit", port, chr(code), value, _SOURCES[source])
+    if kind == _media.ON_PLAY:
+        return ("play", number, port, _ENDS[code])
+    if kind == _media.ON_RECORD:
+        _, owner, path = recordings[number]
+        return ("record", number, owner, path, value, _ENDS[code])
+    if kind == _media.ON_SPEECH:
+        return ("speech", port)
+    if kind == _media.ON_SILENCE:
+        return ("silent", port, code)
+    return ("device", port, "lost" if code else "event", code)

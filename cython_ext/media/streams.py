@@ -1,0 +1,68 @@
+"""How an RTP stream is set: laws, packet times, SRTP keys, the socket for RTCP."""
+
+import os
+from typing import Final, NamedTuple
+
+from cython_ext.media import _media
+from cython_ext.media._media import Handle
+from cython_ext.media.clips import EngineError
+from cython_ext.media.held import OpenPort
+
+NO_FD: Final = -1
+USUAL_MS: Final = 20
+_SUITES: Final = {
+    "AES_CM_128_HMAC_SHA1_80": _media.AES_CM_80,
+    "AES_CM_128_HMAC_SHA1_32": _media.AES_CM_32,
+    "AEAD_AES_128_GCM": _media.AES_GCM_128,
+}
+
+
+class Srtp(NamedTuple):
+    """SRTP keys of a stream: key and salt together, as SDES carries them (RFC 4568, 7714)."""
+
+    suite: str
+    inward: bytes
+    """What the peer seals with."""
+    outward: bytes
+    """What we seal with."""
+
+    def __repr__(self) -> str:
+        return f"Srtp({self.suite})"  # keys belong into no log
+
+
+def packet_samples(ptime_ms: int) -> int:
+    """Samples in a packet; a time that is not 10 to 60 ms in steps of 10 becomes 20."""
+    usual = 10 <= ptime_ms <= 60 and ptime_ms % 10 == 0
+    return (ptime_ms if usual else USUAL_MS) * 8
+
+
+def keyring(port: int, srtp: Srtp | None) -> Handle | None:
+    """The keys for the engine; EngineError ``bad-argument`` for ones that cannot be."""
+    if srtp is None:
+        return None
+    suite = _SUITES.get(srtp.suite)
+    if suite is None:
+        raise EngineError("bad-argument", f"there is no SRTP suite {srtp.suite!r}")
+    try:
+        return _media.new_keyring(port, suite, srtp.inward, srtp.outward)
+    except ValueError as error:
+        raise EngineError("bad-argument", f"{srtp.suite}: {error}") from error
+
+
+def reports_socket(found: OpenPort, *, rtcp_mux: bool) -> int:
+    """A descriptor for RTCP, opened once a port; -1 when none is needed or to be had.
+
+    Without one the stream goes on and is only not reported: the port beside may be taken.
+    """
+    if rtcp_mux or found.reports:
+        return NO_FD
+    try:
+        return _media.open_reports(found.handle)
+    except OSError:
+        return NO_FD
+
+
+def give_up(fd: int) -> None:
+    """Close a descriptor that the engine did not take."""
+    if fd != NO_FD:
+        os.close(fd)
