@@ -94,20 +94,27 @@ class SipBench(Bench):
     far_holds = True
 
     async def make(self) -> Driver:
-        self.carrier = await UserAgent("carrier", t1=0.05).open(HOST)
-        self.phones = Telephones(HOST)
-        self.plan: Outcome = "answer"
-        self._answered: asyncio.Queue[SipFarEnd] = asyncio.Queue()
-        self._far: list[asyncio.Task[None]] = [asyncio.create_task(self._receive())]
+        carrier = await UserAgent("carrier", t1=0.05).open(HOST)
         trunk = TrunkOptions(
             name="carrier",
             addresses=("127.0.0.0/8",),
             max_calls=2,
-            target=f"{HOST}:{self.carrier.address[1]}",
+            target=f"{HOST}:{carrier.address[1]}",
         )
-        options = SipOptions(port=0, trunks=(trunk,), ring_timeout_s=RING_S)
-        self.sip = SipDriver(options, clock=time.time, journal=lambda kind, payload: None)
+        return self.use(carrier, SipOptions(port=0, trunks=(trunk,), ring_timeout_s=RING_S))
+
+    def use(self, carrier: UserAgent, options: SipOptions) -> Driver:
+        """A driver with these options, and the carrier that it calls."""
+        self.carrier = carrier
+        self.phones = Telephones(HOST)
+        self.plan: Outcome = "answer"
+        self._answered: asyncio.Queue[SipFarEnd] = asyncio.Queue()
+        self._far: list[asyncio.Task[None]] = [asyncio.create_task(self._receive())]
+        self.sip = self.driver_for(options)
         return self.sip
+
+    def driver_for(self, options: SipOptions) -> SipDriver:
+        return SipDriver(options, clock=time.time, journal=lambda kind, payload: None)
 
     async def stop_far_end(self) -> None:
         for task in self._far:

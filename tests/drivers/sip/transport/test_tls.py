@@ -12,12 +12,12 @@ from drivers.events import Answered, Cause, Released, Ringing, StationUp
 from drivers.sip.streams.tls import Certificate, matches, peer_names, server_context
 from tests.drivers.sip.transport.conftest import (
     LOOPBACK_OFFER,
-    Authority,
     StreamPeer,
     answering,
     header,
     until,
 )
+from tests.fakes.authority import Authority
 
 
 def ours(authority: Authority, file: str = "pbx", *names: str) -> Certificate:
