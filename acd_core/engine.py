@@ -26,6 +26,7 @@ from acd_core.floor.picture import picture
 from acd_core.floor.records import AgentRecord
 from acd_core.floor.roster import Roster
 from acd_core.ids import CallId, QueueId
+from acd_core.queue_life.callback_events import CallbackEvents
 from acd_core.routing.measures import Group
 from acd_core.snapshot import Snapshot
 from cython_ext.acd import Matcher
@@ -63,6 +64,7 @@ class AcdEngine:
             told.QueueAttended: self._queue_attended,
             **AgentEvents(self._roster, self._lines, self._offers).handlers(),
             **CallEvents(self._roster, self._lines, self._offers).handlers(),
+            **CallbackEvents(self._lines, self._offers).handlers(),
             told.DeadlineReached: self._deadline_reached,
             told.DayBegan: self._day_began,
         }
@@ -144,7 +146,7 @@ class AcdEngine:
                 self._offers.withdraw_all(contact, Why.QUEUE_CHANGED, now)
             self._lines.time_out(contact, LeaveReason.QUEUE_REMOVED, now)
         self._lines.urgencies.forget(queue)
-        self._life.remove(queue, now)
+        self._life.remove(queue)
         del self._lines.queues[event.queue]
 
     # Time

@@ -63,6 +63,9 @@ class CallEvents:
             raise AcdError(f"call {event.call}: durations must not be below 0")
         if not 0 <= event.call < 1 << 63 or abs(event.priority) > HIGHEST_PRIORITY:
             raise AcdError(f"call {event.call}: number or priority is out of range")
+        if event.callback is not None:
+            self._lines.life.callbacks.come_back(event, now)
+            return
         named = event.preference is Preference.NAMED and event.preferred_limit_s > 0
         awaited = named and event.preferred in self._roster.agents
         self._lines.enter(event, now, awaited=awaited)

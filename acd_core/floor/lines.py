@@ -134,7 +134,7 @@ class Lines:
         ``awaited`` says that it has a named agent to wait for, whoever else is there.
         """
         queue = self.find(event.queue)
-        if event.call in self.calls:
+        if event.call in self.calls or event.call in self.life.callbacks.places:
             raise DuplicateCall(f"call {event.call} is already in a queue or with an agent")
         contact = self.draft(event, queue, now)
         refused = self.refused(contact, now, awaited=awaited)
@@ -150,18 +150,33 @@ class Lines:
             self.life.escape(contact, now)
 
     def draft(
-        self, event: CallOffered, queue: QueueRecord, now: float, *, began: float | None = None
+        self,
+        event: CallOffered,
+        queue: QueueRecord,
+        now: float,
+        *,
+        began: float | None = None,
+        step: int = 0,
     ) -> Contact:
-        """Prepare a call for a queue without letting it in; ``began`` is exact where given."""
+        """Prepare a call for a queue without letting it in.
+
+        ``began`` is when its wait began, where that is known exactly, and ``step`` how far it
+        was widened before.
+        """
         contact = Contact(event, queue, now)
         if began is not None:
-            contact.began = began
+            contact.began, contact.step = began, step
         if queue.config.widening or event.requirements:
             contact.step = self._step(contact, now)
             contact.demand = self._number(contact, contact.step)
         else:
             contact.demand = queue.demand
         return contact
+
+    def demand_now(self, contact: Contact, now: float) -> int:
+        """The matcher's number for what a call that waits elsewhere would demand by now."""
+        contact.step = self._step(contact, now)
+        return self._number(contact, contact.step)
 
     def refused(self, contact: Contact, now: float, *, awaited: bool) -> RefuseReason | None:
         """Why the queue of a call does not let it in; None when it does."""
@@ -173,8 +188,9 @@ class Lines:
         """Let a call wait in its queue: a visit begins."""
         queue, call = contact.queue, contact.call
         self._list(contact)
-        if queue.estimates.due(now):
-            pool = pool_of(self.tally(contact.demand), len(queue.line))
+        newcomer = not contact.visited and contact.event.callback is None
+        if newcomer and queue.estimates.due(now):
+            pool = pool_of(self.tally(contact.demand), len(queue.line) + queue.kept)
             contact.predicted = queue.estimates.follow(pool, now)
         contact.slot = self._free_slots.pop() if self._free_slots else len(self._slots)
         self._slots[contact.slot] = contact
@@ -206,6 +222,12 @@ class Lines:
     def position(self, contact: Contact) -> int:
         """Place in the queue; 1 is next."""
         return bisect_left(contact.queue.line, contact.order) + 1
+
+    def ahead(self, contact: Contact) -> int:
+        """Callers before one who waits or would wait, those included who are to be called."""
+        queue = contact.queue
+        ahead = bisect_left(queue.line, contact.order)
+        return ahead + self.life.callbacks.ahead(queue, contact.order) if queue.kept else ahead
 
     def wait_for(self, contact: Contact, record: AgentRecord, until: float) -> None:
         """Let a call wait for one agent alone."""

@@ -20,7 +20,7 @@ def picture(roster: Roster, lines: Lines, now: float) -> Snapshot:
 
 def _queue(lines: Lines, queue: QueueRecord, now: float) -> QueueView:
     tally = lines.tally(queue.demand)
-    pool = pool_of(tally, len(queue.line))
+    pool = pool_of(tally, len(queue.line) + queue.kept)
     return QueueView(
         queue=queue.config.queue,
         name=queue.config.name,
@@ -36,6 +36,7 @@ def _queue(lines: Lines, queue: QueueRecord, now: float) -> QueueView:
         estimators=queue.estimates.scores(pool),
         open=lines.life.shut(queue, now) is None,
         unattended=queue.config.unattended,
+        callbacks=lines.life.callbacks.view(queue),
     )
 
 

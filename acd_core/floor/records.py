@@ -113,6 +113,7 @@ class QueueRecord:
         "estimates",
         "given",
         "guarded",
+        "kept",
         "last_offered",
         "level",
         "line",
@@ -152,6 +153,8 @@ class QueueRecord:
         self.line: list[Order] = []
         """Order of every call in the system, first comes first."""
         self.calls: dict[CallId, Contact] = {}
+        self.kept = 0
+        """Places of callers who are to be called."""
         self.lively = False
         """It does more for those who wait than find an agent: see ``acd_core/queue_life``."""
         self.mixed = False

@@ -41,14 +41,16 @@ def refusal(
     tally = tally_of(demand)
     if ask_agents and not queue.present(tally):
         return RefuseReason.NO_AGENTS
-    return _dissuasion(queue, pool_of(tally, waiting)) if limited else None
+    return _dissuasion(queue, tally) if limited else None
 
 
-def _dissuasion(queue: QueueRecord, pool: Pool) -> RefuseReason | None:
+def _dissuasion(queue: QueueRecord, tally: tuple[int, ...]) -> RefuseReason | None:
     """Why somebody waits already and one more is too many."""
-    ratio, longest = queue.config.max_ratio, queue.config.max_estimate_s
-    if ratio is not None and pool.ahead + 1 > ratio * pool.staffed:
+    ratio, longest, waiting = queue.config.max_ratio, queue.config.max_estimate_s, len(queue.line)
+    if ratio is not None and waiting + 1 > ratio * QueueRecord.staffed(tally):
         return RefuseReason.RATIO
+    # Those who are to be called are served before him, but wait nowhere.
+    pool = pool_of(tally, waiting + queue.kept)
     if longest is not None and queue.estimates.expected(pool) > longest:
         return RefuseReason.LONG_WAIT
     return None

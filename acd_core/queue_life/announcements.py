@@ -217,7 +217,7 @@ class Announcer:
         queue, rules = contact.queue, contact.queue.config.announcements
         assert rules is not None  # only called for queues that have them
         place = self._lines.position(contact)
-        estimate = self._estimate(contact, place)
+        estimate = self._estimate(contact)
         if estimate is not None and estimate.seconds < SOON_S:
             told.due = now + max(rules.min_gap_s, LEAST_PAUSE_S)
             self._ripens(told, now)
@@ -254,9 +254,9 @@ class Announcer:
         told.place = place
         return place
 
-    def _estimate(self, contact: Contact, place: int) -> WaitEstimate | None:
+    def _estimate(self, contact: Contact) -> WaitEstimate | None:
         queue = contact.queue
-        pool = pool_of(self._lines.tally(contact.demand), place - 1)
+        pool = pool_of(self._lines.tally(contact.demand), self._lines.ahead(contact))
         return queue.estimates.announce_at(pool, queue.config.estimate_error_limit)
 
     @staticmethod

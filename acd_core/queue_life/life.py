@@ -9,6 +9,7 @@ from acd_core.commands import AcdCommand, LeaveReason, RefuseReason
 from acd_core.floor.contact import Contact
 from acd_core.floor.records import QueueRecord
 from acd_core.queue_life.announcements import Announcer
+from acd_core.queue_life.callbacks import Callbacks
 from acd_core.queue_life.desertion import empty_deserted, widen_deserted
 from acd_core.queue_life.opening import Opening
 from acd_core.queue_life.overflow import Overflows
@@ -25,6 +26,7 @@ class QueueLife:
         self.announcer = Announcer(lines, out)
         self.opening = Opening(lines)
         self.overflows = Overflows(lines, out)
+        self.callbacks = Callbacks(lines, self.opening, out)
 
     def configure(self, queue: QueueRecord, now: float) -> None:
         """A queue is new or changed; its calls stand in their new order."""
@@ -37,12 +39,14 @@ class QueueLife:
         )
         self.announcer.configure(queue, queue.calls.values(), now)
         self.overflows.configure(queue.calls.values(), now)
+        self.callbacks.configure(queue, now)
         self.opening.configure(queue, now)
 
-    def remove(self, queue: QueueRecord, now: float) -> None:
+    def remove(self, queue: QueueRecord) -> None:
         """A queue is gone, and nobody is in it."""
         self.announcer.forget(queue)
         self.opening.remove(queue)
+        self.callbacks.remove(queue)
 
     def shut(self, queue: QueueRecord, now: float) -> RefuseReason | None:
         """Why a lively queue lets nobody in now, whatever its limits; None when it does."""
@@ -87,6 +91,7 @@ class QueueLife:
             self.announcer.deadlines.first(),
             self.opening.deadlines.first(),
             self.overflows.deadlines.first(),
+            self.callbacks.next_deadline(),
         )
         return min((first for first in firsts if first is not None), default=None)
 
@@ -94,13 +99,15 @@ class QueueLife:
         """Do what is due."""
         self.opening.due(now)
         self.overflows.due(now)
+        self.callbacks.due(now)
         self.announcer.due(now)
 
     @property
     def stirred(self) -> bool:
-        """Whether the present event leads to something after all offers are made."""
-        return self.announcer.stirred
+        """Whether the present event may lead to something after all offers are made."""
+        return self.announcer.stirred or bool(self.callbacks.places)
 
     def settle(self, now: float) -> None:
         """Do what the present event leads to, after all offers are made."""
         self.announcer.settle(now)
+        self.callbacks.settle(now)

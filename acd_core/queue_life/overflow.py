@@ -5,7 +5,6 @@ and that he has not been in. So a chain of moves ends, whatever the ways are. Ea
 a visit of its own; his place in the new one is that of his whole wait.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable
 from math import inf
 from typing import TYPE_CHECKING, Final
@@ -144,9 +143,8 @@ class Overflows:
 
     def _expected(self, contact: Contact) -> float:
         """What a call in a line, or one that would be, has yet to wait."""
-        queue = contact.queue
-        ahead = bisect_left(queue.line, contact.order)
-        return queue.estimates.expected_at(pool_of(self._lines.tally(contact.demand), ahead))
+        pool = pool_of(self._lines.tally(contact.demand), self._lines.ahead(contact))
+        return contact.queue.estimates.expected_at(pool)
 
     def _move(self, contact: Contact, there: Contact, reason: MoveReason, now: float) -> None:
         last = self._lines.life.announcer.last(contact)

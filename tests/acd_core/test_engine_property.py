@@ -385,7 +385,7 @@ def test_the_plain_kernel_makes_the_same_decisions(steps: list[tuple[str, int, i
         patch.setattr("acd_core.engine.Matcher", oracle.Matcher)
         patch.setattr("acd_core.floor.lines.Deadlines", oracle.Deadlines)
         patch.setattr("acd_core.floor.roster.Deadlines", oracle.Deadlines)
-        for part in ("announcements", "opening", "overflow"):
+        for part in ("announcements", "callbacks", "opening", "overflow"):
             patch.setattr(f"acd_core.queue_life.{part}.Deadlines", oracle.Deadlines)
         plain = AcdEngine()
     commands: list[Any] = []
