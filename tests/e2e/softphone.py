@@ -41,13 +41,17 @@ class Softphone:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, station: str, secret: str, server: str, *commands: str) -> None:
+    def start(
+        self, station: str, secret: str, server: str, *commands: str,
+        transport: str = "udp", config: str = "",
+    ) -> None:  # fmt: skip
         """Register at ``server`` (host:port) and do what the commands say."""
         self._folder.mkdir(parents=True)
         (self._folder / "config").write_text(
-            CONFIG.format(modules=MODULES, folder=self._folder, hz=int(TONE_HZ))
+            CONFIG.format(modules=MODULES, folder=self._folder, hz=int(TONE_HZ)) + config
         )
-        account = f"<sip:{station}@{server};transport=udp>;auth_pass={secret};answermode=auto"
+        account = f"<sip:{station}@{server};transport={transport}>;auth_pass={secret}"
+        account += ";answermode=auto"
         (self._folder / "accounts").write_text(account + ";audio_codecs=PCMA/8000/1;regint=60\n")
         self._process = subprocess.Popen(
             ["baresip", "-4", "-f", str(self._folder), *(f"-e{item}" for item in commands)],
