@@ -15,6 +15,7 @@ from acd_core import events as told
 from acd_core.agent import AgentState, AgentStep, PauseReason
 from acd_core.commands import AcdCommand, LeaveReason
 from acd_core.commands import WithdrawReason as Why
+from acd_core.eligibility.tiers import TierEvents
 from acd_core.errors import AcdError, ClockFault, UnknownCall
 from acd_core.events import AcdEvent
 from acd_core.floor.agent_events import AgentEvents
@@ -63,6 +64,7 @@ class AcdEngine:
             told.QueueRemoved: self._queue_removed,
             told.QueueAttended: self._queue_attended,
             **AgentEvents(self._roster, self._lines, self._offers).handlers(),
+            **TierEvents(self._roster, self._lines).handlers(),
             **CallEvents(self._roster, self._lines, self._offers).handlers(),
             **CallbackEvents(self._lines, self._offers).handlers(),
             told.DeadlineReached: self._deadline_reached,
@@ -146,6 +148,7 @@ class AcdEngine:
                 self._offers.withdraw_all(contact, Why.QUEUE_CHANGED, now)
             self._lines.time_out(contact, LeaveReason.QUEUE_REMOVED, now)
         self._lines.urgencies.forget(queue)
+        self._lines.reserves.forget(queue)
         self._life.remove(queue)
         del self._lines.queues[event.queue]
 

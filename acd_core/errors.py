@@ -6,6 +6,7 @@ AcdError
 ├── ConfigurationFault  a queue or an agent that cannot work
 ├── UnknownAgent        no agent is configured under that key
 ├── UnknownQueue        no queue is configured under that key
+├── UnknownTier         no tier of callers is configured under that key
 ├── UnknownCall         the call is in no queue and with no agent
 ├── UnknownRule         no routing rule has that name
 ├── DuplicateCall       the call is already in a queue or with an agent
@@ -39,6 +40,10 @@ class UnknownAgent(AcdError):
 
 class UnknownQueue(AcdError):
     """No queue is configured under that key."""
+
+
+class UnknownTier(AcdError):
+    """No tier of callers is configured under that key."""
 
 
 class UnknownCall(AcdError):

@@ -47,6 +47,20 @@ class Reason(IntEnum):
     """Step of the widening that was reached, and how many there are."""
     CALL_RULE = 15
     """Place of the queue's rule in CallRule, its urgency in thousandths."""
+    OWN_ORDER = 16
+    """Place of the queue in the agent's own order, 0 for after all of them, how many places."""
+    WEIGHT = 17
+    """What a second of wait counts in the queue, in thousandths."""
+    OTHER_QUEUES = 18
+    """How many agents serve only other queues, and the first of them."""
+    RESERVES = 19
+    """Reserve agents help: service level in thousandths, wait in ms then; -1 not looked at."""
+    RESERVES_HELD = 21
+    """How many agents would lend a skill that was not asked for, and the first of them."""
+    TIER = 22
+    """Tier of the caller, priority it added, 1 while only its own agents are asked."""
+    NO_ROOM = 23
+    """How many ready agents had no room for the medium, and the first of them."""
     RINGS_WITH = 20
     """How many other agents ring for the call already, and the first of them."""
     MEASURED = 13
@@ -166,6 +180,13 @@ LEAST_ARGUMENTS: Final = {
     Reason.WIDENED: 2,
     Reason.CALL_RULE: 2,
     Reason.RINGS_WITH: 1,
+    Reason.OWN_ORDER: 2,
+    Reason.WEIGHT: 1,
+    Reason.OTHER_QUEUES: 1,
+    Reason.RESERVES: 2,
+    Reason.RESERVES_HELD: 1,
+    Reason.TIER: 3,
+    Reason.NO_ROOM: 1,
 }
 
 
@@ -214,6 +235,22 @@ def _measured_zh(group: int, value: int) -> str:
     return "未设分配比例" if value < 0 else f"每份比例已接听 {value / 1000:.3g} 个来电"
 
 
+_LENT_EN: Final = ("service level {:.1f} %", "estimated wait {:.1f} s")
+_LENT_ZH: Final = ("服务水平 {:.1f}%", "预计等待 {:.1f} 秒")
+
+
+def _because(values: tuple[int, ...], words: tuple[str, str], frame: str, joint: str) -> str:
+    """What opened a queue to reserves, as far as it was looked at."""
+    parts = _parts(values)
+    shown = [word.format(part) for word, part in zip(words, parts, strict=True) if part >= 0]
+    return frame.format(joint.join(shown)) if shown else ""
+
+
+def _parts(values: tuple[int, ...]) -> tuple[float, float]:
+    level, wait = values[0], values[1]
+    return (level / 10 if level >= 0 else -1, wait / 1000 if wait >= 0 else -1)
+
+
 _ENGLISH: Final[Words] = {
     Reason.RULE: lambda a, n: (
         f"rule: {_rule(a[0], chinese=False)}, version {a[1]}; configuration {a[2]}"
@@ -240,6 +277,24 @@ _ENGLISH: Final[Words] = {
         f"{a[1]} agents were {_state(a[0], _STATES_EN)}{_whom_en(a[2:], a[1], n)}"
     ),
     Reason.RINGS_WITH: lambda a, n: f"{a[0]} agents ring already{_whom_en(a[1:], a[0], n)}",
+    Reason.OWN_ORDER: lambda a, n: (
+        f"the agent's own order has the queue at place {a[0]} of {a[1]}"
+        if a[0]
+        else f"the agent's own order names other queues first, at {a[1]} places"
+    ),
+    Reason.WEIGHT: lambda a, n: f"a second of wait counts {a[0] / 1000:.3g} times",
+    Reason.OTHER_QUEUES: lambda a, n: (
+        f"{a[0]} agents serve other queues only{_whom_en(a[1:], a[0], n)}"
+    ),
+    Reason.RESERVES: lambda a, n: f"reserve agents help{_because(a, _LENT_EN, ' ({})', ', ')}",
+    Reason.RESERVES_HELD: lambda a, n: f"{a[0]} agents are in reserve{_whom_en(a[1:], a[0], n)}",
+    Reason.TIER: lambda a, n: (
+        f"green channel, tier {a[0]}: priority {a[1]:+d}"
+        + (", only its own agents were asked" if a[2] else ", open to all agents")
+    ),
+    Reason.NO_ROOM: lambda a, n: (
+        f"{a[0]} agents had no room for one more{_whom_en(a[1:], a[0], n)}"
+    ),
     Reason.CALLS_WAITING: lambda a, n: f"first of {a[0]} calls in the queue for a free agent",
     Reason.MEASURED: lambda a, n: f"{n(AgentId(a[0]))}: {_measured_en(a[1], a[2])}",
     Reason.CALL_RULE: lambda a, n: (
@@ -270,6 +325,20 @@ _CHINESE: Final[Words] = {
         f"{a[1]} 名坐席处于{_state(a[0], _STATES_ZH)}{_whom_zh(a[2:], a[1], n)}"
     ),
     Reason.RINGS_WITH: lambda a, n: f"已有 {a[0]} 名坐席振铃{_whom_zh(a[1:], a[0], n)}",
+    Reason.OWN_ORDER: lambda a, n: (
+        f"坐席自定顺序中该队列排第 {a[0]} 位，共 {a[1]} 位"
+        if a[0]
+        else f"坐席自定顺序未列该队列，先服务其所列 {a[1]} 位队列"
+    ),
+    Reason.WEIGHT: lambda a, n: f"每秒等待按 {a[0] / 1000:.3g} 倍计",
+    Reason.OTHER_QUEUES: lambda a, n: f"{a[0]} 名坐席只服务其他队列{_whom_zh(a[1:], a[0], n)}",
+    Reason.RESERVES: lambda a, n: f"后备坐席已启用{_because(a, _LENT_ZH, '（{}）', '，')}",
+    Reason.RESERVES_HELD: lambda a, n: f"{a[0]} 名坐席为后备{_whom_zh(a[1:], a[0], n)}",
+    Reason.TIER: lambda a, n: (
+        f"绿色通道，等级 {a[0]}：优先级 {a[1]:+d}"
+        + ("，仅询问专属坐席" if a[2] else "，面向全部坐席")
+    ),
+    Reason.NO_ROOM: lambda a, n: f"{a[0]} 名坐席已无余量{_whom_zh(a[1:], a[0], n)}",
     Reason.CALLS_WAITING: lambda a, n: f"队列 {a[0]} 个来电中排在最前",
     Reason.MEASURED: lambda a, n: f"{n(AgentId(a[0]))}：{_measured_zh(a[1], a[2])}",
     Reason.CALL_RULE: lambda a, n: (

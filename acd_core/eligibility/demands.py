@@ -18,6 +18,8 @@ from cython_ext.acd import Matcher
 _LINED: Final = frozenset(CallRule) - {CallRule.PRIORITY, CallRule.AGING}
 _READY: Final = list(AgentState).index(AgentState.READY)
 _BUSY: Final = list(AgentState).index(AgentState.BUSY)
+_AWAY: Final = (AgentState.LOGGED_OUT, AgentState.PAUSED, AgentState.UNREACHABLE)
+_AT_WORK: Final = [place for place, state in enumerate(AgentState) if state not in _AWAY]
 
 Ways = tuple[tuple[tuple[int, int], ...], ...]
 
@@ -97,9 +99,10 @@ class Demands:
         counts[_READY] = ready
         return tuple(counts)
 
-    def tier_tally(self, demand: int) -> tuple[int, ...]:
-        """Count the agents of a demand's tier who meet it by state, whatever room they have."""
-        return self._matcher.tally(self._number(self._wants[demand], Mark.SERVICE))
+    def at_work(self, demand: int) -> bool:
+        """Whether some agent who meets a demand, room aside, is at work and not paused."""
+        counts = self._matcher.tally(self._number(self._wants[demand], Mark.SERVICE))
+        return any(counts[state] for state in _AT_WORK)
 
     def _number(self, want: _Want, room: Mark = Mark.ROOM) -> int:
         marks = [(mark(room, MEDIA[want.medium]), 0)]

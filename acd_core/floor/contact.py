@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from acd_core.call_queue import CallRule
+from acd_core.call_queue import CallerTier, CallRule
 from acd_core.errors import IllegalTransition
 from acd_core.events import CallOffered
 from acd_core.ids import CallId, QueueId
@@ -73,6 +73,7 @@ class Contact:
 
     __slots__ = (
         "agent",
+        "alone",
         "answered",
         "began",
         "call",
@@ -93,6 +94,7 @@ class Contact:
         "slot",
         "state",
         "step",
+        "tier",
         "visited",
     )
 
@@ -115,6 +117,10 @@ class Contact:
         self.preferring: AgentRecord | None = None
         """Whom alone it waits for now."""
         self.preference_over = False
+        self.tier: CallerTier | None = None
+        """Green channel of its caller."""
+        self.alone = False
+        """It waits for the tier's own agents alone."""
         self.overdue = False
         """Its longest wait passed while an offer was out."""
         self.offers = 0
@@ -155,6 +161,8 @@ class Contact:
         """Order among all calls: priority, then time of arrival with credit, then number."""
         config = self.queue.config
         priority = config.priority + self.event.priority
+        if self.tier is not None:
+            priority += self.tier.priority
         if config.call_rule is CallRule.AGING:
             return (0, self.began - config.aging_s * priority, self.call)
         return (-priority, self.began, self.call)

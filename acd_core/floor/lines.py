@@ -4,7 +4,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from acd_core.call_queue import QueueConfig, check_queue
+from acd_core.call_queue import CallerTier, QueueConfig, check_queue
 from acd_core.commands import (
     AcdCommand,
     CallRefused,
@@ -14,12 +14,14 @@ from acd_core.commands import (
     RefuseReason,
 )
 from acd_core.eligibility.demands import Demands
+from acd_core.eligibility.reserves import Reserves
+from acd_core.eligibility.widening import Widenings
 from acd_core.errors import DuplicateCall, UnknownQueue
 from acd_core.events import CallOffered, Outcome
 from acd_core.floor.contact import Contact, ContactState, ContactStep
 from acd_core.floor.records import AgentRecord, CallBook, QueueRecord
 from acd_core.floor.urgency import Urgencies
-from acd_core.ids import QueueId
+from acd_core.ids import QueueId, TierId
 from acd_core.queue_life.admission import pool_of, refusal
 from acd_core.queue_life.life import QueueLife
 from acd_core.routing.registry import find_strategy
@@ -45,7 +47,6 @@ class Lines:
         self.calls = CallBook()
         self.max_waits = Deadlines()
         """By the contact's slot."""
-        self.widenings = Deadlines()
         self.preferences = Deadlines()
         self.ring_steps = Deadlines()
         """When one agent more rings for a call that rings already."""
@@ -55,6 +56,10 @@ class Lines:
         """By an agent's handle: calls that wait for him alone."""
         self.demands = Demands(matcher)
         self.urgencies = Urgencies(matcher, self.demands)
+        self.reserves = Reserves(self.demands)
+        self.tiers: dict[TierId, CallerTier] = {}
+        self.widening = Widenings(self.demands)
+        self.widenings = self.widening.deadlines
         self._by_handle: dict[int, Contact] = {}
         self._slots: dict[int, Contact] = {}
         self._free_slots: list[int] = []
@@ -108,18 +113,20 @@ class Lines:
             record = QueueRecord(config, version, strategy, demand)
             self.queues[config.queue] = record
             self.urgencies.configure(record)
+            self.reserves.configure(record)
             self.life.configure(record, now)
             return record
         record.config, record.version = config, version
         record.strategy, record.demand = strategy, demand
         record.line.clear()
         self.urgencies.configure(record)
+        self.reserves.configure(record)
+        if record.lent is not None:
+            record.demand = self.demands.number(config, 0, medium=config.medium, lent=True)
         for contact in record.calls.values():
-            contact.step = 0
-            contact.step = self._step(contact, now)
+            self.widening.restart(contact, now)
             self._replace(contact)
-            self.widenings.cancel(contact.slot)
-            self._await_widening(contact, now)
+            self.widening.await_next(contact, now)
             if config.max_wait_s is None:
                 contact.overdue = False
                 self.max_waits.cancel(contact.slot)
@@ -166,17 +173,17 @@ class Lines:
         contact = Contact(event, queue, now)
         if began is not None:
             contact.began, contact.step = began, step
-        if queue.config.widening or event.requirements:
-            contact.step = self._step(contact, now)
-            contact.demand = self._number(contact, contact.step)
+        if event.tier is not None:
+            contact.tier = self.tiers.get(event.tier)
+        if queue.config.widening or event.requirements or contact.tier is not None:
+            self.widening.begin(contact, now)
         else:
             contact.demand = queue.demand
         return contact
 
     def demand_now(self, contact: Contact, now: float) -> int:
         """The matcher's number for what a call that waits elsewhere would demand by now."""
-        contact.step = self._step(contact, now)
-        return self._number(contact, contact.step)
+        return self.widening.demand_now(contact, now)
 
     def refused(self, contact: Contact, now: float, *, awaited: bool) -> RefuseReason | None:
         """Why the queue of a call does not let it in; None when it does."""
@@ -200,10 +207,12 @@ class Lines:
         queue.counter.begin()
         if queue.urgent:
             self.urgencies.touch(queue)
+        if queue.lends:
+            self.reserves.touch(queue)
         if queue.config.max_wait_s is not None:
             self.max_waits.set(contact.slot, now + queue.config.max_wait_s)
-        if queue.config.widening:
-            self._await_widening(contact, now)
+        if queue.config.widening or contact.alone:
+            self.widening.await_next(contact, now)
         if queue.lively:
             self.life.enter(contact, now)
         self.loose.append(contact)
@@ -281,6 +290,8 @@ class Lines:
             queue.level.add(in_time)
         if queue.urgent:
             self.urgencies.touch(queue)
+        if queue.lends:
+            self.reserves.touch(queue)
         if outcome is _OUTCOME_ANSWERED:
             queue.estimates.answered(waited, contact.predicted)
         elif outcome is _OUTCOME_ABANDONED:
@@ -292,8 +303,8 @@ class Lines:
         self.max_waits.cancel(contact.slot)
         if queue.lively:
             self.life.leave(contact)
-        if queue.config.widening:
-            self.widenings.cancel(contact.slot)
+        if queue.config.widening or contact.tier is not None:
+            self.widening.end(contact)
         del self._slots[contact.slot]
         self._free_slots.append(contact.slot)
         if contact.state is _CALL_LEFT:
@@ -302,17 +313,13 @@ class Lines:
     def time_out(self, contact: Contact, reason: LeaveReason, now: float) -> None:
         """Give up a waiting call."""
         self.leave(contact, _CALL_STEP_LEAVE, _OUTCOME_TIMED_OUT, now)
-        self._out.append(
-            CallTimedOut(call=contact.call, queue=contact.queue.number, reason=reason)
-        )
+        self._out.append(CallTimedOut(call=contact.call, queue=contact.queue.number, reason=reason))
 
     def widen(self, contact: Contact, now: float) -> None:
         """Let a call make do with other agents when it is time, or when those it wants left."""
-        step = self._step(contact, now)
-        if step != contact.step:
-            contact.step = step
+        if self.widening.advance(contact, now):
             self._relist(contact)
-        self._await_widening(contact, now)
+        self.widening.await_next(contact, now)
 
     def give_lines(self, queues: Iterable[QueueId]) -> None:
         """Let queues be told from others: some agent's own order names them."""
@@ -325,36 +332,26 @@ class Lines:
                 self.urgencies.line(queue)
                 self.renumber(queue)
 
+    def open_reserves(self) -> None:
+        """Open queues to reserve agents, or close them, as their limits say."""
+        for queue in self.reserves.refresh():
+            self.renumber(queue)
+
+    def change_tier(self, contact: Contact, tier: CallerTier | None, now: float) -> None:
+        """Let a changed tier count for a call that waits."""
+        line = contact.queue.line
+        del line[bisect_left(line, contact.order)]
+        self.widening.change_tier(contact, tier, now)
+        self._replace(contact)
+        self.widening.await_next(contact, now)
+
     def renumber(self, queue: QueueRecord) -> None:
         """Tell the matcher anew what a queue and its calls demand; they keep their places."""
-        queue.demand = self.demands.number(queue.config, 0, medium=queue.config.medium)
+        queue.demand = self.demands.number(
+            queue.config, 0, medium=queue.config.medium, lent=queue.lent is not None
+        )
         for contact in queue.calls.values():
             self._relist(contact)
-
-    def _number(self, contact: Contact, step: int) -> int:
-        """The matcher's number for what a call demands at a step of its queue's widening."""
-        return self.demands.number(
-            contact.queue.config, step, contact.event.requirements, medium=contact.medium
-        )
-
-    def _step(self, contact: Contact, now: float) -> int:
-        """How far a call is widened now; never less than before."""
-        steps = contact.queue.config.widening
-        step = contact.step
-        while step < len(steps) and (
-            contact.began + steps[step].after_s <= now
-            or (steps[step].when_nobody and not self.staffed(self._number(contact, step)))
-        ):
-            step += 1
-        return step
-
-    def _await_widening(self, contact: Contact, now: float) -> None:
-        steps = contact.queue.config.widening
-        if contact.step < len(steps):
-            when = contact.began + steps[contact.step].after_s
-            self.widenings.set(contact.slot, max(now, when))
-        elif steps:
-            self.widenings.cancel(contact.slot)
 
     def _list(self, contact: Contact) -> None:
         contact.order = contact.place()
@@ -377,7 +374,7 @@ class Lines:
         """Tell the matcher anew what a call demands, and its order."""
         self._matcher.drop_call(contact.handle)
         del self._by_handle[contact.handle]
-        contact.demand = self._number(contact, contact.step)
+        self.widening.renumber(contact)
         self._list(contact)
         waits = contact.state is _CALL_WAITING and contact.preferring is None
         if not waits and not contact.joinable:

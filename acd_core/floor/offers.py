@@ -57,12 +57,13 @@ class Offers:
         self._roster = roster
         self._lines = lines
         self._out = out
-        self._weighing = Weighing(matcher, roster, explain_agents)
+        self._weighing = Weighing(matcher, roster, lines.demands, explain_agents)
 
     def settle(self, now: float) -> None:
         """Match everybody who became free or began to wait during the present event."""
         roster, lines = self._roster, self._lines
-        while roster.fewer or roster.freed or lines.loose:
+        reserves = lines.reserves
+        while roster.fewer or roster.freed or lines.loose or reserves.touched:
             if roster.fewer:
                 roster.fewer = False
                 self._give_up_absent(now)
@@ -70,11 +71,13 @@ class Offers:
             if roster.staff_changed:
                 roster.staff_changed = False
                 lines.urgencies.touch_all()
+                reserves.touch_all()
             if roster.freed:
                 freed = roster.freed.copy()
                 roster.freed.clear()
                 if len(freed) > 1:
                     freed.sort(key=_by_idle)
+                reserves.touch_open()
                 for record in freed:
                     lines.urgencies.refresh()
                     self._serve(record, now)
@@ -86,6 +89,8 @@ class Offers:
                 in_order = len(loose) > 1 and lines.ordered
                 for contact in loose:
                     self._place(contact, now, in_order=in_order)
+            elif reserves.touched and not roster.freed and not roster.fewer:
+                lines.open_reserves()
 
     def _prefer(self, contact: Contact, now: float) -> bool:
         """Let a call wait for its preferred agent, or offer it to him; False when it cannot."""
@@ -327,7 +332,8 @@ class Offers:
         if contact.event.preference is _PREFERENCE_NAMED:
             return True
         at_work = record.state in _AT_WORK
-        return at_work and self._matcher.fits(record.profile, contact.demand)
+        members = self._lines.demands.members(contact.demand)
+        return at_work and self._matcher.fits(record.profile, members)
 
     def _give_up_absent(self, now: float) -> None:
         """Nobody waits for a last agent who has gone."""

@@ -31,6 +31,7 @@ def _queue(lines: Lines, queue: QueueRecord, now: float) -> QueueView:
         agents=sum(tally) - tally[NUMBERS[AgentState.LOGGED_OUT]],
         ready=tally[NUMBERS[AgentState.READY]],
         talking=queue.talking,
+        reserves=queue.lent is not None,
         visits=queue.counter.view(),
         estimate=queue.estimates.announce(pool, queue.config.estimate_error_limit),
         estimators=queue.estimates.scores(pool),

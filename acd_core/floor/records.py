@@ -115,6 +115,8 @@ class QueueRecord:
         "guarded",
         "kept",
         "last_offered",
+        "lends",
+        "lent",
         "level",
         "line",
         "lined",
@@ -144,6 +146,10 @@ class QueueRecord:
         self.urgent = False
         """Its rule goes by urgency."""
         self.urgency = 0.0
+        self.lends = False
+        """It has limits beyond which reserve agents help."""
+        self.lent: tuple[int, int] | None = None
+        """While they help: service level in thousandths and wait in ms that opened it, or -1."""
         self.lined = False
         """It has a line of its own in the matcher."""
         self.demands: set[int] = set()

@@ -20,7 +20,7 @@ from acd_core.eligibility.marks import CALLS_ONLY, levels, order
 from acd_core.errors import IllegalTransition, StationTaken, UnknownAgent
 from acd_core.floor.contact import Contact
 from acd_core.floor.records import NUMBERS, AgentRecord
-from acd_core.ids import AgentId, SkillId
+from acd_core.ids import AgentId, QueueId, SkillId, TierId
 from acd_core.stats.occupancy import LOADS, advance, rank
 from cython_ext.acd import Deadlines, Matcher
 
@@ -52,7 +52,14 @@ class Roster:
         """States in which queues miss somebody."""
         self.staff_changed = False
         """Somebody came or went, or has other skills, during the present event."""
+        self.lenders = 0
+        """How many agents have skills in reserve."""
+        self.bound = 0
+        """How many agents serve only some queues."""
+        self.bound_to: dict[QueueId, int] = {}
+        """How many of them serve a queue."""
         self._by_handle: dict[int, AgentRecord] = {}
+        self._tiers: dict[AgentId, frozenset[TierId]] = {}
         self._stations: dict[str, AgentId] = {}
         self._matcher = matcher
         self._out = out
@@ -82,12 +89,21 @@ class Roster:
             self.agents[config.agent] = record
             self._by_handle[handle] = record
         else:
+            self._count(record.config, -1)
             record.config, record.version, record.profile = config, version, profile
             self._matcher.set_profile(record.handle, profile)
             self.fewer = self.staff_changed = True
+        self._count(config, 1)
         if record.state is _STATE_READY:
             self.freed.append(record)
         return record
+
+    def _count(self, config: AgentConfig, by: int) -> None:
+        self.lenders += by * bool(config.reserve)
+        if config.only_queues:
+            self.bound += by
+            for queue in config.queues:
+                self.bound_to[queue] = self.bound_to.get(queue, 0) + by
 
     def change_skills(
         self, agent: AgentId, skills: Mapping[SkillId, int], version: int, now: float
@@ -98,14 +114,41 @@ class Roster:
 
     def _profile(self, config: AgentConfig) -> int:
         return self._matcher.profile(
-            levels(config, CALLS_ONLY, ()), order=order(config), only=config.only_queues
+            levels(config, CALLS_ONLY, self._tiers.get(config.agent, ())),
+            order=order(config),
+            only=config.only_queues,
         )
+
+    def set_tier(self, tier: TierId, agents: frozenset[AgentId]) -> None:
+        """Say who a tier's own agents are, whether or not they are configured yet."""
+        before = {agent for agent, tiers in self._tiers.items() if tier in tiers}
+        for agent in sorted(before ^ agents):
+            tiers = self._tiers.get(agent, frozenset()) ^ {tier}
+            if tiers:
+                self._tiers[agent] = tiers
+            else:
+                del self._tiers[agent]
+            record = self.agents.get(agent)
+            if record is not None:
+                self._see(record)
+        self.fewer = self.fewer or before != agents
+
+    def _see(self, record: AgentRecord) -> None:
+        """Bring the matcher's view of what an agent can take up to date."""
+        profile = self._profile(record.config)
+        if profile == record.profile:
+            return
+        record.profile = profile
+        self._matcher.set_profile(record.handle, profile)
+        if record.state is _STATE_READY:
+            self.freed.append(record)
 
     def remove(self, agent: AgentId) -> None:
         """Forget an agent who is logged out."""
         record = self.find(agent)
         if record.state is not _STATE_LOGGED_OUT:
             raise IllegalTransition(record.state, "AgentRemoved", f"agent {agent}")
+        self._count(record.config, -1)
         self._matcher.drop_agent(record.handle)
         del self._by_handle[record.handle]
         del self.agents[agent]

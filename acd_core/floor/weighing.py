@@ -5,6 +5,8 @@ from typing import Final
 
 from acd_core.agent import AgentState
 from acd_core.call_queue import CallRule
+from acd_core.eligibility.demands import Demands
+from acd_core.eligibility.filters import Filters
 from acd_core.events import Preference
 from acd_core.floor.contact import Contact
 from acd_core.floor.records import NUMBERS, AgentRecord
@@ -23,6 +25,7 @@ CALL_RULES = {rule: place for place, rule in enumerate(CallRule)}
 _NOT_READY = tuple(number for number in NUMBERS.values() if number != _READY)
 # Members by names of their own: Python 3.11 finds Kind.MEMBER ten times as slowly.
 _CALL_RULE_PRIORITY: Final = CallRule.PRIORITY
+_CALL_RULE_WEIGHTED: Final = CallRule.WEIGHTED
 _GROUP_IDLE_TIME: Final = Group.IDLE_TIME
 _GROUP_NUMBER: Final = Group.NUMBER
 _PREFERENCE_NAMED: Final = Preference.NAMED
@@ -42,6 +45,10 @@ _REASON_RUNNER_UP: Final = int(Reason.RUNNER_UP)
 _REASON_TIE_BREAK: Final = int(Reason.TIE_BREAK)
 _REASON_WAITED: Final = int(Reason.WAITED)
 _REASON_WIDENED: Final = int(Reason.WIDENED)
+_REASON_OWN_ORDER: Final = int(Reason.OWN_ORDER)
+_REASON_RESERVES: Final = int(Reason.RESERVES)
+_REASON_TIER: Final = int(Reason.TIER)
+_REASON_WEIGHT: Final = int(Reason.WEIGHT)
 _RING_ALL: Final = Ring.ALL
 _RINGING_NAMED: Final = 8
 
@@ -53,8 +60,11 @@ class Weighing:
     only counted on larger ones, so that the cost of an offer does not grow with the floor.
     """
 
-    def __init__(self, matcher: Matcher, roster: Roster, explain_agents: int) -> None:
+    def __init__(
+        self, matcher: Matcher, roster: Roster, demands: Demands, explain_agents: int
+    ) -> None:
         self._matcher = matcher
+        self._filters = Filters(matcher, roster, demands, explain_agents)
         self._roster = roster
         self._explain_agents = explain_agents
 
@@ -74,6 +84,8 @@ class Weighing:
             named = event.preference is _PREFERENCE_NAMED
             code = _REASON_NAMED_AGENT if named else _REASON_LAST_AGENT
             return (*found, code, 2, record.agent, waited)
+        if contact.tier is not None:
+            found += (_REASON_TIER, 3, contact.tier.tier, contact.tier.priority, int(contact.alone))
         if event.preferred is not None:
             found += (_REASON_PREFERENCE_OVER, 1, event.preferred)
         if contact.step:
@@ -81,6 +93,12 @@ class Weighing:
         if queue.config.call_rule is not _CALL_RULE_PRIORITY:
             place = CALL_RULES[queue.config.call_rule]
             found += (_REASON_CALL_RULE, 2, place, round(queue.urgency * 1000))
+            if queue.config.call_rule is _CALL_RULE_WEIGHTED:
+                found += (_REASON_WEIGHT, 1, round(queue.config.weight * 1000))
+        if queue.lent is not None:
+            found += (_REASON_RESERVES, 2, *queue.lent)
+        if record.config.queues:
+            found += _own_order(contact, record)
         found += (_REASON_CALLS_WAITING, 1, len(queue.line))
         if contact.others:
             found += _rings_with(contact, record)
@@ -152,6 +170,8 @@ class Weighing:
 
     def _removed(self, contact: Contact, record: AgentRecord, tally: tuple[int, ...]) -> list[int]:
         """Which filter removed how many agents, and whom."""
+        if self._filters.matter(contact):
+            return self._filters.removed(contact, record)
         agents = self._roster.agents
         if contact.others:
             tally = self._without_ringing(contact, record, tally)
@@ -191,6 +211,15 @@ class Weighing:
 
     def _score(self, contact: Contact, record: AgentRecord) -> int:
         return self._matcher.score(record.profile, contact.demand)
+
+
+def _own_order(contact: Contact, record: AgentRecord) -> list[int]:
+    """At which place the agent has the queue, and how many places there are; 0 for last."""
+    queues = record.config.queues
+    numbers = sorted(set(queues.values()))
+    place = queues.get(contact.queue.config.queue)
+    at = numbers.index(place) + 1 if place is not None else 0
+    return [_REASON_OWN_ORDER, 2, at, len(numbers)]
 
 
 def _rings_with(contact: Contact, record: AgentRecord) -> list[int]:

@@ -18,7 +18,9 @@ _WAITING: Final = ContactState.WAITING
 
 
 def widen_deserted(lines: "Lines", now: float) -> None:
-    """Widen calls of queues that do not wait for agents who are away."""
+    """Widen calls that do not wait for agents who are away, as tier or queue says."""
+    for contact in list(lines.widening.alone.values()):
+        lines.widen(contact, now)
     for queue in lines.queues.values():
         if any(step.when_nobody for step in queue.config.widening):
             for contact in list(lines.waiting(queue)):
