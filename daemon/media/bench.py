@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any, Final
 
 from cython_ext import media
-from daemon.media.bench_load import bare, bridge_all, loaded, play_all, record_all
+from daemon.media.bench_load import bare, bridge_all, loaded, play_all, record_all, sealed
 from daemon.media.bench_setup import (
     bytes_per_channel,
     raise_file_limit,
@@ -72,6 +72,7 @@ _REPORTED: Final = (
     "pct_per_100_play",
     "play_x_floor",
     "added_dtmf_x_floor",
+    "added_srtp_x_floor",
     "pct_added_record",
     "load_channels",
     "load_share",
@@ -90,6 +91,7 @@ def _round(count: int, seconds: float, most: int) -> dict[str, float]:
         join = partial(bridge_all, channels=count)
         bridged = loaded(count, seconds, join)
         inband = loaded(count, seconds, join, dtmf_payload_type=INBAND)
+        secret = sealed(count, seconds)
         played = loaded(
             count,
             seconds,
@@ -110,6 +112,7 @@ def _round(count: int, seconds: float, most: int) -> dict[str, float]:
         "pct_per_100_play": played.share * each,
         "play_x_floor": played.share * each / floor,
         "added_dtmf_x_floor": (inband.share * each - cost) / floor,
+        "added_srtp_x_floor": (secret.share * each - cost) / floor,
         "pct_added_record": recorded.share * each - cost,
         "load_channels": full,
         "load_share": laden.share,

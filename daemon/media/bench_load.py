@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 HOST: Final = "127.0.0.1"
 LATE_STEP_MS: Final = 0.25  # of the engine's histogram
+SUITE: Final = "AES_CM_128_HMAC_SHA1_80"
 TICK_S: Final = 0.005
 PROMPT_S: Final = 10
 PERCENTILE: Final = 0.999
@@ -90,6 +91,28 @@ def _busy(channels: int, dtmf_payload_type: int) -> "Iterator[Engine]":
             insist(partial(connect, dtmf_payload_type=dtmf_payload_type))
         peers.start()
         yield engine
+    finally:
+        peers.stop()
+        engine.stop()
+
+
+def sealed(channels: int, seconds: float) -> Load:
+    """Bridge the ports in pairs with SRTP on all; the peers are another engine."""
+    from cython_ext.media import Engine, Srtp
+
+    engine, peers = Engine(), Engine()
+    engine.start()
+    peers.start()
+    inward, outward = bytes(range(30)), bytes(range(30, 60))
+    try:
+        for port in range(1, channels + 1):
+            here, there = engine.open_rtp(port, HOST), peers.open_rtp(port, HOST)
+            ours, theirs = Srtp(SUITE, inward, outward), Srtp(SUITE, outward, inward)
+            for side, to, keys in ((engine, there, ours), (peers, here, theirs)):
+                connect = partial(side.connect_rtp, port, HOST, to, payload_type=8, law="A")
+                insist(partial(connect, dtmf_payload_type=101, srtp=keys))
+        bridge_all(engine, channels)
+        return _watch(engine, channels, seconds)
     finally:
         peers.stop()
         engine.stop()

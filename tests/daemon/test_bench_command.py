@@ -82,7 +82,13 @@ def test_media_sets_every_load_beside_the_floor_of_the_same_run(bench: Bench) ->
     assert found["floor_pct_per_100"] > 0
     assert found["pct_per_100_bridge"] > 0
     assert found["pct_per_100_play"] > 0
-    assert {"added_dtmf_x_floor", "pct_added_record", "realtime", "late_p999_ms"} <= found.keys()
+    assert {
+        "added_dtmf_x_floor",
+        "added_srtp_x_floor",
+        "pct_added_record",
+        "realtime",
+        "late_p999_ms",
+    } <= found.keys()
     assert {"steal_pct", "control_wakeup_ms"} <= found["runs"][0].keys()
     assert found["channels_per_core_70"] > 4
     assert found["setup_us"] > 0
