@@ -7,7 +7,7 @@ KERNELS := $(wildcard cython_ext/*/*.pyx cython_ext/*/*.pxd cython_ext/*/*.h) cy
            $(filter-out cython_ext/media/_media.c,$(wildcard cython_ext/media/*.c)) \
            $(wildcard acd_core/*.py acd_core/*/*.py) setup.py
 
-.PHONY: help setup system dev build docs bench lint format types test unit e2e browser pure engine-test check demo clean
+.PHONY: help setup system dev build docs bench lint format types test unit e2e browser pure engine-test sanitize fuzz check demo clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -82,6 +82,16 @@ pure: build dev
 
 engine-test: build
 	$(MAKE) -s -C cython_ext/media check
+
+## make sanitize   the engine's C tests: addresses, undefined behaviour, races
+sanitize: build
+	$(MAKE) -s -C cython_ext/media check thread
+
+## make fuzz       changed packets for the engine and the link, FUZZ_SECONDS each
+FUZZ_SECONDS ?= 20
+fuzz: build dev
+	$(MAKE) -s -C cython_ext/media fuzz SECONDS=$(FUZZ_SECONDS)
+	$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS)
 
 ## make check      everything a commit must pass
 check: lint types test
