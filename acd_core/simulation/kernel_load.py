@@ -18,9 +18,10 @@ from cython_ext.acd import IDLE, Matcher, oracle
 BUSY: Final = 4
 SKILLS_EACH: Final = 3
 BLOCK: Final = 1000  # assignments between two looks at the clock
+APART_S: Final = 0.001  # between two turns, and between two callers who wait at the beginning
 LATENCY_RUNS: Final = 5
 GROWTH_AGENTS: Final = (100, 1_000, 10_000, 100_000)
-GROWTH_WAITING: Final = (100, 10_000, 1_000_000)
+GROWTH_WAITING: Final = (100, 1_000, 10_000, 100_000, 1_000_000)
 ISSUE_SIZE: Final = Scenario(agents=10_000, queues=100, profiles=500, waiting=100_000)
 
 
@@ -60,6 +61,7 @@ class KernelLoad:
             self._add_agent(key, scenario)
         self._prepare(scenario.waiting)
         for kind, priority in self._next:
+            self._now += APART_S
             self._add_call(kind, priority)
 
     def block(self) -> None:
@@ -69,7 +71,7 @@ class KernelLoad:
     def turn(self, place: int) -> None:
         """Free one agent, and let in the call that was drawn for this place in the block."""
         matcher = self._matcher
-        self._now += 0.001
+        self._now += APART_S
         agent = self._busy.popleft()
         matcher.set_state(agent, IDLE, self._now)
         call = matcher.best_call(self._profile[agent])

@@ -18,8 +18,10 @@ class Matcher:
     """Pools of idle agents, lists of waiting calls, and the choice between them.
 
     Handles are small integers, given by ``add_*`` and used again after ``drop_*``. Unknown
-    handles, states beyond 15 and times that are not finite raise ValueError and change
-    nothing. Ties always end at the ``key``, so every choice is a total order.
+    handles, states beyond 15, levels beyond 1000 and times that are not finite raise
+    ValueError; keys beyond 64 bits and priorities and handles beyond 32 raise OverflowError,
+    or ValueError where there is no such handle. What raises changes nothing. Ties always end
+    at the ``key``, so every choice is a total order.
     """
 
     def profile(

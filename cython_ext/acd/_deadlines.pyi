@@ -6,7 +6,7 @@ class Deadlines:
 
     def __len__(self) -> int: ...
     def set(self, handle: int, when: float) -> None:
-        """Set or replace the deadline of a handle (0 or above)."""
+        """Set or replace the deadline of a handle, 0 to 2^24 - 1."""
 
     def cancel(self, handle: int) -> None:
         """Forget the deadline of a handle; nothing when it has none."""

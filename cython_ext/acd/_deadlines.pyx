@@ -12,6 +12,10 @@ cdef void* grown(void* block, size_t size) except NULL:
     return larger
 
 
+cdef enum:
+    MOST = 1 << 24         # handles; they are small numbers that are used again
+
+
 cdef struct Due:
     double when
     uint64_t order
@@ -34,8 +38,8 @@ cdef class Deadlines:
         return self.length
 
     def set(self, int handle, double when):
-        if handle < 0:
-            raise ValueError(f"handle {handle} is below 0")
+        if not 0 <= handle < MOST:
+            raise ValueError(f"handle {handle} is not 0 to {MOST - 1}")
         if not isfinite(when):
             raise ValueError(f"time {when} is not finite")
         self.cancel(handle)
@@ -66,8 +70,9 @@ cdef class Deadlines:
     cdef int _make_room(self, int handle) except -1:
         cdef int i
         if self.length == self.room:
-            self.room = max(64, self.room * 2)
-            self.heap = <Due*>grown(self.heap, self.room * sizeof(Due))
+            more = max(64, self.room * 2)
+            self.heap = <Due*>grown(self.heap, more * sizeof(Due))
+            self.room = more
         if handle >= self.handles:
             more = max(64, handle + 1, self.handles * 2)
             self.places = <int32_t*>grown(self.places, more * sizeof(int32_t))

@@ -23,6 +23,7 @@ cdef enum:
     LISTED = 1
     HELD = 2
     LAST = 0x7FFFFFFF     # rank of a line that a profile does not name
+    TOP_LEVEL = 1000
 
 
 cdef struct Heap:

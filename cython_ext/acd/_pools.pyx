@@ -365,4 +365,7 @@ cdef tuple skill_levels(levels):
     pairs = tuple(sorted(levels))
     if len({skill for skill, _ in pairs}) < len(pairs):
         raise ValueError("a skill is named twice")
+    for skill, level in pairs:
+        if not -TOP_LEVEL <= level <= TOP_LEVEL:
+            raise ValueError(f"level {level} of skill {skill} is beyond {TOP_LEVEL}")
     return pairs

@@ -23,6 +23,8 @@ RULES: Final = 8
 _STATES: Final = 16
 _WORD: Final = (1 << 64) - 1
 _LAST: Final = (1 << 31) - 1
+_TOP_LEVEL: Final = 1000
+_MOST_DEADLINES: Final = 1 << 24
 
 T = TypeVar("T")
 Pairs = tuple[tuple[int, int], ...]
@@ -125,6 +127,7 @@ class Matcher:
     def add_agent(self, key: int, profile: int) -> int:
         """Add an agent in state 0."""
         _known(self._profiles, profile, "profile")
+        _signed(key, 64)
         agent = self._agent_handles.take()
         self._agents[agent] = _Agent(key, profile)
         return agent
@@ -167,6 +170,8 @@ class Matcher:
         """Let a call wait."""
         _known(self._demands, demand, "demand")
         _finite(arrival)
+        _signed(key, 64)
+        _signed(priority, 32)
         call = self._call_handles.take()
         self._calls[call] = _Call(key, demand, priority, arrival)
         return call
@@ -209,12 +214,15 @@ class Matcher:
 
     def next_agent(self, demand: int, after: int) -> int:
         """Choose the idle agent with the next key after this one, else the lowest."""
+        _signed(after, 64)
         keys = {self._agents[handle].key: handle for handle in self.idle_agents(demand)}
         later = [key for key in keys if key > after]
         return keys[min(later or keys)] if keys else -1
 
     def draw_agent(self, demand: int, lot: int, *, by_score: bool = False) -> int:
         """Draw an idle agent; with ``by_score`` each has as many tickets as points."""
+        if not 0 <= lot <= _WORD:
+            raise OverflowError(f"lot {lot} is not of 64 bits")
 
         def ticket(handle: int) -> tuple[int, int]:
             found = self._agents[handle]
@@ -306,8 +314,8 @@ class Deadlines:
 
     def set(self, handle: int, when: float) -> None:
         """Set or replace the deadline of a handle (0 or above)."""
-        if handle < 0:
-            raise ValueError(f"handle {handle} is below 0")
+        if not 0 <= handle < _MOST_DEADLINES:
+            raise ValueError(f"handle {handle} is not 0 to {_MOST_DEADLINES - 1}")
         _finite(when)
         self._due.pop(handle, None)
         self._due[handle] = when
@@ -334,6 +342,9 @@ def _pairs(levels: Iterable[tuple[int, int]]) -> Pairs:
     pairs = tuple(sorted(levels))
     if len({skill for skill, _ in pairs}) < len(pairs):
         raise ValueError("a skill is named twice")
+    for skill, level in pairs:
+        if abs(level) > _TOP_LEVEL:
+            raise ValueError(f"level {level} of skill {skill} is beyond {_TOP_LEVEL}")
     return pairs
 
 
@@ -364,6 +375,11 @@ def _mixed(value: int) -> int:
     value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
     value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _WORD
     return value ^ (value >> 31)
+
+
+def _signed(value: int, bits: int) -> None:
+    if not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
+        raise OverflowError(f"{value} is not of {bits} bits")
 
 
 def _finite(when: float) -> float:
