@@ -110,6 +110,10 @@ class InboundCalls:
             member.reported = True
             self.on_replaced(member)
 
+    def open_offers(self) -> int:
+        """INVITEs that wait for our final response."""
+        return len(self._offers)
+
     def provisional(self, call: Call) -> None:
         """Tell the caller that the INVITE is here, or that it still rings."""
         if call.tone:
