@@ -41,7 +41,10 @@ NAVIGATION: Final = {
     "set_up": (
         NavigationEntry("agents", "/agents", _WATCH, "people"),
         NavigationEntry("queues", "/queues", _WATCH, "stack"),
+        NavigationEntry("tiers", "/tiers", _SET_UP, "star"),
         NavigationEntry("numbers", "/numbers", _SET_UP, "hash"),
+        NavigationEntry("calendars", "/calendars", _SET_UP, "calendar"),
+        NavigationEntry("stations", "/stations", _WIRE, "phone"),
         NavigationEntry("reasons", "/pause-reasons", _SET_UP, "pause"),
         NavigationEntry("prompts", "/prompts", _SET_UP, "speaker"),
         NavigationEntry("changes", "/changes", _SET_UP, "history"),

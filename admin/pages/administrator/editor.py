@@ -15,7 +15,7 @@ from sanic.response import redirect
 from admin.auth import needs
 from admin.context import ConsoleRequest
 from admin.errors import BadRequest, PageMissing
-from admin.forms import Field, read_form, skill_rows
+from admin.forms import Field, edit_rows, read_form, skill_rows
 from admin.rendering import page
 from daemon.service.api import Service
 from daemon.service.errors import ServiceError
@@ -43,9 +43,29 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     )
     consequence: Callable[[ConsoleRequest, str], tuple[str, int]] = lambda _request, _key: ("", 0)
     """Catalogue key and number of what a removal would hit; empty when nothing."""
+    check: Callable[[Values], dict[str, str]] = lambda _values: {}
+    """Faults that no field sees by itself, by field."""
     extras: Callable[[ConsoleRequest], Awaitable[Values]] | None = None
     """More values for the list's template."""
     readers: tuple[str, ...] = ("administrator",)
+
+
+class Group(msgspec.Struct, frozen=True):
+    """A section of a form."""
+
+    name: str
+    fields: tuple[Field, ...]
+    faulty: bool
+
+
+def grouped(fields: Sequence[Field], faults: dict[str, str]) -> list[Group]:
+    """Fields by their sections, in the order in which the sections begin."""
+    wrong = {path.partition(".")[0] for path in faults}
+    groups = []
+    for name in dict.fromkeys(field.group for field in fields):
+        inside = tuple(field for field in fields if field.group == name)
+        groups.append(Group(name, inside, any(field.name in wrong for field in inside)))
+    return groups
 
 
 def editor(kind: Kind) -> Blueprint:
@@ -118,8 +138,12 @@ class _Pages:
     ) -> HTTPResponse:
         fields = [field for field in await self._kind.fields(request) if new or not field.fixed]
         read = read_form(request.form, fields)
-        if read.faults:
-            return await self._form(request, old, read.values, key=key, faults=read.faults)
+        if order := request.field("rows"):
+            values = edit_rows(read.values, fields, order)
+            return await self._form(request, old, values, key=key)
+        faults = read.faults or self._kind.check(read.values)
+        if faults:
+            return await self._form(request, old, read.values, key=key, faults=faults)
         version = request.field("version")
         if not version.isdigit():
             raise BadRequest
@@ -165,6 +189,7 @@ class _Pages:
             status=422 if faults or fault else 200,
             kind=self._kind,
             fields=fields,
+            groups=grouped(fields, faults or {}),
             values=self._kind.values_of(thing) | values,
             skills={
                 field.name: skill_rows(values.get(field.name) or {}, known)

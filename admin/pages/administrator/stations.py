@@ -1,0 +1,60 @@
+"""Telephones at which agents sit: those that register, and those at a board."""
+
+import msgspec
+
+from admin.context import ConsoleRequest
+from admin.forms import Field
+from admin.pages.administrator.editor import Kind, Values, editor
+from daemon.service.api import Service
+from daemon.service.messages import Actor, Applied
+from daemon.service.settings import StationSettings
+
+
+async def _fields(_: ConsoleRequest) -> tuple[Field, ...]:
+    return (
+        Field(name="name", required=True, fixed=True),
+        Field(name="enabled", kind="switch"),
+        Field(name="line"),
+        Field(name="secret", kind="password"),
+        Field(name="realm"),
+    )
+
+
+def _values(station: StationSettings) -> Values:
+    return msgspec.structs.asdict(station) | {"secret": ""}
+
+
+def _station(old: StationSettings, values: Values) -> StationSettings:
+    given = {name: value for name, value in values.items() if name != "secret"}
+    return msgspec.convert(msgspec.structs.asdict(old) | given, StationSettings)
+
+
+async def _put(service: Service, actor: Actor, station: StationSettings, values: Values) -> Applied:
+    return await service.put_station(actor, station, str(values.get("secret", "")))
+
+
+async def _extras(request: ConsoleRequest) -> Values:
+    """Who usually sits where, and who sits there now."""
+    people = await request.console.service.list_people()
+    status = await request.console.service.status()
+    usual = {one.station: one for one in people if one.station}
+    lines = {line.line.removeprefix("station:"): line for line in status.lines}
+    return {"usual": usual, "lines": lines}
+
+
+blueprint = editor(
+    Kind(
+        name="stations",
+        path="/stations",
+        key="name",
+        blank=StationSettings(name=""),
+        fields=_fields,
+        load=lambda service: service.list_station_settings(),
+        put=_put,
+        delete=lambda service, actor, name: service.delete_station(actor, name),
+        values_of=_values,
+        thing_of=_station,
+        extras=_extras,
+        readers=("technician", "administrator"),
+    )
+)
