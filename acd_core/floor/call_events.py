@@ -138,7 +138,9 @@ class CallEvents:
         """Find call and agent of an event about an offer that is out between the two."""
         contact = self._lines.calls.find(event.call)
         record = self._roster.find(event.agent)
-        if contact.state not in WITH_AGENT or not contact.rings(record):
+        # The usual case first: one station rings.
+        rings = contact.agent is record or contact.rings(record)
+        if contact.state not in WITH_AGENT or not rings:
             name = type(event).__name__
             detail = f"call {event.call} is not offered to agent {event.agent}"
             raise IllegalTransition(contact.state, name, detail)

@@ -113,7 +113,8 @@ class Offers:
     def accept(self, contact: Contact, record: AgentRecord, now: float) -> None:
         """An agent takes the call: join the two, and let nobody else ring."""
         contact.follow(_CALL_STEP_ACCEPT)
-        self.stop_joining(contact)
+        if contact.queue.strategy.ring is not _RING_ONE:
+            self.stop_joining(contact)
         first, others = contact.agent, contact.others
         contact.agent, contact.others = record, ()
         self._roster.set_deadline(record, now + contact.queue.config.connect_s)
