@@ -50,7 +50,7 @@ _decoder = msgspec.msgpack.Decoder(tuple[Inner, ...])
 
 
 def is_quiet(snapshot: Snapshot) -> bool:
-    """Whether nobody waits and every agent rests, so that a checkpoint says everything."""
+    """Whether a checkpoint says everything: nobody waits or is to be called, all agents rest."""
     return all(agent.state in RESTING for agent in snapshot.agents) and not any(
         queue.waiting or queue.callbacks for queue in snapshot.queues
     )

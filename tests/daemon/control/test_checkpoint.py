@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from acd_core import events as told
@@ -9,6 +10,7 @@ from acd_core.agent import AgentConfig, AgentState
 from acd_core.call_queue import QueueConfig
 from acd_core.engine import AcdEngine
 from acd_core.ids import AgentId, CallId, QueueId
+from acd_core.queue_life.options import CallbackRules
 from daemon.control.acd_runner import JOURNAL_KIND
 from daemon.control.checkpoint import is_quiet, make_checkpoint
 from daemon.control.journal import SNAPSHOT, Journal
@@ -99,6 +101,17 @@ def test_floor_with_a_waiting_call_is_not_quiet() -> None:
     assert is_quiet(engine.snapshot(20.0))
     engine.handle(told.CallOffered(call=CallId(5), queue=QueueId(1), ani="1"), 21.0)
     assert not is_quiet(engine.snapshot(22.0))
+
+
+def test_floor_with_a_kept_place_is_not_quiet() -> None:
+    engine = engine_of(floor()[:5])
+    kept = msgspec.structs.replace(QUEUE, callback=CallbackRules())
+    engine.handle(told.QueueConfigured(config=kept, version=4), 21.0)
+    engine.handle(told.CallOffered(call=CallId(5), queue=QueueId(1), ani="1"), 21.0)
+    engine.handle(told.CallbackTaken(call=CallId(5), number="1"), 22.0)
+    assert not is_quiet(engine.snapshot(22.0))
+    engine.handle(told.CallbackCancelled(call=CallId(5)), 23.0)
+    assert is_quiet(engine.snapshot(23.0))
 
 
 def test_damaged_checkpoint_is_a_fault_and_not_an_exception(journal: Journal) -> None:
