@@ -93,6 +93,10 @@ fuzz: build dev
 	$(MAKE) -s -C cython_ext/media fuzz SECONDS=$(FUZZ_SECONDS)
 	$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS)
 
+## make soak       a million events through the distribution kernel under the sanitizers
+soak: build
+	$(BIN)/python tests/cython_ext/acd/soak.py
+
 ## make check      everything a commit must pass
 check: lint types test
 
