@@ -86,15 +86,19 @@ class SipLine:
             raise NotCapable(f"{self.id} takes incoming calls only")
         driver = self.driver
         driver.claim(self)
-        core = driver.act()
         try:
             if self.is_station:
-                call = core.dial_station(self.owner, line=self.id, ani=ani)
+                call = driver.act().dial_station(self.owner, line=self.id, ani=ani)
             else:
-                call = core.dial_trunk(self.owner, number, line=self.id, ani=ani)
+                places = await driver.border.places(self.owner)
+                core = driver.act()
+                call = core.dial_trunk(self.owner, number, line=self.id, ani=ani, places=places)
         except KeyError:
             driver.give_back(self)
             raise DriverError(f"{self.id} cannot be reached now") from None
+        except asyncio.CancelledError:  # while the name was looked up
+            driver.give_back(self)
+            raise
         self.take(call)
         driver.emit(Seized(line=self.id))
         address = await self._open_audio(call)

@@ -1,6 +1,7 @@
 """Options of the SIP driver: where it listens, its trunks, codecs, limits and timers."""
 
 import ipaddress
+import re
 
 import msgspec
 
@@ -22,6 +23,10 @@ DIGESTS = ("MD5", "SHA-256")
 
 HOLDS = ("sendonly", "inactive", "address")
 """Ways to put a peer on hold (RFC 3264 8.4)."""
+
+_NAME = re.compile(
+    r"(?=.*[a-zA-Z])(?:[a-zA-Z0-9_](?:[a-zA-Z0-9_-]*[a-zA-Z0-9])?\.)+[a-zA-Z0-9-]+\.?\Z"
+)
 
 TRUNK_TRANSPORTS = ("udp", "tcp", "tls")
 """Transports towards a carrier."""
@@ -54,10 +59,11 @@ class TrunkOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     codecs: tuple[str, ...] = CODECS
     """Codecs in order of preference."""
     target: str = ""
-    """``host:port`` that outgoing calls are sent to; empty: incoming calls only."""
+    """``address:port`` or name that outgoing calls are sent to; a name without a port is
+    looked up by RFC 3263, a failing place followed by the next. Empty: incoming calls only."""
     transport: str = ""
-    """``udp``, ``tcp`` or ``tls`` for calls to it; empty: ``udp``. With ``tls`` calls from
-    its addresses over anything else are refused."""
+    """``udp``, ``tcp`` or ``tls`` for calls to it; empty: ``udp``, for a name what DNS says.
+    With ``tls`` calls from its addresses over anything else are refused."""
     tls_name: str = ""
     """Name that its certificate must have, in both directions; empty: the host of ``target``
     for calls out, and no certificate is asked for calls in."""
@@ -147,6 +153,8 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Messages a second from one source outside the trunks; 0: no limit."""
     source_burst: int = 200
     """Messages a source may send at once before the limit counts."""
+    name_servers: tuple[str, ...] = ()
+    """Addresses of the DNS servers that know the carriers; empty: those of this host."""
     receive_buffer: int = 4 * 1024 * 1024
     """Bytes asked of the kernel for waiting datagrams."""
     ring_timeout_s: float = 180.0
@@ -249,15 +257,25 @@ def networks(trunk: TrunkOptions) -> list[Network]:
     return [ipaddress.ip_network(text, strict=False) for text in trunk.addresses]
 
 
-def host_and_port(text: str, default: int = 5060) -> tuple[str, int]:
-    """Split ``host:port`` or ``[v6]:port``; ValueError when it is neither."""
+def host_and_port(text: str) -> tuple[str, int | None]:
+    """Split ``host:port``, ``[v6]:port`` or ``name``; ValueError when it is none of them."""
     host, colon, port = text.rpartition(":")
     if not colon or (host.count(":") > 1 and not host.endswith("]")):
-        host, port = text, str(default)
-    number = int(port)
-    if not 0 < number <= 65535:
+        host, port = text, ""
+    number = int(port) if port else None
+    if number is not None and not 0 < number <= 65535:
         raise ValueError(f"{number} is not a port")
-    return str(ipaddress.ip_address(host.strip("[]"))), number
+    host = host.strip("[]")
+    if is_address(host):
+        return str(ipaddress.ip_address(host)), number
+    if not _NAME.match(host):
+        raise ValueError(f"{host} is neither an address nor a name")
+    return host.lower().rstrip("."), number
+
+
+def is_address(host: str) -> bool:
+    """Whether it is an IP address, not a name."""
+    return address_of(host) is not None
 
 
 def _trunk_faults(key: str, trunk: TrunkOptions, *, loopback: bool) -> list[OptionsError]:
@@ -296,8 +314,14 @@ def _trunk_faults(key: str, trunk: TrunkOptions, *, loopback: bool) -> list[Opti
         try:
             host_and_port(trunk.target)
         except ValueError:
-            en = f"{trunk.target!r} is not an address with a port; write 192.0.2.7:5060"
-            zh = f"{trunk.target!r} 不是带端口的地址；请写如 192.0.2.7:5060"
+            en = (
+                f"{trunk.target!r} is neither an address with a port nor a name; "
+                "write 192.0.2.7:5060 or sip.carrier.example"
+            )
+            zh = (
+                f"{trunk.target!r} 既不是带端口的地址，也不是域名；"
+                "请写如 192.0.2.7:5060 或 sip.carrier.example"
+            )
             found.append(OptionsError(f"{key}.target", en, zh))
     return found + _codec_faults(f"{key}.codecs", trunk.codecs)
 

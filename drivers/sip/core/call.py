@@ -120,6 +120,8 @@ class CallTimer(IntEnum):
     """Nobody refreshed the session (RFC 4028 10)."""
     RELIABLE = 10
     """Send a provisional response again whose PRACK is due (RFC 3262 3)."""
+    SILENCE = 11
+    """Nothing came from the place that was tried, and there are others."""
 
 
 class Peer(msgspec.Struct, frozen=True, array_like=True):
@@ -230,6 +232,7 @@ class Call:
         "ok_interval",
         "owner",
         "peer",
+        "places",
         "port",
         "ref",
         "refers",
@@ -300,6 +303,8 @@ class Call:
         self.from_value = ""
         self.ani = ""
         self.address = Address("", 0)
+        self.places: list[Address] = []
+        """Where to try when ``address`` fails."""
         self.via = ""
         self.cseq = 0
         self.ack = b""

@@ -22,7 +22,7 @@ from drivers.sip.core.incoming import Incoming
 from drivers.sip.core.outbound import OutboundCalls
 from drivers.sip.core.services import Services
 from drivers.sip.in_call.parallel import Parallel
-from drivers.sip.options import SipOptions, StationAccount, host_and_port
+from drivers.sip.options import SipOptions, StationAccount, host_and_port, is_address
 from drivers.sip.stations.flows import StationFlows
 from drivers.sip.stations.registrar import BindingRecord, Registrar
 from drivers.sip.stations.subscriptions import Lamps
@@ -72,6 +72,7 @@ class SipCore:
             CallTimer.SESSION_REFRESH: self.in_dialog.timers.refresh,
             CallTimer.SESSION_END: self.in_dialog.timers.expire,
             CallTimer.RELIABLE: self.in_dialog.reliable.repeat,
+            CallTimer.SILENCE: self.outbound.failover.silent,
         }
         self.incoming = Incoming(
             services,
@@ -140,19 +141,30 @@ class SipCore:
         elif call.state in (CallState.ACCEPTED, CallState.CONFIRMED):
             self.in_dialog.ending.release(call, cause)
 
-    def dial_trunk(self, trunk: str, number: str, *, line: str, ani: str) -> Call:
-        """Prepare a call to a number over a trunk; KeyError when it takes no outgoing calls."""
+    def dial_trunk(
+        self, trunk: str, number: str, *, line: str, ani: str, places: Sequence[Address] = ()
+    ) -> Call:
+        """Prepare a call to a number over a trunk; KeyError when it takes no outgoing calls.
+
+        ``places`` are where the name in its target leads; none needed for an address.
+        """
         options = self.services.trunk(trunk)
         if options is None or not options.target:
             raise KeyError(trunk)
+        host, port = host_and_port(options.target)
         transport = options.transport or "udp"
-        place = host_and_port(options.target, DEFAULT_PORTS[transport])
-        address = Address(*place, transport)
-        uri = f"sip:{_user(number)}@{format_host(address.host, address.port)}"
-        if address.reliable:
+        if not places:
+            if not is_address(host):
+                raise KeyError(trunk)
+            port = port or DEFAULT_PORTS[transport]
+            places = [Address(host, port, transport)]
+        uri = f"sip:{_user(number)}@{format_host(host, port)}"
+        if options.transport in ("tcp", "tls"):
             uri += f";transport={transport}"
         peer = Peer(trunk, False, options.codecs)
-        return self._new_call(peer, uri, address, line=line, ani=ani or options.number)
+        call = self._new_call(peer, uri, places[0], line=line, ani=ani or options.number)
+        call.places = list(places[1:])
+        return call
 
     def dial_station(self, station: str, *, line: str, ani: str) -> Call:
         """Prepare a call to all phones of a station; KeyError when none is registered."""

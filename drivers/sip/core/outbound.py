@@ -13,6 +13,7 @@ from drivers.sip.core.in_dialog import InDialog
 from drivers.sip.core.request import printable
 from drivers.sip.core.services import ALLOW, SDP_TYPE, Headers, Services
 from drivers.sip.dialog import MAX_FORWARDS, Dialog
+from drivers.sip.in_call.failover import Failover
 from drivers.sip.in_call.parallel import GLOBAL, Parallel
 from drivers.sip.in_call.reliable import early_dialog, is_reliable
 from drivers.sip.in_call.requests import answer_challenge
@@ -32,6 +33,7 @@ class OutboundCalls:
         self.services = services
         self.calls = calls
         self.in_dialog = in_dialog
+        self.failover = Failover(services, calls, self._invite)
 
     def dial(self, call: Call, *, name: str, host: str, port: int) -> None:
         """Send the INVITE of a new call whose ``uri``, ``address`` and ``ani`` are set."""
@@ -91,6 +93,8 @@ class OutboundCalls:
 
     def timed_out(self, call: Call) -> None:
         """Nobody answered the INVITE."""
+        if self.failover.next_place(call):
+            return
         if self.calls.step(call, CallInput.REFUSAL):
             call.stop(*CallTimer)
             self.calls.report_end(call, Cause.NO_USER_RESPONDING, "no response")
@@ -127,6 +131,7 @@ class OutboundCalls:
             user=_Invite(self, call),
             ack=ack,
         )
+        self.failover.watch(call)
 
     def _request(self, call: Call, method: str, headers: Headers, body: bytes = b"") -> bytes:
         """A request that belongs to the INVITE: same Via, From, To, Call-ID and number."""
@@ -299,6 +304,8 @@ class OutboundCalls:
     def _refusal(self, call: Call, message: Message) -> None:
         status = message.status
         if status in (401, 407) and self._try_again(call, message):
+            return
+        if status == 503 and self.failover.next_place(call):
             return
         if status == 422 and self._try_longer(call, message):
             return

@@ -4,17 +4,28 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Final
 
 import structlog
 
 from drivers.sip.core.endpoint import SipCore
-from drivers.sip.options import SipOptions, TrunkOptions
+from drivers.sip.options import (
+    TRUNK_TRANSPORTS,
+    SipOptions,
+    TrunkOptions,
+    host_and_port,
+    is_address,
+)
 from drivers.sip.streams.pool import StreamUser
 from drivers.sip.transport.address import Address
+from drivers.sip.transport.dns_lookup import DnsLookup
 from drivers.sip.transport.guard import Bans, FloodGuard, Guard, nftables
+from drivers.sip.transport.resolver import Lookup, Resolver
 from drivers.sip.transport.transports import Transports
 
 log = structlog.get_logger()
+
+NAMES_KEPT: Final = 1024
 
 
 class Border:
@@ -38,6 +49,8 @@ class Border:
         self._bans_path = folder / options.bans_file if options.bans_file else None
         self._writing: asyncio.Task[None] | None = None
         self._names: dict[str, str] = {}
+        self._rng = rng
+        self._looks_up: Resolver | None = None
         self.guard = Guard(
             FloodGuard(self._rate_of, burst=options.source_burst),
             Bans(after=options.ban_after, seconds=options.ban_s, may_ban=self._may_ban),
@@ -79,9 +92,38 @@ class Border:
         if self._writing is not None:
             await self._writing
 
-    def call_by_name(self, host: str, name: str) -> None:
-        """The certificate of this address must be one of ``name``, which led to it."""
-        self._names[host] = name
+    async def places(self, trunk_name: str) -> list[Address]:
+        """Where the name in a trunk's target leads; nothing for an address, or when unknown."""
+        trunk = self._core.services.trunk(trunk_name)
+        if trunk is None or not trunk.target:
+            return []
+        host, port = host_and_port(trunk.target)
+        if is_address(host):
+            return []
+        found = await self._resolver().resolve(host, port=port, transport=trunk.transport)
+        if not found:
+            self._core.services.count("name_unknown")
+            log.warning("trunk leads nowhere", trunk=trunk_name, name=host)
+        for place in found:
+            if len(self._names) >= NAMES_KEPT:
+                self._names.clear()
+            # The certificate is compared with the name we were told, not with what DNS says.
+            self._names[place.host] = host
+        return found
+
+    def look_up(self, lookup: Lookup) -> Resolver:
+        """Use these questions to find places, instead of the host's name servers."""
+        transports = {place[0] for place in self.transports.places}
+        usable = [name for name in TRUNK_TRANSPORTS if name in transports]
+        self._looks_up = Resolver(lookup, self._rng, transports=usable)
+        return self._looks_up
+
+    def _resolver(self) -> Resolver:
+        if self._looks_up is not None:
+            return self._looks_up
+        versions = sorted({6 if ":" in place[1] else 4 for place in self.transports.places})
+        dns = DnsLookup(servers=self._options.name_servers, versions=versions)
+        return self.look_up(dns.lookup())
 
     def counters(self) -> dict[str, int]:
         """What was dropped before the parser."""

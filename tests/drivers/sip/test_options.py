@@ -69,14 +69,16 @@ def test_unknown_key_is_refused() -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("192.0.2.1", ("192.0.2.1", 5060)),
+        ("192.0.2.1", ("192.0.2.1", None)),
         ("192.0.2.1:5080", ("192.0.2.1", 5080)),
         ("[2001:db8::1]:5080", ("2001:db8::1", 5080)),
-        ("[2001:db8::1]", ("2001:db8::1", 5060)),
-        ("2001:db8::1", ("2001:db8::1", 5060)),
+        ("[2001:db8::1]", ("2001:db8::1", None)),
+        ("2001:db8::1", ("2001:db8::1", None)),
+        ("SIP.Carrier.example.", ("sip.carrier.example", None)),
+        ("sip.carrier.example:5070", ("sip.carrier.example", 5070)),
     ],
 )
-def test_host_and_port(text: str, found: tuple[str, int]) -> None:
+def test_host_and_port(text: str, found: tuple[str, int | None]) -> None:
     assert host_and_port(text) == found
 
 

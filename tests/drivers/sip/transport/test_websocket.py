@@ -201,9 +201,7 @@ class Browser(Peer):
 
     @classmethod
     async def open(cls, port: int, scheme: str = "ws", **more) -> "Browser":
-        return cls(
-            await connect(f"{scheme}://127.0.0.1:{port}/sip", subprotocols=["sip"], **more)
-        )
+        return cls(await connect(f"{scheme}://127.0.0.1:{port}/sip", subprotocols=["sip"], **more))
 
     async def write(self, data: bytes) -> None:
         await self.socket.send(data.decode())
