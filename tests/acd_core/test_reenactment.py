@@ -111,6 +111,32 @@ def test_other_days_are_acted_the_same_too(tmp_path: Path, seed: int) -> None:
     assert all(queue.before == queue.after for queue in found.queues)
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("strategy", ["ring_all", "ring_progressively"])
+def test_days_on_which_several_rang_are_replayed_and_acted_the_same(
+    tmp_path: Path, strategy: str, seed: int
+) -> None:
+    play_day(tmp_path, seed=seed, seconds=1500.0, strategy=strategy)
+    verdict = Replay().run(entries(read_journal(tmp_path)))
+    assert verdict.identical
+    assert verdict.compared > 100
+    day = recorded(tmp_path)
+    hows = [ring.how for stay in day.observer.stays for ring in stay.rings]
+    assert hows.count("answered_elsewhere") > 3
+    found = compare(day, Rules())
+    assert (found.drift, found.refused) == (0, 0)
+    assert all(queue.before == queue.after for queue in found.queues)
+
+
+def test_one_rings_where_all_rang_before(tmp_path: Path) -> None:
+    play_day(tmp_path, seed=5, strategy="ring_all")
+    day = recorded(tmp_path)
+    after = Reenactment(day, changed(day, SALES, strategy="longest_idle")).run()
+    rings = [ring.how for stay in after.stays if stay.offered.queue == SALES for ring in stay.rings]
+    assert "accepted" in rings
+    assert "answered_elsewhere" not in rings
+
+
 def test_the_recorded_day_holds_every_kind_of_ending(day: RecordedDay) -> None:
     endings = {stay.outcome for stay in day.observer.stays}
     assert {Outcome.ANSWERED, Outcome.ABANDONED, Outcome.TIMED_OUT} <= endings

@@ -31,26 +31,42 @@ NAMES = {1: "ann", 2: "bob", 3: "cid", 4: "dee"}
 SKILLS = {1: {1: 9}, 2: {1: 5, 2: 5}, 3: {2: 9}, 4: {1: 2, 2: 2}}
 
 
-def queues() -> list[QueueConfig]:
+def queues(strategy: str = "longest_idle") -> list[QueueConfig]:
     """Sales and help, each with its skill."""
     return [
         QueueConfig(
             queue=SALES,
             name="sales",
+            strategy=strategy,
+            ring_step_s=3.0,
             required=((1, 1),),
             offer_s=12.0,
             wrap_up_s=15.0,
             max_wait_s=60.0,
             misses_to_pause=2,
         ),
-        QueueConfig(queue=HELP, name="help", required=((2, 1),), offer_s=10.0, max_waiting=4),
+        QueueConfig(
+            queue=HELP,
+            name="help",
+            strategy=strategy,
+            ring_step_s=3.0,
+            required=((2, 1),),
+            offer_s=10.0,
+            max_waiting=4,
+        ),
     ]
 
 
 class Day:
     """Callers and agents around one runner."""
 
-    def __init__(self, directory: Path, seed: int, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        seed: int,
+        loop: asyncio.AbstractEventLoop,
+        strategy: str = "longest_idle",
+    ) -> None:
         self.clock: Callable[[], float] = lambda: START + loop.time()
         self.journal = Journal.open(directory, clock=self.clock)
         self.runner = AcdRunner(AcdEngine(), self.journal, self.clock, self._perform)
@@ -58,12 +74,14 @@ class Day:
         self._chance = Chance(seed)
         self._loop = loop
         self._open: set[int] = set()
-        self._offers: dict[int, int] = {}
+        self._offers: set[tuple[int, int]] = set()
+        """Calls and the agents who ring for them."""
+        self._strategy = strategy
         self._next = 100
 
     def open(self) -> None:
         """Configure and let everybody sit down."""
-        for config in queues():
+        for config in queues(self._strategy):
             self.runner.submit(told.QueueConfigured(config=_typed(config), version=1))
         for agent, name in NAMES.items():
             config = AgentConfig(agent=agent, name=name, skills=SKILLS[agent])
@@ -118,7 +136,7 @@ class Day:
         self.commands.append(command)
         match command:
             case OfferToAgent(call=call, agent=agent):
-                self._offers[call] = agent
+                self._offers.add((call, agent))
                 mood = self._chance.uniform()
                 if mood < 0.08:
                     return  # he lets it ring
@@ -127,8 +145,8 @@ class Day:
                     event = told.OfferRejected(call=call, agent=agent)
                 seconds = 1.0 + self._chance.exponential(3.0)
                 self._loop.call_later(seconds, self._if_offered, call, agent, event)
-            case WithdrawOffer(call=call):
-                self._offers.pop(call, None)
+            case WithdrawOffer(call=call, agent=agent):
+                self._offers.discard((call, agent))
             case ConnectToAgent(call=call, agent=agent):
                 self._loop.call_later(0.2, self._answer, call, agent)
             case CallTimedOut(call=call, queue=queue) | CallRefused(call=call, queue=queue):
@@ -141,14 +159,14 @@ class Day:
                 pass
 
     def _if_offered(self, call: int, agent: int, event: Any) -> None:
-        if self._offers.get(call) == agent:
+        if (call, agent) in self._offers:
             self.runner.submit(event)
 
     def _answer(self, call: int, agent: int) -> None:
-        if self._offers.get(call) != agent:
+        if (call, agent) not in self._offers:
             return
         if self.runner.submit(told.CallAnswered(call=call, agent=agent)):
-            self._offers.pop(call)
+            self._offers.discard((call, agent))
             self._open.discard(call)
             talk = 10.0 + self._chance.exponential(45.0)
             if self._chance.uniform() < 0.2:
@@ -159,11 +177,13 @@ class Day:
                 self._later(talk + 4.0, told.WrapUpEnded(agent=agent))
 
 
-def play_day(directory: Path, *, seed: int = 1, seconds: float = 1800.0) -> Day:
+def play_day(
+    directory: Path, *, seed: int = 1, seconds: float = 1800.0, strategy: str = "longest_idle"
+) -> Day:
     """Play so many seconds and leave the journal behind."""
     loop = VirtualTimeLoop()
     try:
-        day = Day(directory, seed, loop)
+        day = Day(directory, seed, loop, strategy)
         day.open()
         day.moods()
         loop.run_until_complete(_sleep(seconds))
