@@ -7,7 +7,7 @@ KERNELS := $(wildcard cython_ext/*/*.pyx cython_ext/*/*.pxd cython_ext/*/*.h) cy
            $(filter-out cython_ext/media/_media.c,$(wildcard cython_ext/media/*.c)) \
            $(wildcard acd_core/*.py acd_core/*/*.py) setup.py
 
-.PHONY: help setup system dev build docs bench lint format types test unit e2e browser pure engine-test sanitize fuzz check demo clean
+.PHONY: help setup system dev build docs bench lint format types test unit e2e browser pure engine-test sanitize fuzz soak check demo clean
 
 help:
 	@sed -n 's/^## //p' Makefile
