@@ -28,7 +28,6 @@ from daemon.store.connection import opened_store
 from daemon.store.first_import import export_tables
 from ivr.errors import FlowError
 from ivr.flow import Flow, load_flow
-from ivr.nodes.transfer import Transfer
 from speech.errors import SpeechError
 from speech.models import find_model
 
@@ -49,7 +48,7 @@ def check_site(path: Path) -> CheckResult:
     notes: list[Fault] = []
     config = _config(path, faults)
     tables = _tables(path, faults)
-    faults += _flow_faults(path, tables, notes)
+    faults += _flow_faults(path, tables)
     faults += _foreign_packages()
     notes += _kernels()
     if config is not None:
@@ -91,7 +90,7 @@ async def _from_database(path: Path) -> SiteTables | None:
     return tables if tables.people.people else None
 
 
-def _flow_faults(path: Path, tables: SiteTables | None, notes: list[Fault]) -> Iterator[Fault]:
+def _flow_faults(path: Path, tables: SiteTables | None) -> Iterator[Fault]:
     for name in sorted(flow_names(path)):
         file = f"flows/{name}.yaml"
         try:
@@ -103,27 +102,8 @@ def _flow_faults(path: Path, tables: SiteTables | None, notes: list[Fault]) -> I
         except OSError as error:
             yield Fault(file=file, what=str(error.strerror))
         else:
-            notes += flow_notes(file, flow)
             if tables is not None:
                 yield from _flow_references(file, flow, tables)
-
-
-def flow_notes(file: str, flow: Flow) -> Iterator[Fault]:
-    """What the language of flows knows and this version does not carry out."""
-    for node_id, node in flow.nodes.items():
-        if isinstance(node, Transfer):
-            yield Fault(
-                file=file,
-                line=flow.lines.get(node_id, 0),
-                section=node_id,
-                key="kind",
-                what=pick(
-                    "transfer does not dial out for callers in this version: "
-                    f"every call goes on at {node.failed!r}",
-                    f"本版本的 transfer 不为来电者外呼：所有来电都转到 {node.failed!r}",
-                ),
-                todo=pick("use enter_queue to reach people", "要接通人员请使用 enter_queue"),
-            )
 
 
 def _flow_references(file: str, flow: Flow, tables: SiteTables) -> Iterator[Fault]:

@@ -6,7 +6,7 @@ driver never calls back into the daemon; it yields events.
 
 from collections.abc import AsyncIterator, Sequence
 from enum import Flag, auto
-from typing import TYPE_CHECKING, NewType, Protocol
+from typing import TYPE_CHECKING, NewType, Protocol, runtime_checkable
 
 import msgspec
 
@@ -135,6 +135,7 @@ class Driver(Protocol):
         """Named counts since start, per method, status and cause of refusal."""
 
 
+@runtime_checkable
 class Transfers(Protocol):
     """A driver whose far ends can ask for transfers (event ``Transferred``)."""
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import msgspec
 
 from daemon.command_line import FAILURE, WRONG_USAGE, add_json, command, site_path
-from daemon.errors import CommandError, Fault
+from daemon.errors import CommandError
 from daemon.language import current_language, pick
-from daemon.self_check import flow_notes
 from ivr.errors import FlowError, FlowFault
 from ivr.flow import Flow, load_flow
 from ivr.rehearsal import Rehearsal, rehearse
@@ -51,7 +50,6 @@ def flow(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _write_json(flows, faults, rehearsals)
     else:
-        _write_notes(flows)
         _write_text(flows, faults, rehearsals)
     if faults:
         return WRONG_USAGE
@@ -92,19 +90,9 @@ def _write_json(flows: list[Flow], faults: list[FlowFault], rehearsals: list[Reh
         "valid": not faults,
         "flows": [found.name for found in flows],
         "faults": faults,
-        "notes": _notes(flows),
         "tests": [{**msgspec.to_builtins(r), "passed": r.passed} for r in rehearsals],
     }
     sys.stdout.write(msgspec.json.encode(answer).decode() + "\n")
-
-
-def _notes(flows: list[Flow]) -> list[Fault]:
-    return [note for found in flows for note in flow_notes(found.name, found)]
-
-
-def _write_notes(flows: list[Flow]) -> None:
-    for note in _notes(flows):
-        sys.stderr.write(pick(f"note: {note}\n", f"提示：{note}\n"))
 
 
 def _write_text(flows: list[Flow], faults: list[FlowFault], rehearsals: list[Rehearsal]) -> None:

@@ -40,7 +40,7 @@ from daemon.control.line_table import LineTable
 from daemon.control.media_events import NO_PORT, EventfulMedia, MediaEvents
 from daemon.control.records import Records
 from drivers import events as line_events
-from drivers.api import Line, LineId
+from drivers.api import Capability, Line, LineId, Transfers
 from drivers.ctilink.details import CallDetail
 from drivers.events import Cause, LineEvent
 
@@ -185,8 +185,8 @@ class Controller:
         self.calls[call.id] = life
         self._watched[call.caller.line] = life
         self._index(call)
-        if call.agent_leg is not None:
-            self._watched[call.agent_leg.line] = life
+        for leg in call.partners:
+            self._watched[leg.line] = life
         if self._tasks is not None:
             self._tasks.create_task(life.run(restored=restored), name=f"call {call.id}")
 
@@ -257,6 +257,22 @@ class Controller:
     def watched(self, line: LineId) -> bool:
         """Whether we have not read yet that the last call on a line is over."""
         return line in self._watched
+
+    def is_station(self, name: str) -> bool:
+        """Whether agents may sit at a station of this name."""
+        return name in self.stations
+
+    def free_trunk(self) -> Line | None:
+        """A trunk line on which we may call somebody now."""
+        for line in self.lines.outgoing(self.outgoing.lines):
+            if Capability.DIAL in line.can and line.port is None and not self.watched(line.id):
+                return line
+        return None
+
+    def transfers(self, call: Call) -> Transfers | None:
+        """Whom to tell how a transfer goes that the agent's telephone asked for."""
+        leg = call.agent_leg
+        return None if leg is None else self.lines.transfers(leg.line)
 
     def find_target(self, dnis: str) -> Target | None:
         """What a called number leads to now."""

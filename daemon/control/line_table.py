@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from drivers.api import Driver, Line, LineId, MessageLamps, Stations
+from drivers.api import Driver, Line, LineId, MessageLamps, Stations, Transfers
 from drivers.ctilink.details import CallDetail, CallDetails
 from drivers.errors import DeviceMissing, DriverError
 from drivers.events import LineEvent
@@ -88,6 +88,11 @@ class LineTable:
                 if name in (driver.name, line, line.partition("/")[0])
             ]
         return [driver.line(line) for driver, line in lines]
+
+    def transfers(self, line: LineId) -> Transfers | None:
+        """The driver of a line, where its far ends can ask for transfers."""
+        driver = self._owner(line)
+        return driver if isinstance(driver, Transfers) else None
 
     def trunks_beside(self, line: LineId) -> tuple[LineId, ...]:
         """Every trunk line of the driver that has this line."""

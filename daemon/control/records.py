@@ -26,6 +26,8 @@ from daemon.store.rows import (
 )
 
 JOURNAL_KIND: Final = "row"
+BEYOND: Final = ("transfer", "outside")
+"""Segments of a call with somebody whom no queue found: ringing, and talking."""
 _WITH_CALL: Final = (AgentState.TALKING, AgentState.ON_HOLD, AgentState.WRAP_UP)
 
 _encoder = msgspec.msgpack.Encoder()
@@ -164,9 +166,12 @@ class Records:
     def open_segment(
         self, call: Call, kind: str, now: float, *, agent: int = 0, on_agent_leg: bool = False
     ) -> None:
-        """Begin a segment of a kind, on the caller's or the agent's leg."""
+        """Begin a segment of a kind, on the leg of the caller, the agent, or who is beyond."""
         leg = call.agent_leg if on_agent_leg and call.agent_leg else call.caller
-        visit = call.visit.id if call.visit is not None and kind not in ("ivr", "message") else 0
+        if kind in BEYOND and call.onward is not None:
+            leg = call.onward.leg
+        in_visit = call.visit is not None and kind not in ("ivr", "message", *BEYOND)
+        visit = call.visit.id if call.visit is not None and in_visit else 0
         segment = OpenSegment(
             id=self._ids(),
             kind=kind,

@@ -170,9 +170,7 @@ def reconcile(
             continue
         alive.append(call)
         legs = [call.caller]
-        agent = call.agent_leg
-        if agent is not None and agent.line in restored and agent.port in ports:
-            legs.append(agent)
+        legs += [leg for leg in call.partners if leg.line in restored and leg.port in ports]
         for leg in legs:
             owned.add(leg.line)
             if leg.port is not None:
@@ -231,9 +229,9 @@ class Recovery:
             log.warning("conversation belongs to no call, releasing it", line=line)
             await self._release(line)
         for call in found.alive:
-            leg = call.agent_leg
-            if leg is not None and leg.line not in restored:
-                self.lost_legs.append((call.id, leg.line))
+            for leg in call.partners:
+                if leg.line not in restored:
+                    self.lost_legs.append((call.id, leg.line))
         if calls:
             log.info("calls recovered", alive=len(found.alive), dead=len(found.dead))
         return found.alive

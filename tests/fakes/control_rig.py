@@ -32,7 +32,7 @@ from tests.fakes.link import FakeMedia
 from tests.fakes.listener import FakeSpeech
 
 START = 1_790_000_000.0  # Unix seconds at the beginning of a test: Monday, 2026-09-21
-LIVED = ("ivr", "wait", "talk", "hold")
+LIVED = ("ivr", "wait", "talk", "hold", "outside")
 """Kinds of segments that a caller lives through, one after the other."""
 
 Row = TypeVar("Row", bound=HistoryRow)

@@ -145,6 +145,8 @@ class FakeDriver:
         self.ports = ports
         self.dialled: list[Dialled] = []
         self.lamps: list[tuple[str, bool]] = []
+        self.transfers: list[tuple[str, Cause | None]] = []
+        """How each transfer went that a far end asked for."""
         self.registered = set(stations)
         self._events: asyncio.Queue[LineEvent | None] = asyncio.Queue()
         numbers = [LineId(f"{name}/{number}") for number in range(1, trunks + 1)]
@@ -181,7 +183,13 @@ class FakeDriver:
     def counters(self) -> dict[str, int]:
         return {"dialled": len(self.dialled)}
 
-    # Stations, MessageLamps
+    # Stations, MessageLamps, Transfers
+
+    async def transfer_rings(self, transfer: str) -> None:
+        assert transfer
+
+    async def transfer_ended(self, transfer: str, cause: Cause | None = None) -> None:
+        self.transfers.append((transfer, cause))
 
     def station_line(self, station: str) -> FakeLine:
         line = self.telephone(station)

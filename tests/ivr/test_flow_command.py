@@ -95,29 +95,6 @@ def test_a_missing_file_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFix
     assert "cannot read" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("language", "says"), [("en", "does not dial out"), ("zh", "不为来电者外呼")]
-)
-def test_transfer_is_valid_and_noted(
-    flow: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    language: str,
-    says: str,
-) -> None:
-    monkeypatch.setenv("HOOKFLASH_LANGUAGE", language)
-    flow.write_text(
-        GOOD.replace(
-            "say: Hello., next: b",
-            'say: Hello., next: c}\n  c: {kind: transfer, to: "2001", failed: b',
-        )
-    )
-    assert main(["flow", "check", str(flow)]) == 0
-    told = capsys.readouterr().err
-    assert f"{flow}:6 [c]" in told
-    assert says in told
-
-
 def test_faults_and_failures_are_told_in_the_language_of_the_terminal(
     flow: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,6 +22,8 @@ class Phase(StrEnum):
     OFFERED = "offered"
     TALKING = "talking"
     ON_HOLD = "on_hold"
+    OUTSIDE = "outside"
+    """He talks with somebody whom no queue found."""
     ENDED = "ended"
 
 
@@ -36,6 +38,7 @@ class Step(StrEnum):
     HOLD = "hold"
     RETRIEVE = "retrieve"
     LEAVE_QUEUE = "leave_queue"
+    GO_OUT = "go_out"
     END = "end"
 
 
@@ -51,6 +54,10 @@ TABLE: Final[dict[tuple[Phase, Step], Phase]] = {
     (Phase.TALKING, Step.HOLD): Phase.ON_HOLD,
     (Phase.TALKING, Step.LEAVE_QUEUE): Phase.FLOW,
     (Phase.ON_HOLD, Step.RETRIEVE): Phase.TALKING,
+    (Phase.FLOW, Step.GO_OUT): Phase.OUTSIDE,
+    (Phase.TALKING, Step.GO_OUT): Phase.OUTSIDE,
+    (Phase.ON_HOLD, Step.GO_OUT): Phase.OUTSIDE,
+    (Phase.OUTSIDE, Step.LEAVE_QUEUE): Phase.FLOW,
     **{(phase, Step.END): Phase.ENDED for phase in Phase if phase is not Phase.ENDED},
 }
 
@@ -74,6 +81,18 @@ class Leg(msgspec.Struct, kw_only=True):
     """When the conversation on the leg stood; 0 before."""
     ref: str = ""
     """The driver's reference of it (SIP Call-ID)."""
+
+
+class Onward(msgspec.Struct, kw_only=True):
+    """Somebody beyond the queues whom the caller is, or is to be, connected with."""
+
+    to: str
+    leg: Leg
+    transfer: str = ""
+    """What the driver calls the wish of the telephone that asked; empty for a flow's."""
+    by_agent: bool = False
+    after_agent: bool = False
+    """The agent who asked has hung up; the caller hears it ring."""
 
 
 class OpenSegment(msgspec.Struct, kw_only=True):
@@ -125,6 +144,7 @@ class Call(msgspec.Struct, kw_only=True):
     """That of the agent whom the caller talks to."""
     ringing: dict[int, Leg | None] = {}
     """By key, in order, the agents whose stations ring; None while a line is looked for."""
+    onward: Onward | None = None
     phase: Phase = Phase.RINGING
     since: float = 0.0
     """When the present phase began."""
@@ -191,8 +211,15 @@ class Call(msgspec.Struct, kw_only=True):
     @property
     def legs(self) -> tuple[Leg, ...]:
         """Every leg, the caller's first."""
-        others = (self.agent_leg, *self.ringing.values())
+        onward = self.onward.leg if self.onward is not None else None
+        others = (self.agent_leg, *self.ringing.values(), onward)
         return (self.caller, *(leg for leg in others if leg is not None))
+
+    @property
+    def partners(self) -> tuple[Leg, ...]:
+        """Legs of those who talk with the caller."""
+        onward = self.onward.leg if self.onward is not None and self.onward.leg.answered else None
+        return tuple(leg for leg in (self.agent_leg, onward) if leg is not None)
 
     def rung_on(self, line: LineId) -> int:
         """Key of the agent whose station rings on a line; 0 for none."""

@@ -17,7 +17,7 @@ from daemon.control.flows.active import FlowSource
 from daemon.control.flows.hooks import CallMedia, Listener
 from daemon.control.flows.prompts import Prompts
 from daemon.control.records import Records
-from drivers.api import Line, LineId, PortId
+from drivers.api import Line, LineId, PortId, Transfers
 from drivers.ctilink.details import CallDetail
 
 
@@ -91,6 +91,15 @@ class CallContext(Protocol):
 
     def watched(self, line: LineId) -> bool:
         """Whether we have not read yet that the last call on a line is over."""
+
+    def is_station(self, name: str) -> bool:
+        """Whether agents may sit at a station of this name."""
+
+    def free_trunk(self) -> Line | None:
+        """A trunk line on which we may call somebody now."""
+
+    def transfers(self, call: Call) -> Transfers | None:
+        """Whom to tell how a transfer goes that the agent's telephone asked for."""
 
     def find_target(self, dnis: str) -> Target | None:
         """What a called number leads to now."""

@@ -91,6 +91,8 @@ class Conversation:
                 await self.held()
             case line_events.Retrieved() if self.call.phase is Phase.ON_HOLD:
                 await self.retrieved()
+            case line_events.Transferred() if self.call.connected:
+                await self._life.onward.from_agent(event)
             case line_events.Released() | line_events.LineDown() if self.call.connected:
                 self.call.agent_leg = None
                 await self.agent_left()
@@ -108,7 +110,10 @@ class Conversation:
         await self.unbridge()
         await self.quiet()
         self._context.records.open_segment(call, "ivr", now)
-        self._life.flow.signal(Finished())
+        if call.onward is not None:
+            await self._life.onward.agent_left(call.onward)
+        else:
+            self._life.flow.signal(Finished())
 
     def finish(self, now: float) -> None:
         """The conversation is over: segments, visit, and the agent's wrap-up."""

@@ -29,6 +29,7 @@ from daemon.control.calls.call import Call, IllegalStep, Phase, Step, Visit
 from daemon.control.calls.context import CallContext, CallRequest, HangUpRequest, HoldRequest
 from daemon.control.calls.conversation import Conversation
 from daemon.control.calls.offering import Offering, StationAwaited
+from daemon.control.calls.onward import GoingOnward, OnwardDue
 from daemon.control.calls.resuming import half_connected, offers_lost, talks
 from daemon.control.flows.call_flow import CallFlow
 from daemon.link.messages import MediaEvent, RecordFinished
@@ -50,7 +51,7 @@ TOLD: Final = {
 }
 """Why the queue gave a call up, as flows are told, where it is not what it looks like."""
 
-CallInput = LineEvent | MediaEvent | AcdCommand | CallRequest | StationAwaited
+CallInput = LineEvent | MediaEvent | AcdCommand | CallRequest | StationAwaited | OnwardDue
 
 
 class CallLife:
@@ -61,6 +62,7 @@ class CallLife:
         self.flow = CallFlow(self, context)
         self.offering = Offering(self, context)
         self.conversation = Conversation(self, context)
+        self.onward = GoingOnward(self, context)
         self.gone: set[LineId] = set()
         """Lines whose release was told, handled or not: they may carry another call by now."""
         self._context = context
@@ -159,6 +161,7 @@ class CallLife:
             self.flow.message_cut(now)
             self._context.records.close_segment(call, "message", now)
             await self.conversation.stop_recording()
+        self.onward.forget_ringing()
         self.flow.resume()
         if call.connected and not talks(self._context.acd.floor(), call.id):
             self.tell(HangUpRequest(by="system"))  # its end was on its way
@@ -193,6 +196,8 @@ class CallLife:
             self.offering.happened(event, agent)
         elif call.agent_leg is not None and event.line == call.agent_leg.line:
             await self.conversation.happened(event)
+        elif call.onward is not None and event.line == call.onward.leg.line:
+            await self.onward.happened(event, call.onward)
 
     async def _caller_event(self, event: LineEvent) -> None:
         call, now = self.call, self._context.clock()
@@ -239,6 +244,8 @@ class CallLife:
                 await self._leave_queue("timed_out", str(reason), TOLD.get(reason, "timed_out"))
             case CallRefused(reason=reason):
                 await self._leave_queue("refused", str(reason), TOLD.get(reason, "refused"))
+            case OnwardDue(leg=leg):
+                await self.onward.due(leg)
             case CallMoved():
                 self._moved(command)
             case AnnounceToCaller() if self.call.phase is Phase.WAITING:
@@ -310,7 +317,7 @@ class CallLife:
         call.step(Step.END, now)
         for agent in tuple(call.ringing):
             self.offering.close(agent, "withdrawn" if was_waiting else "answered_elsewhere")
-        call.agent_leg = None
+        call.agent_leg = call.onward = None
         if was_waiting:
             self.close_visit("abandoned")
             context.acd.submit(CallAbandoned(call=CallId(call.id)))

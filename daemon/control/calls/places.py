@@ -6,7 +6,7 @@ written to the journal, and the search for a line that can reach him.
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 import msgspec
@@ -19,7 +19,7 @@ from daemon.config import OutgoingOptions
 from daemon.control.acd_runner import AcdRunner
 from daemon.control.calls.call import Call, Leg, Phase
 from daemon.control.journal import Journal
-from drivers.api import Capability, Line, LineId
+from drivers.api import Line
 
 log = structlog.get_logger()
 
@@ -44,27 +44,15 @@ class KeptCaller(msgspec.Struct, frozen=True, kw_only=True):
     data: dict[str, str] = {}
 
 
-class DiallingLines(Protocol):
-    """All lines of the site, as far as dialling out goes."""
-
-    def outgoing(self, names: Iterable[str]) -> Sequence[Line]:
-        """Trunk lines that can dial, in the order of ``names``."""
-
-
 class Dialling(Protocol):
     """The control process, as far as a call-back needs it."""
 
     clock: Callable[[], float]
     ids: Callable[[], int]
     acd: AcdRunner
-    outgoing: OutgoingOptions
 
-    @property
-    def lines(self) -> DiallingLines:
-        """All lines of the site."""
-
-    def watched(self, line: LineId) -> bool:
-        """Whether a line carries a call of ours."""
+    def free_trunk(self) -> Line | None:
+        """A trunk line on which we may call somebody now."""
 
     def start_call(self, call: Call) -> None:
         """Let a new call begin its life."""
@@ -144,7 +132,7 @@ class KeptPlaces:
             log.error("call-back to nobody we know", call=to_text(command.call))
             control.acd.submit(CallbackFailed(call=command.call, reason="unknown"))
             return
-        while (line := self._free_line()) is None:
+        while (line := control.free_trunk()) is None:
             if control.clock() >= command.deadline:
                 log.warning("call-back finds no line", call=to_text(command.call))
                 control.acd.submit(CallbackFailed(call=command.call, reason="no_line"))
@@ -177,10 +165,3 @@ class KeptPlaces:
         )
         await asyncio.sleep(max(command.deadline - control.clock(), 0.0))
         control.stop_dialling(command.call)
-
-    def _free_line(self) -> Line | None:
-        control = self._control
-        for line in control.lines.outgoing(control.outgoing.lines):
-            if Capability.DIAL in line.can and line.port is None and not control.watched(line.id):
-                return line
-        return None

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import structlog
 
 from daemon.control.facade.accounts import Accounts
-from daemon.control.facade.audit_log import AuditLog
-from daemon.control.facade.settings.requests import AdministratorRequests
 from daemon.control.facade.agents import AgentFacade
+from daemon.control.facade.audit_log import AuditLog
 from daemon.control.facade.flow_settings import FlowSettings
 from daemon.control.facade.history import HistoryFacade
 from daemon.control.facade.live import LivePicture
 from daemon.control.facade.settings.administration import Administration
+from daemon.control.facade.settings.requests import AdministratorRequests
 from daemon.control.facade.supervision import SupervisorFacade
 from daemon.service.errors import ServiceError
 from daemon.service.live import LiveState, LiveUpdate

@@ -72,8 +72,9 @@ class CallFlow:
 
     def resume(self) -> None:
         """Run the flow from where it was when control ended."""
-        self._run(in_queue=self._call.in_queue or self._call.connected)
-        if self._call.connected and self._runner is not None:
+        talks = self._call.connected or self._call.phase is Phase.OUTSIDE
+        self._run(in_queue=self._call.in_queue or talks)
+        if talks and self._runner is not None:
             self._runner.agent_talks(on=True)
 
     async def switch(self, name: str) -> None:
@@ -350,9 +351,9 @@ class CallFlow:
                 self._context.message_lamp(recording.mailbox, on=True)
 
     async def transfer(self, action: Transfer) -> FlowInput | None:
-        """Connect the caller with a number: refused until trunks dial out for callers."""
-        log.warning("transfer out of a flow is refused", to=action.to)
-        return TransferFailed(reason="not-supported")
+        """Connect the caller with a number or a station."""
+        refused = await self._life.onward.from_flow(action.to, action.timeout_s)
+        return TransferFailed(reason=refused) if refused else None
 
     async def hang_up(self) -> None:
         """The flow is over: because the agent hung up, or because it says so."""

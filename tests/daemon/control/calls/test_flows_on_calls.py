@@ -156,14 +156,6 @@ async def test_menu_whose_prompt_is_missing_takes_keys(rig: ControlRig) -> None:
     assert_sound(rig)
 
 
-async def test_transfer_out_of_a_flow_fails_and_the_flow_goes_on(rig: ControlRig) -> None:
-    line = await rig.call()
-    await rig.press(line, "4")
-    assert rig.speech.said[-1] == "All are busy"
-    await rig.hear_out(line)
-    assert_sound(rig)
-
-
 async def test_waiting_callers_hear_announcements_between_the_music(rig: ControlRig) -> None:
     (rig.site / "prompts").mkdir()
     (rig.site / "prompts" / "hold_music.wav").write_bytes(b"RIFF")

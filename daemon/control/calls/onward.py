@@ -1,0 +1,223 @@
+"""Connecting a caller with somebody beyond the queues: a number outside, or a station.
+
+A flow asks for it (its ``transfer`` node), or the agent does with the transfer key of the
+telephone. Until the target answers, whoever has the caller keeps him.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import structlog
+
+from acd_core.ids import to_text
+from daemon.control.calls.call import Leg, Onward, Step
+from daemon.control.calls.context import CallContext
+from daemon.control.calls.places import DIALLABLE
+from daemon.link.errors import LinkError
+from drivers import events as line_events
+from drivers.api import Line
+from drivers.errors import DriverError, LineBusy
+from drivers.events import Cause, LineEvent
+from ivr.inputs import Finished, TransferFailed
+
+if TYPE_CHECKING:
+    from daemon.control.calls.life import CallLife
+
+log = structlog.get_logger()
+
+AGENT_PATIENCE_S: Final = 60.0  # s that the target of an agent's transfer may ring
+RINGBACK: Final = ((425.0, 0.0),)  # Hz; what the caller of a flow hears meanwhile
+RINGBACK_MS: Final = ((1000, 4000),)  # ms on, off
+REASONS: Final = {
+    Cause.BUSY: "busy",
+    Cause.REJECTED: "declined",
+    Cause.NO_ANSWER: "no_answer",
+    Cause.UNALLOCATED: "unknown",
+    Cause.INVALID_NUMBER: "unknown",
+    Cause.NO_ROUTE: "unreachable",
+    Cause.NO_USER_RESPONDING: "unreachable",
+    Cause.DESTINATION_OUT_OF_ORDER: "unreachable",
+}
+"""What a flow is told of a target that did not take the call; else ``failed``."""
+
+
+class OnwardDue(msgspec.Struct, frozen=True):
+    """The target rang long enough."""
+
+    leg: int
+
+
+class GoingOnward:
+    """Rings one target for one call, and joins caller and target."""
+
+    def __init__(self, life: "CallLife", context: CallContext) -> None:
+        self.call = life.call
+        self._life = life
+        self._context = context
+        self._log = log.bind(call=to_text(life.call.id))
+
+    async def from_flow(self, to: str, timeout_s: float) -> str:
+        """Ring a target for a flow; why it cannot be rung, or nothing.
+
+        After a restart the flow asks again: a conversation that stands is left alone.
+        """
+        if self.call.onward is not None and self.call.onward.leg.answered:
+            return ""
+        refused = await self._ring(Onward(to=to, leg=self._leg()), timeout_s)
+        if not refused:
+            await self._ringback()
+        return refused
+
+    async def _ringback(self) -> None:
+        port = self.call.caller.port
+        if port is not None:
+            self.call.player = self._context.ids()
+            await self._context.media.play_tone(port, self.call.player, RINGBACK, RINGBACK_MS)
+
+    async def from_agent(self, asked: line_events.Transferred) -> None:
+        """The agent's telephone asks that the caller is connected with somebody else."""
+        onward = Onward(to=asked.to, leg=self._leg(), transfer=asked.transfer, by_agent=True)
+        if self.call.onward is not None or asked.other is not None:
+            await self._report(onward, Cause.NOT_IMPLEMENTED)
+            return
+        refused = await self._ring(onward, AGENT_PATIENCE_S)
+        if refused:
+            await self._report(onward, Cause.NO_ROUTE)
+
+    async def agent_left(self, onward: Onward) -> None:
+        """The agent who asked hung up before the target answered: the caller hears it ring."""
+        onward.after_agent, onward.transfer = True, ""
+        await self._ringback()
+
+    async def happened(self, event: LineEvent, onward: Onward) -> None:
+        """Something happened on the target's line."""
+        match event:
+            case line_events.Progress():
+                transfers = self._context.transfers(self.call)
+                if onward.transfer and transfers is not None:
+                    await transfers.transfer_rings(onward.transfer)
+            case line_events.Answered() if not onward.leg.answered:
+                await self._connect(onward)
+            case line_events.Released() | line_events.LineDown():
+                cause = getattr(event, "cause", Cause.DESTINATION_OUT_OF_ORDER)
+                if onward.leg.answered:
+                    await self._over()
+                else:
+                    await self._fail(onward, cause)
+            case _:
+                pass
+
+    async def due(self, leg: int) -> None:
+        """Give up a target that did not answer in time."""
+        onward = self.call.onward
+        if onward is not None and onward.leg.id == leg and not onward.leg.answered:
+            await self._fail(onward, Cause.NO_ANSWER)
+            await self._life.release(onward.leg.line, Cause.NO_ANSWER)
+
+    def forget_ringing(self) -> None:
+        """After a restart: a target that rang rings no more."""
+        if self.call.onward is not None and not self.call.onward.leg.answered:
+            self._context.records.close_segment(self.call, "transfer", self._context.clock())
+            self.call.onward = None
+
+    def _leg(self) -> Leg:
+        return Leg(id=self._context.ids(), line=self.call.caller.line)
+
+    async def _ring(self, onward: Onward, patience_s: float) -> str:
+        """Ring the target; why it cannot be, or nothing."""
+        call, context = self.call, self._context
+        line, number = self._line(onward.to)
+        if line is None:
+            self._log.warning("transfer has no line", to=onward.to, why=number)
+            return number
+        onward.leg.line = line.id
+        call.onward = onward
+        self._life.gone.discard(line.id)
+        context.watch(line.id, self._life)
+        context.records.open_segment(call, "transfer", context.clock())
+        shown = context.outgoing.number if number != onward.to else call.ani
+        try:
+            await line.dial(number, ani=shown, name=call.name)
+        except DriverError as error:
+            self._log.warning("transfer cannot be dialled", to=onward.to, why=str(error))
+            context.watch(line.id, None)
+            context.records.close_segment(call, "transfer", context.clock(), result="failed")
+            call.onward = None
+            return "busy" if isinstance(error, LineBusy) else "unreachable"
+        loop = asyncio.get_running_loop()
+        loop.call_later(patience_s, self._life.tell, OnwardDue(onward.leg.id))
+        self._log.info("call goes onward", to=onward.to, line=line.id, by_agent=onward.by_agent)
+        return ""
+
+    def _line(self, to: str) -> tuple[Line | None, str]:
+        """The line towards a target with the number to dial; else None with the reason."""
+        context = self._context
+        if context.is_station(to):
+            try:
+                return context.station_line(to), to
+            except DriverError as error:
+                return None, "busy" if isinstance(error, LineBusy) else "unreachable"
+        if not DIALLABLE.fullmatch(to):
+            return None, "unknown"
+        return context.free_trunk(), context.outgoing.prefix + to
+
+    async def _connect(self, onward: Onward) -> None:
+        """Join caller and target; an agent who had the caller is free."""
+        call, context, now = self.call, self._context, self._context.clock()
+        onward.leg.port = context.line(onward.leg.line).port
+        agent_leg, conversation = call.agent_leg, self._life.conversation
+        if onward.leg.port is None or call.caller.port is None:
+            raise DriverError(
+                f"cannot join {call.caller.line} and {onward.leg.line}: no audio port"
+            )
+        was_connected = call.connected
+        await self._report(onward, None)
+        call.step(Step.GO_OUT, now)
+        onward.leg.answered = now
+        if was_connected:
+            conversation.finish(now)
+            await conversation.stop_recording()
+            await conversation.unbridge()
+            call.agent_leg = None
+        for kind in ("transfer", "ivr"):
+            context.records.close_segment(call, kind, now, result="answered")
+        context.records.open_segment(call, "outside", now)
+        await conversation.quiet()
+        call.bridge = context.ids()
+        try:
+            await context.media.bridge(call.bridge, call.caller.port, onward.leg.port)
+        except LinkError as error:
+            self._log.error("caller and target cannot be joined", why=str(error))
+            await self._life.release(onward.leg.line, Cause.TEMPORARY_FAILURE)
+        if agent_leg is not None:
+            await self._life.release(agent_leg.line, Cause.NORMAL)
+
+    async def _over(self) -> None:
+        """The target hung up; the flow says whether the caller hears more."""
+        call, context, now = self.call, self._context, self._context.clock()
+        call.onward = None
+        call.step(Step.LEAVE_QUEUE, now)
+        context.records.close_segment(call, "outside", now)
+        await self._life.conversation.unbridge()
+        context.records.open_segment(call, "ivr", now)
+        self._life.flow.signal(Finished())
+
+    async def _fail(self, onward: Onward, cause: Cause) -> None:
+        """The target does not take the call."""
+        call, reason = self.call, REASONS.get(cause, "failed")
+        call.onward = None
+        self._context.records.close_segment(call, "transfer", self._context.clock(), result=reason)
+        await self._report(onward, cause)
+        if onward.after_agent:
+            await self._life.conversation.quiet()
+            self._life.flow.signal(Finished())
+        elif not onward.by_agent:
+            await self._life.conversation.quiet()
+            self._life.flow.signal(TransferFailed(reason=reason))
+
+    async def _report(self, onward: Onward, cause: Cause | None) -> None:
+        """Tell the telephone that asked how it went."""
+        transfers = self._context.transfers(self.call)
+        if onward.transfer and transfers is not None:
+            await transfers.transfer_ended(onward.transfer, cause)
