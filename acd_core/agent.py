@@ -25,7 +25,7 @@ class AgentState(StrEnum):
     WRAP_UP = "wrap_up"
     PAUSED = "paused"
     BUSY = "busy"
-    """On a call that no queue gave."""
+    """On a call that no queue gave, or with as many contacts as he has room for."""
     UNREACHABLE = "unreachable"
     """Logged in, but the station does not answer to us."""
 
@@ -96,11 +96,14 @@ class AgentStep(StrEnum):
     SEIZE = "seize"
     """Another call takes the agent."""
     FREE = "free"
+    """That call, or a contact beside others, takes him no more."""
     RESERVE = "reserve"
     RING = "ring"
     GO_BACK = "go_back"
     """The offer ends without a conversation."""
     ANSWER = "answer"
+    JOIN = "join"
+    """A contact is his that goes beside others: a chat, a mail."""
     HOLD = "hold"
     RETRIEVE = "retrieve"
     END = "end"
@@ -148,6 +151,7 @@ TABLE: Final[dict[tuple[AgentState, AgentStep], AgentState | Rest]] = {
     (_S.RINGING, _T.RING): Rest.SAME,
     **{(state, _T.GO_BACK): Rest.REST for state in _OFFERED},
     **{(state, _T.ANSWER): _S.TALKING for state in _OFFERED},
+    **{(state, _T.JOIN): Rest.REST for state in _OFFERED},
     (_S.TALKING, _T.HOLD): _S.ON_HOLD,
     (_S.ON_HOLD, _T.RETRIEVE): _S.TALKING,
     (_S.TALKING, _T.END): Rest.AFTER_CALL,

@@ -87,6 +87,7 @@ class AcdEngine:
         """When DeadlineReached is due, in Unix seconds; None when nothing is awaited."""
         firsts = (
             self._roster.deadlines.first(),
+            self._roster.closings.first(),
             self._lines.max_waits.first(),
             self._lines.preferences.first(),
             self._lines.widenings.first(),
@@ -157,6 +158,8 @@ class AcdEngine:
     def _deadline_reached(self, _event: told.DeadlineReached, now: float) -> None:
         while (handle := self._roster.deadlines.pop(now)) >= 0:
             self._agent_due(self._roster.by_handle(handle), now)
+        while (handle := self._roster.closings.pop(now)) >= 0:
+            self._roster.finish_beside(self._roster.by_handle(handle), now)
         while (slot := self._lines.preferences.pop(now)) >= 0:
             self._lines.stop_waiting_for(self._lines.by_slot(slot))
         while (slot := self._lines.widenings.pop(now)) >= 0:

@@ -15,6 +15,7 @@ from acd_core.floor.roster import Roster
 # Members by names of their own: Python 3.11 finds Kind.MEMBER ten times as slowly.
 _OFFERED = frozenset({AgentState.RESERVED, AgentState.RINGING})
 _REST_SAME: Final = Rest.SAME
+_STATE_WRAP_UP: Final = AgentState.WRAP_UP
 _STEP_FINISH: Final = AgentStep.FINISH
 _STEP_FREE: Final = AgentStep.FREE
 _STEP_GET_READY: Final = AgentStep.GET_READY
@@ -53,6 +54,8 @@ class AgentEvents:
     def _agent_configured(self, event: told.AgentConfigured, now: float) -> None:
         self._roster.configure(event.config, event.version, now)
         self._lines.give_lines(event.config.queues)
+        if event.config.capacity:
+            self._lines.demands.mixed = True
 
     def _agent_removed(self, event: told.AgentRemoved, now: float) -> None:
         record = self._roster.find(event.agent)
@@ -104,8 +107,12 @@ class AgentEvents:
         self._circumstance(record, _STEP_FREE, now)
 
     def _wrap_up_ended(self, event: told.WrapUpEnded, now: float) -> None:
-        record = self._checked(event, _STEP_FINISH)
-        self._roster.step(record, _STEP_FINISH, now)
+        record = self._roster.find(event.agent)
+        beside = record.beside
+        if record.state is not _STATE_WRAP_UP and beside is not None and beside.closing:
+            self._roster.finish_beside(record, now, all_of_it=True)
+        else:
+            self._roster.step(record, _STEP_FINISH, now)
 
     def _checked(self, event: Any, step: AgentStep) -> AgentRecord:
         """Find the agent of an event, or raise before anything has changed."""

@@ -5,7 +5,7 @@ from math import isfinite
 from typing import Any, Final
 
 from acd_core import events as told
-from acd_core.agent import AgentStep, PauseReason
+from acd_core.agent import AgentStep, Medium, PauseReason
 from acd_core.call_queue import HIGHEST_PRIORITY
 from acd_core.commands import WithdrawReason as Why
 from acd_core.errors import AcdError, IllegalTransition
@@ -24,6 +24,7 @@ _CALL_STEP_ANSWER: Final = ContactStep.ANSWER
 _CALL_STEP_END: Final = ContactStep.END
 _CALL_STEP_HOLD: Final = ContactStep.HOLD
 _CALL_STEP_RETRIEVE: Final = ContactStep.RETRIEVE
+_MEDIUM_CALL: Final = Medium.CALL
 _OUTCOME_ABANDONED: Final = Outcome.ABANDONED
 _OUTCOME_ANSWERED: Final = Outcome.ANSWERED
 _OUTCOME_REFUSED: Final = Outcome.REFUSED
@@ -109,7 +110,10 @@ class CallEvents:
         queue.given[event.agent] = queue.given.get(event.agent, 0) + 1
         record.misses = 0
         record.handled += 1
-        self._roster.step(record, _STEP_ANSWER, now)
+        if contact.medium is _MEDIUM_CALL:
+            self._roster.step(record, _STEP_ANSWER, now)
+        else:
+            self._roster.take_beside(record, contact, now)
 
     def _call_held(self, event: told.CallHeld, now: float) -> None:
         self._talking(event.call, _CALL_STEP_HOLD, _STEP_HOLD, now)
@@ -124,15 +128,20 @@ class CallEvents:
         assert record is not None  # the table lets only answered calls end
         contact.queue.talking -= 1
         self._lines.calls.remove(contact)
-        record.contact, record.wrapping = None, contact
         contact.follow(_CALL_STEP_END)
-        self._roster.step(record, _STEP_END, now)
+        if record.contact is contact:
+            record.contact, record.wrapping = None, contact
+            self._roster.step(record, _STEP_END, now)
+        else:
+            self._roster.end_beside(record, contact, now)
 
     def _talking(self, call: CallId, step: ContactStep, agent_step: AgentStep, now: float) -> None:
         contact = self._lines.calls.find(call)
         contact.follow(step)
-        assert contact.agent is not None  # the table lets only answered calls be held
-        self._roster.step(contact.agent, agent_step, now)
+        record = contact.agent
+        assert record is not None  # the table lets only answered calls be held
+        if record.contact is contact:
+            self._roster.step(record, agent_step, now)
 
     def _offered(self, event: Any) -> tuple[Contact, AgentRecord]:
         """Find call and agent of an event about an offer that is out between the two."""

@@ -63,6 +63,8 @@ class Offers:
         """Match everybody who became free or began to wait during the present event."""
         roster, lines = self._roster, self._lines
         reserves = lines.reserves
+        if roster.ranked and roster.sharing:
+            roster.rank_sharing(now)
         while roster.fewer or roster.freed or lines.loose or reserves.touched:
             if roster.fewer:
                 roster.fewer = False
@@ -101,7 +103,7 @@ class Offers:
         if record is None or not self._worth(contact, record):
             contact.preference_over = True
             return False
-        if record.state is _STATE_READY:
+        if record.state is _STATE_READY and contact.medium in record.room:
             self._offer(contact, record, now, preferred=True)
             return True
         if event.preferred_limit_s <= 0:
@@ -222,10 +224,12 @@ class Offers:
         """Find a call for a free agent; the call may still prefer another free one."""
         held = self._lines.holding.get(record.handle)
         if held and record.state is _STATE_READY:
-            contact = min(held, key=_by_order)
-            self._lines.forget_preference(contact)
-            self._offer(contact, record, now, preferred=True)
-            return
+            suited = [contact for contact in held if contact.medium in record.room]
+            if suited:
+                contact = min(suited, key=_by_order)
+                self._lines.forget_preference(contact)
+                self._offer(contact, record, now, preferred=True)
+                return
         while record.state is _STATE_READY:
             handle = self._matcher.best_call(record.profile, now)
             if handle < 0:

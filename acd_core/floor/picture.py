@@ -74,4 +74,5 @@ def _agent(record: AgentRecord) -> AgentView:
         queue=contact.queue.config.queue if contact else None,
         until=record.until,
         misses=record.misses,
+        contacts=tuple(record.beside.open) if record.beside is not None else (),
     )

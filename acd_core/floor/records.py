@@ -5,6 +5,8 @@ from typing import Final
 
 from acd_core.agent import AgentConfig, AgentState
 from acd_core.call_queue import QueueConfig
+from acd_core.eligibility.capacity import Beside
+from acd_core.eligibility.marks import CALLS_ONLY
 from acd_core.errors import UnknownCall
 from acd_core.floor.contact import Contact, Order
 from acd_core.ids import AgentId, CallId
@@ -29,6 +31,7 @@ class AgentRecord:
 
     __slots__ = (
         "agent",
+        "beside",
         "busy",
         "config",
         "contact",
@@ -45,6 +48,7 @@ class AgentRecord:
         "profile",
         "reachable",
         "reason",
+        "room",
         "since",
         "state",
         "station",
@@ -72,6 +76,10 @@ class AgentRecord:
         """When that was."""
         self.profile = -1
         """The matcher's number for his skills."""
+        self.room = CALLS_ONLY
+        """Media of which he can take one contact more, while he has no call."""
+        self.beside: Beside | None = None
+        """What he has beside each other; None until there is something."""
         self.until: float | None = None
         self.station = ""
         self.leaving = True
@@ -90,14 +98,17 @@ class AgentRecord:
     def rest(self, now: float) -> AgentState:
         """Where he is when he has no work."""
         if self.leaving:
-            return AgentState.LOGGED_OUT
+            stays = self.beside is not None and self.beside.open
+            return AgentState.BUSY if stays else AgentState.LOGGED_OUT
         if not self.reachable:
             return AgentState.UNREACHABLE
         if self.busy:
             return AgentState.BUSY
         if self.pause_until is not None and self.pause_until <= now:
             self.pause, self.pause_until = "", None
-        return AgentState.PAUSED if self.pause else AgentState.READY
+        if self.pause:
+            return AgentState.PAUSED
+        return AgentState.READY if self.room else AgentState.BUSY
 
 
 class QueueRecord:

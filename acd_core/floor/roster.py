@@ -1,6 +1,7 @@
 """All agents: who is configured, where they sit, and every change of state."""
 
 from collections.abc import Iterable, Mapping
+from math import inf
 from typing import Final, cast
 
 import msgspec
@@ -10,13 +11,15 @@ from acd_core.agent import (
     AgentConfig,
     AgentState,
     AgentStep,
+    Medium,
     PauseReason,
     Rest,
     check_agent,
     follow,
 )
 from acd_core.commands import AcdCommand, AgentStateChanged
-from acd_core.eligibility.marks import CALLS_ONLY, levels, order
+from acd_core.eligibility.capacity import Beside, load_of, room
+from acd_core.eligibility.marks import levels, order, places
 from acd_core.errors import IllegalTransition, StationTaken, UnknownAgent
 from acd_core.floor.contact import Contact
 from acd_core.floor.records import NUMBERS, AgentRecord
@@ -30,6 +33,9 @@ _AWAY = frozenset({AgentState.LOGGED_OUT, AgentState.UNREACHABLE, AgentState.PAU
 _REST_AFTER_CALL: Final = Rest.AFTER_CALL
 _REST_REST: Final = Rest.REST
 _REST_SAME: Final = Rest.SAME
+_RESTING = frozenset({AgentState.READY, AgentState.BUSY, AgentState.PAUSED, AgentState.UNREACHABLE})
+_STEP_FREE: Final = AgentStep.FREE
+_STEP_JOIN: Final = AgentStep.JOIN
 _STATE_LOGGED_OUT: Final = AgentState.LOGGED_OUT
 _STATE_PAUSED: Final = AgentState.PAUSED
 _STATE_READY: Final = AgentState.READY
@@ -43,11 +49,15 @@ class Roster:
         self.agents: dict[AgentId, AgentRecord] = {}
         self.deadlines = Deadlines()
         """By the agent's handle: end of an offer, of a wrap-up, or of a rest."""
+        self.closings = Deadlines()
+        """By the agent's handle: end of the after-work of a contact beside others."""
         self.freed: list[AgentRecord] = []
         """Became ready during the present event."""
         self.fewer = False
         """Somebody left, paused or lost skills during the present event."""
         self.ranked = False
+        self.sharing: dict[int, AgentRecord] = {}
+        """By handle: agents with contacts beside each other, who work though they are ready."""
         self.watched = _AWAY
         """States in which queues miss somebody."""
         self.staff_changed = False
@@ -78,12 +88,13 @@ class Roster:
     def configure(self, config: AgentConfig, version: int, now: float) -> AgentRecord:
         """Add or replace an agent."""
         check_agent(config)
-        profile = self._profile(config)
         record = self.agents.get(config.agent)
+        space = room(config, record.beside if record is not None else None)
+        profile = self._profile(config, space)
         if record is None:
             handle = self._matcher.add_agent(config.agent, profile)
             record = AgentRecord(config, version, handle, now)
-            record.profile = profile
+            record.profile, record.room = profile, space
             if self.ranked:
                 self._rank(record, now)
             self.agents[config.agent] = record
@@ -92,6 +103,9 @@ class Roster:
             self._count(record.config, -1)
             record.config, record.version, record.profile = config, version, profile
             self._matcher.set_profile(record.handle, profile)
+            if space != record.room:
+                record.room = space
+                self._rest_again(record, now)
             self.fewer = self.staff_changed = True
         self._count(config, 1)
         if record.state is _STATE_READY:
@@ -112,9 +126,9 @@ class Roster:
         changed = msgspec.structs.replace(self.find(agent).config, skills=dict(skills))
         self.configure(changed, version, now)
 
-    def _profile(self, config: AgentConfig) -> int:
+    def _profile(self, config: AgentConfig, space: frozenset[Medium]) -> int:
         return self._matcher.profile(
-            levels(config, CALLS_ONLY, self._tiers.get(config.agent, ())),
+            levels(config, space, self._tiers.get(config.agent, ())),
             order=order(config),
             only=config.only_queues,
         )
@@ -135,13 +149,82 @@ class Roster:
 
     def _see(self, record: AgentRecord) -> None:
         """Bring the matcher's view of what an agent can take up to date."""
-        profile = self._profile(record.config)
+        record.room = room(record.config, record.beside)
+        profile = self._profile(record.config, record.room)
         if profile == record.profile:
             return
         record.profile = profile
         self._matcher.set_profile(record.handle, profile)
         if record.state is _STATE_READY:
             self.freed.append(record)
+
+    def take_beside(self, record: AgentRecord, contact: Contact, now: float) -> None:
+        """Give an agent a contact that he accepted and that goes beside others."""
+        record.contact = None
+        if record.beside is None:
+            record.beside = Beside()
+        record.beside.open[contact.call] = contact
+        self.sharing[record.handle] = record
+        self._see(record)
+        self.step(record, _STEP_JOIN, now)
+
+    def end_beside(self, record: AgentRecord, contact: Contact, now: float) -> None:
+        """A contact beside others is over; its after-work may keep the room taken."""
+        beside = record.beside
+        assert beside is not None  # it holds the contact
+        del beside.open[contact.call]
+        seconds = contact.queue.config.wrap_up_s
+        if seconds > 0:
+            beside.closing[contact.call] = (now + seconds, contact)
+            self._await_closing(record)
+        else:
+            self._learn(record, contact, now)
+        self._give_room(record, now)
+
+    def finish_beside(self, record: AgentRecord, now: float, *, all_of_it: bool = False) -> None:
+        """End the after-work that is due, or all, of contacts that were beside others."""
+        if record.beside is None:
+            return
+        for contact in record.beside.done(inf if all_of_it else now):
+            self._learn(record, contact, now)
+        self._await_closing(record)
+        self._give_room(record, now)
+
+    def _learn(self, record: AgentRecord, contact: Contact, now: float) -> None:
+        """Beside each other, each contact takes only its part of an agent's time."""
+        share = max(places(record.config, contact.medium), 1)
+        contact.queue.estimates.aht.add((now - contact.answered) / share)
+
+    def _await_closing(self, record: AgentRecord) -> None:
+        due = record.beside.due() if record.beside is not None else None
+        if due is None:
+            self.closings.cancel(record.handle)
+        else:
+            self.closings.set(record.handle, due)
+
+    def _give_room(self, record: AgentRecord, now: float) -> None:
+        """Less is beside each other: an agent who was ready stands behind again."""
+        was_ready = record.state is _STATE_READY
+        if record.beside is None or not record.beside.used:
+            self.sharing.pop(record.handle, None)
+        self._see(record)
+        self._rest_again(record, now)
+        if was_ready and record.state is _STATE_READY:
+            self._load(record, _STATE_READY, now)
+            record.idle_since = now
+            if self.ranked:
+                self._rank(record, now)
+            self._matcher.set_state(record.handle, NUMBERS[_STATE_READY], now)
+
+    def _rest_again(self, record: AgentRecord, now: float) -> None:
+        if record.state in _RESTING:
+            self.step(record, _STEP_FREE, now)
+
+    def _load(self, record: AgentRecord, state: AgentState, now: float) -> None:
+        load = LOADS[state] if record.beside is None else load_of(state, record.beside)
+        if load is not record.load:
+            record.occupancy = self.occupancy(record, now)
+            record.load, record.loaded = load, now
 
     def remove(self, agent: AgentId) -> None:
         """Forget an agent who is logged out."""
@@ -208,10 +291,7 @@ class Roster:
             until = record.pause_until
         if state is record.state and reason == record.reason and until == record.until:
             return
-        load = LOADS[state]
-        if load is not record.load:
-            record.occupancy = self.occupancy(record, now)
-            record.load, record.loaded = load, now
+        self._load(record, state, now)
         if state in _ABSENT or record.state in _ABSENT:
             self.staff_changed = True
         record.state, record.since, record.reason = state, now, reason
@@ -232,7 +312,19 @@ class Roster:
         if state is _STATE_LOGGED_OUT:
             del self._stations[record.station]
             record.station = ""
+            if record.beside is not None:
+                self._drop_beside(record, now)
         self._tell(record)
+
+    def _drop_beside(self, record: AgentRecord, now: float) -> None:
+        """He left: nobody waits for the end of his after-work."""
+        assert record.beside is not None  # the caller asked
+        for contact in record.beside.done(inf):
+            self._learn(record, contact, now)
+        record.beside = None
+        self.sharing.pop(record.handle, None)
+        self._await_closing(record)
+        self._see(record)
 
     def watch(self, states: Iterable[AgentState]) -> None:
         """Notice when agents enter these states, besides those in which they are away."""
@@ -249,6 +341,11 @@ class Roster:
         """Keep the matcher's ranks from now on: some rule goes by what agents did."""
         self.ranked = True
         for record in self.agents.values():
+            self._rank(record, now)
+
+    def rank_sharing(self, now: float) -> None:
+        """Rank those anew whose share of work rises while they can be chosen."""
+        for record in self.sharing.values():
             self._rank(record, now)
 
     def occupancy(self, record: AgentRecord, now: float) -> float:
