@@ -6,7 +6,7 @@ from admin.api.openapi import endpoint, read_body, reply
 from admin.context import ConsoleRequest
 from admin.errors import PageMissing
 from daemon.service.live import LiveAgent, LiveQueue, LiveState
-from daemon.service.messages import Applied
+from daemon.service.messages import Applied, Text
 from daemon.service.settings import PersonSettings, QueueSettings
 
 blueprint = Blueprint("api_live")
@@ -107,6 +107,20 @@ async def agent(request: ConsoleRequest, login: str) -> HTTPResponse:
         if found.login == login:
             return reply(found)
     raise PageMissing
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/agents/<login:str>/why",
+    "Why a person gets no calls, the most telling reason first",
+    "某人没有来电的原因，最主要的在前",
+    roles=("agent", *WATCHERS),
+    result=list[Text],
+)
+async def why_agent(request: ConsoleRequest, login: str) -> HTTPResponse:
+    """Agents may ask about themselves, supervisors about everybody."""
+    return reply(await request.console.service.why_agent(request.actor, login))
 
 
 @endpoint(

@@ -1,4 +1,4 @@
-"""What a supervisor may do to a person's state: pause, end a pause, log out."""
+"""What a supervisor may do on the floor: states of people, unattended queues, call-backs."""
 
 from sanic import Blueprint, HTTPResponse
 from sanic.response import redirect
@@ -27,3 +27,30 @@ async def set_state(request: ConsoleRequest, login: str, action: str) -> HTTPRes
     if "hx-request" in request.headers:
         return HTTPResponse(status=204)
     return redirect("/agents")
+
+
+@blueprint.post("/queues/<slug:str>/<state:str>", unquote=True)
+@needs("supervisor", "administrator")
+async def set_attended(request: ConsoleRequest, slug: str, state: str) -> HTTPResponse:
+    """Let nobody into a queue, or let callers in again; control audits who did it."""
+    if state not in ("unattended", "attended"):
+        raise PageMissing
+    await request.console.service.set_queue_unattended(
+        request.actor, slug, unattended=state == "unattended"
+    )
+    return _back(request)
+
+
+@blueprint.post("/callbacks/<call:str>/cancel")
+@needs("supervisor", "administrator")
+async def cancel_callback(request: ConsoleRequest, call: str) -> HTTPResponse:
+    """Give up the place that is kept for a caller."""
+    await request.console.service.cancel_callback(request.actor, call)
+    return _back(request)
+
+
+def _back(request: ConsoleRequest) -> HTTPResponse:
+    """Nothing for a script, which sees the change by itself; else the live page."""
+    if "hx-request" in request.headers:
+        return HTTPResponse(status=204)
+    return redirect("/live")
