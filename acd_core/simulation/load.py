@@ -140,13 +140,22 @@ class Load:
         self._tell(CallOffered(call=call, queue=queue, priority=priority))
 
     def _tell(self, event: AcdEvent) -> None:
-        self._now += 0.001
+        handle = self._engine.handle
+        now = self._now + 0.001
         encode(event)
-        self.events += 1
-        for command in self._engine.handle(event, self._now):
+        commands = handle(event, now)
+        for command in commands:
             if type(command) is OfferToAgent:
                 call, agent = command.call, command.agent
-                self.assignments += 1
-                self._tell(OfferAccepted(call=call, agent=agent))
-                self._tell(CallAnswered(call=call, agent=agent))
+                accepted = OfferAccepted(call=call, agent=agent)
+                encode(accepted)
+                handle(accepted, now + 0.001)
+                answered = CallAnswered(call=call, agent=agent)
+                encode(answered)
+                now += 0.002
+                handle(answered, now)
                 self._talking.append(call)
+                self.assignments += 1
+                self.events += 2
+        self._now = now
+        self.events += 1
