@@ -8,7 +8,7 @@ cdef extern from "sys/socket.h":
 
 
 cdef extern from "engine.h":
-    enum: HF_MEMBERS, HF_LATE_STEPS, HF_TAP_SAMPLES, HF_PHASES, HF_PHASE_PORTS, HF_PORT_RECORDERS
+    enum: HF_MEMBERS, HF_MOST_MEMBERS, HF_LATE_STEPS, HF_TAP_SAMPLES, HF_PHASES, HF_PHASE_PORTS, HF_PORT_RECORDERS
     enum: HF_PORT, HF_PLAYER, HF_ROOM, HF_RECORDER, HF_TAP, HF_KEYRING
     enum: HF_RTP, HF_DEVICE, HF_INBAND, HF_HARDWARE
     enum: HF_ALAW, HF_ULAW, HF_S16
@@ -16,7 +16,7 @@ cdef extern from "engine.h":
     enum hf_op:
         HF_ADD_PORT, HF_CONNECT, HF_CLOSE_PORT, HF_KEYS, HF_PLAY, HF_STOP_PLAY, HF_JOIN
         HF_LEAVE, HF_GAIN, HF_END_ROOM, HF_RECORD, HF_STOP_RECORD, HF_OPEN_TAP
-        HF_CLOSE_TAP, HF_ARM
+        HF_CLOSE_TAP, HF_ARM, HF_GROW
     enum hf_kind:
         pass
     enum hf_port_kind:
@@ -138,7 +138,7 @@ cdef extern from "engine.h":
     int hf_address(const char *host, int port, sockaddr_storage *out, socklen_t *length)
     hf_player *hf_player_new(uint64_t id, uint32_t items, int tones)
     uint32_t hf_phase_step(double hz)
-    hf_room *hf_room_new(uint64_t id)
+    hf_room *hf_room_new(uint64_t id, int capacity)
     hf_recorder *hf_recorder_new(uint64_t id, int fd, int stereo, double max_s, double silence_s)
     void hf_files_add(hf_engine *engine, hf_recorder *recorder)
     hf_tap *hf_tap_new(uint64_t id)

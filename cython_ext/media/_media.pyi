@@ -3,6 +3,7 @@
 from typing import Final, Self, final
 
 MEMBERS: Final[int]
+MOST_MEMBERS: Final[int]
 MAX_PORTS: Final[int]
 PORT_RECORDERS: Final[int]
 TAP_SAMPLES: Final[int]
@@ -44,6 +45,7 @@ STOP_RECORD: Final[int]
 OPEN_TAP: Final[int]
 CLOSE_TAP: Final[int]
 ARM: Final[int]
+GROW: Final[int]
 
 @final
 class Handle:
@@ -71,7 +73,7 @@ def new_tones(
     peak: float,
     stop_on_key: bool,
 ) -> Handle: ...
-def new_room(number: int) -> Handle: ...
+def new_room(number: int, capacity: int) -> Handle: ...
 def new_recorder(
     number: int, fd: int, *, stereo: bool, max_s: float, silence_s: float
 ) -> Handle: ...

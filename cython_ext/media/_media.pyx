@@ -12,7 +12,7 @@ from libc.string cimport memcpy, memset
 
 from cython_ext.media._engine cimport *
 
-MEMBERS = HF_MEMBERS
+MEMBERS, MOST_MEMBERS = HF_MEMBERS, HF_MOST_MEMBERS
 MAX_PORTS = HF_PHASES * HF_PHASE_PORTS
 PORT_RECORDERS = HF_PORT_RECORDERS
 TAP_SAMPLES = HF_TAP_SAMPLES
@@ -28,9 +28,9 @@ ON_SPEECH, ON_SILENCE, ON_DEVICE = HF_ON_SPEECH, HF_ON_SILENCE, HF_ON_DEVICE
 ADD_PORT, CLOSE_PORT, PLAY, STOP_PLAY = HF_ADD_PORT, HF_CLOSE_PORT, HF_PLAY, HF_STOP_PLAY
 JOIN, LEAVE, GAIN, END_ROOM = HF_JOIN, HF_LEAVE, HF_GAIN, HF_END_ROOM
 RECORD, STOP_RECORD = HF_RECORD, HF_STOP_RECORD
-OPEN_TAP, CLOSE_TAP, ARM = HF_OPEN_TAP, HF_CLOSE_TAP, HF_ARM
+OPEN_TAP, CLOSE_TAP, ARM, GROW = HF_OPEN_TAP, HF_CLOSE_TAP, HF_ARM, HF_GROW
 
-_CARRIES_SUBJECT = frozenset({ADD_PORT})
+_CARRIES_SUBJECT = frozenset({ADD_PORT, GROW})
 _CARRIES_OBJECT = frozenset({PLAY, JOIN, RECORD, OPEN_TAP})
 
 
@@ -127,9 +127,9 @@ def new_tones(uint64_t number, list steps, *, uint32_t repeat, float peak, bint 
     return handle
 
 
-def new_room(uint64_t number):
+def new_room(uint64_t number, int capacity):
     """A room without members."""
-    return handle_of(hf_room_new(number))
+    return handle_of(hf_room_new(number, capacity))
 
 
 def new_recorder(uint64_t number, int fd, *, bint stereo, double max_s, double silence_s):

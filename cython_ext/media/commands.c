@@ -65,6 +65,7 @@ static void play(hf_engine *engine, hf_port *port, hf_player *player)
         hf_player_end(engine, port->player, HF_REPLACED);
     player->port = port;
     port->player = player;
+    port->changed = 1;
     hf_vad_prompt(&port->vad);
 }
 
@@ -83,16 +84,10 @@ static void record(hf_port *port, hf_recorder *recorder)
 static void end_room(hf_engine *engine, hf_room *room)
 {
     int i;
-    for (i = 0; i < HF_MEMBERS; i++)
+    for (i = 0; i < room->capacity; i++)
         if (room->members[i])
             hf_room_leave(room->members[i]);
     hf_retire(engine, &room->head);
-}
-
-static void set_gain(hf_room *room, const hf_port *heard, const hf_port *by, float gain)
-{
-    if (heard->room == room && by->room == room && heard != by)
-        room->gain[heard->member][by->member] = gain;
 }
 
 static void close_tap(hf_engine *engine, hf_port *port)
@@ -125,13 +120,17 @@ static void run(hf_engine *engine, hf_command *command)
         hf_player_end(engine, command->object, HF_STOPPED);
         break;
     case HF_JOIN:
-        hf_room_join(command->object, port);
+        hf_room_join(command->object, port, (enum hf_part)command->flag, command->third);
         break;
     case HF_LEAVE:
         hf_room_leave(port);
         break;
     case HF_GAIN:
-        set_gain(command->object, port, command->third, command->gain);
+        hf_room_gain(command->object, port, command->third, command->gain);
+        break;
+    case HF_GROW: /* the subject is the room with more places */
+        hf_room_move(command->object, command->subject);
+        hf_retire(engine, command->object);
         break;
     case HF_END_ROOM:
         end_room(engine, command->object);
@@ -177,6 +176,9 @@ void hf_object_free(hf_object *object)
     if (object->kind == HF_PORT) {
         close_fd(((hf_port *)object)->fd);
         close_fd(((hf_port *)object)->rtcp_fd);
+    } else if (object->kind == HF_ROOM) {
+        free(((hf_room *)object)->members);
+        free(((hf_room *)object)->gain);
     } else if (object->kind == HF_KEYRING) {
         hf_srtp_free(((hf_keyring *)object)->in);
         hf_srtp_free(((hf_keyring *)object)->out);

@@ -27,7 +27,9 @@
 #define HF_PHASES 4       /* a port is served every fourth tick of 5 ms */
 #define HF_TICK_NS 5000000L
 #define HF_PHASE_PORTS 1024
-#define HF_MEMBERS 8      /* ports in one room */
+#define HF_MEMBERS 8      /* ports in a usual room */
+#define HF_MOST_MEMBERS 64 /* and in the largest */
+#define HF_SMOOTH 40      /* samples in which a step at a joint is let go */
 #define HF_RAW 320        /* octets of a coded frame that may pass through as it is */
 #define HF_QUEUE (HF_FRAME * 4) /* samples decoded and not yet heard, the most there can be */
 #define HF_LATE_STEPS 64  /* of the histogram of lateness, 0.25 ms each */
@@ -51,9 +53,13 @@ typedef struct hf_port hf_port;
 /* Rooms: who hears whom, as a matrix of gains. */
 typedef struct {
     hf_object head;
-    hf_port *members[HF_MEMBERS];
-    float gain[HF_MEMBERS][HF_MEMBERS]; /* [heard][by] */
+    int capacity;
+    hf_port **members;
+    float *gain; /* [heard * capacity + by] */
 } hf_room;
+
+/* What others hear of a member: all of it, nothing, or only one of them. */
+enum hf_part { HF_TALKS, HF_LISTENS, HF_WHISPERS };
 
 /* Players: clips of samples one after the other, or a cadence of tones. */
 typedef struct {
@@ -167,6 +173,9 @@ struct hf_port {
     /* what is attached */
     hf_room *room;
     int member;
+    enum hf_part part;
+    int changed;         /* what is sent begins with something new */
+    int16_t last_sent;   /* sample */
     hf_player *player;
     hf_recorder *recorders[HF_PORT_RECORDERS];
     hf_tap *tap;
@@ -175,7 +184,7 @@ struct hf_port {
 
 enum hf_op {
     HF_ADD_PORT, HF_CONNECT, HF_CLOSE_PORT, HF_KEYS, HF_PLAY, HF_STOP_PLAY, HF_JOIN, HF_LEAVE,
-    HF_GAIN, HF_END_ROOM, HF_RECORD, HF_STOP_RECORD, HF_OPEN_TAP, HF_CLOSE_TAP, HF_ARM
+    HF_GAIN, HF_END_ROOM, HF_GROW, HF_RECORD, HF_STOP_RECORD, HF_OPEN_TAP, HF_CLOSE_TAP, HF_ARM
 };
 
 typedef struct {
@@ -301,8 +310,12 @@ uint32_t hf_phase_step(double hz);
 float hf_sine(uint32_t phase);
 
 /* room.c */
-hf_room *hf_room_new(uint64_t id);
-int hf_room_join(hf_room *room, hf_port *port);
+hf_room *hf_room_new(uint64_t id, int capacity);
+/* Joins, or changes the part of a member; ``agent``: who hears a whisper. -1: no place. */
+int hf_room_join(hf_room *room, hf_port *port, enum hf_part part, const hf_port *agent);
+void hf_room_gain(hf_room *room, const hf_port *heard, hf_port *by, float gain);
+void hf_room_move(hf_room *from, hf_room *to); /* to one with more places */
+void hf_smooth(int16_t *samples, int16_t before);
 void hf_room_leave(hf_port *port);
 void hf_room_mix(const hf_room *room, int member, float gain, int16_t *out);
 /* The only one that a member hears, at its full level; NULL when there is more to it. */

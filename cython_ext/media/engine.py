@@ -8,9 +8,10 @@ import os
 from typing import Final
 
 from cython_ext.media import _media, streams
-from cython_ext.media._media import MEMBERS, Core, Handle
+from cython_ext.media._media import Core, Handle
+from cython_ext.media.bridging import Bridging
 from cython_ext.media.clips import ClipCache, EngineError, accepted, factor
-from cython_ext.media.held import OpenPort, Room
+from cython_ext.media.held import OpenPort
 from cython_ext.media.reported import Event, event_of
 
 PEAK_0_DBM0: Final = 22300.0  # of one sine; full scale of mu-law is +3.17 dBm0 (G.711)
@@ -19,14 +20,14 @@ _LAWS: Final = {"A": _media.ALAW, "U": _media.ULAW, "s16": _media.S16}
 _KEYS: Final = b"0123456789*#ABCD,"
 
 
-class Engine:
+class Engine(Bridging):
     """One engine thread; every method returns at once and belongs to one Python thread."""
 
     def __init__(self, *, realtime: bool = True, rtp_silence_s: int = 20) -> None:
         self._core = Core(realtime=realtime, rtp_silence_s=rtp_silence_s)
         self._clips = ClipCache()
+        super().__init__()
         self._ports: dict[int, OpenPort] = {}
-        self._rooms: dict[int, Room] = {}
         self._players: dict[int, tuple[Handle, int]] = {}
         self._recordings: dict[int, tuple[Handle, int, str]] = {}
         self._closing = 0
@@ -269,53 +270,6 @@ class Engine:
         if player in self._players:
             self._push(_media.STOP_PLAY, None, self._players[player][0])
 
-    def join(self, bridge: int, port: int) -> None:
-        """Put a port into a bridge, made when new; it leaves the one it was in."""
-        found = self._port(port)
-        room = self._rooms.get(bridge)
-        if room is not None and port in room.ports:
-            return
-        if room is not None and len(room.ports) >= MEMBERS:
-            raise EngineError("bridge-full", f"bridge {bridge} has {MEMBERS} ports")
-        if room is None:
-            room = Room(_media.new_room(bridge))
-        self._push(_media.JOIN, found.handle, room.handle)
-        self._rooms[bridge] = room
-        self._out_of_room(port, found)
-        room.ports.append(port)
-        found.bridge = bridge
-
-    def leave(self, port: int) -> None:
-        """Take a port out of its bridge."""
-        found = self._port(port)
-        self._push(_media.LEAVE, found.handle)
-        self._out_of_room(port, found)
-
-    def _out_of_room(self, port: int, found: OpenPort) -> None:
-        """A bridge that its last port has left ends by itself."""
-        if found.bridge is None:
-            return
-        room = self._rooms[found.bridge]
-        room.ports.remove(port)
-        if not room.ports:
-            self._push(_media.END_ROOM, None, room.handle)
-            del self._rooms[found.bridge]
-        found.bridge = None
-
-    def set_gain(self, bridge: int, heard: int, by: int, gain_db: float) -> None:
-        """Set how loud ``by`` hears ``heard``; -90 dB or less is silence."""
-        room = self._rooms.get(bridge)
-        if room is None or heard not in room.ports or by not in room.ports:
-            raise EngineError("unknown-bridge", f"{heard} and {by} are not in bridge {bridge}")
-        first, second = self._port(heard).handle, self._port(by).handle
-        self._push(_media.GAIN, first, room.handle, second, gain=factor(gain_db))
-
-    def unbridge(self, bridge: int) -> None:
-        """End a bridge; its ports stay, and nothing happens without it."""
-        room = self._rooms.get(bridge)
-        for port in list(room.ports) if room is not None else ():
-            self.leave(port)
-
     def record(
         self,
         recording: int,
@@ -370,10 +324,6 @@ class Engine:
         return [
             (port, found.kind, *found.local, *found.remote) for port, found in self._ports.items()
         ]
-
-    def bridges(self) -> list[tuple[int, list[int]]]:
-        """Bridges with their ports."""
-        return [(bridge, list(room.ports)) for bridge, room in self._rooms.items()]
 
     def players(self) -> list[tuple[int, int]]:
         """Players that have not ended, with their port."""

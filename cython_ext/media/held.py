@@ -22,8 +22,9 @@ class OpenPort:
 class Room:
     """A bridge and its ports."""
 
-    __slots__ = ("handle", "ports")
+    __slots__ = ("capacity", "handle", "ports")
 
-    def __init__(self, handle: Handle) -> None:
+    def __init__(self, handle: Handle, capacity: int) -> None:
         self.handle = handle
+        self.capacity = capacity
         self.ports: list[int] = []

@@ -134,6 +134,7 @@ void hf_player_end(hf_engine *engine, hf_player *player, enum hf_end why)
         return;
     event.port = player->port->head.id;
     player->port->player = NULL;
+    player->port->changed = 1;
     player->port = NULL;
     hf_event_push(engine, &engine->events, &event);
     hf_retire(engine, &player->head);

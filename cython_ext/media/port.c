@@ -43,12 +43,22 @@ static void fade(int16_t *samples, int shift)
 /* No audio is there: repeat what was heard last, quieter each time, then be silent. */
 static void conceal(hf_port *port)
 {
-    if (port->concealed < CONCEAL_FRAMES && !port->keys_in.active) {
-        port->concealed++;
+    int16_t before = port->heard[HF_FRAME - 1];
+    if (port->concealed < CONCEAL_FRAMES && !port->keys_in.active)
         fade(port->heard, 1);
-        return;
-    }
-    memset(port->heard, 0, sizeof port->heard);
+    else
+        memset(port->heard, 0, sizeof port->heard);
+    if (port->concealed <= CONCEAL_FRAMES)
+        hf_smooth(port->heard, before);
+    port->concealed += port->concealed <= CONCEAL_FRAMES;
+}
+
+/* The first true frame after a loss: it joins what was made up. */
+static void rejoin(hf_port *port, int16_t before)
+{
+    if (port->concealed)
+        hf_smooth(port->heard, before);
+    port->concealed = 0;
 }
 
 const int16_t *hf_port_samples(hf_port *port)
@@ -62,15 +72,43 @@ const int16_t *hf_port_samples(hf_port *port)
 
 int hf_queue_pull(hf_port *port)
 {
+    int16_t before;
     if (port->queued < HF_FRAME) {
         conceal(port);
         return 0;
     }
+    before = port->heard[HF_FRAME - 1];
     memcpy(port->heard, port->queue, sizeof port->heard);
     port->queued -= HF_FRAME;
     memmove(port->queue, port->queue + HF_FRAME, (size_t)port->queued * sizeof port->queue[0]);
-    port->concealed = 0;
+    rejoin(port, before);
     return 1;
+}
+
+/* Packets of more or less than a frame: what is lost is made up behind what waits. */
+static void queue_concealed(hf_port *port)
+{
+    int16_t *at = port->queue + port->queued, before = at[-1];
+    memcpy(at, port->heard, sizeof port->heard);
+    if (port->concealed < CONCEAL_FRAMES)
+        fade(at, port->concealed + 1);
+    else
+        memset(at, 0, sizeof port->heard);
+    hf_smooth(at, before);
+    port->queued += HF_FRAME;
+}
+
+static void take_frame(hf_port *port, const uint8_t *payload, int length)
+{
+    int16_t before = port->heard[HF_FRAME - 1]; /* true while concealed is not 0 */
+    memcpy(port->raw, payload, (size_t)length);
+    port->raw_length = length;
+    port->decoded = 0;
+    if (!port->concealed)
+        return;
+    hf_port_samples(port);
+    port->raw_length = 0; /* smoothed samples are what counts */
+    rejoin(port, before);
 }
 
 static void pull_rtp(hf_port *port)
@@ -83,9 +121,7 @@ static void pull_rtp(hf_port *port)
             break;
         if (got == HF_GOT && port->queued == 0 && length == HF_FRAME) {
             /* One packet is one frame: it may leave as it came. */
-            memcpy(port->raw, payload, (size_t)length);
-            port->raw_length = length;
-            port->decoded = port->concealed = 0;
+            take_frame(port, payload, length);
             hf_jitter_adapt(&port->jitter);
             return;
         }
@@ -96,12 +132,13 @@ static void pull_rtp(hf_port *port)
             port->queued += length;
             continue;
         }
-        memcpy(port->queue + port->queued, port->heard, sizeof port->heard);
-        if (port->concealed++ < CONCEAL_FRAMES)
-            fade(port->queue + port->queued, port->concealed);
-        else
-            memset(port->queue + port->queued, 0, sizeof port->heard);
-        port->queued += HF_FRAME;
+        if (port->queued > 0) {
+            queue_concealed(port);
+            continue;
+        }
+        conceal(port);
+        hf_jitter_adapt(&port->jitter);
+        return;
     }
     hf_port_samples(port);
     port->raw_length = 0;
@@ -201,18 +238,37 @@ static const hf_port *passing(const hf_port *port)
     return other && other->raw_length && other->law == port->law ? other : NULL;
 }
 
+/* Nothing of what is sent begins with a click: prompts, joining, leaving, gains. */
+static void join_smoothly(hf_port *port)
+{
+    if (port->changed)
+        hf_smooth(port->sent, port->last_sent);
+    port->changed = 0;
+    port->last_sent = port->sent[HF_FRAME - 1];
+}
+
+/* One sample is decoded so that a change later on knows where it begins. */
+static void note_last(hf_port *port, const hf_port *other)
+{
+    hf_g711_decode(other->law, other->raw + other->raw_length - 1, 1, &port->last_sent);
+}
+
 void hf_port_speak(hf_engine *engine, hf_port *port)
 {
     hf_key_frame key = {0};
     int may_send = port->kind == HF_DEVICE || (port->connected && port->stream.send);
     int recorded = port->recorders[0] || port->recorders[1];
-    const hf_port *other = may_send ? passing(port) : NULL;
+    const hf_port *other = may_send && !port->changed ? passing(port) : NULL;
     if (may_send)
         key = hf_keys_out_frame(&port->keys_out, port->timestamp);
     if (key.step != HF_NO_KEY)
         other = NULL;
     if (!other || recorded)
         mix(engine, port);
+    if (other)
+        note_last(port, other);
+    else
+        join_smoothly(port);
     if (key.tone && port->key_source != HF_RFC4733) {
         hf_dtmf_tone(key.key, &port->keys_out.phase_low, &port->keys_out.phase_high, port->sent,
                      HF_FRAME);

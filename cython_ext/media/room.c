@@ -5,38 +5,75 @@
 #include <stdlib.h>
 #include <string.h>
 
-hf_room *hf_room_new(uint64_t id)
+hf_room *hf_room_new(uint64_t id, int capacity)
 {
+    size_t places = (size_t)capacity;
     hf_room *room = calloc(1, sizeof *room);
-    int heard, by;
     if (!room)
         return NULL;
     room->head.kind = HF_ROOM;
     room->head.id = id;
-    for (heard = 0; heard < HF_MEMBERS; heard++)
-        for (by = 0; by < HF_MEMBERS; by++)
-            room->gain[heard][by] = heard == by ? 0.0f : 1.0f;
-    return room;
+    room->capacity = capacity;
+    room->members = calloc(places, sizeof *room->members);
+    room->gain = calloc(places * places, sizeof *room->gain);
+    if (room->members && room->gain)
+        return room;
+    hf_object_free(&room->head);
+    return NULL;
 }
 
-int hf_room_join(hf_room *room, hf_port *port)
+/* What is heard changes at this moment: the next frame must not begin with a click. */
+static void tell_change(const hf_room *room)
 {
-    int free_place = -1, i;
-    if (port->room == room)
-        return 0;
-    for (i = HF_MEMBERS - 1; i >= 0; i--)
-        if (!room->members[i])
-            free_place = i;
-    if (free_place < 0)
-        return -1;
-    hf_room_leave(port);
-    for (i = 0; i < HF_MEMBERS; i++) {
-        room->gain[free_place][i] = i == free_place ? 0.0f : 1.0f;
-        room->gain[i][free_place] = i == free_place ? 0.0f : 1.0f;
+    int i;
+    for (i = 0; i < room->capacity; i++)
+        if (room->members[i])
+            room->members[i]->changed = 1;
+}
+
+static float *gain_of(const hf_room *room, int heard, int by)
+{
+    return &room->gain[heard * room->capacity + by];
+}
+
+/* Both rows of a member at once: nobody hears a frame too much of one who only listens. */
+static void set_part(hf_room *room, int member, enum hf_part part, const hf_port *agent)
+{
+    int i;
+    for (i = 0; i < room->capacity; i++) {
+        int whispered = agent && room->members[i] == agent;
+        *gain_of(room, i, member) = i == member ? 0.0f : 1.0f;
+        *gain_of(room, member, i) = i != member && (part == HF_TALKS ||
+                                                    (part == HF_WHISPERS && whispered));
     }
-    room->members[free_place] = port;
-    port->room = room;
-    port->member = free_place;
+}
+
+int hf_room_join(hf_room *room, hf_port *port, enum hf_part part, const hf_port *agent)
+{
+    int place = -1, i;
+    if (port->room == room) {
+        place = port->member;
+    } else {
+        for (i = room->capacity - 1; i >= 0; i--)
+            if (!room->members[i])
+                place = i;
+        if (place < 0)
+            return -1;
+        hf_room_leave(port);
+        room->members[place] = port;
+        port->room = room;
+        port->member = place;
+        port->part = HF_TALKS;
+        /* Those who only listen or whisper are not heard by one who comes later. */
+        for (i = 0; i < room->capacity; i++)
+            *gain_of(room, i, place) = 0.0f;
+    }
+    set_part(room, place, part, agent);
+    port->part = part;
+    for (i = 0; i < room->capacity; i++)
+        if (i != place && room->members[i] && room->members[i]->part != HF_TALKS)
+            *gain_of(room, i, place) = 0.0f;
+    tell_change(room);
     return 0;
 }
 
@@ -44,8 +81,30 @@ void hf_room_leave(hf_port *port)
 {
     if (!port->room)
         return;
+    tell_change(port->room);
     port->room->members[port->member] = NULL;
     port->room = NULL;
+}
+
+void hf_room_gain(hf_room *room, const hf_port *heard, hf_port *by, float gain)
+{
+    if (heard->room != room || by->room != room || heard == by)
+        return;
+    *gain_of(room, heard->member, by->member) = gain;
+    by->changed = 1;
+}
+
+void hf_room_move(hf_room *from, hf_room *to)
+{
+    int heard, by;
+    for (heard = 0; heard < from->capacity; heard++) {
+        to->members[heard] = from->members[heard];
+        from->members[heard] = NULL;
+        if (to->members[heard])
+            to->members[heard]->room = to;
+        for (by = 0; by < from->capacity; by++)
+            *gain_of(to, heard, by) = *gain_of(from, heard, by);
+    }
 }
 
 /* A conversation of two, the usual case: nothing to compute. */
@@ -53,18 +112,20 @@ hf_port *hf_room_only_other(const hf_room *room, int member)
 {
     hf_port *found = NULL;
     int i;
-    for (i = 0; i < HF_MEMBERS; i++) {
-        if (!room->members[i] || i == member || room->gain[i][member] == 0.0f)
+    for (i = 0; i < room->capacity; i++) {
+        float gain = *gain_of(room, i, member);
+        if (!room->members[i] || i == member || gain == 0.0f)
             continue;
-        if (found || room->gain[i][member] != 1.0f)
+        if (found || gain != 1.0f)
             return NULL;
         found = room->members[i];
     }
     return found;
 }
 
-/* What a member hears of the others, into a frame that is silent so far. Every port makes one frame in 20 ms, so a frame heard
- * in an earlier phase is used exactly once by each other member. */
+/* What a member hears of the others, into a frame that is silent so far. Every port makes
+ * one frame in 20 ms, so a frame heard in an earlier phase is used exactly once by each
+ * other member. */
 void hf_room_mix(const hf_room *room, int member, float gain, int16_t *out)
 {
     hf_port *single = gain == 1.0f ? hf_room_only_other(room, member) : NULL;
@@ -75,9 +136,9 @@ void hf_room_mix(const hf_room *room, int member, float gain, int16_t *out)
         return;
     }
     memset(sum, 0, sizeof sum);
-    for (i = 0; i < HF_MEMBERS; i++) {
+    for (i = 0; i < room->capacity; i++) {
         hf_port *other = room->members[i];
-        float loud = room->gain[i][member] * gain;
+        float loud = *gain_of(room, i, member) * gain;
         const int16_t *samples;
         if (!other || i == member || loud == 0.0f)
             continue;
@@ -90,4 +151,13 @@ void hf_room_mix(const hf_room *room, int member, float gain, int16_t *out)
         return;
     for (n = 0; n < HF_FRAME; n++)
         out[n] = hf_clip16(sum[n]);
+}
+
+/* The step at the joint is taken up and let go within 5 ms: a slope instead of a click. */
+void hf_smooth(int16_t *samples, int16_t before)
+{
+    float step = (float)(before - samples[0]);
+    int n;
+    for (n = 0; n < HF_SMOOTH; n++)
+        samples[n] = hf_clip16(samples[n] + step * (float)(HF_SMOOTH - n) / (HF_SMOOTH + 1));
 }

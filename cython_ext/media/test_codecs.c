@@ -93,19 +93,19 @@ static void fill(int16_t *samples, int value)
 
 static void room_is_a_matrix_of_gains(void)
 {
-    hf_room *room = hf_room_new(1);
+    hf_room *room = hf_room_new(1, HF_MEMBERS);
     hf_port *ports[HF_MEMBERS + 1];
     int16_t out[HF_FRAME];
     int i;
     for (i = 0; i <= HF_MEMBERS; i++) {
         ports[i] = hf_port_new((uint64_t)i, HF_RTP, -1);
         fill(ports[i]->heard, 100 * (i + 1));
-        CHECK(hf_room_join(room, ports[i]) == (i < HF_MEMBERS ? 0 : -1));
+        CHECK(hf_room_join(room, ports[i], HF_TALKS, NULL) == (i < HF_MEMBERS ? 0 : -1));
     }
     memset(out, 0, sizeof out);
     hf_room_mix(room, 0, 1.0f, out);
     CHECK(out[0] == 3500 && out[159] == 3500); /* 200 + ... + 800, not its own 100 */
-    room->gain[1][0] = 0.0f;                    /* a whisper that 0 must not hear */
+    hf_room_gain(room, ports[1], ports[0], 0.0f); /* a whisper that 0 must not hear */
     memset(out, 0, sizeof out);
     hf_room_mix(room, 0, 0.5f, out);
     CHECK(out[0] == 1650);
@@ -116,7 +116,7 @@ static void room_is_a_matrix_of_gains(void)
     CHECK(out[0] == 32767);
     hf_room_leave(ports[2]);
     CHECK(ports[2]->room == NULL && room->members[2] == NULL);
-    CHECK(hf_room_join(room, ports[HF_MEMBERS]) == 0 && ports[HF_MEMBERS]->member == 2);
+    CHECK(hf_room_join(room, ports[HF_MEMBERS], HF_TALKS, NULL) == 0 && ports[HF_MEMBERS]->member == 2);
     for (i = 0; i <= HF_MEMBERS; i++) {
         hf_room_leave(ports[i]);
         hf_object_free(&ports[i]->head);

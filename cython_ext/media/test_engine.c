@@ -29,7 +29,7 @@ static void bridge_carries_audio_and_keys(void)
     int at_a, at_b, i, size = 0, received = 0;
     hf_port *left = test_port(engine, 1, HF_ALAW, &a, &at_a);
     hf_port *right = test_port(engine, 2, HF_ULAW, &b, &at_b);
-    hf_room *room = hf_room_new(3);
+    hf_room *room = hf_room_new(3, HF_MEMBERS);
     hf_tap *tap = hf_tap_new(1);
     hf_event event = {0};
     uint8_t loud[160], packet[2048] = {0}, quiet[160];
@@ -191,7 +191,7 @@ static void any_order_of_commands_is_safe(void)
             break;
         case 1:
             if (!rooms[other])
-                rooms[other] = hf_room_new(other);
+                rooms[other] = hf_room_new(other, HF_MEMBERS);
             test_command(engine, HF_JOIN, ports[pick], rooms[other]);
             break;
         case 2:
@@ -288,6 +288,7 @@ int main(void)
     test_signals();
     test_bridge();
     test_passing();
+    test_rooms();
     test_srtp();
     test_reports();
     printf("media engine: %d checks, %d failed\n", checks, failures);

@@ -12,7 +12,7 @@ static void payload_passes_untouched_until_somebody_listens(void)
     int at_a, at_b, i, size = 0;
     hf_port *left = test_port(engine, 1, HF_ALAW, &a, &at_a);
     hf_port *right = test_port(engine, 2, HF_ALAW, &b, &at_b);
-    hf_room *room = hf_room_new(3);
+    hf_room *room = hf_room_new(3, HF_MEMBERS);
     uint8_t coded[160], packet[2048] = {0};
     hf_command quieter = {.op = HF_GAIN, .subject = left, .object = room, .third = right};
     for (i = 0; i < 160; i++)

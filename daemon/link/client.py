@@ -178,9 +178,15 @@ class MediaLink:
         """End a bridge; its ports stay. Ending it twice is harmless."""
         await self._do(ask.Unbridge(bridge=bridge))
 
-    async def join(self, bridge: int, port: PortId) -> None:
-        """Add a port to a bridge (made when new), at most eight in one."""
-        await self._do(ask.Join(bridge=bridge, port=port))
+    async def join(
+        self, bridge: int, port: PortId, *, part: str = "talks", agent: PortId | None = None
+    ) -> None:
+        """Add a port to a bridge (made when new), at most 64 in one; or change its part.
+
+        One who ``listens`` is heard by nobody, one who ``whispers`` by ``agent`` alone.
+        """
+        to = PortId(0) if agent is None else agent
+        await self._do(ask.Join(bridge=bridge, port=port, part=part, agent=to))
 
     async def leave(self, port: PortId) -> None:
         """Take a port out of its bridge."""

@@ -121,10 +121,13 @@ class Bridge(Command, frozen=True, kw_only=True):
 
 
 class Join(Command, frozen=True, kw_only=True):
-    """Add a port to a bridge, at most eight in one."""
+    """Add a port to a bridge (at most 64 in one), or change the part of a member."""
 
     bridge: Identifier
     port: Port
+    part: String = "talks"
+    """talks, listens (nobody hears it) or whispers (only ``agent`` hears it)."""
+    agent: Port = PortId(0)
 
 
 class Leave(Command, frozen=True, kw_only=True):

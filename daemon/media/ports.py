@@ -127,7 +127,7 @@ class Ports:
             ask.PlayTone: self._play_tone,
             ask.StopPlay: lambda c: engine.stop_play(c.player),
             ask.Bridge: self._bridge,
-            ask.Join: lambda c: engine.join(c.bridge, c.port),
+            ask.Join: lambda c: engine.join(c.bridge, c.port, part=c.part, agent=c.agent or None),
             ask.Leave: lambda c: engine.leave(c.port),
             ask.SetGain: lambda c: engine.set_gain(c.bridge, c.heard, c.by, c.gain_db),
             ask.Unbridge: lambda c: engine.unbridge(c.bridge),

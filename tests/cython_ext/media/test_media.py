@@ -86,20 +86,25 @@ def test_a_socket_that_is_taken_is_named() -> None:
 
 
 @needs_engine
-def test_a_room_takes_eight_and_ends_with_its_last_port() -> None:
+def test_a_room_grows_to_64_and_ends_with_its_last_port() -> None:
     engine = media.Engine(realtime=False)
     engine.start()
-    for port in range(9):
+    for port in range(65):
         engine.open_rtp(port, "127.0.0.1")
-    for port in range(8):
+    for port in range(64):
         engine.join(5, port)
     with pytest.raises(EngineError) as refused:
-        engine.join(5, 8)
+        engine.join(5, 64)
     assert refused.value.code == "bridge-full"
     engine.join(6, 0)
-    assert engine.bridges() == [(5, [1, 2, 3, 4, 5, 6, 7]), (6, [0])]
+    engine.join(5, 64)
+    assert engine.bridges() == [(5, [*range(1, 65)]), (6, [0])]
     with pytest.raises(EngineError):
         engine.set_gain(5, 0, 1, 0.0)
+    for part, agent in (("shouts", None), ("whispers", None), ("listens", 2)):
+        with pytest.raises(EngineError) as wrong:
+            engine.join(5, 1, part=part, agent=agent)
+        assert wrong.value.code == "bad-argument"
     engine.close(0)
     engine.unbridge(5)
     assert engine.bridges() == []
