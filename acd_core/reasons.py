@@ -276,7 +276,7 @@ _ENGLISH: Final[Words] = {
     Reason.NOT_READY: lambda a, n: (
         f"{a[1]} agents were {_state(a[0], _STATES_EN)}{_whom_en(a[2:], a[1], n)}"
     ),
-    Reason.RINGS_WITH: lambda a, n: f"{a[0]} agents ring already{_whom_en(a[1:], a[0], n)}",
+    Reason.RINGS_WITH: lambda a, n: f"rings beside {a[0]} more{_whom_en(a[1:], a[0], n)}",
     Reason.OWN_ORDER: lambda a, n: (
         f"the agent's own order has the queue at place {a[0]} of {a[1]}"
         if a[0]

@@ -352,7 +352,7 @@ def test_reasons_name_who_rings_already_and_not_as_removed(floor: Any) -> None:
     assert [(count, whom) for _, count, *whom in removed] == [(1, [4])]
     assert Reason.RUNNER_UP not in told_of[0]
     assert "rule: ring all, version 1" in explain(offers[0].reasons, "en", str)[0]
-    assert "2 agents ring already (1, 2)" in explain(offers[2].reasons, "en", str)
+    assert "rings beside 2 more (1, 2)" in explain(offers[2].reasons, "en", str)
     assert "已有 2 名坐席振铃（1、2）" in explain(offers[2].reasons, "zh", str)
 
 
@@ -418,3 +418,30 @@ def test_decisions_are_the_same_again(floor: Any) -> None:
     for event, now, seen in history:
         event = told.decode(msgspec.msgpack.encode(event))
         assert digest(again.handle(event, now)) == seen
+
+
+def test_misses_count_for_each_agent_and_against_the_number_of_the_queue(floor: Any) -> None:
+    staff(floor, 1, 2, misses_to_pause=2, miss_rest_s=1.0, offer_s=5.0)
+    floor.queue(2, strategy="ring_all", misses_to_pause=3, miss_rest_s=1.0, offer_s=5.0)
+    floor.call(10)
+    floor.tell(told.OfferRejected(call=10, agent=1))
+    floor.due(1.0)
+    assert ringing(floor, 10) == (2, 1)
+    floor.tell(told.OfferRejected(call=10, agent=1))
+    assert (floor.view(1).misses, floor.view(2).misses) == (2, 0)
+    assert (floor.state(1), floor.view(1).until) == (AgentState.PAUSED, None)
+    floor.tell(told.AgentReady(agent=1))
+    floor.tell(told.CallAbandoned(call=10))
+    floor.call(20, queue=2)
+    for misses in (1, 2):
+        floor.due()
+        assert [floor.view(agent).misses for agent in (1, 2)] == [misses, misses]
+        assert floor.view(1).until == floor.now + 1.0
+        floor.due(1.0)
+    floor.answer(20, 2)
+    assert [floor.view(agent).misses for agent in (1, 2)] == [2, 0]
+    floor.tell(told.CallEnded(call=20))
+    floor.call(21, queue=2)
+    floor.due()
+    assert (floor.view(1).misses, floor.view(1).until) == (3, None)
+    assert (floor.view(2).misses, floor.view(2).until) == (1, floor.now + 1.0)
