@@ -3,9 +3,10 @@
 import msgspec
 
 from acd_core.ids import AgentId, CallId, QueueId
-from acd_core.simulation.observer import Observer, Stay
+from acd_core.simulation.observer import Observer
 from acd_core.simulation.recorded_day import RecordedDay
 from acd_core.simulation.reenactment import Reenactment, Rules
+from acd_core.simulation.stays import Stay
 from acd_core.stats.service_level import Limits, Tally, tally
 
 

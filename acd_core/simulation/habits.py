@@ -6,7 +6,7 @@ from typing import Final
 
 from acd_core.events import Outcome
 from acd_core.ids import QueueId
-from acd_core.simulation.observer import ACCEPTED, Stay
+from acd_core.simulation.stays import ACCEPTED, Stay
 
 TYPICAL_RING_S: Final = 3.0  # until an agent answers, when the record holds no answer
 TYPICAL_HANDLING_S: Final = 180.0  # likewise

@@ -1,15 +1,21 @@
 """Watches what an engine is told and decides, and keeps each stay of a call in a queue."""
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
+
+import msgspec
 
 from acd_core.agent import AgentState
 from acd_core.commands import (
     AcdCommand,
     AgentStateChanged,
+    CallbackKept,
+    CallbackOver,
+    CallMoved,
     CallRefused,
     CallTimedOut,
     ConnectToAgent,
+    DialCallback,
     OfferToAgent,
     WithdrawOffer,
 )
@@ -17,6 +23,8 @@ from acd_core.events import (
     AcdEvent,
     CallAbandoned,
     CallAnswered,
+    CallbackFailed,
+    CallbackTaken,
     CallEnded,
     CallHeld,
     CallOffered,
@@ -26,99 +34,8 @@ from acd_core.events import (
     Outcome,
 )
 from acd_core.ids import AgentId, CallId, QueueId
+from acd_core.simulation.stays import ACCEPTED, Dial, Keep, Moment, Ring, Stay
 from acd_core.stats.service_level import Visit
-
-Moment = tuple[float, int]
-"""Time and place in the order of events, which decides at equal times."""
-
-ACCEPTED: Final = "accepted"
-
-
-class Ring:
-    """One offer to one agent."""
-
-    __slots__ = ("accepted", "agent", "begun", "ended", "how", "reason")
-
-    def __init__(self, agent: AgentId, begun: Moment) -> None:
-        self.agent = agent
-        self.begun = begun
-        self.accepted: Moment | None = None
-        self.ended: Moment | None = None
-        self.how = ""
-        """``accepted``, or why the offer was withdrawn; empty while it is out."""
-        self.reason = ""
-        """What the agent said who turned it down."""
-
-
-class Stay:
-    """One stay of a call in one queue, and the conversation that came of it."""
-
-    __slots__ = (
-        "agent",
-        "answered",
-        "ended",
-        "entered",
-        "holds",
-        "left",
-        "number",
-        "offered",
-        "outcome",
-        "rings",
-        "wrap_by",
-        "wrapped",
-    )
-
-    def __init__(self, offered: CallOffered, number: int, entered: Moment) -> None:
-        self.offered = offered
-        self.number = number
-        """0 is the first stay of the call."""
-        self.entered = entered
-        self.rings: list[Ring] = []
-        self.outcome: Outcome | None = None
-        self.left: Moment | None = None
-        """End of the wait."""
-        self.agent: AgentId | None = None
-        """Who answered."""
-        self.answered: Moment | None = None
-        self.holds: list[tuple[Moment, Moment | None]] = []
-        self.ended: Moment | None = None
-        self.wrapped: Moment | None = None
-        self.wrap_by: AcdEvent | None = None
-        """What ended the after-call work."""
-
-    @property
-    def key(self) -> tuple[CallId, int]:
-        """The same in the recorded day and in one played again."""
-        return (self.offered.call, self.number)
-
-    @property
-    def wait_s(self) -> float:
-        """Wait of this stay; 0 while it lasts."""
-        return self.left[0] - self.entered[0] if self.left else 0.0
-
-    def ring(self, agent: AgentId) -> Ring | None:
-        """The offer that is out to this agent."""
-        for ring in reversed(self.rings):
-            if ring.agent == agent and not ring.how:
-                return ring
-        return None
-
-    def visit(self) -> Visit:
-        """The stay as figures count it."""
-        held = sum(end[0] - begin[0] for begin, end in self.holds if end)
-        talked = self.ended[0] - self.answered[0] - held if self.ended and self.answered else 0.0
-        wrapped = self.wrapped[0] - self.ended[0] if self.wrapped and self.ended else 0.0
-        return Visit(
-            queue=self.offered.queue,
-            call=self.offered.call,
-            entered=self.entered[0],
-            outcome=self.outcome,
-            wait_s=self.wait_s,
-            talk_s=talked,
-            hold_s=held,
-            wrap_up_s=wrapped,
-            rings=sum(ring.how not in ("", ACCEPTED) for ring in self.rings),
-        )
 
 
 class Observer:
@@ -128,6 +45,8 @@ class Observer:
         self.stays: list[Stay] = []
         self.now_in: dict[CallId, Stay] = {}
         """The newest stay of each call."""
+        self.keeps: dict[CallId, Keep] = {}
+        """Places of callers who were to be called, by the call that took them."""
         self.states: dict[AgentId, AgentState] = {}
         self._wrapping: dict[AgentId, Stay] = {}
 
@@ -143,11 +62,12 @@ class Observer:
 
     @property
     def quiet(self) -> bool:
-        """Nobody waits, talks or does after-call work any more."""
+        """Nobody waits, talks, is to be called or does after-call work any more."""
         open_stays = any(
             stay.outcome is None or (stay.answered and not stay.ended) for stay in self.stays
         )
-        return not open_stays and not self._wrapping
+        kept = any(keep.over is None for keep in self.keeps.values())
+        return not open_stays and not kept and not self._wrapping
 
     def _told(self, event: AcdEvent, moment: Moment) -> None:
         match event:
@@ -158,6 +78,10 @@ class Observer:
                 self.now_in[call] = stay
             case CallAbandoned(call=call):
                 self._leave(call, Outcome.ABANDONED, moment)
+            case CallbackTaken(call=call):
+                self._leave(call, Outcome.CALLBACK_TAKEN, moment)
+            case CallbackFailed(call=call):
+                self.keeps[call].dials[-1].failed = moment
             case CallWithdrawn(call=call, outcome=outcome):
                 self._leave(call, outcome, moment)
             case CallAnswered(call=call, agent=agent):
@@ -190,6 +114,14 @@ class Observer:
                 ring = self.now_in[call].ring(agent)
                 if ring is not None:
                     ring.accepted = moment
+            case CallMoved(call=call, queue=queue):
+                self._move(call, queue, moment)
+            case CallbackKept(call=call, number=number):
+                self.keeps[call] = Keep(self.now_in[call], number, moment)
+            case DialCallback(call=call, deadline=deadline):
+                self.keeps[call].dials.append(Dial(moment, deadline))
+            case CallbackOver(call=call, why=why):
+                self.keeps[call].ended(why, self._taker(call, event), moment)
             case CallTimedOut(call=call):
                 self._leave(call, Outcome.TIMED_OUT, moment)
             case CallRefused(call=call):
@@ -198,6 +130,22 @@ class Observer:
                 self._agent(command, event, moment)
             case _:
                 pass
+
+    def _taker(self, place: CallId, event: AcdEvent) -> Stay | None:
+        """The stay of a call that just took a kept place."""
+        if isinstance(event, CallOffered) and event.callback == place:
+            return self.now_in[event.call]
+        return None
+
+    def _move(self, call: CallId, queue: QueueId, moment: Moment) -> None:
+        """One stay ends and the next begins, without the call being offered anew."""
+        before = self.now_in[call]
+        self._leave(call, Outcome.OVERFLOWED, moment)
+        offered = msgspec.structs.replace(before.offered, queue=queue)
+        stay = Stay(offered, before.number, moment, moves=before.moves + 1)
+        before.moved_to = stay
+        self.stays.append(stay)
+        self.now_in[call] = stay
 
     def _leave(self, call: CallId, outcome: Outcome, moment: Moment) -> None:
         stay = self.now_in[call]

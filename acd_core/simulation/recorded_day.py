@@ -7,8 +7,9 @@ from acd_core.call_queue import QueueConfig
 from acd_core.commands import AcdCommand
 from acd_core.events import AgentConfigured, DeadlineReached, QueueConfigured
 from acd_core.ids import AgentId, QueueId
-from acd_core.simulation.observer import Moment, Observer
+from acd_core.simulation.observer import Observer
 from acd_core.simulation.replay import Told
+from acd_core.simulation.stays import Moment, Stay
 
 
 class RecordedDay:
@@ -42,3 +43,32 @@ class RecordedDay:
         elif isinstance(event, AgentConfigured):
             self.agents[event.config.agent] = event.config.name
         self.observer.take(event, moment, commands)
+
+
+class Record:
+    """What a recorded day says of stays that are acted again, under rules that may differ."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._stays = {stay.key: stay for stay in observer.stays}
+        self._keeps = observer.keeps
+
+    def first(self, acted: Stay) -> Stay:
+        """The stay in which the call was offered as it was now."""
+        return self._stays[acted.key[0], acted.key[1], 0]
+
+    def following(self, acted: Stay) -> Stay | None:
+        """The stay that began when the call was offered once more."""
+        return self._stays.get((acted.key[0], acted.key[1] + 1, 0))
+
+    def like(self, acted: Stay) -> Stay:
+        """The stay that this one acts; of a call that was moved less often, the last."""
+        return self._stays.get(acted.key) or self.first(acted).last
+
+    def served(self, acted: Stay) -> Stay:
+        """The stay in which this caller was served, if he was: after a call-back, its call's."""
+        stay = self.first(acted).last
+        while (keep := self._keeps.get(stay.offered.call)) is not None:
+            if keep.stay is not stay or keep.returned is None:
+                break
+            stay = keep.returned.last
+        return stay

@@ -19,9 +19,11 @@ from acd_core.call_queue import QueueConfig
 from acd_core.commands import (
     AcdCommand,
     AgentStateChanged,
+    CallbackKept,
     CallRefused,
     CallTimedOut,
     ConnectToAgent,
+    DialCallback,
     OfferToAgent,
     WithdrawReason,
 )
@@ -33,8 +35,12 @@ from acd_core.events import (
     AgentReady,
     CallAbandoned,
     CallAnswered,
+    CallbackCancelled,
+    CallbackFailed,
+    CallbackTaken,
     CallEnded,
     CallHeld,
+    CallOffered,
     CallRetrieved,
     CallWithdrawn,
     DeadlineReached,
@@ -48,8 +54,9 @@ from acd_core.events import (
 from acd_core.ids import AgentId, CallId, QueueId, SkillId
 from acd_core.simulation.chance import Chance
 from acd_core.simulation.habits import Habits
-from acd_core.simulation.observer import ACCEPTED, Moment, Observer, Ring, Stay
-from acd_core.simulation.recorded_day import RecordedDay
+from acd_core.simulation.observer import Observer
+from acd_core.simulation.recorded_day import Record, RecordedDay
+from acd_core.simulation.stays import ACCEPTED, Keep, Moment, Ring, Stay
 from acd_core.simulation.world import LATER, World
 
 OVERTIME_S: Final = 4 * 3600.0  # for callers who under the changed rules still wait at the end
@@ -71,7 +78,9 @@ class Reenactment:
         self._rules = rules
         self._chance = Chance(seed)
         self._habits = Habits(day.observer.stays)
-        self._recorded = {stay.key: stay for stay in day.observer.stays}
+        self._record = Record(day.observer)
+        self._keeps = day.observer.keeps
+        self._came_back: set[CallId] = set()
         self._world = World(self._react)
         self._world.wake = self._wake
 
@@ -91,8 +100,9 @@ class Reenactment:
             event = self._changed(told.event)
             if not self._ends_wrap_up(event, state):
                 world.plan((told.at, told.number), _Saying(self._floor, event))
+        called_back = {keep.returned for keep in self._keeps.values()}
         for stay in self._day.observer.stays:
-            if stay.number == 0:
+            if not stay.number and not stay.moves and stay not in called_back:
                 world.plan(stay.entered, _Saying(self._enter, stay))
         world.run(self._day.end + (OVERTIME_S if self._day.observer.quiet else 0.0))
         return world.observer
@@ -134,43 +144,106 @@ class Reenactment:
 
     def _enter(self, recorded: Stay) -> None:
         world, call = self._world, recorded.offered.call
-        if not world.tell(recorded.offered):
+        if not self._comes_in(recorded.offered):
             return
         acted = world.observer.now_in[call]
         if acted.outcome is not None:
             return
-        match recorded.outcome:
+        last, keep = recorded.last, self._keeps.get(call)
+        match last.outcome:
             case Outcome.ABANDONED:
                 leaving: AcdEvent = CallAbandoned(call=call)
-                moment = _shift(recorded.entered, recorded.left, world.now)
+                moment = _shift(recorded.entered, last.left, world.now)
             case None | Outcome.ANSWERED | Outcome.TIMED_OUT | Outcome.REFUSED:
                 leaving = CallAbandoned(call=call)
                 moment = (world.now + self._patience(recorded), LATER)
             case outcome:
                 leaving = CallWithdrawn(call=call, outcome=outcome)
-                moment = _shift(recorded.entered, recorded.left, world.now)
+                if keep is not None and keep.stay is last:
+                    leaving = CallbackTaken(call=call, number=keep.number)
+                moment = _shift(recorded.entered, last.left, world.now)
         if moment[0] < inf:
             world.plan(moment, _Saying(self._leave, acted, leaving))
 
+    def _comes_in(self, event: CallOffered) -> bool:
+        """Offer a call; one whose kept place is no more comes as all others do."""
+        if self._world.tell(event):
+            return True
+        plain = msgspec.structs.replace(event, callback=None)
+        return event.callback is not None and self._world.tell(plain)
+
     def _patience(self, recorded: Stay) -> float:
         """At least what he waited, and then without memory."""
-        waited = recorded.wait_s if recorded.left else self._day.end - recorded.entered[0]
+        left = recorded.last.left
+        waited = (left[0] if left else self._day.end) - recorded.entered[0]
         mean = self._habits.patience(recorded.offered.queue)
         return waited + self._chance.exponential(mean) if mean < inf else inf
 
     def _leave(self, acted: Stay, leaving: AcdEvent) -> None:
-        if acted.outcome is None and self._world.tell(leaving):
-            self._left(acted)
+        last, world = acted.last, self._world
+        if last.outcome is not None:
+            return
+        if world.tell(leaving):
+            self._left(last)
+        elif isinstance(leaving, CallbackTaken):
+            # His place is not kept under these rules: he waits on, and may give up.
+            more = self._chance.exponential(self._habits.patience(last.offered.queue))
+            gives_up = _Saying(self._leave, acted, CallAbandoned(call=leaving.call))
+            if more < inf:
+                world.plan((world.now + more, LATER), gives_up)
 
     def _left(self, acted: Stay) -> None:
         """The call goes where it went, if this stay ended as it did."""
-        recorded, following = self._recorded[acted.key], self._recorded.get(_next(acted))
+        recorded, following = self._record.first(acted).last, self._record.following(acted)
         if following is None or acted.outcome is not recorded.outcome:
             return
         over = recorded.ended if recorded.outcome is Outcome.ANSWERED else recorded.left
         if over is not None:
             moment = _shift(over, following.entered, self._world.now)
             self._world.plan(moment, _Saying(self._enter, following))
+
+    # Callers who are called back
+
+    def _kept(self, acted: Keep) -> None:
+        recorded = self._keeps.get(acted.stay.offered.call)
+        if recorded is None:
+            return
+        now = self._world.now
+        if recorded.cancelled is not None:
+            moment = _shift(recorded.begun, recorded.cancelled, now)
+            cancelled = CallbackCancelled(call=acted.stay.offered.call)
+            self._world.plan(moment, _Saying(self._while_kept, acted, cancelled))
+        elif recorded.returned is not None and not recorded.by_dial:
+            moment = _shift(recorded.begun, recorded.returned.entered, now)
+            self._world.plan(moment, _Saying(self._come_back, recorded.returned))
+
+    def _dialled(self, acted: Keep) -> None:
+        """He does as he did at this attempt; without one, as he did in the end."""
+        call = acted.stay.offered.call
+        recorded, turn, now = self._keeps.get(call), len(acted.dials) - 1, self._world.now
+        if recorded is None:
+            return  # nobody knows him; the attempt ends by itself
+        same = recorded.dials[turn] if turn < len(recorded.dials) else None
+        if same is not None and same.failed is not None:
+            moment = _shift(same.begun, same.failed, now)
+            failed = CallbackFailed(call=call)
+            self._world.plan(moment, _Saying(self._while_kept, acted, failed))
+        elif recorded.returned is not None and (same is None or same is recorded.dials[-1]):
+            moment = (now + self._habits.ring_s, LATER)
+            if recorded.by_dial:
+                moment = _shift(recorded.dials[-1].begun, recorded.returned.entered, now)
+            elif same is not None:
+                return  # then, too, this attempt was in vain
+            self._world.plan(moment, _Saying(self._come_back, recorded.returned))
+
+    def _while_kept(self, acted: Keep, event: AcdEvent) -> None:
+        if acted.over is None:
+            self._world.tell(event)
+
+    def _come_back(self, returned: Stay) -> None:
+        if returned.offered.call not in self._came_back:
+            self._came_back.add(returned.offered.call)
+            self._enter(returned)
 
     # Reactions to what the engine asks
 
@@ -185,18 +258,23 @@ class Reenactment:
                 self._connecting(now_in[call], agent)
             case AgentStateChanged(state=AgentState.WRAP_UP, call=call) if call is not None:
                 self._wrapping(now_in[call], command.agent)
+            case CallbackKept(call=call):
+                self._kept(self._world.observer.keeps[call])
+            case DialCallback(call=call):
+                self._dialled(self._world.observer.keeps[call])
             case CallTimedOut(call=call) | CallRefused(call=call):
                 self._left(now_in[call])
             case _:
                 pass
 
     def _offered(self, acted: Stay, ring: Ring) -> None:
-        recorded, place = self._recorded[acted.key], acted.rings.index(ring)
+        recorded, place = self._record.like(acted), acted.rings.index(ring)
         same = recorded.rings[place] if place < len(recorded.rings) else None
         if same is not None and same.agent == ring.agent:
             self._same_offer(acted, ring, same)
             return
-        answered = next((one for one in recorded.rings if one.how == ACCEPTED), None)
+        served = self._record.served(acted).rings
+        answered = next((one for one in served if one.how == ACCEPTED), None)
         if answered is not None:
             moment = _shift(answered.begun, answered.accepted, self._world.now)
         else:
@@ -228,12 +306,13 @@ class Reenactment:
             self._world.tell(OfferRejected(call=call, agent=ring.agent, reason=reason))
 
     def _connecting(self, acted: Stay, agent: AgentId) -> None:
-        recorded, ring, now = self._recorded[acted.key], acted.ring(agent), self._world.now
+        recorded, ring, now = self._record.like(acted), acted.ring(agent), self._world.now
+        served = self._record.served(acted)
         if ring is None:
             return
         place = acted.rings.index(ring)
         same = recorded.rings[place] if place < len(recorded.rings) else None
-        answered = next((one for one in recorded.rings if one.how == ACCEPTED), None)
+        answered = next((one for one in served.rings if one.how == ACCEPTED), None)
         moment = (now + self._habits.connect_s, LATER)
         if same is not None and same.agent == agent and same.accepted and same.how != ACCEPTED:
             if same.how in ("", WithdrawReason.NOT_CONNECTED):
@@ -242,7 +321,7 @@ class Reenactment:
             lasted = same.ended[0] - same.accepted[0] if same.ended else 0.0
             moment = (moment[0] + lasted, LATER)
         elif answered is not None:
-            moment = _shift(answered.accepted, recorded.answered, now)
+            moment = _shift(answered.accepted, served.answered, now)
         self._world.plan(moment, _Saying(self._answer, acted, ring))
 
     def _answer(self, acted: Stay, ring: Ring) -> None:
@@ -251,7 +330,7 @@ class Reenactment:
             return
         if not world.tell(CallAnswered(call=call, agent=ring.agent)):
             return
-        recorded = self._recorded[acted.key]
+        recorded = self._record.served(acted)
         for begin, end in recorded.holds:
             held = _Saying(world.tell, CallHeld(call=call))
             world.plan(_shift(recorded.answered, begin, world.now), held)
@@ -271,7 +350,7 @@ class Reenactment:
             self._left(acted)
 
     def _wrapping(self, acted: Stay, agent: AgentId) -> None:
-        recorded = self._recorded[acted.key]
+        recorded = self._record.served(acted)
         if recorded.wrapped is None or isinstance(recorded.wrap_by, DeadlineReached):
             return
         ready = isinstance(recorded.wrap_by, AgentReady)
@@ -295,10 +374,6 @@ class _Saying:
 
     def __call__(self) -> None:
         self._do(*self._what)
-
-
-def _next(stay: Stay) -> tuple[CallId, int]:
-    return (stay.offered.call, stay.number + 1)
 
 
 def _shift(begin: Moment | None, end: Moment | None, now: float) -> Moment:

@@ -31,7 +31,7 @@ from acd_core.events import (
 from acd_core.forecast.erlang import Demand
 from acd_core.ids import AgentId, CallId, QueueId, SkillId
 from acd_core.simulation.chance import Chance
-from acd_core.simulation.observer import Ring, Stay
+from acd_core.simulation.stays import Ring, Stay
 from acd_core.simulation.world import LATER, World
 from acd_core.skills import merge
 from acd_core.stats.service_level import Limits, Tally, tally

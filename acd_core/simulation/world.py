@@ -8,7 +8,8 @@ from acd_core.commands import AcdCommand
 from acd_core.engine import AcdEngine
 from acd_core.errors import AcdError
 from acd_core.events import AcdEvent, DeadlineReached
-from acd_core.simulation.observer import Moment, Observer
+from acd_core.simulation.observer import Observer
+from acd_core.simulation.stays import Moment
 
 Happen = Callable[[], object]
 React = Callable[[AcdCommand], None]
