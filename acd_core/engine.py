@@ -34,7 +34,7 @@ from cython_ext.acd import Matcher
 
 _LATEST: Final = 32_503_680_000.0  # the year 3000, as far as calendars need to go
 # Rules that go by these need the matcher's ranks.
-_RANKED = frozenset({Group.OCCUPANCY, Group.HANDLED})
+_RANKED: Final = frozenset({Group.OCCUPANCY, Group.HANDLED})
 # Members by names of their own: Python 3.11 finds Kind.MEMBER ten times as slowly.
 _CALL_ACCEPTED: Final = ContactState.ACCEPTED
 _CALL_WAITING: Final = ContactState.WAITING

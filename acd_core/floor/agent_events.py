@@ -13,7 +13,7 @@ from acd_core.floor.records import AgentRecord
 from acd_core.floor.roster import Roster
 
 # Members by names of their own: Python 3.11 finds Kind.MEMBER ten times as slowly.
-_OFFERED = frozenset({AgentState.RESERVED, AgentState.RINGING})
+_OFFERED: Final = frozenset({AgentState.RESERVED, AgentState.RINGING})
 _REST_SAME: Final = Rest.SAME
 _STATE_WRAP_UP: Final = AgentState.WRAP_UP
 _STEP_FINISH: Final = AgentStep.FINISH

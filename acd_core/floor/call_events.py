@@ -28,6 +28,7 @@ _MEDIUM_CALL: Final = Medium.CALL
 _OUTCOME_ABANDONED: Final = Outcome.ABANDONED
 _OUTCOME_ANSWERED: Final = Outcome.ANSWERED
 _OUTCOME_REFUSED: Final = Outcome.REFUSED
+_PREFERENCE_NAMED: Final = Preference.NAMED
 _STEP_ANSWER: Final = AgentStep.ANSWER
 _STEP_END: Final = AgentStep.END
 _STEP_HOLD: Final = AgentStep.HOLD
@@ -67,7 +68,7 @@ class CallEvents:
         if event.callback is not None:
             self._lines.life.callbacks.come_back(event, now)
             return
-        named = event.preference is Preference.NAMED and event.preferred_limit_s > 0
+        named = event.preference is _PREFERENCE_NAMED and event.preferred_limit_s > 0
         awaited = named and event.preferred in self._roster.agents
         self._lines.enter(event, now, awaited=awaited)
 

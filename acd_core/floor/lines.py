@@ -27,7 +27,7 @@ from acd_core.queue_life.life import QueueLife
 from acd_core.routing.registry import find_strategy
 from cython_ext.acd import Deadlines, Matcher
 
-_SHORT_ABANDON_S = 5.0  # who leaves earlier says nothing of the service level
+_SHORT_ABANDON_S: Final = 5.0  # who leaves earlier says nothing of the service level
 
 # Members by names of their own: Python 3.11 finds Kind.MEMBER ten times as slowly.
 _CALL_LEFT: Final = ContactState.LEFT

@@ -15,7 +15,7 @@ from acd_core.routing.registry import Ring
 from cython_ext.acd import Matcher
 
 # A last agent is worth waiting for while he works; one who is away is not.
-_AT_WORK = frozenset(
+_AT_WORK: Final = frozenset(
     {
         AgentState.READY,
         AgentState.RESERVED,

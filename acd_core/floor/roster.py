@@ -27,13 +27,15 @@ from acd_core.ids import AgentId, QueueId, SkillId, TierId
 from acd_core.stats.occupancy import LOADS, advance, rank
 from cython_ext.acd import Deadlines, Matcher
 
-_ABSENT = frozenset({AgentState.LOGGED_OUT, AgentState.UNREACHABLE})
-_AWAY = frozenset({AgentState.LOGGED_OUT, AgentState.UNREACHABLE, AgentState.PAUSED})
+_ABSENT: Final = frozenset({AgentState.LOGGED_OUT, AgentState.UNREACHABLE})
+_AWAY: Final = frozenset({AgentState.LOGGED_OUT, AgentState.UNREACHABLE, AgentState.PAUSED})
 # Members by names of their own: Python 3.11 finds Kind.MEMBER ten times as slowly.
 _REST_AFTER_CALL: Final = Rest.AFTER_CALL
 _REST_REST: Final = Rest.REST
 _REST_SAME: Final = Rest.SAME
-_RESTING = frozenset({AgentState.READY, AgentState.BUSY, AgentState.PAUSED, AgentState.UNREACHABLE})
+_RESTING: Final = frozenset(
+    {AgentState.READY, AgentState.BUSY, AgentState.PAUSED, AgentState.UNREACHABLE}
+)
 _STEP_FREE: Final = AgentStep.FREE
 _STEP_JOIN: Final = AgentStep.JOIN
 _STATE_LOGGED_OUT: Final = AgentState.LOGGED_OUT

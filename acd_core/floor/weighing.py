@@ -16,13 +16,13 @@ from acd_core.routing.measures import Group
 from acd_core.routing.registry import Ring
 from cython_ext.acd import Matcher
 
-_READY = NUMBERS[AgentState.READY]
-_RESERVED = NUMBERS[AgentState.RESERVED]
+_READY: Final = NUMBERS[AgentState.READY]
+_RESERVED: Final = NUMBERS[AgentState.RESERVED]
 # What is shown of the values that rules compare, and as how many parts of one.
-_SCALES = {Group.LEVEL: 1, Group.OCCUPANCY: 1000, Group.HANDLED: 1, Group.SHARE: 1000}
-_NO_SHARE = -1
-CALL_RULES = {rule: place for place, rule in enumerate(CallRule)}
-_NOT_READY = tuple(number for number in NUMBERS.values() if number != _READY)
+_SCALES: Final = {Group.LEVEL: 1, Group.OCCUPANCY: 1000, Group.HANDLED: 1, Group.SHARE: 1000}
+_NO_SHARE: Final = -1
+CALL_RULES: Final = {rule: place for place, rule in enumerate(CallRule)}
+_NOT_READY: Final = tuple(number for number in NUMBERS.values() if number != _READY)
 # Members by names of their own: Python 3.11 finds Kind.MEMBER ten times as slowly.
 _CALL_RULE_PRIORITY: Final = CallRule.PRIORITY
 _CALL_RULE_WEIGHTED: Final = CallRule.WEIGHTED

@@ -251,7 +251,7 @@ class Announcer:
             return None
         if place > told.place:
             return None
-        told.place = place
+        told.place = float(place)
         return place
 
     def _estimate(self, contact: Contact) -> WaitEstimate | None:
