@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from daemon.site_files import queues as queues_file
+from daemon.site_import.announcements import asterisk_announcements
 from daemon.site_import.asterisk_options import (
     ALIASES,
     ALWAYS_ABSENT,
@@ -125,6 +126,7 @@ def _queue(file: str, section: Section, findings: list[Finding]) -> QueueDraft:
         weight=weight,
     )
     findings += _empty(counting, draft)
+    findings += asterisk_announcements(counting, draft.settings, slug)
     for name, value in DEFAULTS.items():
         counting.setdefault(name, unset(name, value))
     for name, origin in counting.items():

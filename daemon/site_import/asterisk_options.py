@@ -13,6 +13,7 @@ from daemon.site_import.options import (
     Converted,
     Meaning,
     Moved,
+    music,
     number_of,
     seconds,
     service_level,
@@ -56,10 +57,6 @@ DEFAULTS: Final = {
 """What counts in Asterisk when a queue does not say."""
 FOR_EVER: Final = Words(
     "the longest that a telephone rings here is 10 minutes", "本站话机最长振铃 10 分钟"
-)
-ANNOUNCED: Final = Words(
-    "waiting callers hear music only; say it in the flow before the queue",
-    "等待者只听到音乐；请在进入队列前的流程中播报",
 )
 OWN_PROMPTS: Final = Words(
     "the site speaks its own texts; sound files of Asterisk are not used",
@@ -129,10 +126,6 @@ def _retry(text: str) -> Converted:
     return Converted(None, verdict, RETRY)
 
 
-def _announcement(*same: str) -> Absent:
-    return Absent(ANNOUNCED, same=OFF | frozenset(same))
-
-
 RECORDED_SO: Final = Absent(
     Words("recordings are WAV with caller and agent apart", "录音为 WAV，来电者与坐席分轨"),
     same=frozenset(("mixmonitor",)),
@@ -149,14 +142,7 @@ QUEUE_OPTIONS: Final[dict[str, Meaning]] = {
     "monitor-format": Moved("record", _recorded),
     "monitor-type": RECORDED_SO,
     "retry": Moved("", _retry),
-    "musicclass": Absent(
-        Words(
-            "all queues play prompts/hold_music; put one file there",
-            "所有队列播放 prompts/hold_music；请放一个文件",
-        ),
-        same=frozenset(),
-        near=True,
-    ),
+    "musicclass": Moved("music", music),
     "ringinuse": Absent(Words("an agent has one call at a time", "坐席同时只接一个通话")),
     "autofill": Absent(
         Words("free agents are always rung at the same time", "空闲坐席总是同时振铃"),
@@ -169,19 +155,6 @@ QUEUE_OPTIONS: Final[dict[str, Meaning]] = {
         ),
         same=frozenset(("",)),
     ),
-    "announce-frequency": _announcement(),
-    "min-announce-frequency": _announcement("15"),
-    "announce-holdtime": _announcement(),
-    "announce-position": _announcement(),
-    "announce-position-limit": _announcement("5"),
-    "announce-position-only-up": _announcement("yes"),
-    "announce-round-seconds": _announcement(),
-    "announce-to-first-user": _announcement(),
-    "periodic-announce": _announcement(),
-    "periodic-announce-frequency": _announcement(),
-    "periodic-announce-startdelay": _announcement(),
-    "random-periodic-announce": _announcement(),
-    "relative-periodic-announce": _announcement(),
     "reportholdtime": Absent(
         Words("the desk shows how long the caller waited", "桌面显示来电者等待的时间")
     ),

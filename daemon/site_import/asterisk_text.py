@@ -12,8 +12,7 @@ import msgspec
 
 from daemon.errors import Fault
 from daemon.language import pick
-from daemon.site_import.errors import SourceError
-from daemon.site_import.report import Origin
+from daemon.site_import.report import Origin, SourceError
 
 SIZE_LIMIT: Final = 4 * 1024 * 1024  # bytes; real files have some kilobytes
 OPTION_LIMIT: Final = 200_000  # options after templates are copied in

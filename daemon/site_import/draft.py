@@ -9,14 +9,14 @@ from daemon.errors import Fault
 from daemon.language import pick
 from daemon.site_files import people, queues
 from daemon.site_files.people import PeopleFile, Person, SkillEntry, StationEntry
-from daemon.site_files.queues import QueueEntry, QueuesFile
-from daemon.site_import.errors import SourceError
-from daemon.site_import.options import NOT_A_NUMBER, number_of, plain
-from daemon.site_import.report import Finding, Origin, Verdict, Words, finding
+from daemon.site_files.queues import QueueEntry, QueuesFile, WideningEntry
+from daemon.site_import.options import DAY_S, NOT_A_NUMBER, number_of, plain
+from daemon.site_import.report import Finding, Origin, SourceError, Verdict, Words, finding
 from daemon.site_import.staff import (
     Choice,
     Member,
     RuleWish,
+    at_least,
     choose_rule,
     levels,
     slug_of,
@@ -38,6 +38,16 @@ ORDER_DIFFERS: Final = Words(
 )
 
 
+class TierWait(msgspec.Struct, frozen=True, kw_only=True):
+    """When a caller may reach agents of later tiers (mod_callcenter's tier rules)."""
+
+    wait_s: float
+    multiply: bool
+    """The wait counts once for each level of a tier; else one wait opens all."""
+    skip: bool
+    """Tiers where nobody is logged in are not waited for."""
+
+
 class QueueDraft(msgspec.Struct, kw_only=True):
     """One queue of a source, before names, levels and priorities of all are known."""
 
@@ -51,6 +61,8 @@ class QueueDraft(msgspec.Struct, kw_only=True):
     """Keys of ``QueueEntry``."""
     members: list[Member] = []
     weight: Origin | None = None
+    tiers: TierWait | None = None
+    """None asks every tier from the start."""
 
 
 class SitePart(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +99,8 @@ def assemble(
         members, doubled = _each_once(draft)
         findings += doubled
         choice = _choice(draft, members, rules)
+        if draft.tiers is not None:
+            draft.settings |= _by_tier(draft.slug, draft.tiers, members, choice)
         entries.append(_entry(draft, choice, priorities, findings, weights_kept=kept))
         findings.append(_strategy_finding(draft, choice, in_order=staff.in_order(members)))
         for member in members:
@@ -247,13 +261,44 @@ def _entry(
         findings.append(
             _weight_finding(draft.weight, f"{target} priority = {priority}", kept=weights_kept)
         )
+    demands = {"skills": {draft.slug: 1}} | settings
     return QueueEntry(
         slug=draft.slug,
         name=draft.origin.value[:LONGEST_NAME],
-        skills={draft.slug: 1},
         strategy=choice.rule,
-        **settings,  # type: ignore[arg-type]
+        **demands,  # type: ignore[arg-type]
     )
+
+
+def _by_tier(
+    skill: str, tiers: TierWait, members: Sequence[Member], choice: Choice
+) -> dict[str, object]:
+    """The level of the first tier, and the steps by which the others come in.
+
+    A tier comes in when the wait has reached its level times the time between tiers, or
+    with one wait for all of them.
+    """
+    penalties = sorted({member.penalty for member in members})
+    floors = [
+        min(choice.levels[one.key] for one in members if one.penalty <= penalty)
+        for penalty in penalties
+    ]
+    if len(set(floors)) < 2:
+        return {}
+    steps: list[WideningEntry] = []
+    last = (-1.0, floors[0])
+    for penalty, floor in zip(penalties[1:], floors[1:], strict=True):
+        after_s = tiers.wait_s * (penalty + 1 if tiers.multiply else 1)
+        if floor == last[1] or after_s > DAY_S:
+            continue
+        step = WideningEntry(
+            after_s=after_s, skill_expression=at_least(skill, floor), when_nobody=tiers.skip
+        )
+        if after_s == last[0]:
+            steps.pop()
+        steps.append(step)
+        last = (after_s, floor)
+    return {"skills": {skill: floors[0]}, "widening": tuple(steps)}
 
 
 def _weight_finding(origin: Origin, target: str, *, kept: bool) -> Finding:

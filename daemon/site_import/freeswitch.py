@@ -13,25 +13,31 @@ import msgspec
 
 from daemon.language import pick
 from daemon.site_files import queues as queues_file
-from daemon.site_import.draft import QueueDraft, Source
-from daemon.site_import.errors import source_error
+from daemon.site_import.announcements import freeswitch_announcements
+from daemon.site_import.draft import QueueDraft, Source, TierWait
 from daemon.site_import.freeswitch_options import (
     AGENT_REMARKS,
     DEFAULT_STRATEGY,
     DEFAULTS,
+    NOT_APPLIED,
+    PROGRESSIVE,
     QUEUE_PARAMETERS,
+    RING_STEP_S,
     SETTINGS,
     STRATEGIES,
+    TIER_OPTIONS,
+    TIERS_WAIT,
 )
 from daemon.site_import.options import (
     NOT_A_NUMBER,
+    TRUE,
     UNKNOWN,
     apply_option,
     default_settings,
     last_of_each,
     number_of,
 )
-from daemon.site_import.report import Finding, Origin, Verdict, Words, finding
+from daemon.site_import.report import Finding, Origin, Verdict, Words, finding, source_error
 from daemon.site_import.staff import Member, slug_of
 from daemon.site_import.xml_elements import Element, read_xml
 
@@ -194,6 +200,10 @@ class _Reader:
         )
         for key, value in DEFAULTS.items():
             parameters.setdefault(key, self._origin(unset, name, key, value))
+        if strategy.value.lower() == PROGRESSIVE:
+            draft.settings["ring_step_s"] = RING_STEP_S
+        self._findings += freeswitch_announcements(parameters, draft.settings, draft.slug)
+        self._findings += _tier_rules(parameters, draft)
         for key, origin in parameters.items():
             self._findings.append(
                 apply_option(origin, QUEUE_PARAMETERS.get(key), draft.settings, draft.slug)
@@ -306,6 +316,36 @@ class _Reader:
     def _twice(self, element: Element, name: str) -> Exception:
         what = pick(f"{name} is there twice", f"{name} 重复")
         return source_error(self._file, element.line, what)
+
+
+def _tier_rules(parameters: dict[str, Origin], draft: QueueDraft) -> list[Finding]:
+    """Take the rules of tiers out of the parameters: later tiers come in after a wait."""
+    found = {name: parameters.pop(name) for name in TIER_OPTIONS if name in parameters}
+
+    def is_on(name: str) -> bool:
+        return name in found and found[name].value.strip().lower() in TRUE
+
+    if not is_on("tier-rules-apply"):
+        return [finding(origin, Verdict.MAPPED, words=NOT_APPLIED) for origin in found.values()]
+    wait = found.get("tier-rule-wait-second")
+    wait_s = number_of(wait.value) if wait is not None else 0.0
+    draft.tiers = TierWait(
+        wait_s=max(wait_s or 0.0, 0.0),
+        multiply=is_on("tier-rule-wait-multiply-level"),
+        skip=is_on("tier-rule-no-agent-no-wait"),
+    )
+    target = f"{queues_file.FILE} {draft.slug} widening"
+    # Where empty tiers are waited for as well, so is the first one there, but not here.
+    verdict = Verdict.MAPPED if draft.tiers.skip or not wait_s else Verdict.APPROXIMATED
+    words = Words() if verdict is Verdict.MAPPED else TIERS_WAIT
+    told = [
+        finding(origin, verdict, target=target, words=words)
+        for origin in found.values()
+        if origin is not wait or wait_s is not None
+    ]
+    if wait is not None and wait_s is None:
+        told.append(finding(wait, Verdict.NOT_SUPPORTED, words=NOT_A_NUMBER))
+    return told
 
 
 def _greatest(key: str, asked: Collection[float], limit: float) -> float | int:

@@ -14,6 +14,7 @@ from daemon.site_import.options import (
     Converted,
     Meaning,
     Moved,
+    music,
     number_of,
     seconds,
 )
@@ -54,19 +55,28 @@ STRATEGIES: Final[dict[str, RuleWish]] = {
     "random": RANDOM,
 }
 DEFAULT_STRATEGY: Final = "longest-idle-agent"
+PROGRESSIVE: Final = "ring-progressively"
+RING_STEP_S: Final = 10.0
+"""``ring-progressively-delay`` where it is not set."""
+TIER_OPTIONS: Final = (
+    "tier-rules-apply",
+    "tier-rule-wait-second",
+    "tier-rule-wait-multiply-level",
+    "tier-rule-no-agent-no-wait",
+)
 DEFAULTS: Final = {"max-wait-time": "0", "record-template": ""}
 """What counts in FreeSWITCH when a queue does not say."""
-NO_TIERS: Final = Words(
-    "agents of every tier are asked from the start, the better level first",
-    "一开始就询问所有梯队的坐席，级别高者优先",
+TIERS_WAIT: Final = Words(
+    "later tiers come in by widening, the first is asked from the start",
+    "后面的梯队通过放宽加入，第一梯队一开始就询问",
+)
+NOT_APPLIED: Final = Words(
+    "tier rules are switched off: every tier is asked from the start",
+    "梯队规则已关闭：一开始就询问所有梯队",
 )
 NOBODY_THERE: Final = Words(
     "callers leave as soon as nobody is there, and none may enter",
     "无人值班时来电者立即离开，也不能进入",
-)
-ANNOUNCED: Final = Words(
-    "waiting callers hear music only; say it in the flow before the queue",
-    "等待者只听到音乐；请在进入队列前的流程中播报",
 )
 RESUMED: Final = Words("who hangs up and calls again begins to wait anew", "挂断后再来电者重新排队")
 OWN_DATABASE: Final = Words("the site has a database of its own", "本站使用自己的数据库")
@@ -97,14 +107,7 @@ def _without_agents(text: str) -> Converted:
 QUEUE_PARAMETERS: Final[dict[str, Meaning]] = {
     "max-wait-time": Moved("max_wait_s", seconds(0, DAY_S)),
     "record-template": Moved("record", _recorded),
-    "moh-sound": Absent(
-        Words(
-            "all queues play prompts/hold_music; put one file there",
-            "所有队列播放 prompts/hold_music；请放一个文件",
-        ),
-        same=frozenset(),
-        near=True,
-    ),
+    "moh-sound": Moved("music", music),
     "time-base-score": Absent(
         Words(
             "the wait counts from entering the queue, not from the start of the call",
@@ -114,15 +117,9 @@ QUEUE_PARAMETERS: Final[dict[str, Meaning]] = {
     ),
     "max-wait-time-with-no-agent": Moved("no_agents", _without_agents),
     "max-wait-time-with-no-agent-time-reached": Absent(NOBODY_THERE, same=OFF | {"5"}, near=True),
-    "tier-rules-apply": Absent(NO_TIERS, near=True),
-    "tier-rule-wait-second": Absent(NO_TIERS, near=True),
-    "tier-rule-wait-multiply-level": Absent(NO_TIERS, near=True),
-    "tier-rule-no-agent-no-wait": Absent(NO_TIERS, same=TRUE, near=True),
     "abandoned-resume-allowed": Absent(RESUMED),
     "discard-abandoned-after": Absent(RESUMED),
-    "announce-sound": Absent(ANNOUNCED, same=frozenset(("",))),
-    "announce-frequency": Absent(ANNOUNCED),
-    "ring-progressively-delay": Absent(ONE_AT_A_TIME),
+    "ring-progressively-delay": Moved("ring_step_s", seconds(1, 600)),
     "skip-agents-with-external-calls": Absent(
         Words("an agent on another call is busy", "正在其他通话中的坐席为忙"), same=TRUE
     ),

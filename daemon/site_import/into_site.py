@@ -8,8 +8,7 @@ from daemon.site_files import queues
 from daemon.site_files.people import PeopleFile, Person
 from daemon.site_files.queues import QueuesFile
 from daemon.site_import.draft import SitePart
-from daemon.site_import.errors import SourceError
-from daemon.site_import.report import Words
+from daemon.site_import.report import SourceError, Words
 
 
 class Joined(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ import msgspec
 
 from daemon.site_files import queues
 from daemon.site_import.report import Finding, Origin, Verdict, Words, finding
+from daemon.site_import.staff import slug_of
 
 TRUE: Final = frozenset(("yes", "true", "y", "t", "1", "on"))
 OFF: Final = frozenset(("no", "false", "n", "f", "0", "off", ""))
@@ -16,6 +17,14 @@ UNKNOWN: Final = Words(
     "unknown option; nothing was taken over from it", "未知选项；没有从中转换任何内容"
 )
 DAY_S: Final = 86_400.0
+SITE_MUSIC: Final = Words(
+    "queues without music of their own play prompts/hold_music; put a file there",
+    "没有自己音乐的队列播放 prompts/hold_music；请放一个文件",
+)
+UPLOAD: Final = Words(
+    "the sound file is not in this file: upload one of that name as a prompt",
+    "语音文件不在此文件中：请以此名称上传提示音",
+)
 
 
 class Converted(msgspec.Struct, frozen=True):
@@ -151,3 +160,16 @@ def service_level(text: str) -> Converted:
         Words("the site always computes it, with 20 seconds", "本站总是计算服务水平，阈值 20 秒"),
     )
     return seconds(1, DAY_S, zero=zero)(text)
+
+
+def music(text: str) -> Converted:
+    """Music of a queue: a file of that name in the site's prompts."""
+    name = slug_of(text.rpartition("/")[2].partition(".")[0], "")
+    if not name or name == "default" or "$" in text:
+        return Converted(None, Verdict.APPROXIMATED, SITE_MUSIC)
+    return Converted(name, Verdict.APPROXIMATED, UPLOAD)
+
+
+def prompt_name(text: str) -> str:
+    """The name under which a sound file can be a prompt of the site; empty for none."""
+    return slug_of(text.strip().rpartition("/")[2].partition(".")[0], "")

@@ -1,4 +1,4 @@
-"""The account of an import: what became of every option that was found."""
+"""The account of an import: what became of every option, and faults that leave none."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,7 +6,12 @@ from enum import StrEnum
 
 import msgspec
 
+from daemon.errors import ConfigError, Fault
 from daemon.language import Language, pick
+
+
+class SourceError(ConfigError):
+    """A file to import cannot be understood; ``faults`` holds each with file and line."""
 
 
 class Verdict(StrEnum):
@@ -111,3 +116,10 @@ def report_text(findings: Sequence[Finding], language: Language | None = None) -
         head = f"{pick(words.en, words.zh, language=language)}: {len(of_it)}"
         blocks.append("\n".join([head, *(f"  {one.text(language)}" for one in of_it)]))
     return "\n".join(blocks) + "\n"
+
+
+def source_error(
+    file: str, line: int, what: str, todo: str = "", *, section: str = ""
+) -> SourceError:
+    """Build the error of one fault; ``line`` from 1, 0 for the whole file."""
+    return SourceError([Fault(file=file, line=line, section=section, what=what, todo=todo)])

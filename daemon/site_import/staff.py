@@ -139,3 +139,9 @@ def unused(slug: str, taken: Collection[str]) -> str:
         found = f"{slug}-{number}"
         number += 1
     return found
+
+
+def at_least(skill: str, level: int) -> str:
+    """The skill expression that asks for one level of a skill."""
+    name = f'"{skill}"' if skill.lower() in ("and", "or", "not") else skill
+    return f"{name}>={level}"

@@ -11,7 +11,7 @@ from xml.parsers import expat
 import msgspec
 
 from daemon.language import pick
-from daemon.site_import.errors import SourceError, source_error
+from daemon.site_import.report import SourceError, source_error
 
 SIZE_LIMIT: Final = 4 * 1024 * 1024  # bytes; real files have some kilobytes
 DEPTH_LIMIT: Final = 32

@@ -7,14 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.site_files.people import Person
+from daemon.site_files.queue_options import AnnouncementsEntry
 from daemon.site_files.queues import QueueEntry
+from daemon.site_import.announcements import ASTERISK
 from daemon.site_import.asterisk import read_asterisk
 from daemon.site_import.asterisk_options import GENERAL_OPTIONS, QUEUE_OPTIONS, STRATEGIES
 from daemon.site_import.draft import SitePart, assemble
-from daemon.site_import.errors import SourceError
-from daemon.site_import.report import Verdict
+from daemon.site_import.report import SourceError, Verdict
 from daemon.site_import.staff import levels
 
+EVERY_HALF_MINUTE = AnnouncementsEntry(first_s=0.0, every_s=30.0, on_progress=True, estimate=False)
 RULES = ("expert_longest_idle", "longest_idle", "linear", "round_robin", "random")
 
 
@@ -56,6 +58,7 @@ def test_the_example_becomes_queues_and_people(data: Path) -> None:
             no_agents="refuse",
             absent=("paused",),
             record=True,
+            announcements=EVERY_HALF_MINUTE,
         ),
         QueueEntry(
             slug="support",
@@ -69,6 +72,7 @@ def test_the_example_becomes_queues_and_people(data: Path) -> None:
             no_agents="refuse",
             absent=("paused",),
             record=False,
+            announcements=EVERY_HALF_MINUTE,
         ),
         QueueEntry(
             slug="front-desk",
@@ -309,6 +313,7 @@ ANY_LINE = st.one_of(
                 *GENERAL_OPTIONS,
                 "joinempty",
                 "leavewhenempty",
+                *ASTERISK,
                 "strategy",
                 "weight",
                 "queue-x",

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.site_import.asterisk_text import SIZE_LIMIT, read_sections
-from daemon.site_import.errors import SourceError
+from daemon.site_import.report import SourceError
 
 
 def options(text: str) -> dict[str, list[tuple[str, str, int]]]:

@@ -6,11 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.site_files.people import Person
-from daemon.site_files.queues import QueueEntry
+from daemon.site_files.queues import QueueEntry, WideningEntry
 from daemon.site_import.draft import SitePart, assemble
-from daemon.site_import.errors import SourceError
 from daemon.site_import.freeswitch import read_freeswitch
-from daemon.site_import.report import Verdict
+from daemon.site_import.report import SourceError, Verdict
 from daemon.site_import.xml_elements import DEPTH_LIMIT, SIZE_LIMIT, Element, read_xml
 
 RULES = ("expert_longest_idle", "longest_idle", "least_occupied", "linear")
@@ -37,7 +36,8 @@ def test_the_example_becomes_queues_and_people(data: Path) -> None:
         QueueEntry(
             slug="support",
             name="support@default",
-            skills={"support": 1},
+            skills={"support": 10},
+            widening=(WideningEntry(after_s=30.0, skill_expression="support>=9"),),
             strategy="expert_longest_idle",
             ring_s=12.0,
             wrap_up_s=10.0,
@@ -183,7 +183,25 @@ ATTRIBUTES = st.dictionaries(
     st.sampled_from(
         ["name", "value", "queue", "agent", "level", "position", "contact", "wrap-up-time"]
     ),
-    st.sampled_from(["q@d", "1@d", "0", "7", "-1", "x", "strategy", "top-down", "user/5@d", ""]),
+    st.sampled_from(
+        [
+            "q@d",
+            "1@d",
+            "0",
+            "7",
+            "-1",
+            "x",
+            "strategy",
+            "top-down",
+            "user/5@d",
+            "",
+            "true",
+            "tier-rules-apply",
+            "tier-rule-wait-second",
+            "announce-sound",
+            "announce-frequency",
+        ]
+    ),
 )
 ELEMENTS = st.recursive(
     st.builds(lambda tag, a: (tag, a, []), st.sampled_from(["param", "tier", "agent"]), ATTRIBUTES),
