@@ -79,9 +79,16 @@ class CallLife:
         """Live through the call; returns when it has ended."""
         try:
             await (self._resume() if restored else self._begin())
+            unkept = False
             while self.call.phase is not Phase.ENDED:
-                await self._handle(await self._inbox.get())
-                self._context.keep(self.call)
+                happened = await self._inbox.get()
+                changed = await self._handle(happened)
+                unkept = unkept or changed
+                # Many stations ring, or stop, in one go: that is one state to write down.
+                goes_on = not changed or isinstance(happened, OfferToAgent | WithdrawOffer)
+                if unkept and (self._inbox.empty() or not goes_on):
+                    self._context.keep(self.call)
+                    unkept = False
         except DriverError as error:
             self._log.error("call fails", why=str(error))
             await self._fail()
@@ -124,7 +131,7 @@ class CallLife:
             await self.end(cause, by="system", outcome="refused" if closed else "failed")
             return
         if not context.admits(call):
-            self._log.warning("call refused: too many calls")
+            self._log.warning("call refused: too many calls, or none are taken")
             await self.end(Cause.CONGESTION, by="system", outcome="refused")
             return
         call.language = target.language
@@ -146,7 +153,7 @@ class CallLife:
     async def _resume(self) -> None:
         """Go on with a call of a control process that ended without warning."""
         call = self.call
-        if call.phase is Phase.OFFERED:
+        if call.in_queue:
             for event in offers_lost(call.id, self._context.acd.floor()):
                 self._context.acd.submit(event)
         self.offering.close_all("answered_elsewhere" if call.connected else "withdrawn")
@@ -169,11 +176,12 @@ class CallLife:
 
     # -- what happens ---------------------------------------------------------------------
 
-    async def _handle(self, happened: CallInput) -> None:
+    async def _handle(self, happened: CallInput) -> bool:
+        """Act on what happened; whether it changed the call."""
         try:
             match happened:
                 case LineEvent():
-                    await self._line_event(happened)
+                    return await self._line_event(happened)
                 case MediaEvent():
                     await self._media_event(happened)
                 case HangUpRequest(by=by):
@@ -185,19 +193,21 @@ class CallLife:
         except IllegalStep as error:
             # Two sides acted at once; the one that came first counts.
             self._log.info("too late for the call", what=type(happened).__name__, why=str(error))
+        return True
 
-    async def _line_event(self, event: LineEvent) -> None:
+    async def _line_event(self, event: LineEvent) -> bool:
         call = self.call
         if event.line == call.caller.line:
             await self._caller_event(event)
         elif self.offering.is_stale(event):
-            pass
+            return False
         elif agent := call.rung_on(event.line):
-            self.offering.happened(event, agent)
+            return self.offering.happened(event, agent)
         elif call.agent_leg is not None and event.line == call.agent_leg.line:
             await self.conversation.happened(event)
         elif call.onward is not None and event.line == call.onward.leg.line:
             await self.onward.happened(event, call.onward)
+        return True
 
     async def _caller_event(self, event: LineEvent) -> None:
         call, now = self.call, self._context.clock()

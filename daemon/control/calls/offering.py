@@ -126,12 +126,13 @@ class Offering:
             return None
         return line if late or not self._context.watched(line.id) else None
 
-    def happened(self, event: LineEvent, agent: int) -> None:
-        """Something came from a station that rings."""
+    def happened(self, event: LineEvent, agent: int) -> bool:
+        """Something came from a station that rings; whether it changed the call."""
         call, context, who = self.call, self._context, AgentId(agent)
         match event:
             case line_events.Progress():
                 context.acd.submit(OfferRinging(call=CallId(call.id), agent=who))
+                return False
             case line_events.Answered() if call.phase is Phase.OFFERED:
                 leg = call.ringing[agent]
                 assert leg is not None  # it is his line that the event came from
@@ -146,7 +147,8 @@ class Offering:
                 call.ringing[agent] = None
                 self._refused(agent, Cause.DESTINATION_OUT_OF_ORDER)
             case _:
-                pass
+                return False
+        return True
 
     def is_stale(self, event: LineEvent) -> bool:
         """Whether an event belongs to an offer on the same line that we took back."""
