@@ -15,7 +15,6 @@ from daemon.errors import CommandError
 from daemon.language import current_language, pick
 
 if TYPE_CHECKING:
-    from daemon.service.api import Service
     from daemon.service.messages import Decision, Text
 
 
@@ -71,13 +70,14 @@ def why(arguments: argparse.Namespace) -> int:
 
 
 async def _ask(site: Path, arguments: argparse.Namespace) -> int:
+    from daemon.commands._on_behalf import first_administrator
     from daemon.service.messages import Actor
     from daemon.service.socket_client import ServiceClient
     from daemon.site_directory import SiteDirectory
 
     client = ServiceClient(SiteDirectory.open(site).socket("control"))
     try:
-        login = arguments.actor or arguments.agent or await _administrator(client.service)
+        login = arguments.actor or arguments.agent or await first_administrator(client.service)
         actor = Actor(login=login, via="command")
         if arguments.agent:
             _write_reasons(
@@ -90,17 +90,6 @@ async def _ask(site: Path, arguments: argparse.Namespace) -> int:
     finally:
         await client.close()
     return 0
-
-
-async def _administrator(service: "Service") -> str:
-    people = await service.list_people()
-    found = [one.login for one in people if one.enabled and "administrator" in one.roles]
-    if not found:
-        raise CommandError(
-            pick("the site has no administrator", "站点没有管理员"),
-            todo=pick("name somebody with --as LOGIN", "请用 --as LOGIN 指定"),
-        )
-    return found[0]
 
 
 def _write_reasons(texts: "Sequence[Text]", *, as_json: bool) -> None:

@@ -87,6 +87,8 @@ class Controller:
         self.last_agents = LastAgents()
         self.seats: dict[str, int] = {}
         """Station -> key of the agent who sits there."""
+        self.draining = False
+        """New calls are refused, so that those in progress run out."""
         self.stations: tuple[str, ...] = ()
         """Stations that agents may sit at."""
         self.down: dict[str, str] = {}
@@ -280,7 +282,7 @@ class Controller:
 
     def admits(self, call: Call) -> bool:
         """Whether a call that rings may be answered; lines kept for green channels count."""
-        if len(self.calls) > self._max_calls:
+        if self.draining or len(self.calls) > self._max_calls:
             return False
         kept = max((tier.keep_lines for tier in self.directory.tiers), default=0)
         if not kept or self.directory.tier_of(call.ani) is not None:

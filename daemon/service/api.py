@@ -17,6 +17,7 @@ from daemon.service.messages import (
     ChangeEntry,
     Decision,
     Desk,
+    Draining,
     FlowInfo,
     Grant,
     PromptInfo,
@@ -215,6 +216,12 @@ class TechnicianService(Protocol):
 
     async def status(self) -> SystemStatus:
         """Processes, drivers and lines now."""
+
+    async def set_draining(self, actor: Actor, *, on: bool) -> Draining:
+        """Take no new calls until the next start, so that calls run out; or take them again."""
+
+    async def draining(self) -> Draining:
+        """Whether new calls are refused, and how many still go on."""
 
 
 class Service(

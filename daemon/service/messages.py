@@ -243,6 +243,19 @@ class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     drivers: tuple[DriverStatus, ...] = ()
     lines: tuple[LineStatus, ...] = ()
     warnings: tuple[Text, ...] = ()
+    draining: bool = False
+    """New calls are refused until the next start."""
+
+
+class Draining(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the hotline is from being empty."""
+
+    on: bool
+    """New calls are refused."""
+    calls: int = 0
+    """Still in progress."""
+    places: int = 0
+    """Kept for callers who are to be called; they outlive a restart."""
 
 
 class RecordsCheck(msgspec.Struct, frozen=True, kw_only=True):

@@ -267,6 +267,19 @@ async def test_technician_sees_lines_and_processes(sign_in: SignIn) -> None:
     assert "The demo password is in use." in system
 
 
+async def test_hotline_is_drained_and_takes_calls_again(
+    sign_in: SignIn, console: ConsoleRig
+) -> None:
+    client = await sign_in("tech")
+    assert (await client.post("/system/drain", {"on": "yes"})).status == 302
+    assert console.hotline.drains
+    page = (await client.get("/system")).text
+    assert "No new calls are taken until the next start." in page
+    assert (await client.post("/system/drain", {"on": ""})).status == 302
+    assert not console.hotline.drains
+    assert (await (await sign_in("anna")).post("/system/drain", {"on": "yes"})).status == 403
+
+
 async def test_records_are_checked_on_demand(sign_in: SignIn) -> None:
     reply = await (await sign_in("boss")).post("/system/check-records")
     assert "Calls: 3, queue visits: 3." in reply.text

@@ -24,6 +24,7 @@ from daemon.service.messages import (
     Applied,
     Decision,
     Desk,
+    Draining,
     Grant,
     RecordsCheck,
     Session,
@@ -46,6 +47,7 @@ class FakeService(FakeSettings):
         self.token_owner: dict[str, str] = {}
         self.stations = ["2001", "2002", "2003"]
         self.audit: list[tuple[str, str, str]] = []
+        self.drains = False
         self.played: list[str] = []
         self.away = False
         self.one_time: set[str] = set()
@@ -290,4 +292,13 @@ class FakeService(FakeSettings):
     # -- technician -------------------------------------------------------------------------
 
     async def status(self) -> SystemStatus:
-        return sample_status(self.clock())
+        return msgspec.structs.replace(sample_status(self.clock()), draining=self.drains)
+
+    async def set_draining(self, actor: Actor, *, on: bool) -> Draining:
+        self._allow(actor, "technician", "administrator")
+        self.audit.append((actor.login, "drain.on" if on else "drain.off", ""))
+        self.drains = on
+        return await self.draining()
+
+    async def draining(self) -> Draining:
+        return Draining(on=self.drains, calls=len(self.calls))

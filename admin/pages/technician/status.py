@@ -2,7 +2,7 @@
 
 import re
 
-from sanic import Blueprint, HTTPResponse
+from sanic import Blueprint, HTTPResponse, redirect
 
 from admin.auth import needs
 from admin.context import ConsoleRequest
@@ -49,6 +49,15 @@ async def system(request: ConsoleRequest) -> HTTPResponse:
         fresh=hub.fresh,
         last_heard=hub.last_heard,
     )
+
+
+@blueprint.post("/system/drain")
+@needs(*ROLES)
+async def drain(request: ConsoleRequest) -> HTTPResponse:
+    """Take no new calls until the next start, or take them again."""
+    on = request.field("on") == "yes"
+    await request.console.service.set_draining(request.actor, on=on)
+    return redirect("/system")
 
 
 @blueprint.post("/system/check-records")

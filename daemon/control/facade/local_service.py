@@ -21,6 +21,7 @@ from daemon.service.messages import (
     Applied,
     Decision,
     Desk,
+    Draining,
     Grant,
     RecordsCheck,
     Session,
@@ -251,3 +252,13 @@ class LocalService(AdministratorRequests):
     async def status(self) -> SystemStatus:
         """Processes, drivers and lines now."""
         return await self._supervision.status()
+
+    async def set_draining(self, actor: Actor, *, on: bool) -> Draining:
+        """Take no new calls, or take them again."""
+        self._accounts.require(actor, "technician", "administrator")
+        self._audit.note(actor, "drain.on" if on else "drain.off", "")
+        return self._supervision.set_draining(on=on)
+
+    async def draining(self) -> Draining:
+        """Whether new calls are refused, and how many still go on."""
+        return self._supervision.draining()

@@ -18,6 +18,7 @@ from daemon.readiness import endpoints
 from daemon.service.errors import ServiceError
 from daemon.service.messages import (
     Actor,
+    Draining,
     DriverStatus,
     LineStatus,
     ProcessStatus,
@@ -102,7 +103,21 @@ class SupervisorFacade:
             ),
             lines=tuple(self._lines()),
             warnings=self._warnings,
+            draining=self._controller.draining,
         )
+
+    def set_draining(self, *, on: bool) -> Draining:
+        """Take no new calls, or take them again."""
+        self._controller.draining = on
+        log.info("hotline drains" if on else "hotline takes calls", calls=self.draining().calls)
+        self._controller.dirty.set()
+        return self.draining()
+
+    def draining(self) -> Draining:
+        """Whether new calls are refused, and how many still go on."""
+        controller = self._controller
+        calls, places = len(controller.calls), len(controller.places.kept)
+        return Draining(on=controller.draining, calls=calls, places=places)
 
     def _lines(self) -> list[LineStatus]:
         by_line = {
