@@ -71,6 +71,26 @@ class RtpFormat(msgspec.Struct, frozen=True, kw_only=True):
     srtp: SrtpKeys | None = None
 
 
+class CallDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """What an outgoing call says beside its numbers; a line passes on what its kind can."""
+
+    restricted: bool = False
+    """The caller withholds the number."""
+    redirecting: str = ""
+    """Number that was called first, when the call was forwarded."""
+    reason: str = ""
+    """Why it was forwarded: cfu, cfb, cfna, or empty."""
+    uui: str = ""
+    """User-to-user information, verbatim (RFC 7433)."""
+    headers: dict[str, str] = {}
+    """SIP headers; only those that the trunk's options name are sent."""
+    replaces: str = ""
+    """Replaces value of the dialog to be taken over, from ``Transferred``."""
+    referred_by: str = ""
+    hops: int = 70
+    """How many more hops the call may take: that of the incoming call less one, against loops."""
+
+
 class AudioPorts(Protocol):
     """How a driver gets audio ports; control implements it over the link to media."""
 
@@ -133,6 +153,15 @@ class Driver(Protocol):
 
     def counters(self) -> dict[str, int]:
         """Named counts since start, per method, status and cause of refusal."""
+
+
+class DetailedDialing(Protocol):
+    """A line that can say more of an outgoing call than its numbers."""
+
+    async def dial_with(
+        self, number: str, details: CallDetails, *, ani: str = "", name: str = ""
+    ) -> None:
+        """Like ``Line.dial``; DriverError when the trunk's limits forbid the call."""
 
 
 @runtime_checkable

@@ -54,6 +54,12 @@ class Ringing(LineEvent, frozen=True, kw_only=True):
     """The caller asked that the number is not shown."""
     ref: str = ""
     """The driver's own reference of the call (SIP Call-ID), for traces and recovery."""
+    uui: str = ""
+    """User-to-user information, verbatim (RFC 7433), from trunks that are trusted."""
+    headers: dict[str, str] = {}
+    """SIP headers that the trunk's options let through, by name."""
+    hops: int = 70
+    """How many more hops the call may take (Max-Forwards); for ``CallDetails.hops``."""
 
 
 class Seized(LineEvent, frozen=True, kw_only=True):

@@ -110,7 +110,7 @@ class SipDriver:
                     self,
                     LineId(f"{trunk.name}/{number}"),
                     trunk.name,
-                    can_dial=bool(trunk.target),
+                    can_dial=bool(trunk.target or trunk.gateways),
                     can_transfer=trunk.network_transfers,
                 )
                 for number in range(1, trunk.max_calls + 1)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
-from drivers.api import Capability, LineId, PortId, RtpAddress, RtpFormat
+from drivers.api import CallDetails, Capability, LineId, PortId, RtpAddress, RtpFormat
 from drivers.errors import DriverError, NotCapable
 from drivers.events import Cause, LineEvent, Seized
 from drivers.sip.core.call import Call, CallState
+from drivers.sip.trunks.guards import NotAllowed
 
 if TYPE_CHECKING:
     from drivers.sip.driver import SipDriver
@@ -82,6 +83,15 @@ class SipLine:
 
     async def dial(self, number: str, *, ani: str = "", name: str = "") -> None:
         """Call the number over the trunk, or the station's phone; events tell the rest."""
+        await self._dial(number, None, ani, name)
+
+    async def dial_with(
+        self, number: str, details: CallDetails, *, ani: str = "", name: str = ""
+    ) -> None:
+        """Like ``dial``, with what else there is to say; a station hears the numbers only."""
+        await self._dial(number, details, ani, name)
+
+    async def _dial(self, number: str, details: CallDetails | None, ani: str, name: str) -> None:
         if Capability.DIAL not in self.can:
             raise NotCapable(f"{self.id} takes incoming calls only")
         driver = self.driver
@@ -91,11 +101,17 @@ class SipLine:
                 call = driver.act().dial_station(self.owner, line=self.id, ani=ani)
             else:
                 places = await driver.border.places(self.owner)
-                core = driver.act()
-                call = core.dial_trunk(self.owner, number, line=self.id, ani=ani, places=places)
+                call = driver.act().dial_trunk(
+                    self.owner, number, line=self.id, ani=ani, places=places, details=details
+                )
         except KeyError:
             driver.give_back(self)
             raise DriverError(f"{self.id} cannot be reached now") from None
+        except NotAllowed as error:
+            log.warning("call not allowed", line=self.id, reason=str(error))
+            driver.core.services.count("call_not_allowed")
+            driver.give_back(self)
+            raise
         except asyncio.CancelledError:  # while the name was looked up
             driver.give_back(self)
             raise

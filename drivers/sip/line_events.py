@@ -64,6 +64,9 @@ def ringing(line: LineId, offered: Offered) -> Ringing:
         reason=identity.reason,
         restricted=identity.restricted,
         ref=call.ref,
+        uui=identity.uui,
+        headers=identity.headers,
+        hops=identity.hops,
     )
 
 

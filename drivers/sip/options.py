@@ -14,6 +14,7 @@ from drivers.sip.transport.listening import (
     listener_faults,
     parse_listen,
 )
+from drivers.sip.trunks.plan import GatewayOptions, NumberRule, plan_faults, prefix_faults
 
 CODECS = ("PCMA", "PCMU")
 """Codecs the media engine carries, by their RTP names (RFC 3551)."""
@@ -84,6 +85,38 @@ class TrunkOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     pay for what it asks."""
     network_transfers: bool = False
     """It takes over calls that we transfer by REFER; else transfers are joined here."""
+    gateways: tuple[GatewayOptions, ...] = ()
+    """More places for outgoing calls, as addresses; tried after ``target`` when that fails."""
+    options_every_s: float = 0.0
+    """Each gateway is asked this often whether it lives (OPTIONS); 0: never."""
+    register: bool = False
+    """Register there with ``username``, so that calls reach us without a fixed address."""
+    domain: str = ""
+    """Domain of that registration; empty: the host of the gateway."""
+    register_expires_s: int = 600
+    """How long a registration is asked for; it is renewed in time."""
+    dial_rules: tuple[NumberRule, ...] = ()
+    """Rewrite numbers that we call."""
+    caller_rules: tuple[NumberRule, ...] = ()
+    """Rewrite the caller number of outgoing calls."""
+    ani_rules: tuple[NumberRule, ...] = ()
+    """Rewrite the caller number of incoming calls."""
+    dnis_rules: tuple[NumberRule, ...] = ()
+    """Rewrite the called number of incoming calls."""
+    allowed: tuple[str, ...] = ()
+    """Beginnings of the numbers that may be called, as they are sent; empty: all."""
+    max_outgoing: int = 0
+    """Outgoing calls at the same time; 0: only ``max_calls`` counts."""
+    max_per_hour: int = 0
+    """Outgoing calls begun within any hour; 0: no limit."""
+    trust_identity: bool = True
+    """Believe its P-Asserted-Identity, Diversion, History-Info and User-to-User, and send ours."""
+    assert_identity: bool = False
+    """Send P-Asserted-Identity, with ``Privacy: id`` for callers who withhold their number."""
+    redirection: str = "diversion"
+    """How it is told of the number called first: diversion, history-info, both or none."""
+    headers: tuple[str, ...] = ()
+    """Headers of your own that pass in both directions, such as ``X-Account``."""
 
 
 class TimerOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -159,6 +192,8 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Bytes asked of the kernel for waiting datagrams."""
     ring_timeout_s: float = 180.0
     """An outgoing call that rings longer is given up with ``NO_ANSWER``."""
+    emergency: tuple[str, ...] = ()
+    """Numbers that are called as they are, whatever limit says no: ``112``, ``110``."""
     station_transfers: bool = True
     """Stations may transfer their calls by REFER."""
     session_expires_s: int = 1800
@@ -233,6 +268,7 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
                 "必须大于 0 且不大于 t2；通常为 0.5",
             )
         found += _codec_faults("station_codecs", self.station_codecs)
+        found += prefix_faults("emergency", self.emergency)
         names = [trunk.name for trunk in self.trunks]
         loopback = is_loopback(self)
         for index, trunk in enumerate(self.trunks):
@@ -289,7 +325,8 @@ def _trunk_faults(key: str, trunk: TrunkOptions, *, loopback: bool) -> list[Opti
         known = ", ".join(HOLDS)
         en, zh = f"{trunk.hold!r} is no way to hold; choose from {known}", f"可选：{known}"
         found.append(OptionsError(f"{key}.hold", en, f"没有保持方式 {trunk.hold!r}；{zh}"))
-    if not trunk.addresses and not trunk.target:
+    found += plan_faults(key, trunk, _is_target)
+    if not trunk.addresses and not trunk.target and not trunk.gateways:
         en = "name the carrier's addresses, else it has no calls"
         zh = "请写运营商的地址，否则没有通话"
         found.append(OptionsError(f"{key}.addresses", en, zh))
@@ -324,6 +361,13 @@ def _trunk_faults(key: str, trunk: TrunkOptions, *, loopback: bool) -> list[Opti
             )
             found.append(OptionsError(f"{key}.target", en, zh))
     return found + _codec_faults(f"{key}.codecs", trunk.codecs)
+
+
+def _is_target(text: str) -> bool:
+    try:
+        return is_address(host_and_port(text)[0])
+    except ValueError:
+        return False
 
 
 def _codec_faults(key: str, codecs: tuple[str, ...]) -> list[OptionsError]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import msgspec
 
+from drivers.api import CallDetails
 from drivers.events import Cause
 from drivers.sip.core.request import Received
 from drivers.sip.dialog import Dialog, DialogRecord
@@ -15,6 +16,7 @@ from drivers.sip.transport.address import Address
 if TYPE_CHECKING:
     from drivers.sip.in_call.parallel import Parallel
     from drivers.sip.in_call.requests import DialogRequest
+    from drivers.sip.trunks.trunk import Seat
 
 
 class CallState(Enum):
@@ -216,6 +218,7 @@ class Call:
         "cancel_sent",
         "cseq",
         "delayed_offer",
+        "details",
         "dialog",
         "early",
         "from_value",
@@ -243,6 +246,8 @@ class Call:
         "reported",
         "rings_reliably",
         "rseq",
+        "said",
+        "seat",
         "session",
         "state",
         "takes_update",
@@ -302,6 +307,11 @@ class Call:
         self.uri = ""
         self.from_value = ""
         self.ani = ""
+        self.details: CallDetails | None = None
+        self.said: list[tuple[str, str]] = []
+        """Headers about the parties, the same in each INVITE of the call."""
+        self.seat: Seat | None = None
+        """What the call takes up on its trunk."""
         self.address = Address("", 0)
         self.places: list[Address] = []
         """Where to try when ``address`` fails."""

@@ -170,6 +170,8 @@ class Calls:
             call.reinvite.abandon()
         call.transaction = call.reinvite = None
         call.early.clear()
+        if call.seat is not None:
+            call.seat.leave()
         # Old deadlines and transactions still know the call for up to a minute.
         call.ok = b""
         call.invite = call.session = None

@@ -6,11 +6,10 @@ It reads no clock and no socket. After each call of ``receive``, ``advance`` or 
 
 import random
 from collections.abc import Callable, Iterable, Sequence
-from urllib.parse import quote
 
 import msgspec
 
-from cython_ext.sip_wire import format_host
+from drivers.api import CallDetails
 from drivers.events import Cause
 from drivers.sip.auth import Challenger
 from drivers.sip.core.call import Call, CallState, CallTimer, Peer
@@ -22,11 +21,13 @@ from drivers.sip.core.incoming import Incoming
 from drivers.sip.core.outbound import OutboundCalls
 from drivers.sip.core.services import Services
 from drivers.sip.in_call.parallel import Parallel
-from drivers.sip.options import SipOptions, StationAccount, host_and_port, is_address
+from drivers.sip.options import SipOptions, StationAccount
 from drivers.sip.stations.flows import StationFlows
 from drivers.sip.stations.registrar import BindingRecord, Registrar
 from drivers.sip.stations.subscriptions import Lamps
-from drivers.sip.transport.address import DEFAULT_PORTS, Address
+from drivers.sip.transport.address import Address
+from drivers.sip.trunks.guards import NotAllowed
+from drivers.sip.trunks.trunk import trunks_of
 
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -59,6 +60,7 @@ class SipCore:
             went=self._went,
         )
         self.lamps = Lamps(services, self.registrar)
+        self.trunks = trunks_of(options, rng)
         self.flows = StationFlows(services, self.calls, self.registrar)
         self.inbound.on_replaced = self._replaced
         self._deadlines: dict[CallTimer, Callable[[Call], None]] = {
@@ -142,28 +144,30 @@ class SipCore:
             self.in_dialog.ending.release(call, cause)
 
     def dial_trunk(
-        self, trunk: str, number: str, *, line: str, ani: str, places: Sequence[Address] = ()
+        self,
+        trunk: str,
+        number: str,
+        *,
+        line: str,
+        ani: str,
+        places: Sequence[Address] = (),
+        details: CallDetails | None = None,
     ) -> Call:
-        """Prepare a call to a number over a trunk; KeyError when it takes no outgoing calls.
+        """Prepare a call to a number over a trunk; KeyError when it takes no outgoing calls,
+        NotAllowed when its limits forbid this one.
 
         ``places`` are where the name in its target leads; none needed for an address.
         """
-        options = self.services.trunk(trunk)
-        if options is None or not options.target:
+        place = self.trunks.get(trunk)
+        if place is None or not place.gateways:
             raise KeyError(trunk)
-        host, port = host_and_port(options.target)
-        transport = options.transport or "udp"
-        if not places:
-            if not is_address(host):
-                raise KeyError(trunk)
-            port = port or DEFAULT_PORTS[transport]
-            places = [Address(host, port, transport)]
-        uri = f"sip:{_user(number)}@{format_host(host, port)}"
-        if options.transport in ("tcp", "tls"):
-            uri += f";transport={transport}"
-        peer = Peer(trunk, False, options.codecs)
-        call = self._new_call(peer, uri, places[0], line=line, ani=ani or options.number)
-        call.places = list(places[1:])
+        if details is not None and details.hops < 1:
+            raise NotAllowed(f"the call went through too many exchanges to reach trunk {trunk}")
+        seat = place.admit(number, self.services.timers.now, places)
+        peer = Peer(trunk, False, place.options.codecs)
+        first, *rest = seat.places()
+        call = self._new_call(peer, seat.uri(), first, line=line, ani=place.caller(ani))
+        call.seat, call.details, call.places = seat, details, rest
         return call
 
     def dial_station(self, station: str, *, line: str, ani: str) -> Call:
@@ -246,7 +250,7 @@ class SipCore:
         call = Call(self, inbound=False, ref=ref, local_tag=services.token(), peer=peer)
         call.uri, call.address = uri, address
         call.line = line
-        call.ani = _user(ani)
+        call.ani = ani
         return call
 
     def _journal_binding(self, record: BindingRecord) -> None:
@@ -261,8 +265,3 @@ class SipCore:
 
     def _went(self, station: str, reason: str) -> None:
         self.services.happened.append(StationWent(station, reason))
-
-
-def _user(number: str) -> str:
-    """A number as the user part of a URI, escaped."""
-    return quote(number, safe="-_.!~*'()&=+$,;?/")

@@ -14,6 +14,7 @@ from drivers.sip.in_call.offers import Offers
 from drivers.sip.in_call.reliable import Reliable
 from drivers.sip.in_call.requests import Requests
 from drivers.sip.in_call.session_timer import SessionTimers
+from drivers.sip.in_call.strays import Strays
 from drivers.sip.in_call.transfers import Transfers
 
 KEYS: Final = frozenset("0123456789*#ABCD")
@@ -33,6 +34,7 @@ class InDialog:
         self.offers = Offers(services, calls, self.requests, self.ending, self.timers)
         self.reliable = Reliable(services, self.requests)
         self.transfers = Transfers(services, calls, self.requests)
+        self.strays = Strays(services, calls, self.offers)
 
     def receive(self, call: Call, dialog: Dialog, received: Received) -> None:
         """Take a request of the peer in this dialog; the method is one we handle."""

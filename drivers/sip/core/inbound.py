@@ -19,6 +19,7 @@ from drivers.sip.in_call.replaces import Refused, replaced_call
 from drivers.sip.in_call.session_timer import supports
 from drivers.sip.negotiation import Session
 from drivers.sip.transaction import ServerKey
+from drivers.sip.trunks.identity import known_of_trunk
 
 RETRY_AFTER: Final = ("Retry-After", "5")
 TRYING_AFTER: Final = 0.2  # s, RFC 3261 17.2.1
@@ -91,7 +92,9 @@ class InboundCalls:
             self._take_over(call, replaced)
             return
         services.timers.start(call, CallTimer.PROVISIONAL, TRYING_AFTER)
-        identity = identify(message, trusted=not peer.is_station)
+        identity = identify(message, trusted=trunk is not None and trunk.trust_identity)
+        if trunk is not None:
+            identity = known_of_trunk(identity, message, trunk)
         services.happened.append(Offered(call, identity))
 
     def _take_over(self, call: Call, old: Call) -> None:

@@ -352,12 +352,10 @@ class Incoming:
             transaction.receive(message)
             return
         services.count("response_unmatched")
-        if message.cseq.method == "INVITE" and 200 <= message.status < 300:
-            # A 200 whose ACK was lost while we were restarted: acknowledge it again.
-            call = self.calls.find(message.call_id, message.from_tag)
-            dialog = None if call is None else call.dialog
-            if call is not None and dialog is not None and dialog.remote_tag == message.to_tag:
-                self.in_dialog.offers.acknowledge(call, message.cseq.number)
+        success = message.cseq.method == "INVITE" and 200 <= message.status < 300
+        # Only to those we may have called: nobody else makes us send anything.
+        if success and (self.trunk_at(source.host) or self.registrar.is_at(source.host)):
+            self.in_dialog.strays.answered(message, source)
 
     def _refuse_garbage(self, error: WireError, source: Address) -> None:
         services = self.services

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from cython_ext.sip_wire import Message, NameAddr, build_request, format_name_addr
+from cython_ext.sip_wire import Message, build_request
+from drivers.api import CallDetails
 from drivers.errors import ProtocolError
 from drivers.events import Cause
 from drivers.sip.core.call import Call, CallInput, CallState, CallTimer
@@ -16,13 +17,15 @@ from drivers.sip.dialog import MAX_FORWARDS, Dialog
 from drivers.sip.in_call.failover import Failover
 from drivers.sip.in_call.parallel import GLOBAL, Parallel
 from drivers.sip.in_call.reliable import early_dialog, is_reliable
-from drivers.sip.in_call.requests import answer_challenge
+from drivers.sip.in_call.retries import Retries
 from drivers.sip.in_call.session_timer import note_methods
 from drivers.sip.negotiation import Session
 from drivers.sip.transaction import ClientTransaction
 from drivers.sip.transport.address import Address
+from drivers.sip.trunks.identity import from_value, identity_headers
 
 ELSEWHERE: Final = ("Reason", 'SIP;cause=200;text="Call completed elsewhere"')
+NO_DETAILS: Final = CallDetails()
 MOST_EARLY: Final = 16  # early dialogs of one INVITE; more forks than that are not followed
 
 
@@ -34,6 +37,7 @@ class OutboundCalls:
         self.calls = calls
         self.in_dialog = in_dialog
         self.failover = Failover(services, calls, self._invite)
+        self.retries = Retries(services, in_dialog.timers)
 
     def dial(self, call: Call, *, name: str, host: str, port: int) -> None:
         """Send the INVITE of a new call whose ``uri``, ``address`` and ``ani`` are set."""
@@ -47,9 +51,14 @@ class OutboundCalls:
             signalled_from=call.address[0] if call.peer.is_station else "",
             hold_style="sendonly" if trunk is None else trunk.hold,
         )
-        caller = f"sip:{call.ani or 'anonymous'}@{services.via_host}"
-        display = NameAddr(printable(name) or call.ani, caller, {"tag": call.local_tag})
-        call.from_value = format_name_addr(display)
+        details = call.details or NO_DETAILS
+        host = services.via_host
+        restricted = details.restricted or (trunk is not None and not call.ani)
+        call.from_value = from_value(name, call.ani, host, call.local_tag, restricted=restricted)
+        if trunk is not None and (call.details is not None or trunk.assert_identity):
+            call.said = identity_headers(
+                details, trunk, number=call.ani, called=call.uri, host=host
+            )
         self.calls.add(call)
         self._invite(call, call.session.offer(), [])
         services.timers.start(call, CallTimer.RING_LIMIT, services.options.ring_timeout_s)
@@ -64,7 +73,7 @@ class OutboundCalls:
         if not self.calls.step(call, CallInput.RELEASE):
             return
         call.cancel_reason = cause
-        call.stop(CallTimer.RING_LIMIT)
+        call.stop(CallTimer.RING_LIMIT, CallTimer.SILENCE)
         self.calls.report_end(call, cause)
         if proceeding:
             self._cancel(call)
@@ -116,6 +125,7 @@ class OutboundCalls:
             ALLOW,
             services.supported,
             *self.in_dialog.timers.request_headers(call),
+            *call.said,
             *extra,
             services.user_agent,
             SDP_TYPE,
@@ -137,7 +147,7 @@ class OutboundCalls:
         """A request that belongs to the INVITE: same Via, From, To, Call-ID and number."""
         lines = [
             ("Via", call.via),
-            MAX_FORWARDS,
+            MAX_FORWARDS if call.details is None else ("Max-Forwards", str(call.details.hops)),
             ("From", call.from_value),
             ("To", f"<{call.uri}>"),
             ("Call-ID", call.ref),
@@ -163,6 +173,7 @@ class OutboundCalls:
     def _provisional(self, call: Call, message: Message) -> None:
         if not self.calls.step(call, CallInput.PROVISIONAL):
             return
+        call.stop(CallTimer.SILENCE)
         if call.state is CallState.CANCELLING:
             self._cancel(call)
             return
@@ -222,7 +233,9 @@ class OutboundCalls:
         if not self.calls.step(call, CallInput.ANSWER):
             return
         call.dialog = dialog
-        call.stop(CallTimer.RING_LIMIT, CallTimer.CANCEL_LIMIT)
+        call.stop(CallTimer.RING_LIMIT, CallTimer.CANCEL_LIMIT, CallTimer.SILENCE)
+        if call.seat is not None and call.seat.gateway is not None:
+            call.seat.gateway.works()
         call.ack = self._ack(dialog, call.cseq)
         if cancelled:
             self.services.send(call.ack, dialog.address)
@@ -303,11 +316,11 @@ class OutboundCalls:
 
     def _refusal(self, call: Call, message: Message) -> None:
         status = message.status
-        if status in (401, 407) and self._try_again(call, message):
+        extra = self.retries.answer(call, message)
+        if extra is not None:
+            self._again(call, extra)
             return
-        if status == 503 and self.failover.next_place(call):
-            return
-        if status == 422 and self._try_longer(call, message):
+        if self.failover.next_place(call, message):
             return
         if not self.calls.step(call, CallInput.REFUSAL):
             return
@@ -317,43 +330,12 @@ class OutboundCalls:
             self.release_all(call.group, cause)
         self.calls.report_end(call, cause, f"{status} {printable(message.reason)}")
 
-    def _try_again(self, call: Call, message: Message) -> bool:
-        """Send the INVITE once more with credentials (22.2); False when that is no use."""
-        trunk = self.services.trunk(call.peer.name)
-        if trunk is None or not trunk.username or call.peer.is_station:
-            return False
-        if call.state is CallState.CANCELLING or call.session is None:
-            return False
-        call.session.withdraw()
-        body = call.session.offer()
-        value = answer_challenge(
-            message,
-            username=trunk.username,
-            password=trunk.password,
-            method="INVITE",
-            uri=call.uri,
-            cnonce=self.services.token(),
-            body=body,
-            tries=call.auth_tries,
-        )
-        if value is None:
-            return False
-        call.auth_tries += 1
-        self.calls.step(call, CallInput.CHALLENGE)
-        self._invite(call, body, [value])
-        return True
-
-    def _try_longer(self, call: Call, message: Message) -> bool:
-        """Send the INVITE once more with the interval that a 422 names (RFC 4028 7.3)."""
-        session = call.session
-        if call.state is CallState.CANCELLING or session is None:
-            return False
-        if not self.in_dialog.timers.raise_interval(call, message):
-            return False
-        session.withdraw()
-        self.calls.step(call, CallInput.CHALLENGE)
-        self._invite(call, session.offer(), [])
-        return True
+    def _again(self, call: Call, extra: Headers) -> None:
+        """Send the INVITE once more, as a new transaction."""
+        if call.session is not None:
+            call.session.withdraw()
+            self.calls.step(call, CallInput.CHALLENGE)
+            self._invite(call, call.session.offer(), extra)
 
     def _report_media(self, call: Call) -> None:
         session = call.session

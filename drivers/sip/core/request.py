@@ -130,6 +130,9 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     redirecting: str = ""
     reason: str = ""
     restricted: bool = False
+    uui: str = ""
+    headers: dict[str, str] = {}
+    hops: int = 70
 
 
 def identify(message: Message, *, trusted: bool) -> Identity:
@@ -157,6 +160,7 @@ def identify(message: Message, *, trusted: bool) -> Identity:
         redirecting=redirecting,
         reason=reason,
         restricted=restricted,
+        hops=70 if message.max_forwards is None else max(0, message.max_forwards - 1),
     )
 
 

@@ -1,11 +1,16 @@
-"""A call goes on to the next place of its trunk when one fails (RFC 3263 4.3)."""
+"""A call goes on to the next place of its trunk when one fails (RFC 3263 4.3).
+
+First to the other places that the name of a gateway leads to, then to the next gateway.
+"""
 
 from collections.abc import Callable
 from typing import Final
 
+from cython_ext.sip_wire import Message
 from drivers.sip.core.call import Call, CallInput, CallState, CallTimer
 from drivers.sip.core.calls import Calls
 from drivers.sip.core.services import Headers, Services
+from drivers.sip.trunks.gateways import FAILED
 
 SILENCE: Final = 8  # times T1: 4 s, four transmissions; timer B would keep the caller for 32 s
 
@@ -22,26 +27,50 @@ class Failover:
 
     def watch(self, call: Call) -> None:
         """An INVITE left; with further places its silence has a shorter limit."""
-        if call.places:
+        if call.places or (call.seat is not None and call.seat.routes):
             services = self.services
             limit = SILENCE * services.options.timers.t1
             services.timers.start(call, CallTimer.SILENCE, limit)
 
     def silent(self, call: Call) -> None:
         """Not even a 100 came from the place that was tried."""
-        if call.state is CallState.CALLING and call.places:
+        if call.state is CallState.CALLING:
             if call.transaction is not None:
                 call.transaction.abandon()
             self.next_place(call)
 
-    def next_place(self, call: Call) -> bool:
-        """Try the next place as a new transaction; False when there is none, or no use."""
-        session = call.session
-        if not call.places or session is None or call.state is CallState.CANCELLING:
+    def next_place(self, call: Call, message: Message | None = None) -> bool:
+        """Try the next place as a new transaction; False when there is none, or no use.
+
+        ``message`` is the refusal of the place that was tried; None: it was silent.
+        """
+        session, seat = call.session, call.seat
+        if session is None or call.state is CallState.CANCELLING:
             return False
-        call.address = call.places.pop(0)
+        if message is not None and message.status not in FAILED:
+            if seat is not None and seat.gateway is not None:
+                seat.gateway.works()
+            return False
+        if call.tone:
+            return False  # somebody rang already: what fails now is not the way there
+        if call.places:
+            call.address = call.places.pop(0)
+        else:
+            retry_after = 0.0 if message is None else _seconds(message.header("Retry-After"))
+            if seat is None or not seat.advance(self.services.timers.now, retry_after):
+                return False
+            call.address, *call.places = seat.places()
+            call.uri = seat.uri()
+            call.auth_tries = 0
+        call.early.clear()
         self.services.count("failed_over")
         session.withdraw()
         self.calls.step(call, CallInput.CHALLENGE)
         self._invite(call, session.offer(), [])
         return True
+
+
+def _seconds(text: str | None) -> float:
+    words = (text or "").replace(";", " ").replace("(", " ").split()
+    usable = bool(words) and words[0].isascii() and words[0].isdigit() and len(words[0]) < 9
+    return float(words[0]) if usable else 0.0
