@@ -27,17 +27,22 @@ class Failover:
 
     def watch(self, call: Call) -> None:
         """An INVITE left; with further places its silence has a shorter limit."""
-        if call.places or (call.seat is not None and call.seat.routes):
+        if self._has_more(call):
             services = self.services
             limit = SILENCE * services.options.timers.t1
             services.timers.start(call, CallTimer.SILENCE, limit)
+        else:
+            call.stop(CallTimer.SILENCE)
 
     def silent(self, call: Call) -> None:
         """Not even a 100 came from the place that was tried."""
-        if call.state is CallState.CALLING:
+        if call.state is CallState.CALLING and self._has_more(call):
             if call.transaction is not None:
                 call.transaction.abandon()
             self.next_place(call)
+
+    def _has_more(self, call: Call) -> bool:
+        return bool(call.places or (call.seat is not None and call.seat.routes))
 
     def next_place(self, call: Call, message: Message | None = None) -> bool:
         """Try the next place as a new transaction; False when there is none, or no use.

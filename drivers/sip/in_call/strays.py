@@ -1,5 +1,8 @@
 """A 200 to an INVITE that no transaction of ours waits for any more."""
 
+import re
+from typing import Final
+
 from cython_ext.sip_wire import Message
 from drivers.events import Cause
 from drivers.sip.core.calls import Calls
@@ -9,6 +12,10 @@ from drivers.sip.dialog import Dialog
 from drivers.sip.in_call.offers import Offers
 from drivers.sip.transaction import ClientTransaction
 from drivers.sip.transport.address import Address
+
+
+OUR_TAG: Final = re.compile(r"[0-9a-f]{16}\Z")
+"""What tags and the beginnings of our Call-IDs look like."""
 
 
 class Strays:
@@ -28,6 +35,8 @@ class Strays:
             self.offers.acknowledge(call, message.cseq.number)
             return
         services = self.services
+        if not OUR_TAG.match(message.from_tag) or not OUR_TAG.match(message.call_id[:16]):
+            return  # an answer to somebody else
         services.count("stray_hung_up")
         number = message.cseq.number
         local = message.header("From") or ""
