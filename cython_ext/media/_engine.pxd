@@ -16,7 +16,7 @@ cdef extern from "engine.h":
     enum hf_op:
         HF_ADD_PORT, HF_CONNECT, HF_CLOSE_PORT, HF_KEYS, HF_PLAY, HF_STOP_PLAY, HF_JOIN
         HF_LEAVE, HF_GAIN, HF_END_ROOM, HF_RECORD, HF_STOP_RECORD, HF_OPEN_TAP
-        HF_CLOSE_TAP, HF_ARM, HF_GROW
+        HF_CLOSE_TAP, HF_ARM, HF_GROW, HF_PAUSE_RECORD
     enum hf_kind:
         pass
     enum hf_port_kind:
@@ -47,8 +47,15 @@ cdef extern from "engine.h":
         hf_clip *clips
         hf_tone *tones
 
+    ctypedef struct hf_chain:
+        uint8_t link[32]
+
     ctypedef struct hf_recorder:
         hf_object head
+        int law, chain_fd, channels
+        uint64_t gap
+        uint32_t paused_frames
+        hf_chain chain
 
     ctypedef struct hf_tap:
         hf_object head

@@ -46,6 +46,7 @@ OPEN_TAP: Final[int]
 CLOSE_TAP: Final[int]
 ARM: Final[int]
 GROW: Final[int]
+PAUSE_RECORD: Final[int]
 
 @final
 class Handle:
@@ -75,8 +76,9 @@ def new_tones(
 ) -> Handle: ...
 def new_room(number: int, capacity: int) -> Handle: ...
 def new_recorder(
-    number: int, fd: int, *, stereo: bool, max_s: float, silence_s: float
+    number: int, fd: int, chain_fd: int, *, law: int, stereo: bool, max_s: float, silence_s: float
 ) -> Handle: ...
+def recorded(handle: Handle) -> tuple[str, int, int]: ...
 def new_tap(number: int) -> tuple[Handle, int, int]: ...
 
 @final

@@ -29,6 +29,7 @@ ADD_PORT, CLOSE_PORT, PLAY, STOP_PLAY = HF_ADD_PORT, HF_CLOSE_PORT, HF_PLAY, HF_
 JOIN, LEAVE, GAIN, END_ROOM = HF_JOIN, HF_LEAVE, HF_GAIN, HF_END_ROOM
 RECORD, STOP_RECORD = HF_RECORD, HF_STOP_RECORD
 OPEN_TAP, CLOSE_TAP, ARM, GROW = HF_OPEN_TAP, HF_CLOSE_TAP, HF_ARM, HF_GROW
+PAUSE_RECORD = HF_PAUSE_RECORD
 
 _CARRIES_SUBJECT = frozenset({ADD_PORT, GROW})
 _CARRIES_OBJECT = frozenset({PLAY, JOIN, RECORD, OPEN_TAP})
@@ -132,9 +133,20 @@ def new_room(uint64_t number, int capacity):
     return handle_of(hf_room_new(number, capacity))
 
 
-def new_recorder(uint64_t number, int fd, *, bint stereo, double max_s, double silence_s):
-    """A recorder into a descriptor, which becomes the recorder's own."""
-    return handle_of(hf_recorder_new(number, fd, stereo, max_s, silence_s))
+def new_recorder(uint64_t number, int fd, int chain_fd, *, int law, bint stereo, double max_s,
+                 double silence_s):
+    """A recorder into a descriptor, and one for its chain; both become its own."""
+    cdef hf_recorder *recorder = hf_recorder_new(number, fd, stereo, max_s, silence_s)
+    handle = handle_of(recorder)
+    recorder.law, recorder.chain_fd = law, chain_fd
+    return handle
+
+
+def recorded(Handle handle):
+    """Last link of a recording's chain, ms that were paused, ms that found no room."""
+    cdef hf_recorder *recorder = <hf_recorder *>handle.pointer
+    return ((<uint8_t *>recorder.chain.link)[:32].hex(), recorder.paused_frames * 20,
+            recorder.gap // recorder.channels // 8)
 
 
 def new_tap(uint64_t number):

@@ -141,6 +141,9 @@ static void run(hf_engine *engine, hf_command *command)
     case HF_STOP_RECORD:
         hf_recorder_end(command->object, HF_STOPPED);
         break;
+    case HF_PAUSE_RECORD:
+        ((hf_recorder *)command->object)->paused = command->flag;
+        break;
     case HF_OPEN_TAP:
         close_tap(engine, port);
         port->tap = command->object;
@@ -187,6 +190,7 @@ void hf_object_free(hf_object *object)
         free(((hf_player *)object)->tones);
     } else if (object->kind == HF_RECORDER) {
         close_fd(((hf_recorder *)object)->fd);
+        close_fd(((hf_recorder *)object)->chain_fd);
         free(((hf_recorder *)object)->ring);
     } else if (object->kind == HF_TAP) {
         hf_tap *tap = (hf_tap *)object;

@@ -15,6 +15,9 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
+
 #include "dtmf.h"
 #include "g711.h"
 #include "jitter.h"
@@ -84,22 +87,32 @@ typedef struct {
 } hf_player;
 
 enum hf_end { HF_FINISHED, HF_STOPPED, HF_BY_KEY, HF_REPLACED, HF_CLOSED, HF_MAX, HF_SILENCE,
-              HF_ERROR };
+              HF_ERROR, HF_DISK_FULL };
+
+/* Hash chain of a recording: a link a second over the octets of its samples. */
+typedef struct {
+    uint8_t link[32];
+    uint32_t seconds;
+    SHA256_CTX open; /* of the second that is not whole yet */
+    uint32_t open_octets;
+} hf_chain;
 
 /* Recorders: the engine fills a ring, the file thread empties it. */
 typedef struct hf_recorder {
     hf_object head;
     hf_port *port;
     struct hf_recorder *next; /* list of the file thread */
-    int fd, channels;
+    int fd, chain_fd, channels, law, paused; /* chain_fd -1: no chain is kept */
     int16_t *ring;
     uint32_t size; /* samples, power of two */
     _Atomic uint64_t written, taken, gap; /* gap: samples that found no room */
     uint64_t gap_written;
     uint32_t frames, max_frames, quiet, quiet_frames;
     _Atomic int ended; /* 1 + enum hf_end when the engine is done with it */
-    _Atomic int failed;
+    _Atomic int failed; /* errno of the file thread */
+    _Atomic uint32_t paused_frames;
     uint64_t bytes, bytes_in_header;
+    hf_chain chain;
 } hf_recorder;
 
 /* Taps: a ring in shared memory, see hf_tap_new. */
@@ -184,7 +197,7 @@ struct hf_port {
 
 enum hf_op {
     HF_ADD_PORT, HF_CONNECT, HF_CLOSE_PORT, HF_KEYS, HF_PLAY, HF_STOP_PLAY, HF_JOIN, HF_LEAVE,
-    HF_GAIN, HF_END_ROOM, HF_GROW, HF_RECORD, HF_STOP_RECORD, HF_OPEN_TAP, HF_CLOSE_TAP, HF_ARM
+    HF_GAIN, HF_END_ROOM, HF_GROW, HF_PAUSE_RECORD, HF_RECORD, HF_STOP_RECORD, HF_OPEN_TAP, HF_CLOSE_TAP, HF_ARM
 };
 
 typedef struct {
@@ -329,12 +342,21 @@ static inline int16_t hf_clip16(float value)
 
 /* recorder.c, files.c */
 hf_recorder *hf_recorder_new(uint64_t id, int fd, int stereo, double max_s, double silence_s);
+int hf_recorder_second(const hf_recorder *recorder); /* octets of one second in the file */
 void hf_recorder_frame(hf_port *port);
 void hf_recorder_end(hf_recorder *recorder, enum hf_end why);
-void hf_wav_header(uint8_t out[44], int channels, uint32_t data_bytes);
+#define HF_WAV_HEADER 58 /* octets at most */
+int hf_wav_header(uint8_t out[HF_WAV_HEADER], int channels, int law, uint32_t data_bytes);
 void hf_files_add(hf_engine *engine, hf_recorder *recorder);
 int hf_files_start(hf_engine *engine);
 void hf_files_stop(hf_engine *engine);
+
+/* chain.c */
+void hf_chain_begin(hf_chain *chain);
+/* Appends octets; whole seconds become lines "second digest paused-ms" in ``fd``. 0 or errno. */
+int hf_chain_add(hf_chain *chain, int fd, int second, const uint8_t *data, size_t size,
+                 uint32_t paused_ms);
+int hf_chain_end(hf_chain *chain, int fd, uint32_t paused_ms); /* the rest, and "end" */
 
 /* tap.c */
 hf_tap *hf_tap_new(uint64_t id);

@@ -17,6 +17,8 @@ from cython_ext.media.reported import Event, event_of
 PEAK_0_DBM0: Final = 22300.0  # of one sine; full scale of mu-law is +3.17 dBm0 (G.711)
 
 _LAWS: Final = {"A": _media.ALAW, "U": _media.ULAW, "s16": _media.S16}
+CHAIN: Final = ".chain"  # added to the path of a recording
+_CHAIN_MODE: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
 _KEYS: Final = b"0123456789*#ABCD,"
 
 
@@ -60,7 +62,8 @@ class Engine(Bridging):
         """Events since the last call, oldest first.
 
         ("digit", port, key, duration_ms, source), ("play", player, port, reason),
-        ("record", recording, port, path, duration_ms, reason), ("speech", port),
+        ("record", recording, port, path, duration_ms, chain, paused_ms, gap_ms, reason),
+        ("speech", port),
         ("silent", port, seconds), ("device", port, kind, value),
         ("stream", port, counters) when a port that carried something has been closed
         """
@@ -279,20 +282,44 @@ class Engine(Bridging):
         stereo: bool,
         max_s: float = 0.0,
         silence_s: float = 0.0,
+        law: str = "s16",
+        chain: bool = False,
     ) -> None:
-        """Record into a new file; FileExistsError and other OSError."""
+        """Record into a new WAV file; FileExistsError and other OSError.
+
+        ``law`` is s16, A or U. With ``chain`` the links are written beside it, one a second.
+        """
         handle = self._port(port).handle
         if recording in self._recordings:
             raise EngineError("recording-exists", f"recording {recording} already runs")
         running = sum(owner == port for _, owner, _ in self._recordings.values())
         if running >= _media.PORT_RECORDERS:
             raise EngineError("busy", f"port {port} has {running} recordings already")
+        if law not in _LAWS:
+            raise EngineError("bad-argument", f"nothing is recorded as {law!r}")
         fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o640)
+        try:
+            links = os.open(path + CHAIN, _CHAIN_MODE, 0o640) if chain else streams.NO_FD
+        except OSError:
+            os.close(fd)
+            raise
         recorder = _media.new_recorder(
-            recording, fd, stereo=stereo, max_s=max_s, silence_s=silence_s
+            recording,
+            fd,
+            links,
+            law=_LAWS[law],
+            stereo=stereo,
+            max_s=max_s,
+            silence_s=silence_s,
         )
         accepted(self._core.record(handle, recorder))
         self._recordings[recording] = (recorder, port, path)
+
+    def pause_record(self, recording: int, *, on: bool) -> None:
+        """Record silence for a while, counted; nothing happens when it has ended."""
+        if recording in self._recordings:
+            handle = self._recordings[recording][0]
+            self._push(_media.PAUSE_RECORD, None, handle, flag=on)
 
     def stop_record(self, recording: int) -> None:
         """Finish a recording; nothing happens when it has ended."""

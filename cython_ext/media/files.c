@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "engine.h"
 
 #include <errno.h>
@@ -8,7 +9,7 @@
 /* The file thread: empties the rings of recorders into their files five times a second, and
  * brings each header up to date every second, so that a file is whole at any moment. */
 #define ROUND_NS 200000000L
-#define HEADER_BYTES (8000 * 2) /* of one channel: one second */
+#define SYNC_ROUNDS 5    /* once a second what was written goes to the disk */
 #define CHUNK 8192              /* samples in one write */
 
 static int write_all(int fd, const void *data, size_t size, uint64_t at)
@@ -29,24 +30,43 @@ static int write_all(int fd, const void *data, size_t size, uint64_t at)
 
 static void write_header(hf_recorder *recorder)
 {
-    uint8_t header[44];
+    uint8_t header[HF_WAV_HEADER];
+    int size;
     if (recorder->failed)
         return;
-    hf_wav_header(header, recorder->channels, (uint32_t)recorder->bytes);
-    if (write_all(recorder->fd, header, sizeof header, 0) < 0)
-        recorder->failed = 1;
+    size = hf_wav_header(header, recorder->channels, recorder->law, (uint32_t)recorder->bytes);
+    if (write_all(recorder->fd, header, (size_t)size, 0) < 0)
+        recorder->failed = errno;
     recorder->bytes_in_header = recorder->bytes;
+}
+
+static uint32_t paused_ms(const hf_recorder *recorder)
+{
+    return atomic_load_explicit(&recorder->paused_frames, memory_order_relaxed) * 20;
 }
 
 static void append(hf_recorder *recorder, const int16_t *samples, size_t count)
 {
+    uint8_t coded[CHUNK];
+    const uint8_t *data = (const uint8_t *)samples;
+    size_t size = recorder->law == HF_S16 ? count * 2 : count;
+    int head = recorder->law == HF_S16 ? 44 : HF_WAV_HEADER, error;
     /* Sizes in a WAV file have 32 bits; 4 GB is 37 hours of stereo. */
-    if (recorder->failed || recorder->bytes + count * 2 > 0xffffff00u)
+    if (recorder->failed || recorder->bytes + size > 0xffffff00u)
         return;
-    if (write_all(recorder->fd, samples, count * 2, 44 + recorder->bytes) < 0)
-        recorder->failed = 1;
-    else
-        recorder->bytes += count * 2;
+    if (recorder->law != HF_S16) {
+        hf_g711_encode(recorder->law, samples, (int)count, coded);
+        data = coded;
+    }
+    if (write_all(recorder->fd, data, size, (uint64_t)head + recorder->bytes) < 0) {
+        recorder->failed = errno ? errno : EIO;
+        return;
+    }
+    recorder->bytes += size;
+    error = hf_chain_add(&recorder->chain, recorder->chain_fd, hf_recorder_second(recorder), data,
+                         size, paused_ms(recorder));
+    if (error)
+        recorder->failed = error;
 }
 
 /* Samples that found no room become silence, so that the times in the file stay right. */
@@ -86,12 +106,19 @@ static void finish(hf_engine *engine, hf_recorder *recorder, enum hf_end why)
     hf_event event = {.kind = HF_ON_RECORD, .id = recorder->head.id};
     drain(recorder);
     write_header(recorder);
-    if (fdatasync(recorder->fd) < 0)
-        recorder->failed = 1;
+    if (!recorder->failed)
+        recorder->failed = hf_chain_end(&recorder->chain, recorder->chain_fd, paused_ms(recorder));
+    if (fdatasync(recorder->fd) < 0 && !recorder->failed)
+        recorder->failed = errno;
     close(recorder->fd);
-    recorder->fd = -1;
-    event.code = (int)(recorder->failed ? HF_ERROR : why);
-    event.value = (uint32_t)(recorder->bytes / (uint64_t)(16 * recorder->channels));
+    if (recorder->chain_fd >= 0)
+        close(recorder->chain_fd);
+    recorder->fd = recorder->chain_fd = -1;
+    event.code = (int)why;
+    if (recorder->failed)
+        event.code = recorder->failed == ENOSPC || recorder->failed == EDQUOT ? HF_DISK_FULL
+                                                                              : HF_ERROR;
+    event.value = (uint32_t)(recorder->bytes * 1000 / (uint64_t)hf_recorder_second(recorder));
     hf_event_push(engine, &engine->file_events, &event);
     hf_retire(engine, &recorder->head);
 }
@@ -122,7 +149,7 @@ static void round_once(hf_engine *engine)
         } else {
             drain(recorder);
             if (recorder->bytes - recorder->bytes_in_header >=
-                (uint64_t)(HEADER_BYTES * recorder->channels))
+                (uint64_t)hf_recorder_second(recorder))
                 write_header(recorder);
             previous = recorder;
         }
@@ -130,14 +157,28 @@ static void round_once(hf_engine *engine)
     }
 }
 
+/* One call for all recordings: each on its own would wait for the disk as often. */
+static void sync_once(hf_engine *engine)
+{
+    int fd = -1;
+    pthread_mutex_lock(&engine->files_lock);
+    if (engine->recorders)
+        fd = engine->recorders->fd; /* only this thread closes it */
+    pthread_mutex_unlock(&engine->files_lock);
+    if (fd >= 0)
+        (void)syncfs(fd); /* a failing disk is seen by the next write */
+}
+
 static void *files_run(void *argument)
 {
     hf_engine *engine = argument;
-    int last = 0;
+    int last = 0, rounds = 0;
     while (!last) {
         struct timespec until;
         last = !atomic_load(&engine->files_running);
         round_once(engine);
+        if (!last && ++rounds % SYNC_ROUNDS == 0)
+            sync_once(engine);
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_nsec += ROUND_NS;
         if (until.tv_nsec >= 1000000000L) {

@@ -13,6 +13,9 @@ hf_recorder *hf_recorder_new(uint64_t id, int fd, int stereo, double max_s, doub
     recorder->head.kind = HF_RECORDER;
     recorder->head.id = id;
     recorder->fd = fd;
+    recorder->chain_fd = -1;
+    recorder->law = HF_S16;
+    hf_chain_begin(&recorder->chain);
     recorder->channels = stereo ? 2 : 1;
     recorder->size = (uint32_t)(RING_FRAMES * recorder->channels);
     recorder->max_frames = max_s > 0 ? (uint32_t)(max_s * 50 + 0.5) : 0;
@@ -37,10 +40,16 @@ static void store(hf_recorder *recorder, const hf_port *port)
         atomic_fetch_add_explicit(&recorder->gap, count, memory_order_release);
         return;
     }
-    for (i = 0; i < HF_FRAME; i++) {
-        recorder->ring[written++ & mask] = port->heard[i];
-        if (recorder->channels == 2)
-            recorder->ring[written++ & mask] = port->sent[i];
+    if (recorder->paused) { /* card numbers: silence keeps the times right */
+        for (i = 0; i < (int)count; i++)
+            recorder->ring[written++ & mask] = 0;
+        atomic_fetch_add_explicit(&recorder->paused_frames, 1, memory_order_relaxed);
+    } else {
+        for (i = 0; i < HF_FRAME; i++) {
+            recorder->ring[written++ & mask] = port->heard[i];
+            if (recorder->channels == 2)
+                recorder->ring[written++ & mask] = port->sent[i];
+        }
     }
     atomic_store_explicit(&recorder->written, written, memory_order_release);
 }
@@ -64,7 +73,7 @@ static void one_frame(hf_recorder *recorder, const hf_port *port)
     recorder->frames++;
     recorder->quiet = hf_vad_quiet(&port->vad) ? recorder->quiet + 1 : 0;
     if (atomic_load_explicit(&recorder->failed, memory_order_relaxed))
-        hf_recorder_end(recorder, HF_ERROR);
+        hf_recorder_end(recorder, HF_ERROR); /* the file thread knows which */
     else if (recorder->max_frames && recorder->frames >= recorder->max_frames)
         hf_recorder_end(recorder, HF_MAX);
     else if (recorder->quiet_frames && recorder->quiet >= recorder->quiet_frames)
@@ -91,18 +100,34 @@ static void put32(uint8_t *at, uint32_t value)
     put16(at + 2, value >> 16);
 }
 
-void hf_wav_header(uint8_t out[44], int channels, uint32_t data_bytes)
+int hf_recorder_second(const hf_recorder *recorder)
 {
+    return 8000 * recorder->channels * (recorder->law == HF_S16 ? 2 : 1);
+}
+
+/* RIFF/WAVE: PCM, or A-law (6) and mu-law (7) with the fact chunk that other codings need. */
+int hf_wav_header(uint8_t out[HF_WAV_HEADER], int channels, int law, uint32_t data_bytes)
+{
+    uint32_t octets = law == HF_S16 ? 2 : 1, size = law == HF_S16 ? 44 : 58;
+    uint8_t *at = out + 36;
     memcpy(out, "RIFF", 4);
-    put32(out + 4, data_bytes + 36);
+    put32(out + 4, data_bytes + size - 8);
     memcpy(out + 8, "WAVEfmt ", 8);
-    put32(out + 16, 16);
-    put16(out + 20, 1); /* PCM */
+    put32(out + 16, law == HF_S16 ? 16 : 18);
+    put16(out + 20, law == HF_S16 ? 1 : law == HF_ALAW ? 6 : 7);
     put16(out + 22, (uint32_t)channels);
     put32(out + 24, 8000);
-    put32(out + 28, (uint32_t)(8000 * 2 * channels));
-    put16(out + 32, (uint32_t)(2 * channels));
-    put16(out + 34, 16);
-    memcpy(out + 36, "data", 4);
-    put32(out + 40, data_bytes);
+    put32(out + 28, 8000 * octets * (uint32_t)channels);
+    put16(out + 32, octets * (uint32_t)channels);
+    put16(out + 34, 8 * octets);
+    if (law != HF_S16) {
+        put16(at, 0);
+        memcpy(at + 2, "fact", 4);
+        put32(at + 6, 4);
+        put32(at + 10, data_bytes / (uint32_t)channels);
+        at += 14;
+    }
+    memcpy(at, "data", 4);
+    put32(at + 4, data_bytes);
+    return (int)size;
 }

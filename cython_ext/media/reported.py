@@ -8,7 +8,17 @@ from cython_ext.media._media import Handle
 
 Event = tuple[str | int | dict[str, float], ...]
 
-_ENDS: Final = ("finished", "stopped", "digit", "replaced", "closed", "max", "silence", "error")
+_ENDS: Final = (
+    "finished",
+    "stopped",
+    "digit",
+    "replaced",
+    "closed",
+    "max",
+    "silence",
+    "error",
+    "disk-full",
+)
 _SOURCES: Final = ("rfc4733", "inband", "device")
 
 
@@ -27,8 +37,9 @@ def event_of(
     if kind == _media.ON_PLAY:
         return ("play", number, port, _ENDS[code])
     if kind == _media.ON_RECORD:
-        _, owner, path = recordings[number]
-        return ("record", number, owner, path, value, _ENDS[code])
+        handle, owner, path = recordings[number]
+        facts = _media.recorded(handle)
+        return ("record", number, owner, path, value, *facts, _ENDS[code])
     if kind == _media.ON_SPEECH:
         return ("speech", port)
     if kind == _media.ON_SILENCE:

@@ -79,9 +79,11 @@ static void wav_header(void)
         'R', 'I', 'F', 'F', 0x24, 0x7d, 0, 0, 'W', 'A', 'V', 'E', 'f', 'm', 't', ' ',
         16, 0, 0, 0, 1, 0, 2, 0, 0x40, 0x1f, 0, 0, 0x00, 0x7d, 0, 0,
         4, 0, 16, 0, 'd', 'a', 't', 'a', 0x00, 0x7d, 0, 0};
-    uint8_t header[44];
-    hf_wav_header(header, 2, 32000);
-    CHECK(memcmp(header, wanted, sizeof header) == 0);
+    uint8_t header[HF_WAV_HEADER];
+    CHECK(hf_wav_header(header, 2, HF_S16, 32000) == 44);
+    CHECK(memcmp(header, wanted, sizeof wanted) == 0);
+    CHECK(hf_wav_header(header, 1, HF_ULAW, 800) == 58 && header[20] == 7 && header[34] == 8);
+    CHECK(memcmp(header + 38, "fact\4\0\0\0\x20\3\0\0data\x20\3\0\0", 20) == 0);
 }
 
 static void fill(int16_t *samples, int value)

@@ -246,7 +246,7 @@ static void recording_is_whole_when_the_engine_stops(void)
     char path[] = "/tmp/hookflash-engine-XXXXXX";
     hf_engine *engine = hf_engine_new(1, 20);
     peer a = peer_open();
-    uint8_t header[44], wanted[44];
+    uint8_t header[44], wanted[HF_WAV_HEADER];
     int at_a, fd = mkstemp(path);
     hf_recorder *recorder = hf_recorder_new(9, dup(fd), 1, 0, 0);
     hf_event event = {0};
@@ -259,7 +259,7 @@ static void recording_is_whole_when_the_engine_stops(void)
     CHECK(hf_event_pop(&engine->file_events, &event) && event.kind == HF_ON_RECORD);
     CHECK(event.code == HF_CLOSED && event.value >= 20);
     size = lseek(fd, 0, SEEK_END);
-    hf_wav_header(wanted, 2, (uint32_t)size - 44);
+    hf_wav_header(wanted, 2, HF_S16, (uint32_t)size - 44);
     CHECK(pread(fd, header, 44, 0) == 44 && memcmp(header, wanted, 44) == 0);
     CHECK((size - 44) % 640 == 0 && (uint32_t)(size - 44) / 32 == event.value);
     CHECK(test_free_retired(engine) == 2);
@@ -289,6 +289,7 @@ int main(void)
     test_bridge();
     test_passing();
     test_rooms();
+    test_chain();
     test_srtp();
     test_reports();
     printf("media engine: %d checks, %d failed\n", checks, failures);

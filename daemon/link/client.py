@@ -205,10 +205,13 @@ class MediaLink:
         stereo: bool,
         max_s: float = 0.0,
         silence_s: float = 0.0,
+        coding: str = "pcm16",
+        chain: bool = False,
     ) -> None:
         """Record a port into a new WAV file below the site; RecordFinished tells its end.
 
         Stereo is left what the port hears, right what it is sent; mono is what it hears.
+        ``coding`` is pcm16, alaw or ulaw; ``chain`` keeps a SHA-256 link a second.
         """
         await self._do(
             ask.StartRecording(
@@ -218,8 +221,14 @@ class MediaLink:
                 stereo=stereo,
                 max_s=max_s,
                 silence_s=silence_s,
+                coding=coding,
+                chain=chain,
             )
         )
+
+    async def pause_record(self, recording: int, *, on: bool) -> None:
+        """Record silence instead of the call, or the call again."""
+        await self._do(ask.PauseRecording(recording=recording, on=on))
 
     async def stop_record(self, recording: int) -> None:
         """Finish a recording; RecordFinished follows when it was running."""

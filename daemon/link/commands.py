@@ -160,6 +160,17 @@ class StartRecording(Command, frozen=True, kw_only=True):
     stereo: Truth = True
     max_s: Decimal = 0.0
     silence_s: Decimal = 0.0
+    coding: String = "pcm16"
+    """pcm16, alaw or ulaw, all at 8000 Hz."""
+    chain: Truth = False
+    """Write a SHA-256 link a second into a file beside it."""
+
+
+class PauseRecording(Command, frozen=True, kw_only=True):
+    """Record silence (a card number is told), or the call again; the pause is counted."""
+
+    recording: Identifier
+    on: Truth
 
 
 class StopRecording(Command, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from daemon.link.commands import (
     Leave,
     OpenRtp,
     OpenTap,
+    PauseRecording,
     Play,
     PlayTone,
     ReadCounters,
@@ -96,6 +97,7 @@ BODIES: Final[dict[Kind, tuple[type[Message], ...]]] = {
         TakeSnapshot,
         ReadCounters,
         HostCommand,
+        PauseRecording,
     ),
     Kind.REPLY: (Done, Refused, RtpOpened, TapOpened, Snapshot, Counters, HostAnswer),
     Kind.EVENT: (

@@ -167,7 +167,12 @@ class RecordFinished(MediaEvent, frozen=True, kw_only=True):
     path: String
     duration_ms: Number32
     reason: String
-    """stopped, closed, max, silence or error."""
+    """stopped, closed, max, silence, error or disk-full."""
+    chain: String = ""
+    """Last link of the chain, hexadecimal: it vouches for every second of the file."""
+    paused_ms: Number32 = 0
+    gap_ms: Number32 = 0
+    """Silence in place of what a slow disk left no room for."""
 
 
 class SpeechStarted(MediaEvent, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from daemon.media.driver_host import DriverHost
 from daemon.media.files import SiteFiles
 from daemon.media.options import MediaSetup
 from daemon.media.ports import Host, Ports
+from daemon.media.recordings import repair_all
 from daemon.readiness import announce
 from daemon.site_directory import SiteDirectory
 from drivers import registry
@@ -40,7 +41,8 @@ class MediaProcess:
         options = setup.options
         self.engine = Engine(realtime=options.realtime, rtp_silence_s=options.rtp_silence_s)
         self._clock = clock
-        self.ports = Ports(self.engine, SiteFiles(setup.site), options, clock=clock)
+        self._files = SiteFiles(setup.site)
+        self.ports = Ports(self.engine, self._files, options, clock=clock)
         self.server = LinkServer(setup.socket, self.ports)
         self.ports.emit = self.server.emit
         self.ports.last_event = lambda: self.server.last_event
@@ -49,6 +51,7 @@ class MediaProcess:
 
     async def open(self) -> None:
         """Start the engine and the drivers, then listen for control."""
+        await asyncio.to_thread(repair_all, self._files.unfinished())
         self.engine.start()
         log.info("media engine runs", scheduling=self.engine.scheduling)
         asyncio.get_running_loop().add_reader(self.engine.fileno(), self.ports.happened)

@@ -1,10 +1,12 @@
 """Files of the media process: prompts and recordings, both only below the site."""
 
+import contextlib
 from pathlib import Path
 from typing import Final
 
 from daemon.link.errors import MediaRefused
 
+OPEN: Final = ".open"  # a note for each recording that runs
 RECORDING_FOLDERS: Final = ("recordings", "voicemail", "cache")
 
 
@@ -13,6 +15,7 @@ class SiteFiles:
 
     def __init__(self, site: Path) -> None:
         self._site = site.resolve()
+        self._open = self._site / "recordings" / OPEN
 
     def prompt(self, relative: str) -> str:
         """Path of a prompt; whether it can be read is seen when it is read."""
@@ -31,6 +34,24 @@ class SiteFiles:
             text = f"the folder of {relative} cannot be made: {error.strerror}"
             raise MediaRefused("disk", text) from error
         return str(path)
+
+    def started(self, recording: int, path: str) -> None:
+        """Note that a recording runs, so that it can be repaired after a power cut."""
+        self._open.mkdir(parents=True, exist_ok=True)
+        (self._open / str(recording)).write_text(self.relative(path))
+
+    def finished(self, recording: int) -> None:
+        """The recording's file is complete."""
+        (self._open / str(recording)).unlink(missing_ok=True)
+
+    def unfinished(self) -> list[Path]:
+        """Recordings that were running when the last media process ended, and their notes go."""
+        found = []
+        for note in sorted(self._open.glob("*")):
+            with contextlib.suppress(MediaRefused, OSError, UnicodeDecodeError):
+                found.append(self._below(note.read_text()))
+            note.unlink(missing_ok=True)
+        return found
 
     def relative(self, path: str) -> str:
         """The path as control knows it."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # in pure mode there is no engine, yet drivers are tested
     from cython_ext.media import Engine, Event, Srtp
 
 FULL_LOAD: Final = 0.7  # of a tick; above it new ports are refused, not served late
+CODINGS: Final = {"pcm16": "s16", "alaw": "A", "ulaw": "U"}
 LAWS: Final = {"PCMA": "A", "PCMU": "U"}
 
 
@@ -132,6 +133,7 @@ class Ports:
             ask.SetGain: lambda c: engine.set_gain(c.bridge, c.heard, c.by, c.gain_db),
             ask.Unbridge: lambda c: engine.unbridge(c.bridge),
             ask.StartRecording: self._record,
+            ask.PauseRecording: lambda c: engine.pause_record(c.recording, on=c.on),
             ask.StopRecording: lambda c: engine.stop_record(c.recording),
             ask.OpenTap: self._tap,
             ask.CloseTap: lambda c: engine.untap(c.port),
@@ -246,13 +248,18 @@ class Ports:
                 return told.DigitDetected(port=PortId(port), key=key, duration_ms=ms, source=source)
             case "play", [int(player), int(port), str(reason)]:
                 return told.PlayFinished(player=player, port=PortId(port), reason=reason)
-            case "record", [int(number), int(port), str(path), int(ms), str(reason)]:
+            case "record", [int(number), int(port), str(path), int(ms), *facts, str(reason)]:
+                self._files.finished(number)
+                chain, paused_ms, gap_ms = facts
                 return told.RecordFinished(
                     recording=number,
                     port=PortId(port),
                     path=self._files.relative(path),
                     duration_ms=ms,
                     reason=reason,
+                    chain=str(chain),
+                    paused_ms=int(str(paused_ms)),
+                    gap_ms=int(str(gap_ms)),
                 )
             case "speech", [int(port)]:
                 return told.SpeechStarted(port=PortId(port))
@@ -322,14 +329,21 @@ class Ports:
         self._engine.join(command.bridge, command.b)
 
     def _record(self, command: ask.StartRecording) -> None:
+        law = CODINGS.get(command.coding)
+        if law is None:
+            raise MediaRefused("codec", f"nothing is recorded as {command.coding!r}")
+        path = self._files.recording(command.path)
         self._engine.record(
             command.recording,
             command.port,
-            self._files.recording(command.path),
+            path,
             stereo=command.stereo,
             max_s=command.max_s,
             silence_s=command.silence_s,
+            law=law,
+            chain=command.chain,
         )
+        self._files.started(command.recording, path)
 
     def _tap(self, command: ask.OpenTap) -> Carried:
         memfd, event, capacity = self._engine.tap(command.port)
