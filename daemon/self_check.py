@@ -309,12 +309,17 @@ def _rules(tables: SiteTables) -> Iterator[Fault]:
 
 
 def _prompts(path: Path, tables: SiteTables) -> Iterator[Fault]:
+    there = {name for file in (path / "prompts").glob("*") for name in (file.name, file.stem)}
     for queue in tables.queues.queues:
-        there = {name for file in (path / "prompts").glob("*") for name in (file.name, file.stem)}
-        if queue.music and queue.music not in there:
-            what = pick(f"prompts/{queue.music} is missing", f"缺少 prompts/{queue.music}")
-            todo = pick(
-                "upload it in the console under Prompts; until then callers hear ringback",
-                "请在控制台“提示音”页上传；在此之前来电者听到回铃音",
-            )
-            yield Fault(file=queues.FILE, section=queue.slug, key="music", what=what, todo=todo)
+        said = queue.announcements.prompt if queue.announcements is not None else ""
+        for key, name, meanwhile in (
+            ("music", queue.music, ("callers hear ringback", "来电者听到回铃音")),
+            ("announcements.prompt", said, ("it is left out", "播报时略过")),
+        ):
+            if name and name not in there:
+                what = pick(f"prompts/{name} is missing", f"缺少 prompts/{name}")
+                todo = pick(
+                    f"upload it in the console under Prompts; until then {meanwhile[0]}",
+                    f"请在控制台“提示音”页上传；在此之前{meanwhile[1]}",
+                )
+                yield Fault(file=queues.FILE, section=queue.slug, key=key, what=what, todo=todo)

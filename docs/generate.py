@@ -194,6 +194,8 @@ def inner_structs(kind: Any) -> Iterator[tuple[str, type[msgspec.Struct], bool]]
     for field in msgspec.structs.fields(kind):
         hint = hints[field.name]
         arguments = get_args(hint)
+        if get_origin(hint) is types.UnionType and is_struct(arguments[0]):
+            hint = arguments[0]  # a table that may be left out
         if is_struct(hint):
             yield field.encode_name, hint, False
         elif get_origin(hint) in (list, tuple) and arguments and is_struct(arguments[0]):
@@ -204,11 +206,12 @@ def inner_structs(kind: Any) -> Iterator[tuple[str, type[msgspec.Struct], bool]]
 
 
 def configuration() -> str:
-    """``hookflash.toml`` and the four tables that are imported on the first start."""
+    """``hookflash.toml`` and the five tables that are imported on the first start."""
     from acd_core.routing.registry import strategies
     from daemon import config
     from daemon.site_files.calendars import CalendarsFile
     from daemon.site_files.called_numbers import NumbersFile
+    from daemon.site_files.callers import CallersFile
     from daemon.site_files.people import PeopleFile
     from daemon.site_files.queues import QueuesFile
     from drivers import registry
@@ -241,12 +244,13 @@ def configuration() -> str:
         _section(page, "[drivers.NAME]", found.options, level=4)
     page.add(
         "## Tables that are imported",
-        "These four files are read on the first start only. After that people, queues, numbers "
-        "and calendars live in the database, and `hookflash export` writes them out again.",
+        "These five files are read on the first start only. After that people, queues, callers, "
+        "numbers and calendars live in the database, and `hookflash export` writes them out again.",
     )
     for file, kind in (
         ("people.toml", PeopleFile),
         ("queues.toml", QueuesFile),
+        ("callers.toml", CallersFile),
         ("numbers.toml", NumbersFile),
         ("calendars.toml", CalendarsFile),
     ):
