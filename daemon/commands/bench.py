@@ -20,6 +20,8 @@ from daemon.language import pick
 DEFAULT_SECONDS: Final = 5.0
 LONGEST: Final = 600.0  # s
 DEFAULT_RATE: Final = 200
+PARSED: Final = 20_000  # messages in a pass of the parser's part of sip
+LONGEST_FLOOD: Final = 60.0  # s
 DEFAULT_CHANNELS: Final = 200
 PARSED_EACH: Final = 5  # passes of the parser's benchmark, see cython_ext/sip_wire/bench.py
 GUESSED_PARSE_US: Final = 2.0  # only to choose how many messages fill the time
@@ -117,12 +119,26 @@ def _parser(arguments: argparse.Namespace) -> Result:
 def _sip(arguments: argparse.Namespace) -> Result:
     import uvloop
 
+    from cython_ext import sip_wire
+    from cython_ext.sip_wire.bench import microseconds
     from drivers.errors import DriverError
-    from drivers.sip.bench import run
+    from drivers.sip.bench import calls, loads
 
-    calls = max(int(arguments.rate * arguments.seconds), 1)
+    seconds, rate = arguments.seconds, arguments.rate
+    number = max(int(rate * seconds), 1)
+
+    async def measure() -> Result:
+        return {
+            **await calls.run(calls=number, rate=rate),
+            "by_transport": await loads.by_transport(calls=number, rate=rate),
+            "cpu_s_per_1000_register": await loads.registrations(),
+            "parse_us": round(microseconds(sip_wire.parse, PARSED), 3),
+            "bytes_per_call": await loads.memory(),
+            "flood": await loads.flood(seconds=min(seconds, LONGEST_FLOOD)),
+        }
+
     try:
-        return dict(uvloop.run(run(calls=calls, rate=arguments.rate)))
+        return uvloop.run(measure())
     except DriverError as error:
         raise CommandError(str(error), exit_code=FAILURE) from error
 

@@ -17,7 +17,7 @@ from drivers.events import (
     Ringing,
     StationUp,
 )
-from drivers.sip import bench
+from drivers.sip.bench import calls as bench
 
 SCENARIOS = Path(__file__).parents[2] / "e2e" / "scenarios"
 REGISTER = ("-s", "2001", "-au", "2001", "-ap", "s3cret", "-m", "1")

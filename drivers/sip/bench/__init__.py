@@ -1,0 +1,1 @@
+"""What the SIP driver costs: calls over each transport, registrations, memory, a flood."""
