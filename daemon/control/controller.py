@@ -355,7 +355,11 @@ class Controller:
         self.dirty.set()
 
     def _index(self, call: Call) -> None:
-        if call.caller.port is not None and call.phase is not Phase.ENDED:
+        if call.phase is Phase.ENDED:
+            return
+        for leg in call.legs:
+            self._media.own(call, leg)
+        if call.caller.port is not None:
             self._media.ports[call.caller.port] = self.calls[call.id]
 
     def changed(self, call: Call) -> None:

@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from daemon.control.calls.call import Call, Leg
 from daemon.control.calls.context import BridgingMedia
 from daemon.control.calls.life import CallLife
 from daemon.control.line_table import LineTable
@@ -17,6 +18,7 @@ from daemon.link.messages import (
     MediaEvent,
     MediaRestarted,
     RecordFinished,
+    StreamEnded,
 )
 from drivers.api import PortId
 from drivers.errors import DriverError
@@ -25,6 +27,7 @@ from drivers.events import LineDown
 log = structlog.get_logger()
 
 NO_PORT: Final = PortId(0)
+MOST_LEGS: Final = 20_000
 
 
 class EventfulMedia(BridgingMedia, Protocol):
@@ -49,6 +52,8 @@ class MediaEvents:
 
     def __init__(self, control: Hearing) -> None:
         self.ports: dict[PortId, CallLife] = {}
+        self._legs: dict[PortId, tuple[int, Leg]] = {}
+        """The call and leg of each port; figures come when the call may be over."""
         self._control = control
         self._hosted = {
             item.driver.name: item.driver
@@ -65,6 +70,8 @@ class MediaEvents:
                     control.records.recording_finished(recording, duration)
                     self._tell_port(event.port, event)
                     control.dirty.set()
+                case StreamEnded(port=port):
+                    self._stream_ended(port, event)
                 case HostEvent(host=host, payload=payload):
                     if host in self._hosted:
                         self._hosted[host].happened(payload)
@@ -77,6 +84,19 @@ class MediaEvents:
                 case _:
                     self._tell_port(getattr(event, "port", NO_PORT), event)
 
+    def own(self, call: Call, leg: Leg) -> None:
+        """Know a leg by its port, until the figures of its stream have come."""
+        if leg.port is not None:
+            self._legs[leg.port] = (call.id, leg)
+            if len(self._legs) > MOST_LEGS:
+                # Ports of boards have no stream, so nothing takes them away.
+                del self._legs[next(iter(self._legs))]
+
+    def _stream_ended(self, port: PortId, ended: StreamEnded) -> None:
+        owner = self._legs.pop(port, None)
+        if owner is not None:
+            self._control.records.stream(*owner, ended)
+
     def _tell_port(self, port: PortId, event: MediaEvent) -> None:
         life = self.ports.get(port)
         if life is not None:
@@ -85,6 +105,7 @@ class MediaEvents:
     def _media_restarted(self) -> None:
         """Every audio port is gone, so every conversation is."""
         control = self._control
+        self._legs.clear()
         log.error("media process restarted, calls are lost", calls=len(control.calls))
         for row in control.records.open_recordings():
             control.records.recording_finished(row.id, 0)

@@ -14,7 +14,8 @@ import msgspec
 from acd_core.agent import AgentState
 from acd_core.commands import AgentStateChanged
 from acd_core.ids import to_text
-from daemon.control.calls.call import Call, OpenRecording, OpenSegment, Visit, ring_of
+from daemon.control.calls.call import Call, Leg, OpenRecording, OpenSegment, Visit, ring_of
+from daemon.link.messages import StreamEnded
 from daemon.store.rows import (
     AgentStateRow,
     CallRow,
@@ -22,6 +23,7 @@ from daemon.store.rows import (
     QueueVisitRow,
     RecordingRow,
     SegmentRow,
+    StreamRow,
     milliseconds,
 )
 
@@ -258,6 +260,28 @@ class Records:
         ended = row.started_ms + duration_ms
         self._write(msgspec.structs.replace(row, ended_ms=ended, duration_ms=duration_ms))
         return True
+
+    def stream(self, call: int, leg: Leg, ended: StreamEnded) -> None:
+        """Write down what the audio of a leg was like."""
+        self._write(
+            StreamRow(
+                id=self._ids(),
+                call_id=call,
+                leg_id=leg.id,
+                line=leg.line,
+                ended_ms=milliseconds(self._clock()),
+                packets_in=ended.packets_in,
+                packets_out=ended.packets_out,
+                lost=ended.lost,
+                late=ended.late,
+                jitter_ms=ended.jitter_ms,
+                round_trip_ms=ended.round_trip_ms,
+                delay_ms=ended.delay_ms,
+                far_lost=ended.far_lost,
+                far_jitter_ms=ended.far_jitter_ms,
+                mos=ended.mos,
+            )
+        )
 
     def open_rows(self) -> tuple[HistoryRow, ...]:
         """Rows of agents and recordings that are not complete."""

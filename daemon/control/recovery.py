@@ -29,7 +29,7 @@ from daemon.control.journal import SNAPSHOT, Record
 from daemon.control.records import JOURNAL_KIND as ROW_KIND
 from daemon.control.records import Records, decode_row
 from daemon.link.messages import Snapshot
-from daemon.store.rows import HistoryRow
+from daemon.store.rows import HistoryRow, QueueVisitRow
 from drivers.api import LineId, PortId
 from drivers.errors import DriverError
 from drivers.events import Cause
@@ -134,7 +134,7 @@ def _keep_open(rows: dict[tuple[str, int], HistoryRow], row: HistoryRow) -> None
     ended = getattr(row, "ended_ms", None)
     left = getattr(row, "left_ms", None)
     key = (row.table, row.id)
-    if ended is None and (row.table != "queue_visit" or left is None or row.agent_id):
+    if ended is None and (not isinstance(row, QueueVisitRow) or left is None or row.agent_id):
         rows[key] = row
     else:
         rows.pop(key, None)

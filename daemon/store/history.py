@@ -45,6 +45,10 @@ class SegmentKind(StrEnum):
     HOLD = "hold"
     WRAP_UP = "wrap_up"
     MESSAGE = "message"
+    TRANSFER = "transfer"
+    """Somebody beyond the queues is rung."""
+    OUTSIDE = "outside"
+    """The caller talks with him."""
 
 
 class Call(Model):
@@ -109,7 +113,7 @@ class Segment(Model):
     line = fields.CharField(max_length=64, default="")
     queue_id = fields.IntField(null=True)
     agent_id = fields.IntField(null=True, db_index=True)
-    result = fields.CharField(max_length=16, default="")
+    result = fields.CharField(max_length=24, default="")
     """How it ended: a ring segment answered, answered_elsewhere, no_answer, refused, withdrawn."""
     detail: fields.Field[dict[str, object]] = fields.JSONField(default=dict)
     """Reasons of an offer, keys of an IVR segment."""
@@ -118,6 +122,37 @@ class Segment(Model):
         """Table name."""
 
         table = "segment"
+
+
+class Stream(Model):
+    """The audio of one leg over RTP: how it arrived here and, by its reports, there."""
+
+    id = fields.BigIntField(primary_key=True, generated=False)
+    call_id = fields.BigIntField(db_index=True)
+    leg_id = fields.BigIntField()
+    line = fields.CharField(max_length=64, default="")
+    ended_ms = fields.BigIntField(db_index=True)
+    packets_in = fields.BigIntField(default=0)
+    packets_out = fields.BigIntField(default=0)
+    lost = fields.BigIntField(default=0)
+    """Packets that never came."""
+    late = fields.BigIntField(default=0)
+    """Packets that came too late to be heard."""
+    jitter_ms = fields.FloatField(default=0.0)
+    round_trip_ms = fields.FloatField(default=0.0)
+    """0 when the far end sent no reports."""
+    delay_ms = fields.FloatField(default=0.0)
+    """Of the jitter buffer."""
+    far_lost = fields.BigIntField(default=0)
+    """Packets of ours that the far end missed."""
+    far_jitter_ms = fields.FloatField(default=0.0)
+    mos = fields.FloatField(default=0.0)
+    """Estimated quality, 1 to 4.5; 0 when nothing came."""
+
+    class Meta:
+        """Table name."""
+
+        table = "stream"
 
 
 class QueueVisit(Model):

@@ -111,13 +111,34 @@ class RecordingRow(Row, frozen=True, kw_only=True, tag="recording"):
     deleted_ms: int | None = None
 
 
-HistoryRow = CallRow | SegmentRow | QueueVisitRow | AgentStateRow | RecordingRow
+class StreamRow(Row, frozen=True, kw_only=True, tag="stream"):
+    """The audio of a leg; see ``history.Stream``."""
+
+    table: ClassVar[str] = "stream"
+    call_id: int
+    leg_id: int
+    line: str = ""
+    ended_ms: int
+    packets_in: int = 0
+    packets_out: int = 0
+    lost: int = 0
+    late: int = 0
+    jitter_ms: float = 0.0
+    round_trip_ms: float = 0.0
+    delay_ms: float = 0.0
+    far_lost: int = 0
+    far_jitter_ms: float = 0.0
+    mos: float = 0.0
+
+
+HistoryRow = CallRow | SegmentRow | QueueVisitRow | AgentStateRow | RecordingRow | StreamRow
 ROW_TYPES: tuple[type[HistoryRow], ...] = (
     CallRow,
     SegmentRow,
     QueueVisitRow,
     AgentStateRow,
     RecordingRow,
+    StreamRow,
 )
 
 

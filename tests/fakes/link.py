@@ -19,6 +19,7 @@ from daemon.link.messages import (
     RecordingState,
     Snapshot,
     SpeechStarted,
+    StreamEnded,
 )
 from drivers.api import PortId, RtpAddress, RtpFormat
 
@@ -235,6 +236,23 @@ class FakeMedia:
         """What records a port ends by itself."""
         for recorder in [r for r in self.recorders.values() if r.port == port]:
             self._end_record(recorder, reason)
+
+    def stream_ended(self, port: PortId | None, mos: float) -> None:
+        """Media tells what a stream was like that is over."""
+        assert port is not None
+        self._tell(
+            StreamEnded(
+                port=port,
+                packets_in=500,
+                packets_out=500,
+                lost=1,
+                late=0,
+                jitter_ms=0.5,
+                round_trip_ms=0.0,
+                delay_ms=40.0,
+                mos=mos,
+            )
+        )
 
     def restart(self) -> None:
         """The media process is a new one."""

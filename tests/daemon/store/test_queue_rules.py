@@ -167,7 +167,8 @@ async def test_queues_of_a_database_of_before_go_on_as_they_were(
         connection.execute(f"ALTER TABLE queue DROP COLUMN {column}")
     for table, column in LATER_COLUMNS:
         connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-    connection.execute("DROP TABLE tier")
+    for table in ("tier", "stream"):
+        connection.execute(f"DROP TABLE {table}")
     connection.execute("DELETE FROM tortoise_migrations WHERE name > '0002'")
     connection.execute(
         "INSERT INTO queue (slug, name, skills, strategy, priority, ring_s, wrap_up_s, max_wait_s,"

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from acd_core.agent import AgentState
 from daemon.control.calls.call import Phase
 from daemon.control.calls.context import HangUpRequest, HoldRequest
-from daemon.store.rows import RecordingRow, SegmentRow
+from daemon.store.rows import RecordingRow, SegmentRow, StreamRow
 from drivers.events import Cause
 from tests.fakes.control_rig import START, ControlRig, make_queue
 from tests.fakes.sound_records import assert_sound
@@ -235,3 +235,20 @@ async def test_caller_who_was_served_reaches_the_same_agent_again(make_rig: Make
     assert rig.driver.dialled[-1].number == "2001"
     await rig.hang_up(again)
     assert_sound(rig)
+
+
+async def test_figures_of_both_streams_are_kept(rig: ControlRig) -> None:
+    line, agent = await rig.connect()
+    call, legs = rig.call_on(line).id, {line.port: 1.5, agent.port: 4.25}
+    ids = {leg.port: leg.id for leg in rig.call_on(line).legs}
+    await rig.hang_up(line)
+    for port, mos in legs.items():
+        rig.media.stream_ended(port, mos)
+    await rig.settle()
+    rows = rig.book.newest(StreamRow)
+    assert [(row.call_id, row.leg_id, row.mos) for row in rows] == [
+        (call, ids[port], mos) for port, mos in legs.items()
+    ]
+    rig.media.stream_ended(next(iter(legs)), 1.0)  # nobody's port by now
+    await rig.settle()
+    assert len(rig.book.newest(StreamRow)) == 2
