@@ -128,7 +128,11 @@ class SipDriver:
             log.info("sip listens", driver=self.name, transport=transport, address=host, port=port)
         for binding in self.core.registrar.records():
             self._station_up(binding.station, binding.contact, binding.expires - self.clock())
-        self.act().resume()
+        for name in self.core.trunks_with_names():
+            self.core.named(name, await self.border.places(name))
+        core = self.act()
+        core.resume()
+        core.begin()
         self.flush()
         return list(self._lines.values())
 

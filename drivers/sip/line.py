@@ -101,6 +101,7 @@ class SipLine:
                 call = driver.act().dial_station(self.owner, line=self.id, ani=ani)
             else:
                 places = await driver.border.places(self.owner)
+                driver.core.named(self.owner, places)
                 call = driver.act().dial_trunk(
                     self.owner, number, line=self.id, ani=ani, places=places, details=details
                 )

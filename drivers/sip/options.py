@@ -90,7 +90,7 @@ class TrunkOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     options_every_s: float = 0.0
     """Each gateway is asked this often whether it lives (OPTIONS); 0: never."""
     register: bool = False
-    """Register there with ``username``, so that calls reach us without a fixed address."""
+    """Register at it with ``username``; calls that come from where we register are its."""
     domain: str = ""
     """Domain of that registration; empty: the host of the gateway."""
     register_expires_s: int = 600
@@ -326,7 +326,7 @@ def _trunk_faults(key: str, trunk: TrunkOptions, *, loopback: bool) -> list[Opti
         en, zh = f"{trunk.hold!r} is no way to hold; choose from {known}", f"可选：{known}"
         found.append(OptionsError(f"{key}.hold", en, f"没有保持方式 {trunk.hold!r}；{zh}"))
     found += plan_faults(key, trunk, _is_target)
-    if not trunk.addresses and not trunk.target and not trunk.gateways:
+    if not (trunk.addresses or trunk.target or trunk.gateways):
         en = "name the carrier's addresses, else it has no calls"
         zh = "请写运营商的地址，否则没有通话"
         found.append(OptionsError(f"{key}.addresses", en, zh))

@@ -27,7 +27,10 @@ from drivers.sip.stations.registrar import BindingRecord, Registrar
 from drivers.sip.stations.subscriptions import Lamps
 from drivers.sip.transport.address import Address
 from drivers.sip.trunks.guards import NotAllowed
+from drivers.sip.trunks.registration import Registration
+from drivers.sip.trunks.sources import Sources
 from drivers.sip.trunks.trunk import trunks_of
+from drivers.sip.trunks.watch import Watch
 
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -61,6 +64,17 @@ class SipCore:
         )
         self.lamps = Lamps(services, self.registrar)
         self.trunks = trunks_of(options, rng)
+        self.registrations = {
+            name: Registration(services, trunk)
+            for name, trunk in self.trunks.items()
+            if trunk.options.register
+        }
+        self._watches = [
+            Watch(services, trunk, gateway)
+            for trunk in self.trunks.values()
+            if trunk.options.options_every_s > 0
+            for gateway in trunk.gateways
+        ]
         self.flows = StationFlows(services, self.calls, self.registrar)
         self.inbound.on_replaced = self._replaced
         self._deadlines: dict[CallTimer, Callable[[Call], None]] = {
@@ -83,6 +97,7 @@ class SipCore:
             inbound=self.inbound,
             in_dialog=self.in_dialog,
             registrar=self.registrar,
+            sources=Sources(self.trunks.values()),
             challenger=Challenger(
                 options.realm, secret=secret, rng=rng, algorithms=options.digest_algorithms
             ),
@@ -220,6 +235,28 @@ class SipCore:
         self.registrar.restore(bindings)
         self.flows.restored()
         return [call for call in calls if not call.reported]
+
+    def begin(self) -> None:
+        """Register at carriers and watch their gateways, once our address is known."""
+        for registration in self.registrations.values():
+            registration.start()
+        for watch in self._watches:
+            watch.start()
+
+    def trunks_with_names(self) -> list[str]:
+        """Trunks whose gateway must be known before it is registered at or watched."""
+        return [
+            name
+            for name, trunk in self.trunks.items()
+            if any(one.address is None for one in trunk.gateways)
+            and (trunk.options.register or trunk.options.options_every_s > 0)
+        ]
+
+    def named(self, trunk: str, places: Sequence[Address]) -> None:
+        """Where the name in a trunk's target leads now."""
+        place = self.trunks.get(trunk)
+        if place is not None and places and place.gateways[0].named(places[0]):
+            self.incoming.sources.forget()
 
     def resume(self) -> None:
         """Go on with what restored calls were waiting for, once our address is known."""

@@ -4,7 +4,6 @@ Malformed and unexpected messages get the status RFC 3261 8.2 gives them, or sil
 kind has a counter.
 """
 
-import ipaddress
 from collections.abc import Sequence
 from typing import Final
 
@@ -27,10 +26,11 @@ from drivers.sip.core.request import Received, cancelled_key, merge_key, number_
 from drivers.sip.core.services import ACCEPT, ALLOW, EXTENSIONS, Services
 from drivers.sip.dialog import Dialog
 from drivers.sip.machines import Input, State
-from drivers.sip.options import StationAccount, networks
+from drivers.sip.options import StationAccount
 from drivers.sip.stations.registrar import Registrar
 from drivers.sip.transport.address import Address
 from drivers.sip.transport.guard import CallLimit
+from drivers.sip.trunks.sources import Sources
 
 HANDLED: Final = frozenset(
     {
@@ -41,7 +41,6 @@ HANDLED: Final = frozenset(
 _COUNTED: Final = HANDLED | {"SUBSCRIBE", "MESSAGE"}
 _DESCRIBED: Final = frozenset({"INVITE", "UPDATE", "PRACK"})
 _SDP_RANGES: Final = frozenset({"application/sdp", "application/*", "*/*"})
-_SOURCES_KEPT: Final = 4096
 RETRY_AFTER_S: Final = (2, 11)
 """Range of Retry-After under overload; at random, so that callers do not return together."""
 
@@ -59,6 +58,7 @@ class Incoming:
         in_dialog: InDialog,
         registrar: Registrar,
         challenger: Challenger,
+        sources: Sources,
     ) -> None:
         self.services = services
         self.calls = calls
@@ -67,10 +67,8 @@ class Incoming:
         self.in_dialog = in_dialog
         self.registrar = registrar
         self.challenger = challenger
+        self.sources = sources
         self.accounts: dict[str, StationAccount] = {}
-        trunks = services.options.trunks
-        self._trunks = [(networks(t), Peer(t.name, False, t.codecs)) for t in trunks]
-        self._known: dict[str, Peer | None] = {}
         self._new_calls = CallLimit(services.options.new_calls_per_s)
 
     def receive(self, data: bytes, source: Address) -> None:
@@ -98,22 +96,8 @@ class Incoming:
         self.challenger.algorithms = [name for name in offered if held[name]] or offered
 
     def trunk_at(self, host: str) -> Peer | None:
-        """The trunk that calls from this address, the narrowest network first."""
-        if host in self._known:
-            return self._known[host]
-        best: tuple[int, Peer] | None = None
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            return None
-        for places, peer in self._trunks:
-            for network in places:
-                if address in network and (best is None or network.prefixlen > best[0]):
-                    best = network.prefixlen, peer
-        if len(self._known) >= _SOURCES_KEPT:
-            self._known.clear()
-        self._known[host] = None if best is None else best[1]
-        return self._known[host]
+        """The trunk that calls from this address."""
+        return self.sources.trunk_at(host)
 
     # Requests
 

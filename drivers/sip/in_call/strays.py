@@ -13,7 +13,6 @@ from drivers.sip.in_call.offers import Offers
 from drivers.sip.transaction import ClientTransaction
 from drivers.sip.transport.address import Address
 
-
 OUR_TAG: Final = re.compile(r"[0-9a-f]{16}\Z")
 """What tags and the beginnings of our Call-IDs look like."""
 

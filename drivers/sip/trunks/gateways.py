@@ -38,6 +38,13 @@ class Gateway:
         """It does not answer OPTIONS."""
         self.failures = 0
 
+    def named(self, address: Address) -> bool:
+        """Take where its name leads; False when that is known, or it has no name."""
+        if not self.is_target or address == self.address:
+            return False
+        self.address = address
+        return True
+
     def is_up(self, now: float) -> bool:
         """Whether calls may go there."""
         return not self.watched_down and now >= self.down_until
