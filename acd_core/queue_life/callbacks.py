@@ -123,6 +123,8 @@ class Callbacks:
         if not kept:
             del self._kept[key]
         contact.queue.kept -= 1
+        if not self.places:
+            self._look_at = None
         self._out.append(CallbackOver(call=call, queue=key, why=why))
 
     def come_back(self, event: CallOffered, now: float) -> None:
@@ -167,6 +169,8 @@ class Callbacks:
 
     def due(self, now: float) -> None:
         """Do what is due."""
+        if self._look_at is not None and self._look_at <= now:
+            self._look_at = None  # turns are predicted when all else is settled
         while (slot := self.deadlines.pop(now)) >= 0:
             place = self._slots[slot]
             if place.state is PlaceState.DIALLED:
@@ -182,8 +186,8 @@ class Callbacks:
     def settle(self, now: float) -> None:
         """Call those whose turn is near, unless turns were predicted just now."""
         if not self.places:
-            self._look_at = None
-        elif now >= self._looked + ROUND_S:
+            return
+        if now >= self._looked + ROUND_S:
             self._looked, self._look_at = now, None
             for key in sorted(self._kept):
                 self._look(self._lines.queues[key], now)

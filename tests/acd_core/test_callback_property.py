@@ -177,6 +177,8 @@ class Day:
             ]
             self.dialled.difference_update(gone)
             self.tell(told.DeadlineReached())
+            following = floor.engine.next_deadline()
+            assert following is None or following > floor.now
         floor.now = until
 
     def ring_over(self, call: int) -> bool:
