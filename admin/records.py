@@ -21,7 +21,7 @@ from acd_core.ids import from_text, to_text
 from admin.errors import PageMissing, RecordsAway
 from daemon.errors import StoreError
 from daemon.store.connection import Store, open_store
-from daemon.store.history import Call, QueueVisit, Recording, Segment
+from daemon.store.history import Call, QueueVisit, Recording, Segment, Stream
 from daemon.store.people import Agent
 from daemon.store.routing import Queue
 
@@ -101,6 +101,23 @@ class RecordingLine(msgspec.Struct, frozen=True, kw_only=True):
     """Relative to the site directory."""
 
 
+class StreamLine(msgspec.Struct, frozen=True, kw_only=True):
+    """How the audio of one leg arrived."""
+
+    line: str
+    packets: int
+    lost: int
+    """Never came, or came too late to be heard."""
+    lost_percent: float
+    jitter_ms: float
+    round_trip_ms: float
+    """0 when the far end sent no reports."""
+    far_lost: int
+    """Packets of ours that the far end missed, by its reports."""
+    mos: float
+    """Estimated quality, 1 to 4.5; 0 when nothing came."""
+
+
 class CallDetail(msgspec.Struct, frozen=True, kw_only=True):
     """One call with all that is known of it."""
 
@@ -115,6 +132,7 @@ class CallDetail(msgspec.Struct, frozen=True, kw_only=True):
     redirecting: str
     segments: tuple[SegmentLine, ...]
     recordings: tuple[RecordingLine, ...]
+    streams: tuple[StreamLine, ...] = ()
 
 
 class _Names(msgspec.Struct, frozen=True):
@@ -182,6 +200,10 @@ class Records:
             redirecting=found.redirecting,
             segments=tuple(_segment_line(segment, names) for segment in segments),
             recordings=tuple(_recording_line(recording) for recording in recordings),
+            streams=tuple(
+                _stream_line(stream)
+                for stream in await Stream.filter(call_id=found.id).using_db(db).order_by("id")
+            ),
         )
 
     async def recording(self, text: str) -> tuple[RecordingLine, CallLine]:
@@ -299,6 +321,21 @@ def _segment_line(segment: Segment, names: _Names) -> SegmentLine:
         agent=agent,
         agent_name=agent_name,
         result=segment.result,
+    )
+
+
+def _stream_line(stream: Stream) -> StreamLine:
+    missed = stream.lost + stream.late
+    sent = stream.packets_in + stream.lost
+    return StreamLine(
+        line=stream.line,
+        packets=stream.packets_in,
+        lost=missed,
+        lost_percent=round(100 * missed / sent, 2) if sent else 0.0,
+        jitter_ms=stream.jitter_ms,
+        round_trip_ms=stream.round_trip_ms,
+        far_lost=stream.far_lost,
+        mos=stream.mos,
     )
 
 

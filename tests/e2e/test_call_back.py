@@ -62,6 +62,9 @@ async def test_caller_is_called_back_and_talks_with_the_agent(site: RunningSite)
         await until(lambda: len(site.rows(ended)) == 2)
         assert site.rows(ended) == [("in", ANI, "callback_taken"), ("out", ANI, "answered")]
         await until(lambda: site.check_records()["ok"])
+        # The two who talked heard each other well, by the figures of their streams.
+        good = "SELECT count(*) FROM stream JOIN call ON call.id = call_id WHERE mos > 4"
+        await until(lambda: site.rows(f"{good} AND direction = 'out'") == [(2,)])
     finally:
         await town.close()
         await carrier.close()
