@@ -79,9 +79,13 @@ class Day:
         self._strategy = strategy
         self._next = 100
 
+    def queues(self) -> list[QueueConfig]:
+        """What is configured."""
+        return queues(self._strategy)
+
     def open(self) -> None:
         """Configure and let everybody sit down."""
-        for config in queues(self._strategy):
+        for config in self.queues():
             self.runner.submit(told.QueueConfigured(config=_typed(config), version=1))
         for agent, name in NAMES.items():
             config = AgentConfig(agent=agent, name=name, skills=SKILLS[agent])
@@ -178,14 +182,19 @@ class Day:
 
 
 def play_day(
-    directory: Path, *, seed: int = 1, seconds: float = 1800.0, strategy: str = "longest_idle"
+    directory: Path,
+    *,
+    seed: int = 1,
+    seconds: float = 1800.0,
+    strategy: str = "longest_idle",
+    kind: type[Day] = Day,
 ) -> Day:
     """Play so many seconds and leave the journal behind."""
     loop = VirtualTimeLoop()
     try:
-        day = Day(directory, seed, loop, strategy)
-        day.open()
-        day.moods()
+        day = kind(directory, seed, loop, strategy)
+        loop.call_soon(day.open)
+        loop.call_soon(day.moods)
         loop.run_until_complete(_sleep(seconds))
         day.runner.close()
         day.journal.close()
