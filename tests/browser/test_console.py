@@ -143,7 +143,7 @@ async def test_queue_is_edited_and_taken_back(
     await expect(page.locator(".banner.info")).to_contain_text("Callers in this queue now: 3")
     await page.fill("[name=ring_s]", "1")
     await page.click("text=Save")
-    await expect(page.locator(".faulty")).to_contain_text("Too small.")
+    await expect(page.locator(".field.faulty")).to_contain_text("Too small.")
     await page.fill("[name=ring_s]", "28")
     await keep(page, "queue")
     await page.click("text=Save")
