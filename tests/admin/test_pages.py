@@ -87,6 +87,12 @@ async def test_call_page_tells_what_happened(sign_in: SignIn) -> None:
         assert wanted in text
 
 
+async def test_call_shows_how_its_audio_arrived(sign_in: SignIn) -> None:
+    text = (await (await sign_in("sam")).get(f"/calls/{call_text(0)}")).text
+    for wanted in ("How the audio arrived", "4.3", "48 (1.0 %)", "1.2 ms", "31 ms"):
+        assert wanted in text
+
+
 async def test_unknown_call_is_not_found(sign_in: SignIn) -> None:
     client = await sign_in("sam")
     for path in ("/calls/0000000000000", "/calls/xyz", "/recordings/0000000000000/audio.wav"):

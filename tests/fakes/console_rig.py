@@ -27,7 +27,7 @@ from daemon.service.settings import (
 from daemon.service.socket_client import ServiceClient
 from daemon.service.socket_server import ServiceServer
 from daemon.store.connection import opened_store
-from daemon.store.history import Call, QueueVisit, Recording, Segment
+from daemon.store.history import Call, QueueVisit, Recording, Segment, Stream
 from daemon.store.people import Agent, User
 from daemon.store.routing import Queue
 from tests.fakes.http_client import HttpClient
@@ -189,6 +189,20 @@ async def _write_call(
     if answered:
         path = f"recordings/2026/11/21/{to_text(identifier)}.wav"
         write_wav(site / path, 12 if number == 0 else 1)
+        await Stream.create(
+            id=identifier + 3,
+            call_id=identifier,
+            leg_id=identifier + 4,
+            line=f"trunk/{number % 8 + 1}",
+            ended_ms=ended,
+            packets_in=4795,
+            lost=5,
+            late=43,
+            jitter_ms=1.25,
+            round_trip_ms=31.0,
+            far_lost=2,
+            mos=4.26,
+        )
         await Recording.create(
             id=identifier + 2,
             call_id=identifier,
