@@ -61,7 +61,7 @@ class RtpFormat(msgspec.Struct, frozen=True, kw_only=True):
 
     payload_type: int = 8
     codec: str = "PCMA"
-    """PCMA or PCMU."""
+    """PCMA, PCMU, G722, L16 at 8000 Hz, or OPUS, which only passes between two such legs."""
     dtmf_payload_type: int | None = 101
     ptime_ms: int = 20
     send: bool = True

@@ -11,7 +11,7 @@ cdef extern from "engine.h":
     enum: HF_MEMBERS, HF_MOST_MEMBERS, HF_LATE_STEPS, HF_TAP_SAMPLES, HF_PHASES, HF_PHASE_PORTS, HF_PORT_RECORDERS
     enum: HF_PORT, HF_PLAYER, HF_ROOM, HF_RECORDER, HF_TAP, HF_KEYRING
     enum: HF_RTP, HF_DEVICE, HF_INBAND, HF_HARDWARE
-    enum: HF_ALAW, HF_ULAW, HF_S16
+    enum: HF_ALAW, HF_ULAW, HF_S16, HF_L16, HF_G722, HF_OPUS
     enum: HF_ON_KEY, HF_ON_PLAY, HF_ON_RECORD, HF_ON_SPEECH, HF_ON_SILENCE, HF_ON_DEVICE
     enum hf_op:
         HF_ADD_PORT, HF_CONNECT, HF_CLOSE_PORT, HF_KEYS, HF_PLAY, HF_STOP_PLAY, HF_JOIN
@@ -61,6 +61,9 @@ cdef extern from "engine.h":
         hf_object head
         int memfd, eventfd
 
+    ctypedef struct hf_g722:
+        pass
+
     enum hf_suite:
         HF_AES_CM_80, HF_AES_CM_32, HF_AES_GCM_128
 
@@ -72,6 +75,7 @@ cdef extern from "engine.h":
         socklen_t remote_length
         int law, payload_type, key_payload_type, packet_samples, send, receive
         int rtcp_mux, rtcp_fd
+        hf_g722 *g722
 
     ctypedef struct hf_port_counts:
         uint64_t packets_in, packets_out, bad, foreign, ssrc_changes, other_keys
@@ -155,3 +159,4 @@ cdef extern from "engine.h":
                                const uint8_t *outward)
     uint32_t hf_rtcp_expected(const hf_rtcp *rtcp)
     int32_t hf_rtcp_lost(const hf_rtcp *rtcp)
+    int hf_codec_clock(int law)

@@ -22,6 +22,9 @@ AES_GCM_128: Final[int]
 ALAW: Final[int]
 ULAW: Final[int]
 S16: Final[int]
+L16: Final[int]
+G722: Final[int]
+OPUS: Final[int]
 INBAND: Final[int]
 HARDWARE: Final[int]
 
@@ -123,6 +126,7 @@ class Core:
         rtcp_fd: int,
         new_keys: bool,
         keyring: Handle | None,
+        new_g722: bool,
     ) -> bool: ...
     def keys(self, port: Handle, keys: bytes) -> bool: ...
     def port_counters(self, handle: Handle) -> dict[str, float]: ...

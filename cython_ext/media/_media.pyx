@@ -8,6 +8,7 @@ memory is freed when the engine has also read every command that could still nam
 import os
 
 cimport cython
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from cython_ext.media._engine cimport *
@@ -20,7 +21,7 @@ TAP_SAMPLES = HF_TAP_SAMPLES
 PORT, PLAYER, ROOM, RECORDER, TAP = HF_PORT, HF_PLAYER, HF_ROOM, HF_RECORDER, HF_TAP
 KEYRING = HF_KEYRING
 AES_CM_80, AES_CM_32, AES_GCM_128 = HF_AES_CM_80, HF_AES_CM_32, HF_AES_GCM_128
-ALAW, ULAW, S16 = HF_ALAW, HF_ULAW, HF_S16
+ALAW, ULAW, S16, L16, G722, OPUS = HF_ALAW, HF_ULAW, HF_S16, HF_L16, HF_G722, HF_OPUS
 INBAND, HARDWARE = HF_INBAND, HF_HARDWARE
 ON_KEY, ON_PLAY, ON_RECORD = HF_ON_KEY, HF_ON_PLAY, HF_ON_RECORD
 ON_SPEECH, ON_SILENCE, ON_DEVICE = HF_ON_SPEECH, HF_ON_SILENCE, HF_ON_DEVICE
@@ -297,11 +298,12 @@ cdef class Core:
 
     def connect(self, Handle port, str host, int rtp_port, *, int law, int payload_type,
                 int key_payload_type, int packet_samples, bint send, bint receive,
-                bint rtcp_mux, int rtcp_fd, bint new_keys, Handle keyring):
+                bint rtcp_mux, int rtcp_fd, bint new_keys, Handle keyring,
+                bint new_g722):
         """Set an RTP port's stream; ValueError for a host that is no address.
 
         The descriptor for RTCP becomes the port's own; with ``new_keys`` the keyring
-        replaces the one before, None by plain RTP.
+        replaces the one before, None by plain RTP; ``new_g722``: it needs that codec's state.
         """
         cdef hf_command command
         memset(&command, 0, sizeof(command))
@@ -317,7 +319,12 @@ cdef class Core:
         command.stream.rtcp_mux, command.stream.rtcp_fd = rtcp_mux, rtcp_fd
         command.flag = new_keys
         command.object = NULL if keyring is None else keyring.pointer
+        if new_g722:
+            command.stream.g722 = <hf_g722 *>calloc(1, sizeof(hf_g722))
+            if command.stream.g722 == NULL:
+                raise MemoryError
         if hf_command_push(self.engine, &command) < 0:
+            free(command.stream.g722)
             return False
         if keyring is not None:
             self._hand_over(keyring)
@@ -348,13 +355,13 @@ cdef class Core:
             "underruns": float(counts.underruns), "overruns": float(counts.overruns),
             "forged": float(counts.forged), "replayed": float(counts.replayed),
             "delay_ms": jitter.target / 8.0, "expected": float(hf_rtcp_expected(rtcp)),
-            "lost_on_way": float(hf_rtcp_lost(rtcp)), "jitter_ms": rtcp.jitter / 128.0,
+            "lost_on_way": float(hf_rtcp_lost(rtcp)), "jitter_ms": rtcp.jitter / 128.0 / hf_codec_clock(port.law),
             "reports_in": float(rtcp.reports_in), "reports_out": float(rtcp.reports_out),
             "bad_reports": float(rtcp.bad),
         }
         if rtcp.has_far:
             found["far_lost"] = float(rtcp.far_lost)
-            found["far_jitter_ms"] = rtcp.far_jitter / 8.0
+            found["far_jitter_ms"] = rtcp.far_jitter / 8.0 / hf_codec_clock(port.law)
         if rtcp.has_round_trip:
             found["round_trip_ms"] = rtcp.round_trip_us / 1e3
         return found

@@ -179,6 +179,7 @@ void hf_object_free(hf_object *object)
     if (object->kind == HF_PORT) {
         close_fd(((hf_port *)object)->fd);
         close_fd(((hf_port *)object)->rtcp_fd);
+        free(((hf_port *)object)->g722);
     } else if (object->kind == HF_ROOM) {
         free(((hf_room *)object)->members);
         free(((hf_room *)object)->gain);

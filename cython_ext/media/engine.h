@@ -18,6 +18,7 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/sha.h>
 
+#include "codec.h"
 #include "dtmf.h"
 #include "g711.h"
 #include "jitter.h"
@@ -138,6 +139,7 @@ typedef struct {
     int packet_samples, send, receive;
     int rtcp_mux; /* RFC 5761: reports share the socket */
     int rtcp_fd;  /* -1: as before; the port takes it over */
+    hf_g722 *g722; /* NULL: as before; the port takes it over */
 } hf_stream;
 
 enum hf_port_kind { HF_RTP, HF_DEVICE };
@@ -164,6 +166,9 @@ struct hf_port {
     int wire_fill;
     /* receiving */
     uint32_t peer_ssrc, new_ssrc;
+    hf_g722 *g722;
+    float noise;         /* amplitude of comfort noise, 0: none is asked for */
+    uint32_t noise_seed;
     hf_keyring *keyring; /* NULL: plain RTP */
     int rtcp_fd;         /* -1: none, or shared with the audio */
     hf_rtcp rtcp;

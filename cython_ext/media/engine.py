@@ -137,11 +137,11 @@ class Engine(Bridging):
     ) -> None:
         """Start or change the stream; without a host it is learnt from the first packet.
 
-        ``law`` is A or U; ``dtmf_payload_type`` -1 means that keys are tones. A packet time
+        ``law`` is A, U, G722, L16, or OPUS, which is passed on and never heard; ``dtmf_payload_type`` -1 means that keys are tones. A packet time
         that is not 10 to 60 ms in steps of 10 becomes 20. Keys that stay the same go on.
         """
         found = self._port(port)
-        if found.kind != "rtp" or law not in ("A", "U"):
+        if found.kind != "rtp" or law not in streams.LAWS:
             raise EngineError("bad-argument", f"port {port} cannot carry RTP with law {law!r}")
         new_keys = srtp != found.srtp
         keys = streams.keyring(port, srtp) if new_keys else None
@@ -152,7 +152,7 @@ class Engine(Bridging):
                 found.handle,
                 host,
                 rtp_port,
-                law=_LAWS[law],
+                law=streams.LAWS[law],
                 payload_type=payload_type,
                 key_payload_type=dtmf_payload_type,
                 packet_samples=streams.packet_samples(ptime_ms),
@@ -162,6 +162,7 @@ class Engine(Bridging):
                 rtcp_fd=reports,
                 new_keys=new_keys,
                 keyring=keys,
+                new_g722=law == "G722" and not found.g722,
             )
         except ValueError as error:
             raise EngineError("bad-argument", str(error)) from error
@@ -169,6 +170,7 @@ class Engine(Bridging):
             if not done:
                 streams.give_up(reports)
         accepted(done)
+        found.g722 = found.g722 or law == "G722"
         found.remote, found.srtp = (host, rtp_port), srtp
         found.reports = found.reports or reports != streams.NO_FD
 

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-enum hf_law { HF_ALAW, HF_ULAW, HF_S16 };
+enum hf_law { HF_ALAW, HF_ULAW, HF_S16, HF_L16, HF_G722, HF_OPUS }; /* the rest: codec.c */
 
 void hf_g711_init(void); /* fills the tables; harmless twice */
 void hf_g711_decode(int law, const uint8_t *in, int count, int16_t *out);

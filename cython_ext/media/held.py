@@ -6,7 +6,7 @@ from cython_ext.media._media import Handle
 class OpenPort:
     """An open port as its owner knows it."""
 
-    __slots__ = ("bridge", "handle", "kind", "local", "remote", "reports", "srtp", "tap")
+    __slots__ = ("bridge", "g722", "handle", "kind", "local", "remote", "reports", "srtp", "tap")
 
     def __init__(self, handle: Handle, kind: str, host: str = "", rtp_port: int = 0) -> None:
         self.handle = handle
@@ -17,6 +17,7 @@ class OpenPort:
         self.tap: tuple[int, int, int] | None = None
         self.srtp: object = None
         self.reports = False
+        self.g722 = False
 
 
 class Room:

@@ -40,11 +40,23 @@ static void fade(int16_t *samples, int shift)
         samples[i] = (int16_t)(samples[i] / (1 << shift));
 }
 
+/* The far end is silent on purpose and says how loud its room is (RFC 3389). */
+static void make_noise(hf_port *port)
+{
+    int i;
+    for (i = 0; i < HF_FRAME; i++) {
+        port->noise_seed = port->noise_seed * 1664525u + 1013904223u;
+        port->heard[i] = hf_clip16(port->noise * ((float)(int32_t)port->noise_seed / 2147483648.0f));
+    }
+}
+
 /* No audio is there: repeat what was heard last, quieter each time, then be silent. */
 static void conceal(hf_port *port)
 {
     int16_t before = port->heard[HF_FRAME - 1];
-    if (port->concealed < CONCEAL_FRAMES && !port->keys_in.active)
+    if (port->noise > 0)
+        make_noise(port);
+    else if (port->concealed < CONCEAL_FRAMES && !port->keys_in.active)
         fade(port->heard, 1);
     else
         memset(port->heard, 0, sizeof port->heard);
@@ -64,7 +76,7 @@ static void rejoin(hf_port *port, int16_t before)
 const int16_t *hf_port_samples(hf_port *port)
 {
     if (port->raw_length && !port->decoded) {
-        hf_g711_decode(port->law, port->raw, port->raw_length, port->heard);
+        hf_codec_decode(port->law, port->g722, port->raw, port->raw_length, port->heard);
         port->decoded = 1;
     }
     return port->heard;
@@ -111,6 +123,11 @@ static void take_frame(hf_port *port, const uint8_t *payload, int length)
     rejoin(port, before);
 }
 
+static int is_one_frame(const hf_port *port, int length)
+{
+    return hf_codec_is_opaque(port->law) || length == HF_FRAME << hf_codec_shift(port->law);
+}
+
 static void pull_rtp(hf_port *port)
 {
     const uint8_t *payload;
@@ -119,7 +136,9 @@ static void pull_rtp(hf_port *port)
         enum hf_jitter_result got = hf_jitter_get(&port->jitter, &payload, &length);
         if (got == HF_EMPTY)
             break;
-        if (got == HF_GOT && port->queued == 0 && length == HF_FRAME) {
+        if (got == HF_GOT && length > HF_RAW && hf_codec_is_opaque(port->law))
+            continue; /* longer than what may pass */
+        if (got == HF_GOT && port->queued == 0 && is_one_frame(port, length)) {
             /* One packet is one frame: it may leave as it came. */
             take_frame(port, payload, length);
             hf_jitter_adapt(&port->jitter);
@@ -128,8 +147,8 @@ static void pull_rtp(hf_port *port)
         hf_port_samples(port);
         port->raw_length = 0;
         if (got == HF_GOT) {
-            hf_g711_decode(port->law, payload, length, port->queue + port->queued);
-            port->queued += length;
+            port->queued += hf_codec_decode(port->law, port->g722, payload, length,
+                                            port->queue + port->queued);
             continue;
         }
         if (port->queued > 0) {
@@ -142,7 +161,7 @@ static void pull_rtp(hf_port *port)
     }
     hf_port_samples(port);
     port->raw_length = 0;
-    if (!hf_queue_pull(port) && port->jitter.started && !port->jitter.filling)
+    if (!hf_queue_pull(port) && port->jitter.started && !port->jitter.filling && port->noise == 0)
         atomic_fetch_add_explicit(&port->counts.underruns, 1, memory_order_relaxed);
     hf_jitter_adapt(&port->jitter);
 }
@@ -250,7 +269,10 @@ static void join_smoothly(hf_port *port)
 /* One sample is decoded so that a change later on knows where it begins. */
 static void note_last(hf_port *port, const hf_port *other)
 {
-    hf_g711_decode(other->law, other->raw + other->raw_length - 1, 1, &port->last_sent);
+    if (other->law == HF_ALAW || other->law == HF_ULAW)
+        hf_g711_decode(other->law, other->raw + other->raw_length - 1, 1, &port->last_sent);
+    else if (other->decoded)
+        port->last_sent = other->heard[HF_FRAME - 1];
 }
 
 void hf_port_speak(hf_engine *engine, hf_port *port)

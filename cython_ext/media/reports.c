@@ -106,7 +106,8 @@ static void send_report(hf_engine *engine, hf_port *port, int bye)
         return;
     if (!port->stream.rtcp_mux) /* RFC 3550 11: the next port up */
         four->sin_port = htons((uint16_t)(ntohs(four->sin_port) + 1));
-    size = hf_rtcp_build(&port->rtcp, data, port->ssrc, port->timestamp, port->peer_ssrc,
+    size = hf_rtcp_build(&port->rtcp, data, port->ssrc,
+                         port->timestamp * (uint32_t)hf_codec_clock(port->law), port->peer_ssrc,
                          engine->wall, bye);
     if (port->keyring)
         size = hf_srtcp_protect(port->keyring->out, data, size);

@@ -103,14 +103,15 @@ void hf_rtcp_counted(hf_rtcp *rtcp, uint16_t sequence)
     rtcp->received++;
 }
 
-void hf_rtcp_heard(hf_rtcp *rtcp, uint16_t sequence, uint32_t timestamp, int64_t wall)
+void hf_rtcp_heard(hf_rtcp *rtcp, uint16_t sequence, uint32_t timestamp, int64_t wall,
+                   int clock)
 {
-    /* 8000 Hz; only differences count, so that the upper bits may be lost. */
-    uint32_t transit = (uint32_t)(wall / 125000) - timestamp;
+    /* Only differences count, so that the upper bits may be lost. */
+    uint32_t transit = (uint32_t)(wall / 1000 * clock / 125) - timestamp;
     int32_t change;
     hf_rtcp_counted(rtcp, sequence);
     change = (int32_t)(transit - rtcp->transit);
-    if (rtcp->received > 1 && change < 80000 && change > -80000) {
+    if (rtcp->received > 1 && change < 80000 * clock && change > -80000 * clock) {
         uint32_t size = (uint32_t)(change < 0 ? -change : change);
         rtcp->jitter += size - ((rtcp->jitter + 8) >> 4); /* A.8 */
     }

@@ -32,8 +32,9 @@ typedef struct {
 void hf_rtcp_reset(hf_rtcp *rtcp, uint64_t name, uint32_t seed);
 /* Another source: begins the figures of what we receive anew. */
 void hf_rtcp_new_source(hf_rtcp *rtcp);
-/* A packet of the stream came; ``wall`` in ns. */
-void hf_rtcp_heard(hf_rtcp *rtcp, uint16_t sequence, uint32_t timestamp, int64_t wall);
+/* A packet of the stream came; ``wall`` in ns, timestamps count ``clock`` times 8 kHz. */
+void hf_rtcp_heard(hf_rtcp *rtcp, uint16_t sequence, uint32_t timestamp, int64_t wall,
+                   int clock);
 /* The same for a packet whose timestamp says nothing of its sending (a key's). */
 void hf_rtcp_counted(hf_rtcp *rtcp, uint16_t sequence);
 void hf_rtcp_sent(hf_rtcp *rtcp, int octets);

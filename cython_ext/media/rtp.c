@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #define RELATCH_FRAMES 50  /* 1 s of silence before another source port is believed */
 #define KEY_VOLUME 10      /* -10 dBm0 */
 #define COMFORT_NOISE 13   /* RFC 3389 */
+#define NOISE_PEAK 56755.8f /* of even noise with the power of 0 dBov, 32768 * sqrt(3) */
 #define FIRST_REPORT 200   /* RTCP packet types in the place of marker and payload type */
 #define LAST_REPORT 207
 
@@ -134,9 +136,16 @@ void hf_rtp_connect(hf_port *port, const hf_stream *stream)
         port->target_length = stream->remote_length;
         port->latched = 0;
     }
+    if (stream->g722 && !port->g722)
+        port->g722 = stream->g722;
     if (!port->connected || stream->law != port->law) {
         hf_jitter_reset(&port->jitter);
-        port->queued = 0;
+        port->jitter.shift = hf_codec_shift(stream->law);
+        port->jitter.fixed = hf_codec_is_opaque(stream->law) ? HF_FRAME : 0;
+        port->queued = port->raw_length = 0;
+        port->noise = 0;
+        if (port->g722)
+            hf_g722_reset(port->g722);
     }
     if (!port->connected || !port->stream.send)
         port->marker = 1;
@@ -149,6 +158,9 @@ void hf_rtp_connect(hf_port *port, const hf_stream *stream)
         port->rtcp_fd = stream->rtcp_fd;
     port->law = stream->law;
     port->stream = *stream;
+    if (stream->packet_samples << hf_codec_shift(stream->law) > HF_PAYLOAD ||
+        hf_codec_is_opaque(stream->law))
+        port->stream.packet_samples = HF_FRAME;
     port->wire_fill = 0;
     port->silent_frames = 0;
     port->connected = 1;
@@ -200,12 +212,15 @@ static void take(hf_engine *engine, hf_port *port, const hf_rtp *packet)
     hf_key keys[3];
     int count, i;
     if (packet->payload_type == port->stream.payload_type) {
+        port->noise = 0;
         hf_jitter_put(&port->jitter, packet->sequence, packet->payload, packet->length,
                       packet->length ? HF_AUDIO : HF_NO_AUDIO);
         return;
     }
     /* Keys and comfort noise share the numbering of the audio: keep their places. */
     hf_jitter_put(&port->jitter, packet->sequence, NULL, 0, HF_NO_AUDIO);
+    if (packet->payload_type == COMFORT_NOISE && packet->length > 0)
+        port->noise = NOISE_PEAK * powf(10.0f, (float)-(packet->payload[0] & 0x7f) / 20.0f);
     if (packet->payload_type != port->stream.key_payload_type)
         return;
     count = hf_keys_in_packet(&port->keys_in, packet->timestamp, packet->payload, packet->length,
@@ -285,7 +300,8 @@ void hf_rtp_receive(hf_engine *engine, hf_port *port)
             continue;
         /* Packets of one key have one timestamp, so they tell nothing of jitter. */
         if (packet.payload_type == port->stream.payload_type)
-            hf_rtcp_heard(&port->rtcp, packet.sequence, packet.timestamp, wall);
+            hf_rtcp_heard(&port->rtcp, packet.sequence, packet.timestamp, wall,
+                          hf_codec_clock(port->law));
         else
             hf_rtcp_counted(&port->rtcp, packet.sequence);
         take(engine, port, &packet);
@@ -302,6 +318,8 @@ static void emit(hf_port *port, int type, int marker, uint32_t timestamp, const 
 {
     uint8_t data[HEADER + HF_PAYLOAD + HF_SRTP_TRAILER];
     int size = HEADER + length;
+    /* Counted in 8 kHz inside; multiplying goes well with wrapping. */
+    timestamp *= (uint32_t)hf_codec_clock(port->law);
     hf_rtp_header(data, type, marker, port->sequence++, timestamp, port->ssrc);
     memcpy(data + HEADER, payload, (size_t)length);
     hf_rtcp_sent(&port->rtcp, length);
@@ -317,18 +335,20 @@ static void emit(hf_port *port, int type, int marker, uint32_t timestamp, const 
 
 static void send_audio(hf_port *port)
 {
-    int size = port->stream.packet_samples;
-    if (size == HF_FRAME && !port->wire_fill) {
-        uint8_t coded[HF_FRAME];
-        hf_g711_encode(port->law, port->sent, HF_FRAME, coded);
+    int shift = hf_codec_shift(port->law), size = port->stream.packet_samples << shift;
+    if (hf_codec_is_opaque(port->law))
+        return; /* nothing to pass, and nothing can be made */
+    if (port->stream.packet_samples == HF_FRAME && !port->wire_fill) {
+        uint8_t coded[HF_FRAME * 2];
+        size = hf_codec_encode(port->law, port->g722, port->sent, HF_FRAME, coded);
         emit(port, port->stream.payload_type, port->marker, port->timestamp, coded, size);
         port->marker = 0;
         return;
     }
-    hf_g711_encode(port->law, port->sent, HF_FRAME, port->wire + port->wire_fill);
-    port->wire_fill += HF_FRAME;
+    port->wire_fill += hf_codec_encode(port->law, port->g722, port->sent, HF_FRAME,
+                                       port->wire + port->wire_fill);
     while (port->wire_fill >= size) {
-        uint32_t first = port->timestamp + HF_FRAME - (uint32_t)port->wire_fill;
+        uint32_t first = port->timestamp + HF_FRAME - (uint32_t)(port->wire_fill >> shift);
         emit(port, port->stream.payload_type, port->marker, first, port->wire, size);
         port->marker = 0;
         port->wire_fill -= size;
@@ -342,7 +362,7 @@ void hf_rtp_send(hf_port *port, const hf_key_frame *key, const uint8_t *raw, int
         if (key->step == HF_KEY_PACKET && port->key_source == HF_RFC4733) {
             uint8_t payload[4];
             hf_key_payload(payload, hf_key_event(key->key), key->last, KEY_VOLUME,
-                           key->duration);
+                           key->duration * (uint32_t)hf_codec_clock(port->law));
             port->wire_fill = 0;
             emit(port, port->stream.key_payload_type, key->first, key->timestamp, payload, 4);
         } else if (raw) {

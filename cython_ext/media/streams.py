@@ -10,6 +10,13 @@ from cython_ext.media.held import OpenPort
 
 NO_FD: Final = -1
 USUAL_MS: Final = 20
+LAWS: Final = {
+    "A": _media.ALAW,
+    "U": _media.ULAW,
+    "L16": _media.L16,
+    "G722": _media.G722,
+    "OPUS": _media.OPUS,
+}
 _SUITES: Final = {
     "AES_CM_128_HMAC_SHA1_80": _media.AES_CM_80,
     "AES_CM_128_HMAC_SHA1_32": _media.AES_CM_32,

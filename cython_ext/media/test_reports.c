@@ -21,7 +21,7 @@ static void losses_and_jitter_are_those_of_the_stream(void)
     for (i = 0; i < 1000; i++) /* begins below the wrap; every tenth is lost; 4 ms to and fro */
         if (i % 10 != 5)
             hf_rtcp_heard(&rtcp, (uint16_t)(65000 + i), 4294960000u + 160 * i,
-                          START + i * 20 * MS + (i % 2) * 4 * MS);
+                          START + i * 20 * MS + (i % 2) * 4 * MS, 1);
     CHECK(hf_rtcp_expected(&rtcp) == 1000 && hf_rtcp_lost(&rtcp) == 100);
     /* 32 samples of difference nine times in ten (RFC 3550 A.8). */
     CHECK(rtcp.jitter >> 4 > 24 && rtcp.jitter >> 4 <= 32);
@@ -34,7 +34,7 @@ static void losses_and_jitter_are_those_of_the_stream(void)
     hf_rtcp_build(&rtcp, out, 11, 12, 13, START, 1);
     CHECK(word(out + 12) >> 24 == 0 && out[60 + 1] == 203); /* nothing lost since */
     for (i = 0; i < 3; i++) /* a far number counts when it goes on */
-        hf_rtcp_heard(&rtcp, (uint16_t)(30000 + i), 0, START);
+        hf_rtcp_heard(&rtcp, (uint16_t)(30000 + i), 0, START, 1);
     CHECK(hf_rtcp_expected(&rtcp) == 2 && hf_rtcp_lost(&rtcp) == 0);
 }
 
@@ -46,7 +46,7 @@ static void round_trip_comes_from_reports_of_both_sides(void)
     hf_rtcp_reset(&here, 1, 1);
     hf_rtcp_reset(&there, 2, 2);
     hf_rtcp_sent(&here, 160);
-    hf_rtcp_heard(&there, 1, 160, START);
+    hf_rtcp_heard(&there, 1, 160, START, 1);
     size = hf_rtcp_build(&here, out, 5, 0, 6, START, 0);
     CHECK(out[1] == 200 && word(out + 20) == 1 && word(out + 24) == 160);
     CHECK(hf_rtcp_read(&there, out, size, 6, START + 30 * MS) == 0);
@@ -65,7 +65,7 @@ static void malformed_reports_are_counted(void)
     hf_rtcp_reset(&from, 1, 1);
     hf_rtcp_reset(&to, 1, 1);
     hf_rtcp_sent(&from, 160);
-    hf_rtcp_heard(&from, 1, 160, START);
+    hf_rtcp_heard(&from, 1, 160, START, 1);
     size = hf_rtcp_build(&from, sound, 5, 0, 6, START, 1);
     for (n = 0; n < size; n++)
         if (n != 52 && n != 80) /* where a packet of the compound ends */
@@ -135,7 +135,7 @@ static void ports_send_and_read_reports(int mux)
             test_command(engine, HF_CLOSE_PORT, port, NULL);
         if (i == 100) {
             hf_rtcp_sent(&far, 160);
-            hf_rtcp_heard(&far, 1, 1, engine->wall);
+            hf_rtcp_heard(&far, 1, 1, engine->wall, 1);
             size = hf_rtcp_build(&far, report, 111, 0, port->ssrc, engine->wall, 0);
             CHECK(sendto(a.fd, report, (size_t)size, 0, (struct sockaddr *)&to, length) == size);
             CHECK(sendto(a.fd, "\x80\xc8zzzzzzz", 9, 0, (struct sockaddr *)&to, length) == 9);

@@ -212,8 +212,38 @@ static void masked_frames_and_the_start_of_a_prompt_do_not_count(void)
     CHECK(told == -1 || told >= 15);
 }
 
+/* Telephone audio through G.722 and back: level within 0.3 dB, noise 30 dB below. */
+static void g722_keeps_telephone_audio(void)
+{
+    static const double hz[4] = {300, 1000, 2400, 3300};
+    int tone, i;
+    for (tone = 0; tone < 4; tone++) {
+        hf_g722 g722;
+        double dot = 0, quad = 0, power = 0, step = 2 * M_PI * hz[tone] / 8000, level, left;
+        hf_g722_reset(&g722);
+        for (i = 0; i < 8000; i++) {
+            int16_t in = (int16_t)(8000 * sin(step * i)), out;
+            uint8_t octet;
+            hf_g722_encode(&g722, &in, 1, &octet);
+            hf_g722_decode(&g722, &octet, 1, &out);
+            if (i < 800)
+                continue;
+            dot += out * sin(step * i);
+            quad += out * cos(step * i);
+            power += (double)out * out;
+        }
+        dot /= 3600;
+        quad /= 3600;
+        level = sqrt(dot * dot + quad * quad);
+        left = power / 7200 - level * level / 2;
+        CHECK(fabs(20 * log10(level / 8000)) < 0.3);
+        CHECK(10 * log10(level * level / 2 / left) > 30);
+    }
+}
+
 void test_signals(void)
 {
+    g722_keeps_telephone_audio();
     keys_within_the_limits_are_heard();
     keys_beyond_the_limits_are_not();
     generator_and_detector_agree();

@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # in pure mode there is no engine, yet drivers are tested
 
 FULL_LOAD: Final = 0.7  # of a tick; above it new ports are refused, not served late
 CODINGS: Final = {"pcm16": "s16", "alaw": "A", "ulaw": "U"}
-LAWS: Final = {"PCMA": "A", "PCMU": "U"}
+LAWS: Final = {"PCMA": "A", "PCMU": "U", "G722": "G722", "L16": "L16", "OPUS": "OPUS"}
 
 
 class Host(Protocol):

@@ -75,7 +75,7 @@ static int seed_rtcp(uint8_t *data)
     if (draw() % 2)
         hf_rtcp_sent(&rtcp, 160);
     if (draw() % 2)
-        hf_rtcp_heard(&rtcp, (uint16_t)draw(), draw(), (int64_t)draw() * 1000);
+        hf_rtcp_heard(&rtcp, (uint16_t)draw(), draw(), (int64_t)draw() * 1000, 1);
     return hf_rtcp_build(&rtcp, data, 7, draw(), 9, 1700000000000000000LL, draw() % 2);
 }
 
@@ -91,7 +91,7 @@ static void parse(const uint8_t *data, int size)
     hf_rtcp_read(&rtcp, data, size, 9, (int64_t)draw() * 1000000);
     if (hf_rtp_parse(data, size, &rtp) < 0)
         return;
-    hf_rtcp_heard(&rtcp, rtp.sequence, rtp.timestamp, (int64_t)draw() * 1000);
+    hf_rtcp_heard(&rtcp, rtp.sequence, rtp.timestamp, (int64_t)draw() * 1000, 1);
     hf_keys_in_packet(&keys_in, rtp.timestamp, rtp.payload, rtp.length, keys);
     hf_jitter_put(&jitter, rtp.sequence, rtp.payload, rtp.length, HF_AUDIO);
     if (draw() % 2 && hf_jitter_get(&jitter, &payload, &length) == HF_GOT && length)

@@ -1,0 +1,168 @@
+/* Written from ITU-T G.722 (09/2012); names of blocks and tables are those of its clause 6. */
+#include "g722.h"
+
+#include <string.h>
+
+#define LOW_LIMIT 18432
+#define HIGH_LIMIT 22528
+#define LOW_CEILING 16383 /* LIMIT of the decoder's lower band */
+
+static const int WL[8] = {-60, -30, 58, 172, 334, 538, 1198, 3042};
+static const int RL42[16] = {0, 7, 6, 5, 4, 3, 2, 1, 7, 6, 5, 4, 3, 2, 1, 0};
+static const int ILB[32] = {2048, 2093, 2139, 2186, 2233, 2282, 2332, 2383, 2435, 2489, 2543,
+                            2599, 2656, 2714, 2774, 2834, 2896, 2960, 3025, 3091, 3158, 3228,
+                            3298, 3371, 3444, 3520, 3597, 3676, 3756, 3838, 3922, 4008};
+static const int WH[3] = {0, -214, 798};
+static const int RH2[4] = {2, 1, 2, 1};
+static const int QM2[4] = {-7408, -1616, 7408, 1616};
+static const int QM4[16] = {0,     -20456, -12896, -8968, -6288, -4240, -2584, -1200,
+                            20456, 12896,  8968,   6288,  4240,  2584,  1200,  0};
+static const int QM6[64] = {
+    -136,   -136,   -136,   -136,   -24808, -21904, -19008, -16704, -14984, -13512, -12280,
+    -11192, -10232, -9360,  -8576,  -7856,  -7192,  -6576,  -6000,  -5456,  -4944,  -4464,
+    -4008,  -3576,  -3168,  -2776,  -2400,  -2032,  -1688,  -1360,  -1040,  -728,   24808,
+    21904,  19008,  16704,  14984,  13512,  12280,  11192,  10232,  9360,   8576,   7856,
+    7192,   6576,   6000,   5456,   4944,   4464,   4008,   3576,   3168,   2776,   2400,
+    2032,   1688,   1360,   1040,   728,    432,    136,    -432,   -136};
+static const int Q6[32] = {0,   35,  72,  110, 150,  190,  233,  276,  323,  370,  422,
+                           473, 530, 587, 650, 714,  786,  858,  940,  1023, 1121, 1219,
+                           1339, 1458, 1612, 1765, 1980, 2195, 2557, 2919, 0,    0};
+static const uint8_t ILN[32] = {0,  63, 62, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19,
+                                18, 17, 16, 15, 14, 13, 12, 11, 10, 9,  8,  7,  6,  5,  4,  0};
+static const uint8_t ILP[32] = {0,  61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47,
+                                46, 45, 44, 43, 42, 41, 40, 39, 38, 37, 36, 35, 34, 33, 32, 0};
+static const uint8_t IHN[3] = {0, 1, 0};
+static const uint8_t IHP[3] = {0, 3, 2};
+
+static int saturate(int value)
+{
+    return value > 32767 ? 32767 : value < -32768 ? -32768 : value;
+}
+
+static int limit(int value, int most)
+{
+    return value > most ? most : value < -most ? -most : value;
+}
+
+static int same_sign(int a, int b)
+{
+    return (a < 0) == (b < 0);
+}
+
+/* UPPOL2 and UPPOL1: the poles follow the signs of the partial signals. */
+static void adapt_poles(hf_band *band)
+{
+    int first = saturate(band->a[1] * 4), second, most;
+    second = same_sign(band->p[0], band->p[1]) ? -first : first;
+    second = (second > 32767 ? 32767 : second) >> 7;
+    second += same_sign(band->p[0], band->p[2]) ? 128 : -128;
+    second = limit(second + ((band->a[2] * 32512) >> 15), 12288);
+    first = same_sign(band->p[0], band->p[1]) ? 192 : -192;
+    first = saturate(first + ((band->a[1] * 32640) >> 15));
+    most = saturate(15360 - second);
+    band->a[1] = limit(first, most);
+    band->a[2] = second;
+}
+
+/* UPZERO and DELAYA of the zeros. */
+static void adapt_zeros(hf_band *band)
+{
+    int step = band->d[0] == 0 ? 0 : 128, i;
+    for (i = 1; i < 7; i++) {
+        int part = same_sign(band->d[0], band->d[i]) ? step : -step;
+        band->b[i] = saturate(part + ((band->b[i] * 32640) >> 15));
+    }
+    for (i = 6; i > 0; i--)
+        band->d[i] = band->d[i - 1];
+}
+
+/* Block 4: reconstruction, adaptation of the predictor, next prediction. */
+static void predict(hf_band *band, int difference)
+{
+    int i, sum = 0;
+    band->d[0] = difference;
+    band->r[0] = saturate(band->s + difference);
+    band->p[0] = saturate(band->sz + difference);
+    adapt_poles(band);
+    adapt_zeros(band);
+    for (i = 2; i > 0; i--) {
+        band->r[i] = band->r[i - 1];
+        band->p[i] = band->p[i - 1];
+    }
+    band->sp = saturate(((band->a[1] * saturate(2 * band->r[1])) >> 15) +
+                        ((band->a[2] * saturate(2 * band->r[2])) >> 15));
+    for (i = 6; i > 0; i--)
+        sum += (band->b[i] * saturate(2 * band->d[i])) >> 15;
+    band->sz = saturate(sum);
+    band->s = saturate(band->sp + band->sz);
+}
+
+/* LOGSCL and SCALEL, or their counterparts of the higher band (``base`` 8 or 10). */
+static void scale(hf_band *band, int weight, int most, int base)
+{
+    int shift, level;
+    band->nb = ((band->nb * 127) >> 7) + weight;
+    band->nb = band->nb < 0 ? 0 : band->nb > most ? most : band->nb;
+    shift = base - (band->nb >> 11);
+    level = ILB[(band->nb >> 6) & 31];
+    band->det = (shift < 0 ? level << -shift : level >> shift) << 2;
+}
+
+static void follow_low(hf_band *band, int code)
+{
+    int four = code >> 2, difference = (band->det * QM4[four]) >> 15;
+    scale(band, WL[RL42[four]], LOW_LIMIT, 8);
+    predict(band, difference);
+}
+
+static int code_low(hf_band *band, int sample)
+{
+    int error = saturate(sample - band->s), size = error >= 0 ? error : -(error + 1), i, code;
+    for (i = 1; i < 30; i++)
+        if (size < (Q6[i] * band->det) >> 12)
+            break;
+    code = error < 0 ? ILN[i] : ILP[i];
+    follow_low(band, code);
+    return code;
+}
+
+static int code_high(hf_band *band, int sample)
+{
+    int error = saturate(sample - band->s), size = error >= 0 ? error : -(error + 1);
+    int level = size >= (564 * band->det) >> 12 ? 2 : 1;
+    int code = error < 0 ? IHN[level] : IHP[level];
+    int difference = (band->det * QM2[code]) >> 15;
+    scale(band, WH[RH2[code]], HIGH_LIMIT, 10);
+    predict(band, difference);
+    return code;
+}
+
+void hf_g722_reset(hf_g722 *g722)
+{
+    memset(g722, 0, sizeof *g722);
+    g722->heard.det = g722->low.det = 32;
+    g722->high.det = 8;
+}
+
+/* The lower band carries half the amplitude of the signal. */
+void hf_g722_decode(hf_g722 *g722, const uint8_t *in, int count, int16_t *out)
+{
+    hf_band *band = &g722->heard;
+    int i;
+    for (i = 0; i < count; i++) {
+        int code = in[i] & 0x3f;
+        int low = band->s + ((band->det * QM6[code]) >> 15);
+        low = low > LOW_CEILING ? LOW_CEILING : low < -LOW_CEILING - 1 ? -LOW_CEILING - 1 : low;
+        out[i] = (int16_t)(low * 2);
+        follow_low(band, code);
+    }
+}
+
+void hf_g722_encode(hf_g722 *g722, const int16_t *in, int count, uint8_t *out)
+{
+    int i;
+    for (i = 0; i < count; i++) {
+        int low = code_low(&g722->low, in[i] >> 1);
+        out[i] = (uint8_t)(code_high(&g722->high, 0) << 6 | low);
+    }
+}
