@@ -54,3 +54,7 @@ class TierEvents:
                 self._lines.change_tier(contact, tier, now)
             if changed and queue.lively:
                 self._lines.life.configure(queue, now)
+        for place in self._lines.life.callbacks.places.values():
+            # They are sorted anew before the next one is called.
+            if place.contact.event.tier == key:
+                place.contact.tier = tier

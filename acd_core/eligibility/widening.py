@@ -22,6 +22,8 @@ class Widenings:
 
     def begin(self, contact: Contact, now: float) -> None:
         """Number what a new call demands, which may still be refused."""
+        # It may have been widened further before, by steps that the queue has no more.
+        contact.step = min(contact.step, len(contact.queue.config.widening))
         contact.step = self._step(contact, now)
         contact.alone = self._among_own(contact, now)
         self.renumber(contact)
