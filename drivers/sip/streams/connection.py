@@ -29,7 +29,6 @@ class Connection(asyncio.Protocol):
         self._name = transport
         self._flow = flow
         self._transport: asyncio.Transport | None = None
-        self._early = b""
         self.reason = ""
         """Why it ended; empty while it stands."""
         self.misbehaved = False
@@ -62,15 +61,9 @@ class Connection(asyncio.Protocol):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._user.connected(self)
-        if self._early:  # a peer in a hurry spoke in the same breath as its handshake
-            early, self._early = self._early, b""
-            self.data_received(early)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; whole messages go up, what breaks the protocol ends the connection."""
-        if self._transport is None:
-            self._early += data
-            return
         if self.reason:
             return
         codec = self._codec

@@ -1,7 +1,6 @@
 """Connections of the driver: listeners, handshakes, opening, reuse, and their end."""
 
 import asyncio
-import contextlib
 import socket
 import ssl
 from collections import Counter
@@ -12,6 +11,7 @@ from typing import Final
 import msgspec
 import structlog
 
+from drivers.errors import DriverError
 from drivers.sip.streams.codec import Codec, StreamCodec
 from drivers.sip.streams.connection import Connection
 from drivers.sip.streams.flows import FlowTable
@@ -28,6 +28,7 @@ HANDSHAKE_LIMIT: Final = 10.0  # s
 CONNECT_LIMIT: Final = 4.0  # s; longer, and a caller thinks nothing happens
 BACKLOG: Final = 512
 WAITING_MESSAGES: Final = 64  # for one connection that is being opened
+ACCEPT_PAUSE: Final = 0.2  # s, after the system had no descriptor for a connection
 TICK: Final = 0.05  # s; deadlines of connections are not finer
 
 
@@ -70,7 +71,7 @@ class Streams:
         first = int(user.clock() * 1000) << 10
         idle = policy.idle_limit_s
         self.flows = FlowTable(rng, first=first, idle_limit=idle, count=user.count)
-        self._servers: list[asyncio.Server] = []
+        self._listening: list[socket.socket] = []
         self._places: list[tuple[Listen, str, int]] = []
         self._stamps: dict[tuple[str, int, str], Stamp] = {}
         self._opening: dict[Address, list[tuple[bytes, Address]]] = {}
@@ -83,15 +84,20 @@ class Streams:
 
     # Listeners
 
-    async def listen(self, listen: Listen, advertised: str) -> int:
+    def listen(self, listen: Listen, advertised: str) -> int:
         """Open a listener; its port. DriverError says why it cannot be."""
         sock = bound(listen.host, listen.port, kind=socket.SOCK_STREAM)
         port = int(sock.getsockname()[1])
         number = len(self._places)
         self._places.append((listen, advertised, port))
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: self._accept(number), sock=sock, backlog=BACKLOG)
-        self._servers.append(server)
+        try:
+            sock.listen(BACKLOG)
+        except OSError as error:  # two may be bound to a port, but only one can listen
+            sock.close()
+            place = f"{listen.host} port {port}"
+            raise DriverError(f"cannot listen on {place}: {error.strerror}") from error
+        self._listening.append(sock)
+        self._start(self._accept(number, sock), f"sip listens {listen.transport}")
         return port
 
     async def close(self) -> None:
@@ -99,13 +105,13 @@ class Streams:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-        for server in self._servers:
-            server.close()
-        for wire in self.flows.wires():
-            wire.close("the driver closes")
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for sock in self._listening:
+            sock.close()
+        for wire in self.flows.wires():
+            wire.close("the driver closes")
 
     # Messages
 
@@ -134,11 +140,6 @@ class Streams:
     def connected(self, connection: Connection) -> None:
         """Take in a connection, if its peer may have it."""
         user, address = self._user, connection.address
-        if connection.accepted and address.transport not in SECURE:
-            reason = self._refusal(address.host)
-            if reason:
-                self._refuse(connection, reason)
-                return
         wanted = user.certificate_for(address.host, connection.accepted)
         if wanted and address.transport == "tls":
             tls = None if connection.transport is None else connection.transport
@@ -174,48 +175,51 @@ class Streams:
         if not self._closed:
             user.lost(address)
 
-    async def shake_hands(self, transport: asyncio.Transport, connection: Connection) -> None:
-        """Let TLS begin on an accepted connection; a peer that cannot is counted and dropped."""
-        host = (transport.get_extra_info("peername") or ("", 0))[0]
-        loop, context = asyncio.get_running_loop(), self._policy.server_tls
-        assert context is not None
-        self._handshakes[host] += 1
-        try:
-            secured = await loop.start_tls(
-                transport, connection, context, server_side=True,
-                ssl_handshake_timeout=HANDSHAKE_LIMIT,
-            )  # fmt: skip
-        except (ssl.SSLError, OSError, TimeoutError) as error:
-            why = getattr(error, "reason", None) or type(error).__name__
-            self._user.count("tls_refused")
-            self._user.blame(host, "no TLS")
-            log.info("sip TLS handshake failed", peer=host, reason=str(why))
-            transport.abort()
-            return
-        finally:
-            self._handshakes[host] -= 1
-            self._handshakes += Counter()  # forget the hosts that have none
-        if secured is not None:
-            connection.connection_made(secured)
-
-    def begin(self, transport: asyncio.Transport, connection: Connection) -> None:
-        """An accepted connection wants TLS: refuse it before that costs anything, or begin."""
-        host = (transport.get_extra_info("peername") or ("", 0))[0]
-        reason = self._refusal(host)
-        if reason:
-            self._user.count("connection_refused")
-            log.info("sip connection refused", peer=host, reason=reason)
-            transport.abort()
-            return
-        self._start(self.shake_hands(transport, connection), f"sip TLS with {host}")
-
     # Inner parts
 
-    def _accept(self, number: int) -> asyncio.Protocol:
+    async def _accept(self, number: int, sock: socket.socket) -> None:
+        """Take connections of a listener; who may have none is refused before any handshake."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                peer, address = await loop.sock_accept(sock)
+            except OSError as error:  # out of descriptors, or gone again already
+                self._user.count("accept_failed")
+                log.warning("sip connection not accepted", reason=error.strerror)
+                await asyncio.sleep(ACCEPT_PAUSE)
+                continue
+            reason = self._refusal(address[0])
+            if reason:
+                self._user.count("connection_refused")
+                log.info("sip connection refused", peer=address[0], reason=reason)
+                peer.close()
+            else:
+                self._start(self._admit(number, peer, address[0]), f"sip admits {address[0]}")
+
+    async def _admit(self, number: int, peer: socket.socket, host: str) -> None:
+        """Make a connection of an accepted socket; a peer that fails at TLS is counted."""
         transport = self._places[number][0].transport
         connection = self._connection(transport, accepted=True)
         connection.listener = number
-        return TlsGate(self, connection) if transport in SECURE else connection
+        tls = self._policy.server_tls if transport in SECURE else None
+        self._handshakes[host] += 1
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: connection,
+                peer,
+                ssl=tls,
+                ssl_handshake_timeout=HANDSHAKE_LIMIT if tls is not None else None,
+            )
+        except (ssl.SSLError, OSError, TimeoutError) as error:
+            why = getattr(error, "reason", None) or type(error).__name__
+            peer.close()
+            if tls is not None:
+                self._user.count("tls_refused")
+                self._user.blame(host, "no TLS")
+                log.info("sip TLS handshake failed", peer=host, reason=str(why))
+        finally:
+            self._handshakes[host] -= 1
+            self._handshakes += Counter()  # forget the hosts that have none
 
     def _connection(self, transport: str, *, accepted: bool) -> Connection:
         codec: Codec
@@ -311,17 +315,3 @@ class Streams:
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-class TlsGate(asyncio.Protocol):
-    """Stands before an accepted connection until its TLS handshake is done."""
-
-    def __init__(self, streams: Streams, connection: Connection) -> None:
-        self._streams = streams
-        self._connection = connection
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Nothing may be read before TLS reads it."""
-        with contextlib.suppress(RuntimeError):  # it is gone already
-            transport.pause_reading()  # type: ignore[attr-defined]
-        self._streams.begin(transport, self._connection)  # type: ignore[arg-type]

@@ -124,7 +124,7 @@ class Transports:
                 port = endpoint.address.port
                 endpoints.append((endpoint, listen, advertised, port))
             else:
-                port = await streams.listen(listen, advertised)
+                port = streams.listen(listen, advertised)
             self.places.append((listen.transport, advertised or listen.host, port))
         core = streams.core_place = self.core_place()
         self._udp = [

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from drivers.events import LineEvent, Ringing
 from drivers.sip.auth import credentials
@@ -21,6 +22,14 @@ EVERY_LOOPBACK = ("127.0.0.0/8", "::1/128")
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path)
+
+
+@pytest.fixture(params=["uvloop", "asyncio"])
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    """The product runs on uvloop; sockets and TLS differ enough to try both."""
+    if request.param == "uvloop":
+        return uvloop.EventLoopPolicy()
+    return asyncio.DefaultEventLoopPolicy()
 
 
 OpenDriver = Callable[..., Awaitable]
