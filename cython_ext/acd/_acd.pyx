@@ -1,7 +1,7 @@
 """The distribution kernel: pools of idle agents, waiting lists, matching, deadlines.
 
 Agents with equal skills share a *profile*; calls with equal needs share a *demand*. Each
-profile keeps a heap of its idle agents, each demand a heap of its waiting calls, and a bit
+profile keeps a heap of its idle agents, each demand a line of its waiting calls, and a bit
 says for each pair whether they fit. A decision looks only at the heads of pools that fit and
 are not empty, so its cost grows with the number of distinct profiles, not of agents or calls.
 
@@ -25,17 +25,15 @@ from cython_ext.acd._pools cimport (
     ORDERS,
     STATES,
     Agent,
-    Call,
     Heap,
-    Place,
     Pools,
     Side,
     agent_less,
-    call_less,
     hf_lowest_bit,
     line_ranks,
     skill_levels,
 )
+from cython_ext.acd._waiting cimport Call, Place, call_less, line_bytes, line_head
 
 IDLE = IDLE_STATE
 LONGEST_IDLE = 0
@@ -333,9 +331,9 @@ cdef class Matcher(Pools):
             for order in range(ORDERS):
                 room_in_heaps += self.profiles[i].heaps[order].room
         agents = self.agents_room * sizeof(Agent) + room_in_heaps * sizeof(int32_t)
-        calls = self.calls_room * (sizeof(Call) + sizeof(int32_t))
+        calls = self.calls_room * sizeof(Call)
         for i in range(self.demands_used):
-            calls += self.demands[i].line.room * sizeof(Place)
+            calls += line_bytes(&self.demands[i].line)
         return agents, calls
 
     # Inside
@@ -380,12 +378,12 @@ cdef class Matcher(Pools):
                     else self._before(&self.demands[demand], &self.demands[best], now)
                 ):
                     best = demand
-        return best if best < 0 else self.demands[best].line.items[0].call
+        return best if best < 0 else line_head(&self.demands[best].line).call
 
     cdef bint _before(self, Side* one, Side* other, double now) noexcept nogil:
         """Whether the first call of one demand is served before that of another."""
-        cdef Place* a = one.line.items
-        cdef Place* b = other.line.items
+        cdef Place* a = line_head(&one.line)
+        cdef Place* b = line_head(&other.line)
         cdef double wait_a, wait_b
         if one.urgency != other.urgency:
             return one.urgency > other.urgency

@@ -2,6 +2,8 @@
 
 from libc.stdint cimport int8_t, int32_t, int64_t, uint64_t
 
+from cython_ext.acd._waiting cimport Call, Line, Place
+
 cdef extern from *:
     """
     #define hf_lowest_bit(word) __builtin_ctzll(word)
@@ -11,9 +13,6 @@ cdef extern from *:
 cdef enum:
     STATES = 16
     ORDERS = 4
-    BRANCHES = 4           # of a heap of calls
-    UNUSED = BRANCHES - 1  # places before its root, so that children share a cache line
-    CACHE_LINE = 64
     BY_IDLE_TIME = 0
     BY_OCCUPANCY = 1
     BY_HANDLED = 2
@@ -32,19 +31,6 @@ cdef struct Heap:
     int32_t room
 
 
-cdef struct Place:
-    double arrival         # beside the call, so that most comparisons read nothing else
-    int32_t priority
-    int32_t call
-
-
-cdef struct Line:
-    Place* block           # on a cache line
-    Place* items           # the root, UNUSED places later
-    int32_t length
-    int32_t room
-
-
 cdef struct Agent:
     int64_t key
     double ranks[3]    # idle since, occupancy, calls handled
@@ -54,17 +40,9 @@ cdef struct Agent:
     int8_t used
 
 
-cdef struct Call:
-    int64_t key
-    double arrival
-    int32_t priority
-    int32_t demand
-    int8_t status
-
-
 cdef struct Side:
     Heap heaps[4]      # profiles only: idle agents in each order
-    Line line          # demands only: calls that wait, in a heap
+    Line line          # demands only: calls that wait, in their order
     uint64_t* fits     # bit i: this profile or demand fits demand or profile i
     int32_t* scores    # demands only: sum of levels of each profile
     int32_t* tops      # demands only: best level of each profile
@@ -83,15 +61,6 @@ cdef inline bint agent_less(const Agent* a, const Agent* b, int order) noexcept 
     return a.key < b.key
 
 
-cdef inline bint call_less(const Place* a, const Place* b, const Call* calls) noexcept nogil:
-    """Highest priority first, then the earlier arrival, then the lower key."""
-    if a.priority != b.priority:
-        return a.priority > b.priority
-    if a.arrival != b.arrival:
-        return a.arrival < b.arrival
-    return calls[a.call].key < calls[b.call].key
-
-
 cdef tuple skill_levels(levels)
 cdef tuple line_ranks(order)
 
@@ -99,7 +68,6 @@ cdef tuple line_ranks(order)
 cdef class Pools:
     cdef Agent* agents
     cdef Call* calls
-    cdef int32_t* places               # by call: where in the heap of its demand
     cdef Side* profiles
     cdef Side* demands
     cdef int64_t* counts               # STATES counters a profile
@@ -121,15 +89,13 @@ cdef class Pools:
     cdef void leave_pool(self, int agent) noexcept
     cdef int join_list(self, int call) except -1
     cdef void leave_list(self, int call) noexcept
+    cdef Place _place(self, int call) noexcept nogil
 
     cdef int check_profile(self, int profile) except -1
     cdef int check_demand(self, int demand) except -1
     cdef int check_agent(self, int agent) except -1
     cdef int check_call(self, int call) except -1
 
-    cdef int _lengthen(self, Line* line) except -1
-    cdef void _rise_call(self, Line* line, int place, Place item) noexcept nogil
-    cdef void _sink_call(self, Line* line, int place, Place item) noexcept nogil
     cdef int _room(self, Heap* heap) except -1
     cdef void _put(self, Heap* heap, int place, int item, int order) noexcept nogil
     cdef bint _less(self, int a, int b, int order) noexcept nogil

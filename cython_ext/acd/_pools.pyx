@@ -1,15 +1,13 @@
-"""Storage of the distribution kernel: agents, calls, and a heap for each kind of them.
+"""Storage of the distribution kernel: agents in heaps, and calls in lines (``_waiting.pyx``).
 
 A profile is a set of skills that agents share, a demand a set of needs that calls share. Each
-profile has a heap of its idle agents, each demand a heap of its waiting calls.
+profile has a heap of its idle agents, each demand a line of its waiting calls.
 """
 
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
-
-cdef extern from "stdlib.h" nogil:
-    int posix_memalign(void** block, size_t alignment, size_t size)
+from cython_ext.acd._waiting cimport Call, Place, line_add, line_free, line_remove
 
 
 cdef void* grown(void* block, size_t size) except NULL:
@@ -35,7 +33,7 @@ cdef class Pools:
             free(self.profiles[i].fits)
             free(self.profiles[i].ranks)
         for i in range(self.demands_used):
-            free(self.demands[i].line.block)
+            line_free(&self.demands[i].line)
             free(self.demands[i].fits)
             free(self.demands[i].scores)
             free(self.demands[i].tops)
@@ -46,7 +44,6 @@ cdef class Pools:
         free(self.waiting_demands)
         free(self.agents)
         free(self.calls)
-        free(self.places)
 
     cdef int more_agents(self) except -1:
         """Make room for one more agent."""
@@ -62,7 +59,6 @@ cdef class Pools:
         if self.calls_used == self.calls_room:
             room = max(64, self.calls_room * 2)
             self.calls = <Call*>grown(self.calls, room * sizeof(Call))
-            self.places = <int32_t*>grown(self.places, room * sizeof(int32_t))
             self.calls_room = room
         self.calls_used += 1
         return self.calls_used - 1
@@ -113,76 +109,22 @@ cdef class Pools:
         return 0
 
     cdef int join_list(self, int call) except -1:
-        cdef Call* found = &self.calls[call]
-        cdef int demand = found.demand
-        cdef Line* line = &self.demands[demand].line
-        cdef Place item
-        if line.length == line.room:
-            self._lengthen(line)
-        item.arrival, item.priority, item.call = found.arrival, found.priority, call
-        line.length += 1
-        self._rise_call(line, line.length - 1, item)
+        cdef int demand = self.calls[call].demand
+        line_add(&self.demands[demand].line, self._place(call), self.calls)
         self.waiting_demands[demand >> 6] |= <uint64_t>1 << (demand & 63)
         return 0
 
     cdef void leave_list(self, int call) noexcept:
         cdef int demand = self.calls[call].demand
-        cdef int place = self.places[call]
-        cdef Line* line = &self.demands[demand].line
-        cdef Place last
-        line.length -= 1
-        last = line.items[line.length]
-        if line.length == 0:
+        line_remove(&self.demands[demand].line, self._place(call), self.calls)
+        if self.demands[demand].line.used == 0:
             self.waiting_demands[demand >> 6] &= ~(<uint64_t>1 << (demand & 63))
-        if place == line.length:
-            return
-        if place > 0 and call_less(&last, &line.items[(place - 1) / BRANCHES], self.calls):
-            self._rise_call(line, place, last)
-        else:
-            self._sink_call(line, place, last)
 
-    cdef int _lengthen(self, Line* line) except -1:
-        cdef int room = max(8, line.room * 2)
-        cdef void* block = NULL
-        if posix_memalign(&block, CACHE_LINE, (UNUSED + room) * sizeof(Place)):
-            raise MemoryError()
-        if line.block != NULL:
-            memcpy(block, line.block, (UNUSED + line.room) * sizeof(Place))
-            free(line.block)
-        line.block = <Place*>block
-        line.items = line.block + UNUSED
-        line.room = room
-        return 0
-
-    cdef void _rise_call(self, Line* line, int place, Place item) noexcept nogil:
-        cdef int above
-        while place > 0:
-            above = (place - 1) / BRANCHES
-            if not call_less(&item, &line.items[above], self.calls):
-                break
-            line.items[place] = line.items[above]
-            self.places[line.items[place].call] = place
-            place = above
-        line.items[place] = item
-        self.places[item.call] = place
-
-    cdef void _sink_call(self, Line* line, int place, Place item) noexcept nogil:
-        cdef int below, child, end
-        while True:
-            below = BRANCHES * place + 1
-            if below >= line.length:
-                break
-            end = min(below + BRANCHES, line.length)
-            for child in range(below + 1, end):
-                if call_less(&line.items[child], &line.items[below], self.calls):
-                    below = child
-            if not call_less(&line.items[below], &item, self.calls):
-                break
-            line.items[place] = line.items[below]
-            self.places[line.items[place].call] = place
-            place = below
-        line.items[place] = item
-        self.places[item.call] = place
+    cdef Place _place(self, int call) noexcept nogil:
+        cdef Place place
+        place.arrival, place.priority = self.calls[call].arrival, self.calls[call].priority
+        place.call = call
+        return place
 
     cdef int check_profile(self, int profile) except -1:
         if not 0 <= profile < self.profiles_used:

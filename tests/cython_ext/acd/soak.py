@@ -18,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[3]
 KERNEL = Path("cython_ext", "acd")
-MODULES = ("_acd", "_deadlines", "_pools")
+MODULES = ("_acd", "_deadlines", "_pools", "_waiting")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined")
 EVENTS = 1_000_000
 AGENTS, CALLS, PROFILES, DEMANDS, HANDLES = 2_000, 3_000, 300, 200, 500
