@@ -2,7 +2,8 @@
 
 Times are seconds from the beginning of the simulated span. Agents are there all the time and
 answer at once, or after ``ring_s``. With one plain queue, exponential handling and a flat
-curve this is the M/M/N queue of Erlang C, and with patience that of Erlang A.
+curve this is the M/M/N queue of Erlang C, and with patience that of Erlang A. The queue is open
+and attended all the span, whatever its hours say, and the only one, so nobody moves on.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,14 @@ import msgspec
 
 from acd_core.agent import AgentConfig, AgentState
 from acd_core.call_queue import QueueConfig
-from acd_core.commands import AcdCommand, AgentStateChanged, ConnectToAgent, OfferToAgent
+from acd_core.commands import (
+    AcdCommand,
+    AgentStateChanged,
+    CallbackOver,
+    ConnectToAgent,
+    DialCallback,
+    OfferToAgent,
+)
 from acd_core.errors import ForecastFault
 from acd_core.events import (
     AgentConfigured,
@@ -22,6 +30,7 @@ from acd_core.events import (
     AgentReady,
     CallAbandoned,
     CallAnswered,
+    CallbackTaken,
     CallEnded,
     CallOffered,
     OfferAccepted,
@@ -69,12 +78,19 @@ class Callers(msgspec.Struct, frozen=True, kw_only=True):
     """Share of those who gave up who call again."""
     redial_after_s: float = 300.0
     """Mean time until they do."""
+    callback: float = 0.0
+    """Share of those whose patience ends who want to be called, where the queue does that."""
+    reached: float = 0.8
+    """Share of the attempts to call somebody back that reach him."""
 
     def __post_init__(self) -> None:
         curve = bool(self.curve) and all(isfinite(part) and part >= 0 for part in self.curve)
         if not curve or not sum(self.curve) > 0:
             raise ForecastFault("an arrival curve needs numbers of which one is above 0")
-        if not 0 <= self.redial <= 1 or not self.redial_after_s > 0 or not self.variation >= 0:
+        shares = (self.redial, self.callback, self.reached)
+        if not all(0 <= share <= 1 for share in shares):
+            raise ForecastFault(f"shares of callers must be 0 to 1: {self}")
+        if not self.redial_after_s > 0 or not self.variation >= 0:
             raise ForecastFault(f"callers cannot behave so: {self}")
 
 
@@ -117,7 +133,9 @@ class Simulation:
         self._warm_up = min(warm_up_s, self._end)
         self._ring = ring_s
         config = queue or QueueConfig(queue=QUEUE)
-        self._queue = msgspec.structs.replace(config, queue=QUEUE)
+        self._queue = msgspec.structs.replace(
+            config, queue=QUEUE, hours=None, unattended=False, overflow=()
+        )
         # A stream for each purpose: the same callers come whatever the rules are.
         self._arrivals, self._handling, self._patience, self._moods = (
             Chance(seed, purpose) for purpose in range(1, 5)
@@ -161,12 +179,16 @@ class Simulation:
         self._next_arrival()
 
     def _call(self) -> None:
+        # Drawn at entry and not at answer, so that a caller is the same under other rules.
+        self._come_in(self._talk(), None)
+
+    def _come_in(self, talk: float, place: CallId | None) -> None:
+        """A call comes; ``place`` is that of a caller who is called back."""
         world, call = self._world, CallId(self._calls)
         self._calls += 1
-        # Drawn at entry and not at answer, so that a caller is the same under other rules.
-        self._talks[call] = self._talk()
+        self._talks[call] = talk
         patience = self._patience.exponential(1.0) * self._callers.demand.patience_s
-        if not world.tell(CallOffered(call=call, queue=QUEUE)):
+        if not world.tell(CallOffered(call=call, queue=QUEUE, callback=place)):
             return
         stay = world.observer.now_in[call]
         if stay.outcome is None and patience < inf:
@@ -182,6 +204,8 @@ class Simulation:
         return mean
 
     def _give_up(self, stay: Stay) -> None:
+        if stay.outcome is None and self._wants_callback(stay):
+            return
         if stay.outcome is None and self._world.tell(CallAbandoned(call=stay.offered.call)):
             self._talks.pop(stay.offered.call, None)
             if self._callers.redial and self._moods.uniform() < self._callers.redial:
@@ -189,6 +213,19 @@ class Simulation:
                 if self._world.now + after < self._end:
                     self._redials += 1
                     self._later(after, self._call)
+
+    def _wants_callback(self, stay: Stay) -> bool:
+        share = self._callers.callback
+        if not share or self._queue.callback is None or self._moods.uniform() >= share:
+            return False
+        call = stay.offered.call
+        return self._world.tell(CallbackTaken(call=call, number=str(call)))
+
+    def _dialled(self, call: CallId) -> None:
+        if self._moods.uniform() < self._callers.reached:
+            talk = self._talks.pop(call)
+            self._later(self._ring, lambda: self._come_in(talk, call))
+        # Else his telephone rings until the engine ends the attempt.
 
     def _later(self, seconds: float, happen: Callable[[], object]) -> None:
         self._world.plan((self._world.now + seconds, LATER), happen)
@@ -205,6 +242,10 @@ class Simulation:
                     self._later(self._ring, lambda: self._answer(stay, ring))
             case ConnectToAgent(call=call, agent=agent):
                 self._later(0.0, lambda: self._joined(call, agent))
+            case DialCallback(call=call):
+                self._dialled(call)
+            case CallbackOver(call=call):
+                self._talks.pop(call, None)
             case AgentStateChanged(state=AgentState.PAUSED, until=None) if world.now > 0:
                 # Who let a call ring too long comes back at once.
                 self._later(0.0, lambda: world.tell(AgentReady(agent=command.agent)))

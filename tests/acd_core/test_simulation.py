@@ -8,6 +8,8 @@ import pytest
 from acd_core.call_queue import NoAgents, QueueConfig
 from acd_core.errors import ForecastFault
 from acd_core.forecast.erlang import Demand, impatient
+from acd_core.opening_hours import parse_hours
+from acd_core.queue_life.options import CallbackRules
 from acd_core.simulation.chance import Chance
 from acd_core.simulation.synthetic import CURVES, Callers, Handling, Simulated, Simulation
 from acd_core.skills import Requirement
@@ -168,3 +170,41 @@ def test_chance_has_the_means_it_is_asked_for() -> None:
 def test_what_cannot_be_simulated_is_refused(wrong: object) -> None:
     with pytest.raises(ForecastFault):
         wrong()  # type: ignore[operator]
+
+
+def test_hours_of_the_clock_do_not_close_a_simulated_span() -> None:
+    callers = Callers(demand=Demand(calls_per_hour=60, aht_s=60))
+    never = parse_hours("UTC", {}, {})
+    plain = play(callers, agents=3, hours=2)
+    closed = QueueConfig(queue=1, hours=never, unattended=True)
+    assert play(callers, agents=3, hours=2, queue=closed) == plain
+
+
+@pytest.mark.parametrize("rule", ["ring_all", "ring_progressively"])
+def test_agents_who_ring_together_answer_as_one(rule: str) -> None:
+    callers = Callers(demand=Demand(calls_per_hour=200, aht_s=180, patience_s=300))
+    plain = play(callers, agents=12, hours=4)
+    together = play(callers, agents=12, hours=4, queue=QueueConfig(queue=1, strategy=rule))
+    # Whoever answers, the callers wait as long.
+    assert together.tally.answered == plain.tally.answered
+    assert together.mean_wait == plain.mean_wait
+    assert together.occupancy == plain.occupancy
+
+
+def test_call_backs_turn_abandons_into_answers() -> None:
+    demand = Demand(calls_per_hour=200, aht_s=180, patience_s=120)
+    kept = QueueConfig(queue=1, callback=CallbackRules(ring_s=20.0, retry_s=60.0))
+    none = play(Callers(demand=demand), agents=9, hours=6)
+    some = play(Callers(demand=demand, callback=0.5), agents=9, hours=6, queue=kept)
+    tally = some.tally
+    assert tally.callbacks > 20
+    assert tally.abandoned < none.tally.abandoned
+    assert tally.answered + tally.abandoned + tally.others == tally.offered
+    # Rules alone change nothing as long as nobody asks for it.
+    assert play(Callers(demand=demand), agents=9, hours=6, queue=kept) == none
+
+
+@pytest.mark.parametrize("wrong", [{"callback": 1.5}, {"reached": -0.1}])
+def test_shares_of_callers_beyond_all_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ForecastFault, match="shares"):
+        Callers(demand=Demand(calls_per_hour=1, aht_s=1), **wrong)
