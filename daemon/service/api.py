@@ -142,7 +142,7 @@ class SupervisorService(Protocol):
         """Take a person off the seat; wrong-state during a call."""
 
     async def set_queue_unattended(self, actor: Actor, queue: str, *, unattended: bool) -> Applied:
-        """Let no caller into a queue, or let them in again; those who wait stay."""
+        """Let no caller into a queue, and those who wait out; or let callers in again."""
 
     async def cancel_callback(self, actor: Actor, call: str) -> None:
         """Give up the place that is kept for a caller; not-found when there is none."""

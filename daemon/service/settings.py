@@ -152,7 +152,7 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True):
     closing: str = "serve"
     """What becomes of callers who wait when it closes: serve or leave."""
     unattended: bool = False
-    """No caller is let in, whoever is there."""
+    """No caller is let in, and those who wait leave, whoever is there."""
     overflow: tuple[OverflowSettings, ...] = ()
     """Ways to other queues, in the order in which they are tried."""
     max_overflows: int = 3

@@ -92,7 +92,7 @@ class QueueEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     closing: Literal["serve", "leave"] = "serve"
     """What becomes of callers who wait when the opening hours end."""
     unattended: bool = False
-    """No caller is let in, whoever is there: nights, emergencies, drills."""
+    """No caller is let in, and those who wait leave: nights, emergencies, drills."""
     overflow: tuple[OverflowEntry, ...] = ()
     """Ways to other queues, in the order in which they are tried."""
     max_overflows: Annotated[int, msgspec.Meta(ge=0, le=10)] = 3

@@ -58,9 +58,14 @@ class Group(msgspec.Struct, frozen=True):
     faulty: bool
 
 
+def faulty(faults: dict[str, str]) -> set[str]:
+    """Names of the fields that have a fault, inside them or by themselves."""
+    return {path.partition(".")[0] for path in faults}
+
+
 def grouped(fields: Sequence[Field], faults: dict[str, str]) -> list[Group]:
     """Fields by their sections, in the order in which the sections begin."""
-    wrong = {path.partition(".")[0] for path in faults}
+    wrong = faulty(faults)
     groups = []
     for name in dict.fromkeys(field.group for field in fields):
         inside = tuple(field for field in fields if field.group == name)
@@ -190,6 +195,7 @@ class _Pages:
             kind=self._kind,
             fields=fields,
             groups=grouped(fields, faults or {}),
+            wrong=faulty(faults or {}),
             values=self._kind.values_of(thing) | values,
             skills={
                 field.name: skill_rows(values.get(field.name) or {}, known)

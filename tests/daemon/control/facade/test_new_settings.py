@@ -9,12 +9,15 @@ from acd_core.agent import Medium
 from acd_core.events import (
     AcdEvent,
     AgentConfigured,
+    CallbackTaken,
     QueueAttended,
     QueueConfigured,
     decode,
 )
+from acd_core.ids import to_text
 from acd_core.queue_life.options import Announcements, CallbackRules, Overflow
 from daemon.control.acd_runner import JOURNAL_KIND
+from daemon.control.calls.call import Phase
 from daemon.service.settings import (
     AnnouncementSettings,
     CalendarSettings,
@@ -255,3 +258,40 @@ async def test_place_that_nobody_keeps_cannot_be_given_up(hotline: FacadeRig) ->
     assert (await refused(hotline.service.cancel_callback(ANN, "0000000000001"))).code == (
         "forbidden"
     )
+
+
+async def test_unattended_queue_is_empty_until_it_is_switched_back(hotline: FacadeRig) -> None:
+    waits = await hotline.rig.call_sales()
+    await hotline.service.set_queue_unattended(SUE, "sales", unattended=True)
+    await hotline.settle()
+    shown = (await hotline.service.live()).queues[0]
+    assert (shown.open, shown.unattended, shown.waiting) == (False, True, ())
+    assert hotline.rig.phase(waits) is not Phase.WAITING
+    late = await hotline.rig.call_sales()
+    assert hotline.rig.phase(late) is not Phase.WAITING
+    await hotline.service.set_queue_unattended(SUE, "sales", unattended=False)
+    assert (await hotline.service.live()).queues[0].open
+    again = await hotline.rig.call_sales()
+    assert hotline.rig.phase(again) is Phase.WAITING
+    for line in (waits, late, again):
+        await hotline.rig.hang_up(line)
+
+
+async def test_kept_place_is_shown_and_given_up(hotline: FacadeRig) -> None:
+    taken = msgspec.structs.replace(await queue(hotline), callback=CallbackSettings())
+    await hotline.service.put_queue(ROOT, taken)
+    line = await hotline.rig.call_sales(ani="4711")
+    call = hotline.rig.call_on(line)
+    assert hotline.rig.controller.acd.submit(CallbackTaken(call=call.id, number="4711"))
+    await hotline.settle()
+    (kept,) = (await hotline.service.live()).queues[0].callbacks
+    assert (kept.call, kept.number, kept.position, kept.attempts) == (
+        to_text(call.id),
+        "4711",
+        1,
+        0,
+    )
+    await hotline.service.cancel_callback(SUE, kept.call)
+    assert (await hotline.service.live()).queues[0].callbacks == ()
+    assert (await refused(hotline.service.cancel_callback(SUE, kept.call))).code == "not-found"
+    assert ("sue", "callback.cancel", kept.call) in await hotline.acts()
