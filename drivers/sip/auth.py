@@ -24,6 +24,8 @@ ALGORITHMS: Final[dict[str, Callable[[bytes], "hashlib._Hash"]]] = {
 }
 """Strongest first: the order in which we choose from a challenge."""
 
+QOPS: Final = ("auth", "auth-int")
+"""Qualities of protection, the one that is chosen first in front."""
 NONCE_LIFETIME: Final = 300.0  # s; an older one is answered with stale=true
 NONCES_KEPT: Final = 20_000
 
@@ -60,9 +62,12 @@ class Challenger:
         secret: bytes,
         rng: random.Random,
         algorithms: Sequence[str] = tuple(ALGORITHMS),
+        qop: Sequence[str] = ("auth",),
     ) -> None:
         self.realm = realm
         self.algorithms = algorithms
+        self.qop = qop
+        """Qualities of protection: ``auth``, or ``auth-int``, which covers the body too."""
         self._secret = secret
         self._random = rng
         self._counts: OrderedDict[str, int] = OrderedDict()
@@ -80,7 +85,8 @@ class Challenger:
         if "MD5" in algorithms and MD5_ALONE.match(user_agent or ""):
             algorithms = ("MD5",)
         return [
-            f'Digest realm="{self.realm}", nonce="{nonce}", algorithm={algorithm}, qop="auth"{tail}'
+            f'Digest realm="{self.realm}", nonce="{nonce}", algorithm={algorithm}, '
+            f'qop="{",".join(self.qop)}"{tail}'
             for algorithm in algorithms
         ]
 
@@ -91,6 +97,7 @@ class Challenger:
         uri: str,
         accounts: Mapping[str, StationAccount],
         now: float,
+        body: bytes = b"",
     ) -> Checked:
         """Check the Authorization values of a request against the stations' secrets."""
         verdict = Verdict.MISSING
@@ -103,7 +110,7 @@ class Challenger:
             params = credentials.params
             if credentials.scheme.lower() != "digest" or params.get("realm") != self.realm:
                 continue
-            verdict = self._check_one(params, method, uri, accounts, now)
+            verdict = self._check_one(params, method, uri, accounts, now, body)
             if verdict is Verdict.GOOD:
                 return Checked(verdict, params["username"])
         return Checked(verdict)
@@ -115,17 +122,22 @@ class Challenger:
         uri: str,
         accounts: Mapping[str, StationAccount],
         now: float,
+        body: bytes,
     ) -> Verdict:
         algorithm = params.get("algorithm", "MD5").upper()
         account = accounts.get(params.get("username", ""))
         ha1 = ""
-        if algorithm not in self.algorithms:
+        if algorithm not in self.algorithms or params.get("qop", "auth").lower() not in QOPS:
             return Verdict.WRONG
+        if self.qop == ("auth-int",) and params.get("qop", "").lower() != "auth-int":
+            return Verdict.WRONG  # nobody talks us out of it
         if account is not None and account.realm in {"", self.realm}:
             ha1 = account.ha1_sha256 if algorithm == "SHA-256" else account.ha1_md5
         known = bool(ha1)
         try:
-            wanted = digest_response(ha1 or self._nobody, method, params, algorithm=algorithm)
+            wanted = digest_response(
+                ha1 or self._nobody, method, params, algorithm=algorithm, body=body
+            )
         except ValueError:
             return Verdict.WRONG
         same = hmac.compare_digest(wanted.encode(), params.get("response", "").lower().encode())
@@ -168,15 +180,23 @@ def hash_secret(user: str, realm: str, password: str, *, algorithm: str = "MD5")
 
 
 def digest_response(
-    ha1: str, method: str, params: Mapping[str, str], *, algorithm: str = "MD5"
+    ha1: str,
+    method: str,
+    params: Mapping[str, str],
+    *,
+    algorithm: str = "MD5",
+    body: bytes = b"",
 ) -> str:
     """The response parameter that belongs to the others; ValueError when they make no sense."""
-    ha2 = _hash(algorithm, f"{method}:{params.get('uri', '')}")
     nonce, qop = params.get("nonce", ""), params.get("qop")
+    a2 = f"{method}:{params.get('uri', '')}"
+    if qop is not None and qop.lower() == "auth-int":
+        a2 += f":{ALGORITHMS[algorithm](body).hexdigest()}"  # RFC 7616 3.4.3
+    ha2 = _hash(algorithm, a2)
     if qop is None:
         return _hash(algorithm, f"{ha1}:{nonce}:{ha2}")
     count = params.get("nc", "")
-    if qop.lower() != "auth" or len(count) != 8 or not _is_hex(count):
+    if qop.lower() not in QOPS or len(count) != 8 or not _is_hex(count):
         raise ValueError("qop or nonce count not usable")
     cnonce = params.get("cnonce", "")
     return _hash(algorithm, f"{ha1}:{nonce}:{count}:{cnonce}:{qop}:{ha2}")
@@ -210,10 +230,11 @@ def credentials(
     algorithm = asked.get("algorithm", "MD5").upper()
     realm, nonce = asked.get("realm", ""), asked.get("nonce", "")
     params = {"nonce": nonce, "uri": uri}
+    qop = _quality(best)
     if "qop" in asked:
-        params |= {"qop": "auth", "nc": f"{count:08x}", "cnonce": cnonce}
+        params |= {"qop": qop, "nc": f"{count:08x}", "cnonce": cnonce}
     ha1 = hash_secret(user, realm, password, algorithm=algorithm)
-    response = digest_response(ha1, method, params, algorithm=algorithm)
+    response = digest_response(ha1, method, params, algorithm=algorithm, body=body)
     parts = [
         f"username={quote_string(user)}",
         f"realm={quote_string(realm)}",
@@ -223,7 +244,7 @@ def credentials(
         f"algorithm={algorithm}",
     ]
     if "qop" in asked:
-        parts += [f'cnonce="{cnonce}"', "qop=auth", f"nc={count:08x}"]
+        parts += [f'cnonce="{cnonce}"', f"qop={qop}", f"nc={count:08x}"]
     if "opaque" in asked:
         parts.append(f"opaque={quote_string(asked['opaque'])}")
     return "Digest " + ", ".join(parts)
@@ -231,10 +252,15 @@ def credentials(
 
 def _rank(ranks: list[str], offered: Auth) -> int | None:
     algorithm = offered.params.get("algorithm", "MD5").upper()
-    qop = [part.strip().lower() for part in offered.params.get("qop", "auth").split(",")]
-    if offered.scheme.lower() != "digest" or algorithm not in ranks or "auth" not in qop:
+    if offered.scheme.lower() != "digest" or algorithm not in ranks or not _quality(offered):
         return None
     return ranks.index(algorithm)
+
+
+def _quality(offered: Auth) -> str:
+    """The quality of protection to answer with; empty when we know none of those offered."""
+    known = [part.strip().lower() for part in offered.params.get("qop", "auth").split(",")]
+    return next((qop for qop in QOPS if qop in known), "")
 
 
 def _hash(algorithm: str, text: str) -> str:

@@ -200,7 +200,9 @@ class SipDriver:
 
     async def set_lamp(self, station: str, *, on: bool) -> None:
         """Light or put out a station's message lamp."""
-        self.act().lamps.set_lamp(station, on=on)
+        core = self.act()
+        core.lamps.set_lamp(station, on=on)
+        core.watching.changed(station, "message-summary")
         self.flush()
 
     # Transfers

@@ -171,6 +171,8 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     digest_algorithms: tuple[str, ...] = ("MD5", "SHA-256")
     """Offered to stations in this order. Older phones only look at the first one, so put
     SHA-256 first, or leave MD5 out, where every phone knows it (RFC 8760)."""
+    digest_qop: tuple[str, ...] = ("auth",)
+    """``auth``, ``auth-int`` (which protects the body too), or both for stations to choose."""
     user_agent: str = "Hookflash"
     """Value of User-Agent and Server."""
     trunks: tuple[TrunkOptions, ...] = ()
@@ -180,6 +182,9 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Shorter registrations are refused with 423."""
     expires_max_s: int = 3600
     """Longer registrations are cut to this."""
+    expires_spread_percent: int = 10
+    """Registrations last shorter by up to this share, at random, so that telephones which
+    started together do not renew together."""
     max_contacts: int = 4
     """Phones that may register for one station."""
     source_limit_per_s: float = 50.0
@@ -239,6 +244,9 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             known = ", ".join(DIGESTS)
             en, zh = f"name one or both of {known}", f"请写其中一个或两个：{known}"
             fault("digest_algorithms", en, zh)
+        if not self.digest_qop or not set(self.digest_qop) <= {"auth", "auth-int"}:
+            en, zh = "name auth, auth-int or both", "请写 auth、auth-int 或两者"
+            fault("digest_qop", en, zh)
         if any(ord(c) < 32 for c in self.user_agent):
             fault("user_agent", "must not contain control characters", "不能含有控制字符")
         if not 1 <= self.expires_min_s <= self.expires_max_s:
@@ -247,6 +255,9 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
                 "must be at least 1 and at most expires_max_s",
                 "必须至少为 1 且不大于 expires_max_s",
             )
+        if not 0 <= self.expires_spread_percent <= 50:
+            en, zh = "must be 0 to 50; 10 is usual", "必须为 0 到 50；通常为 10"
+            fault("expires_spread_percent", en, zh)
         if self.session_expires_s and self.session_expires_s < self.session_expires_min_s:
             fault(
                 "session_expires_s",

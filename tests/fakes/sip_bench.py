@@ -18,6 +18,7 @@ PHONE = Address("198.51.100.7", 5062)
 OPTIONS = SipOptions(
     listen="192.0.2.1",
     realm="pbx.example",
+    expires_spread_percent=0,
     trunks=(
         TrunkOptions(
             name="carrier", addresses=("192.0.2.9",), target="192.0.2.9:5060", number="4930"

@@ -245,6 +245,7 @@ class Call:
         "remote_tags",
         "reported",
         "rings_reliably",
+        "routes",
         "rseq",
         "said",
         "seat",
@@ -305,6 +306,8 @@ class Call:
         # Outbound: what CANCEL and ACK repeat from the INVITE.
         self.transaction: ClientTransaction | None = None
         self.uri = ""
+        self.routes: list[tuple[str, str]] = []
+        """Route headers of the INVITE: the proxies to a telephone."""
         self.from_value = ""
         self.ani = ""
         self.details: CallDetails | None = None

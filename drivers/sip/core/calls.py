@@ -47,6 +47,7 @@ class Calls:
         self.services = services
         self._calls: dict[tuple[str, str], Call] = {}
         self._recorded: set[str] = set()
+        self._by_station: dict[str, dict[str, Call]] = {}
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -54,10 +55,16 @@ class Calls:
     def add(self, call: Call) -> None:
         """Take in a new call."""
         self._calls[call.ref, call.local_tag] = call
+        if call.peer.is_station:
+            self._by_station.setdefault(call.peer.name, {})[call.local_tag] = call
 
     def find(self, ref: str, local_tag: str) -> Call | None:
         """The call a message belongs to."""
         return self._calls.get((ref, local_tag))
+
+    def of_station(self, station: str) -> list[Call]:
+        """Every call with a telephone of the station."""
+        return list(self._by_station.get(station, {}).values())
 
     def all(self) -> list[Call]:
         """Every call, also those that only wait for the end of their signalling."""
@@ -163,6 +170,8 @@ class Calls:
 
     def _forget(self, call: Call) -> None:
         self._calls.pop((call.ref, call.local_tag), None)
+        if call.peer.is_station:
+            self._leave_station(call)
         call.timers.clear()
         if call.transaction is not None:
             call.transaction.abandon()
@@ -177,6 +186,12 @@ class Calls:
         call.invite = call.session = None
         self.mark(call, "ended")
         self._recorded.discard(call.local_tag)
+
+    def _leave_station(self, call: Call) -> None:
+        held = self._by_station.get(call.peer.name, {})
+        held.pop(call.local_tag, None)
+        if not held:
+            self._by_station.pop(call.peer.name, None)
 
 
 def _apply(latest: dict[str, CallRecord], mark: CallMark) -> None:

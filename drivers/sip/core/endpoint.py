@@ -25,6 +25,7 @@ from drivers.sip.options import SipOptions, StationAccount
 from drivers.sip.stations.flows import StationFlows
 from drivers.sip.stations.registrar import BindingRecord, Registrar
 from drivers.sip.stations.subscriptions import Lamps
+from drivers.sip.stations.watching import Subscriptions
 from drivers.sip.transport.address import Address
 from drivers.sip.trunks.guards import NotAllowed
 from drivers.sip.trunks.registration import Registration
@@ -61,8 +62,10 @@ class SipCore:
             journal=self._journal_binding,
             came=self._came,
             went=self._went,
+            rng=rng,
         )
         self.lamps = Lamps(services, self.registrar)
+        self.watching = Subscriptions(services, self.calls, summary=self.lamps.summary)
         self.trunks = trunks_of(options, rng)
         self.registrations = {
             name: Registration(services, trunk)
@@ -98,8 +101,13 @@ class SipCore:
             in_dialog=self.in_dialog,
             registrar=self.registrar,
             sources=Sources(self.trunks.values()),
+            watching=self.watching,
             challenger=Challenger(
-                options.realm, secret=secret, rng=rng, algorithms=options.digest_algorithms
+                options.realm,
+                secret=secret,
+                rng=rng,
+                algorithms=options.digest_algorithms,
+                qop=options.digest_qop,
             ),
         )
 
@@ -130,6 +138,10 @@ class SipCore:
     def take_happenings(self) -> list[Happening]:
         """What happened, in order."""
         happened, self.services.happened = self.services.happened, []
+        if len(self.watching):
+            for one in happened:
+                if not isinstance(one, StationCame | StationWent) and one.call.peer.is_station:
+                    self.watching.changed(one.call.peer.name)
         return happened
 
     # Commands
@@ -195,6 +207,8 @@ class SipCore:
             self._new_call(peer, binding.contact, binding.source, line=line, ani=ani)
             for binding in bindings
         )
+        for call, binding in zip((lead, *others), bindings, strict=True):
+            call.routes = [("Route", value) for value in binding.path]
         if others:
             Parallel(lead, others)
         return lead

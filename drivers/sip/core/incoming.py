@@ -28,6 +28,7 @@ from drivers.sip.dialog import Dialog
 from drivers.sip.machines import Input, State
 from drivers.sip.options import StationAccount
 from drivers.sip.stations.registrar import Registrar
+from drivers.sip.stations.watching import Subscriptions
 from drivers.sip.transport.address import Address
 from drivers.sip.transport.guard import CallLimit
 from drivers.sip.trunks.sources import Sources
@@ -35,10 +36,10 @@ from drivers.sip.trunks.sources import Sources
 HANDLED: Final = frozenset(
     {
         *("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "INFO"),
-        *("PRACK", "UPDATE", "REFER", "NOTIFY"),
+        *("PRACK", "UPDATE", "REFER", "NOTIFY", "SUBSCRIBE"),
     }
 )
-_COUNTED: Final = HANDLED | {"SUBSCRIBE", "MESSAGE"}
+_COUNTED: Final = HANDLED | {"MESSAGE"}
 _DESCRIBED: Final = frozenset({"INVITE", "UPDATE", "PRACK"})
 _SDP_RANGES: Final = frozenset({"application/sdp", "application/*", "*/*"})
 RETRY_AFTER_S: Final = (2, 11)
@@ -59,6 +60,7 @@ class Incoming:
         registrar: Registrar,
         challenger: Challenger,
         sources: Sources,
+        watching: Subscriptions,
     ) -> None:
         self.services = services
         self.calls = calls
@@ -68,6 +70,7 @@ class Incoming:
         self.registrar = registrar
         self.challenger = challenger
         self.sources = sources
+        self.watching = watching
         self.accounts: dict[str, StationAccount] = {}
         self._new_calls = CallLimit(services.options.new_calls_per_s)
 
@@ -194,6 +197,8 @@ class Incoming:
         message, services = received.message, self.services
         if message.method == "REGISTER":
             self._register(received)
+        elif message.method == "SUBSCRIBE":
+            self._subscribe(received)
         elif message.to_tag:
             call = self.calls.find(message.call_id, message.to_tag)
             dialog = None if call is None else dialog_of(call, message)
@@ -212,6 +217,20 @@ class Incoming:
         else:
             services.count("dialog_unknown")
             services.respond(received, 481)
+
+    def _subscribe(self, received: Received) -> None:
+        services, message = self.services, received.message
+        if message.to_tag:
+            if self._open(received) and not self.watching.refresh(received):
+                services.count("dialog_unknown")
+                services.respond(received, 481)
+            return
+        if not self.accounts:
+            services.respond(received, 403)
+            return
+        station = self._authenticate(received, proxy=False)
+        if station and self._open(received):
+            self.watching.subscribe(received, station, frozenset(self.accounts))
 
     def _in_dialog(self, call: Call, dialog: Dialog, received: Received) -> None:
         source = received.source
@@ -301,9 +320,8 @@ class Incoming:
         """The authenticated station; empty after a challenge was sent instead."""
         services, message = self.services, received.message
         values = message.headers("Proxy-Authorization" if proxy else "Authorization")
-        checked = self.challenger.check(
-            values, message.method, message.uri, self.accounts, services.timers.now
-        )
+        now, method, uri = services.timers.now, message.method, message.uri
+        checked = self.challenger.check(values, method, uri, self.accounts, now, message.body)
         host = received.source.host
         if checked.verdict is Verdict.GOOD:
             services.pardon(host)

@@ -152,6 +152,7 @@ class OutboundCalls:
             ("To", f"<{call.uri}>"),
             ("Call-ID", call.ref),
             ("CSeq", f"{call.cseq} {method}"),
+            *call.routes,
             *headers,
         ]
         return build_request(method, call.uri, lines, body)

@@ -12,8 +12,11 @@ from drivers.sip.options import SipOptions, TrunkOptions
 from drivers.sip.transaction import Transactions
 from drivers.sip.transport.address import Address
 
-ALLOW: Final = ("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, REFER, NOTIFY")
-EXTENSIONS: Final = frozenset({"100rel", "timer", "replaces", "norefersub"})
+ALLOW: Final = (
+    "Allow",
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, REFER, NOTIFY, SUBSCRIBE",
+)
+EXTENSIONS: Final = frozenset({"100rel", "timer", "replaces", "norefersub", "path"})
 """Option tags that a request may require of us."""
 ACCEPT: Final = ("Accept", "application/sdp")
 SDP_TYPE: Final = ("Content-Type", "application/sdp")

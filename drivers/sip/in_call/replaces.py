@@ -73,7 +73,11 @@ def replaced_call(calls: Calls, message: Message, peer: Peer) -> Call | None:
     except WireError:
         raise Refused(400) from None
     call = calls.find(named.call_id, named.to_tag)
-    if call is None or not _is_peer(call, named.from_tag):
+    theirs = named.from_tag
+    if call is None:
+        # Who picks up what a lamp shows (RFC 4235) may name it as the watched telephone sees it.
+        call, theirs = calls.find(named.call_id, named.from_tag), named.to_tag
+    if call is None or not _is_peer(call, theirs):
         raise Refused(481)
     if not peer.is_station and peer.name != call.peer.name:
         raise Refused(403)  # another carrier has no business with this call

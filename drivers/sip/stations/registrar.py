@@ -4,6 +4,7 @@ Who the sender is has been checked before. Calls to a station go to the address 
 registration came from (RFC 3581), since the Contact of a phone behind NAT is private.
 """
 
+import random
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -22,6 +23,7 @@ from drivers.sip.options import SipOptions
 from drivers.sip.transport.address import Address
 
 EXPIRES_DEFAULT: Final = 3600
+MOST_PATH: Final = 8  # proxies on the way to a telephone
 _EXPIRY: Final = 1  # the only timer of a binding
 
 
@@ -36,6 +38,8 @@ class BindingRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     cseq: int
     expires: float
     """Seconds since the epoch."""
+    path: tuple[str, ...] = ()
+    """Proxies on the way to it, first the nearest to us (RFC 3327)."""
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -71,7 +75,9 @@ class Registrar:
         journal: Callable[[BindingRecord], None],
         came: Callable[[BindingRecord], None],
         went: Callable[[str, str], None],
+        rng: random.Random,
     ) -> None:
+        self._random = rng
         self.options = options
         self.timers = timers
         self._journal = journal
@@ -100,14 +106,18 @@ class Registrar:
                 expires = default  # RFC 3261 10.2.1.1: malformed counts as not given
             if 0 < expires < self.options.expires_min_s:
                 return Reply(423, (("Min-Expires", str(self.options.expires_min_s)),))
-            wanted.append((contact, min(expires, self.options.expires_max_s)))
+            wanted.append((contact, self._spread(min(expires, self.options.expires_max_s))))
         held = self._bindings.get(station, {})
         for contact, _ in wanted:
             if not _is_newer(held.get(contact.uri), message):
                 return Reply(500)
+        path = tuple(message.headers("Path"))
+        if len(path) > MOST_PATH or not all(map(_is_route, path)):
+            return Reply(400)
         for contact, expires in wanted:
             self._bind(station, contact.uri, expires, message, source)
-        return Reply(200, self._contacts(station))
+        echoed = tuple(("Path", value) for value in path)
+        return Reply(200, (*self._contacts(station), *echoed))
 
     def find(self, station: str) -> BindingRecord | None:
         """The phone of a station that registered last; None when there is none."""
@@ -177,6 +187,7 @@ class Registrar:
             call_id=message.call_id,
             cseq=message.cseq.number,
             expires=self.timers.now + expires if expires else 0.0,
+            path=tuple(message.headers("Path")),
         )
         if not expires:
             if contact in bindings:
@@ -192,6 +203,13 @@ class Registrar:
         self._sources[source] = station
         self.timers.start(binding, _EXPIRY, expires)
         self._came(record)
+
+    def _spread(self, expires: int) -> int:
+        """A somewhat shorter time, so that telephones that all started together after a power
+        cut do not all come back together for ever."""
+        most = expires * self.options.expires_spread_percent // 100
+        shorter = expires - self._random.randrange(most + 1) if most else expires
+        return expires if expires == 0 else max(shorter, self.options.expires_min_s)
 
     def _clear(self, station: str, message: Message) -> Reply:
         held = list(self._bindings.get(station, {}).values())
@@ -235,6 +253,13 @@ def _contact(value: str) -> NameAddr:
     if contact.uri != "*":
         parse_uri(contact.uri)  # it will be the request line of calls to the phone
     return contact
+
+
+def _is_route(value: str) -> bool:
+    try:
+        return parse_uri(parse_name_addr(value).uri).scheme in {"sip", "sips"}
+    except WireError:
+        return False
 
 
 def _left(binding: Binding, now: float) -> str:

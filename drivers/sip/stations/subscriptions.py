@@ -32,6 +32,12 @@ class Lamps:
         self._told.add(station)
         self.tell(station)
 
+    def summary(self, station: str) -> bytes:
+        """What the lamp of a station shows, for who subscribed to it."""
+        services = self.services
+        account = f"sip:{station}@{format_host(services.host, services.port)}"
+        return summary(account, waiting=station in self._lit)
+
     def tell(self, station: str) -> None:
         """Send the state of the lamp, when it was ever set and the phone is there."""
         binding = self.registrar.find(station)
