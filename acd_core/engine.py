@@ -15,6 +15,7 @@ from acd_core import events as told
 from acd_core.agent import AgentState, AgentStep, PauseReason
 from acd_core.commands import AcdCommand, LeaveReason
 from acd_core.commands import WithdrawReason as Why
+from acd_core.eligibility.standing import Standing, standings
 from acd_core.eligibility.tiers import TierEvents
 from acd_core.errors import AcdError, ClockFault, UnknownCall
 from acd_core.events import AcdEvent
@@ -26,7 +27,7 @@ from acd_core.floor.offers import Offers
 from acd_core.floor.picture import picture
 from acd_core.floor.records import AgentRecord
 from acd_core.floor.roster import Roster
-from acd_core.ids import CallId, QueueId
+from acd_core.ids import AgentId, CallId, QueueId
 from acd_core.queue_life.callback_events import CallbackEvents
 from acd_core.routing.measures import Group
 from acd_core.snapshot import Snapshot
@@ -54,7 +55,7 @@ class AcdEngine:
         self.now = float("-inf")
         """Time of the last event."""
         self._out: list[AcdCommand] = []
-        matcher = Matcher()
+        matcher = self._matcher = Matcher()
         self._roster = Roster(matcher, self._out)
         self._lines = Lines(matcher, self._out)
         self._life = self._lines.life
@@ -123,6 +124,13 @@ class AcdEngine:
     def staffed(self, queue: QueueId) -> int:
         """Count the agents of a queue who are logged in and reachable; raise UnknownQueue."""
         return self._lines.staffed(self._lines.find(queue).demand)
+
+    def standings(self, agent: AgentId) -> tuple[Standing, ...]:
+        """How an agent stands to each queue, in key order; raise UnknownAgent."""
+        lines = self._lines
+        queues = [lines.queues[key] for key in sorted(lines.queues)]
+        record = self._roster.find(agent)
+        return standings(record, queues, self._matcher, lines.demands, lines.widening)
 
     # Configuration
 

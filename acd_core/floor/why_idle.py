@@ -5,7 +5,8 @@ from typing import Final
 
 import msgspec
 
-from acd_core.agent import AgentState, PauseReason
+from acd_core.agent import AgentState, Medium, PauseReason
+from acd_core.eligibility.standing import Standing
 from acd_core.ids import AgentId
 from acd_core.snapshot import AgentView, QueueView
 
@@ -40,6 +41,18 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     """The queue's skill expression, when the agent does not satisfy it."""
     others: tuple[AgentView, ...] = ()
     """Everybody else who serves it."""
+    standing: Standing | None = None
+    """What keeps the agent from it, or puts it behind others, beside skills."""
+
+    @property
+    def barred(self) -> bool:
+        """Whether the agent gets none of its callers as things are."""
+        standing = self.standing
+        if self.lacks or self.unmet:
+            return True
+        return standing is not None and (
+            not standing.member or standing.in_reserve or not standing.served
+        )
 
 
 def why_idle(agent: AgentView, queues: Sequence[Served], now: float) -> tuple[Said, ...]:
@@ -56,13 +69,17 @@ def why_idle(agent: AgentView, queues: Sequence[Served], now: float) -> tuple[Sa
         said.append(
             Said(f"missed {agent.misses} offers in a row", f"连续错过 {agent.misses} 次派送")
         )
-    served = [queue for queue in queues if not queue.lacks and not queue.unmet]
+    served = [queue for queue in queues if not queue.barred]
     for queue in queues:
         said += _lacks(queue)
+        if queue.standing is not None:
+            said += _barred(queue.name, queue.standing)
     if not served:
         said.append(Said("serves no queue", "没有可服务的队列"))
     for queue in served:
         said += _callers(agent, queue)
+        if queue.standing is not None:
+            said += _behind(agent, queue.name, queue.standing)
         if agent.state is AgentState.READY:
             said += _longer_idle(agent, queue)
     return tuple(said)
@@ -88,6 +105,12 @@ def _state(agent: AgentView, now: float) -> Said:
                 f"座机 {agent.station} 已 {lasts} 无响应：未插线、未注册或停用",
             )
         case AgentState.BUSY:
+            if agent.contacts:
+                had = len(agent.contacts)
+                return Said(
+                    f"as many contacts as there is room for, {had}, for {lasts}",
+                    f"会话已满（{had} 个），已 {lasts}",
+                )
             return Said(
                 f"in a call that no queue gave for {lasts}", f"正在进行非队列通话，已 {lasts}"
             )
@@ -125,6 +148,71 @@ def _lacks(queue: Served) -> list[Said]:
         )
         for lack in queue.lacks
     ]
+
+
+_MEDIA_EN: Final = {Medium.CALL: "calls", Medium.CHAT: "chats", Medium.MAIL: "mails"}
+_MEDIA_ZH: Final = {Medium.CALL: "来电", Medium.CHAT: "在线会话", Medium.MAIL: "邮件"}
+
+
+def _barred(name: str, standing: Standing) -> list[Said]:
+    """Why none of a queue's callers come, though the skills would do."""
+    if not standing.member:
+        return [
+            Said(
+                f"queue {name}: the agent serves other queues only",
+                f"队列 {name}：坐席只服务其他队列",
+            )
+        ]
+    if not standing.served:
+        return [
+            Said(
+                f"queue {name}: the agent has no capacity for {_MEDIA_EN[standing.medium]}",
+                f"队列 {name}：坐席不受理{_MEDIA_ZH[standing.medium]}",
+            )
+        ]
+    if standing.in_reserve:
+        return [
+            Said(
+                f"queue {name}: the agent is in reserve, and the queue is within its limits",
+                f"队列 {name}：坐席为后备，队列未超出限值",
+            )
+        ]
+    return []
+
+
+def _behind(agent: AgentView, name: str, standing: Standing) -> list[Said]:
+    """What leaves a queue's callers to others, or puts them behind those of other queues."""
+    said = []
+    if agent.state in (AgentState.READY, AgentState.BUSY) and not standing.room:
+        had = len(agent.contacts)
+        said.append(
+            Said(
+                f"queue {name}: no room for one more, the agent has {had} contacts",
+                f"队列 {name}：坐席已有 {had} 个会话，无余量",
+            )
+        )
+    if standing.of_places and standing.place != 1:
+        said.append(_place(name, standing))
+    if standing.apart:
+        said.append(
+            Said(
+                f"queue {name}: {standing.apart} of them wait for agents of their green channel alone",
+                f"队列 {name}：其中 {standing.apart} 人在绿色通道中只等专属坐席",
+            )
+        )
+    return said
+
+
+def _place(name: str, standing: Standing) -> Said:
+    if standing.place:
+        return Said(
+            f"queue {name}: place {standing.place} of {standing.of_places} in the agent's own order",
+            f"队列 {name}：坐席自定顺序中排第 {standing.place} 位，共 {standing.of_places} 位",
+        )
+    return Said(
+        f"queue {name}: after all that the agent's own order names",
+        f"队列 {name}：排在坐席自定顺序所列队列之后",
+    )
 
 
 def _callers(agent: AgentView, queue: Served) -> list[Said]:

@@ -1,9 +1,16 @@
 """Why an agent gets no calls, in both languages."""
 
+from typing import Any
+
 import pytest
 
-from acd_core.agent import AgentState
+from acd_core import events as told
+from acd_core.agent import AgentConfig, AgentState, Medium
+from acd_core.call_queue import CallerTier
+from acd_core.eligibility.standing import Standing
+from acd_core.errors import UnknownAgent
 from acd_core.floor.why_idle import Lack, Served, why_idle
+from acd_core.skills import Requirement
 from acd_core.snapshot import AgentView, QueueView, Visits, WaitingCall
 
 NOW = 10_000.0
@@ -136,3 +143,89 @@ def test_a_pause_to_come_and_misses_are_said() -> None:
         "a pause is waiting for the end of the present work: tea",
         "missed 2 offers in a row",
     ]
+
+
+def words(view: AgentView, *served: Served) -> list[str]:
+    said = why_idle(view, served, NOW)
+    assert all(sentence.zh and sentence.zh != sentence.en for sentence in said)
+    return [sentence.en for sentence in said]
+
+
+@pytest.mark.parametrize(
+    ("standing", "en"),
+    [
+        ({"member": False}, "queue sales: the agent serves other queues only"),
+        (
+            {"in_reserve": True},
+            "queue sales: the agent is in reserve, and the queue is within its limits",
+        ),
+        (
+            {"medium": Medium.CHAT, "served": False},
+            "queue sales: the agent has no capacity for chats",
+        ),
+    ],
+)
+def test_what_bars_an_agent_from_a_queue_is_said(standing: dict[str, Any], en: str) -> None:
+    served = queue(waiting(5), standing=Standing(queue=1, **standing))
+    assert words(agent(), served)[1:] == [en, "serves no queue"]
+
+
+@pytest.mark.parametrize(
+    ("standing", "en"),
+    [
+        ({"place": 2, "of_places": 3}, "queue sales: place 2 of 3 in the agent's own order"),
+        ({"of_places": 3}, "queue sales: after all that the agent's own order names"),
+        (
+            {"apart": 1},
+            "queue sales: 1 of them wait for agents of their green channel alone",
+        ),
+        ({"room": False}, "queue sales: no room for one more, the agent has 2 contacts"),
+    ],
+)
+def test_what_puts_callers_behind_or_apart_is_said(standing: dict[str, Any], en: str) -> None:
+    served = queue(waiting(5), standing=Standing(queue=1, **standing))
+    assert en in words(agent(contacts=(8, 9)), served)
+
+
+def test_a_queue_at_the_first_place_is_not_behind() -> None:
+    served = queue(waiting(5), standing=Standing(queue=1, place=1, of_places=3))
+    assert words(agent(), served) == ["ready for 1:15", "queue sales: 1 callers wait"]
+
+
+def test_who_has_no_room_at_all_is_told_so() -> None:
+    view = agent(state=AgentState.BUSY, contacts=(8, 9))
+    assert words(view, queue())[0] == "as many contacts as there is room for, 2, for 1:15"
+
+
+def test_the_engine_says_how_an_agent_stands(floor: Any) -> None:
+    floor.queue(1, required=(Requirement(5),), reserve_over_s=120.0)
+    floor.queue(2, medium=Medium.CHAT)
+    floor.queue(3)
+    floor.queue(4, medium=Medium.MAIL)
+    config = AgentConfig(
+        agent=1,
+        skills={5: 3},
+        reserve=(5,),
+        queues={1: 7, 2: 2, 4: 9},
+        only_queues=True,
+        capacity={Medium.CALL: 1, Medium.CHAT: 1},
+    )
+    floor.tell(told.AgentConfigured(config=config, version=1))
+    floor.agent(2, {5: 1})
+    tier = CallerTier(tier=1, agents=(2,), limit_s=90.0)
+    floor.tell(told.TierConfigured(config=tier, version=1))
+    floor.tell(told.AgentBusy(agent=2))
+    floor.call(10, 1, tier=1)
+    floor.tell(told.AgentLoggedIn(agent=1, station="s1"))
+    floor.tell(told.AgentReady(agent=1))
+    assert floor.offered(11, 2) == 1
+    floor.answer(11, 1)
+    first, second, third, fourth = floor.engine.standings(1)
+    assert (first.in_reserve, first.room, first.apart) == (False, False, 1)
+    assert (first.place, second.place, third.place, first.of_places) == (2, 1, 0, 3)
+    assert (second.served, second.room, second.medium) == (True, False, Medium.CHAT)
+    assert (third.member, fourth.served, fourth.member) == (False, False, True)
+    floor.tell(told.CallAbandoned(call=10))
+    assert floor.engine.standings(1)[0].in_reserve
+    with pytest.raises(UnknownAgent):
+        floor.engine.standings(9)

@@ -68,8 +68,8 @@ class SupervisorFacade:
     def why_agent(self, agent: str) -> Sequence[Text]:
         """Why an agent gets no calls."""
         now = self._clock()
-        snapshot = self._controller.acd.engine.snapshot(now)
-        return why_agent(self._controller.directory, snapshot, self._agents.agent_of(agent), now)
+        engine = self._controller.acd.engine
+        return why_agent(self._controller.directory, engine, self._agents.agent_of(agent), now)
 
     async def set_agent_ready(self, actor: Actor, agent: str) -> None:
         """End another person's pause."""
