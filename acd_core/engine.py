@@ -183,7 +183,7 @@ class AcdEngine:
             else:
                 # Offers are out: an agent may still answer; else it leaves on return.
                 contact.overdue = True
-                self._offers.stop_joining(contact)
+                self._lines.stop_joining(contact)
 
     def _agent_due(self, record: AgentRecord, now: float) -> None:
         contact = record.contact

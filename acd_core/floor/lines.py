@@ -24,7 +24,7 @@ from acd_core.floor.urgency import Urgencies
 from acd_core.ids import QueueId, TierId
 from acd_core.queue_life.admission import pool_of, refusal
 from acd_core.queue_life.life import QueueLife
-from acd_core.routing.registry import find_strategy
+from acd_core.routing.registry import Ring, find_strategy
 from cython_ext.acd import Deadlines, Matcher
 
 _SHORT_ABANDON_S: Final = 5.0  # who leaves earlier says nothing of the service level
@@ -37,6 +37,7 @@ _CALL_WAITING: Final = ContactState.WAITING
 _OUTCOME_ABANDONED: Final = Outcome.ABANDONED
 _OUTCOME_ANSWERED: Final = Outcome.ANSWERED
 _OUTCOME_TIMED_OUT: Final = Outcome.TIMED_OUT
+_RING_ONE: Final = Ring.ONE
 
 
 class Lines:
@@ -263,6 +264,14 @@ class Lines:
         held.remove(contact)
         if not held:
             del self.holding[record.handle]
+
+    def stop_joining(self, contact: Contact) -> None:
+        """Let nobody else ring for a call; who rings goes on."""
+        if contact.joinable:
+            contact.joinable = False
+            self._matcher.hold_call(contact.handle)
+        if contact.queue.strategy.ring is not _RING_ONE:
+            self.ring_steps.cancel(contact.slot)
 
     def go_back(self, contact: Contact, now: float) -> None:
         """Let a call whose offer came to nothing wait again, at its place."""

@@ -116,7 +116,7 @@ class Offers:
         """An agent takes the call: join the two, and let nobody else ring."""
         contact.follow(_CALL_STEP_ACCEPT)
         if contact.queue.strategy.ring is not _RING_ONE:
-            self.stop_joining(contact)
+            self._lines.stop_joining(contact)
         first, others = contact.agent, contact.others
         contact.agent, contact.others = record, ()
         self._roster.set_deadline(record, now + contact.queue.config.connect_s)
@@ -151,7 +151,7 @@ class Offers:
 
         The call must leave its queue, or wait again, in the same event.
         """
-        self.stop_joining(contact)
+        self._lines.stop_joining(contact)
         first, others = contact.agent, contact.others
         contact.agent, contact.others = None, ()
         if first is not None:
@@ -171,7 +171,7 @@ class Offers:
     def go_back_unheard(self, contact: Contact, now: float) -> None:
         """Let a call wait again, at its place, if nobody rings for it any more."""
         if contact.agent is None:
-            self.stop_joining(contact)
+            self._lines.stop_joining(contact)
             self._lines.go_back(contact, now)
 
     def drop(self, contact: Contact, outcome: Outcome, why: Why, now: float) -> None:
@@ -186,14 +186,6 @@ class Offers:
         contact.joinable = True
         self._matcher.release_call(contact.handle)
         self._lines.loose.append(contact)
-
-    def stop_joining(self, contact: Contact) -> None:
-        """Let nobody else join in; who rings goes on."""
-        if contact.joinable:
-            contact.joinable = False
-            self._matcher.hold_call(contact.handle)
-        if contact.queue.strategy.ring is not _RING_ONE:
-            self._lines.ring_steps.cancel(contact.slot)
 
     def rule_changed(self, queue: QueueRecord, now: float) -> None:
         """Let a changed rule count for calls that ring: who rings goes on in any case."""
@@ -296,16 +288,19 @@ class Offers:
         contact.others += (record,)
         self._ring(contact, record, now, preferred=False)
         if contact.queue.strategy.ring is not _RING_ALL:
-            self.stop_joining(contact)
+            self._lines.stop_joining(contact)
             self._await_more(contact, now)
 
     def _await_more(self, contact: Contact, now: float) -> None:
         """Say when more agents ring for a call that begins to ring, or goes on with another rule.
 
-        A call that has waited too long leaves when those who ring now do not answer.
+        A call that has waited too long, or whose queue has closed, leaves when those who ring
+        now do not answer.
         """
         queue = contact.queue
-        if contact.overdue or queue.strategy.ring is _RING_ONE:
+        if queue.strategy.ring is _RING_ONE or contact.overdue:
+            return
+        if self._lines.life.opening.must_leave(queue, now) is not None:
             return
         if queue.strategy.ring is _RING_ALL:
             self.ring_more(contact)

@@ -97,3 +97,5 @@ class Opening:
         for contact in list(self._lines.waiting(queue)):
             if contact.state is _WAITING:
                 self._lines.time_out(contact, reason, now)
+            else:
+                self._lines.stop_joining(contact)

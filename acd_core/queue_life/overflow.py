@@ -88,7 +88,9 @@ class Overflows:
         while (slot := self.deadlines.pop(now)) >= 0:
             contact = self._lines.by_slot(slot)
             if contact.state is not _WAITING:
-                continue  # somebody may answer; ``go_on`` comes back to it
+                # Somebody may answer, but nobody else joins in; ``go_on`` comes back to it.
+                self._lines.stop_joining(contact)
+                continue
             if contact.preferring is not None:
                 self.deadlines.set(slot, now + RECHECK_S)
             else:

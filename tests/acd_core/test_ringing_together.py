@@ -21,6 +21,7 @@ from acd_core.commands import (
 from acd_core.decisions import digest
 from acd_core.engine import AcdEngine
 from acd_core.errors import ConfigurationFault, IllegalTransition
+from acd_core.queue_life.options import Closing, Overflow
 from acd_core.reasons import Reason, explain, unpack
 from acd_core.skills import Requirement
 
@@ -445,3 +446,28 @@ def test_misses_count_for_each_agent_and_against_the_number_of_the_queue(floor: 
     floor.due()
     assert (floor.view(1).misses, floor.view(1).until) == (3, None)
     assert (floor.view(2).misses, floor.view(2).until) == (1, floor.now + 1.0)
+
+
+def test_when_it_is_time_to_move_on_nobody_joins_any_more(floor: Any) -> None:
+    away = Overflow(to=(2,), after_s=30.0)
+    staff(floor, required=(Requirement(1),), offer_s=40.0, overflow=(away,))
+    floor.queue(2, required=(Requirement(9),))
+    floor.agent(1, {1: 1})
+    floor.agent(9, {9: 1})
+    floor.call(10)
+    floor.due(30.0)
+    assert rung(floor.agent(2, {1: 1})) == []
+    assert ringing(floor, 10) == (1,)
+    floor.tell(told.AgentPaused(agent=2, reason="lunch"))
+    floor.due()
+    assert ringing(floor, 10, 2) == (9,)
+
+
+def test_a_queue_that_closes_rings_on_but_nobody_joins(floor: Any) -> None:
+    staff(floor, 1, closing=Closing.LEAVE)
+    floor.call(10)
+    floor.tell(told.QueueAttended(queue=1, unattended=True, version=2))
+    assert rung(floor.agent(2)) == []
+    assert ringing(floor, 10) == (1,)
+    commands = floor.tell(told.OfferRejected(call=10, agent=1))
+    assert [c.reason for c in commands if isinstance(c, CallTimedOut)] == [LeaveReason.UNATTENDED]
