@@ -2,9 +2,19 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from acd_core.simulation.kernel_load import BLOCK, Cost, KernelLoad, LinearScan, cost, latencies
+from acd_core.simulation.kernel_load import (
+    BLOCK,
+    ROUNDS,
+    TURNS,
+    KernelLoad,
+    LinearScan,
+    growth,
+    latencies,
+    on_same_turns,
+)
 from acd_core.simulation.load import Scenario
 from cython_ext.acd import Matcher, oracle
 
@@ -38,10 +48,25 @@ def test_turns_go_on_for_ever_with_few_callers() -> None:
 
 def test_figures_come_from_the_clock_that_is_passed_in() -> None:
     ticks = iter(range(10_000_000))
-    found = cost(Matcher(), SMALL, 2.0, lambda: float(next(ticks)))
-    assert isinstance(found, Cost)
-    assert found.us == pytest.approx(1e6 / BLOCK, rel=0.1)
+    more = msgspec.structs.replace(SMALL, waiting=90)
+    found = growth([SMALL, more], 2.0 * ROUNDS, lambda: float(next(ticks)))
+    assert [(cost.agents, cost.waiting) for cost in found] == [(40, 60), (40, 90)]
+    assert [cost.us for cost in found] == pytest.approx([1e6 / BLOCK] * 2, rel=0.1)
     assert latencies(SMALL, BLOCK, lambda: 3000 * next(ticks)) == (3.0, 3.0)
+
+
+@pytest.mark.parametrize("make", [Matcher, oracle.Matcher, LinearScan])
+def test_kernel_oracle_and_scan_are_given_the_same_turns(make: Any) -> None:
+    ticks = iter(range(10_000_000))
+    found = on_same_turns(make, SMALL, 2, lambda: next(ticks) / 1e3, lambda: 500 * next(ticks))
+    # Two floors of TURNS turns, at two looks at the clock each turn, and one before and after.
+    made = KernelLoad(make(), SMALL)
+    made.block()
+    for place in range(TURNS):
+        made.turn(place)
+    seconds = (2 * TURNS + 1) / 1e3
+    assert found.assignments_per_s == round(made.assignments / seconds)
+    assert (found.p50_us, found.p99_us) == (0.5, 0.5)
 
 
 def test_profiles_are_as_many_as_the_scenario_says() -> None:
