@@ -13,6 +13,7 @@ from acd_core import events as told
 from acd_core.agent import AgentConfig, AgentState
 from acd_core.call_queue import CallRule, NoAgents, QueueConfig, Widening
 from acd_core.commands import (
+    CallMoved,
     CallRefused,
     CallTimedOut,
     ConnectToAgent,
@@ -22,6 +23,8 @@ from acd_core.commands import (
 )
 from acd_core.engine import AcdEngine
 from acd_core.errors import AcdError
+from acd_core.opening_hours import parse_hours
+from acd_core.queue_life.options import Announcements, CallbackRules, Closing, Overflow
 from acd_core.reasons import explain
 from acd_core.routing.registry import Ring, find_strategy, strategies
 from acd_core.skills import Requirement
@@ -55,6 +58,27 @@ WIDENING: Any = (
     (),
     (Widening(after_s=2.0, any_of=((Requirement(1, 2),),)), Widening(after_s=5.0)),
     (Widening(after_s=9.0, when_nobody=True),),
+)
+LIFE: Any = (
+    {"callback": CallbackRules(ring_s=4.0, retry_s=6.0, grace_s=9.0, longest_s=60.0)},
+    {
+        "overflow": (
+            Overflow(to=(1, 2, 3), after_s=4.0),
+            Overflow(to=(3, 2), when_refused=True, when_nobody=True),
+        ),
+        "announcements": Announcements(
+            first_s=1.0, every_s=5.0, min_gap_s=2.0, on_progress=True, estimate=False
+        ),
+    },
+    {
+        # The clock of these histories begins at 00:16:40 of a Thursday.
+        "hours": parse_hours("UTC", {"thu": ["00:00-00:17", "00:18-00:20"]}, {}),
+        "closing": Closing.LEAVE,
+        "callback": CallbackRules(dial_ahead_s=0.0, most_waiting=2),
+        "overflow": (Overflow(to=(2, 3), when_refused=True),),
+        "max_overflows": 1,
+    },
+    {},
 )
 AGENTS = (
     AgentConfig(agent=1, skills={1: 5}),
@@ -104,6 +128,12 @@ STEP = st.tuples(
             "queue",
             "agent",
             "day",
+            "attended",
+            "take",
+            "take",
+            "come",
+            "fail",
+            "cancel",
             "wait",
             "wait",
         ]
@@ -195,15 +225,37 @@ def event_of(step: str, a: int, b: int, watch: "Watch") -> Any:
                 max_ratio=1.5 if a % 4 == 1 else None,
                 max_estimate_s=150.0 if a % 4 == 2 else None,
                 absent=(AgentState.PAUSED, AgentState.TALKING)[: a % 3],
+                **LIFE[(a + b) % len(LIFE)],
             )
             return told.QueueConfigured(config=changed, version=a)
         case "agent":
             if a % 4 == 3:
                 return told.AgentRemoved(agent=agent, version=a)
             return told.AgentConfigured(config=AGENTS[b % 3], version=a)
+        case "attended":
+            return told.QueueAttended(queue=queue, unattended=a % 3 == 0, version=a)
+        case "take":
+            return told.CallbackTaken(call=call, number="5")
+        case "come" | "fail" | "cancel":
+            return about_place(step, a, call, watch)
         case "day":
             return told.DayBegan() if b else told.QueueRemoved(queue=queue, version=a)
     return told.DeadlineReached()
+
+
+def about_place(step: str, a: int, call: int, watch: "Watch") -> Any:
+    """Some event about a kept place, if there is one."""
+    kept = [
+        (queue.queue, place.call)
+        for queue in watch.engine.snapshot(watch.now).queues
+        for place in queue.callbacks
+    ]
+    queue, place = kept[a % len(kept)] if kept else (1, call)
+    if step == "come":
+        return told.CallOffered(call=watch.calls + 1, queue=queue, callback=place)
+    if step == "fail":
+        return told.CallbackFailed(call=place)
+    return told.CallbackCancelled(call=place)
 
 
 class Watch:
@@ -268,7 +320,7 @@ class Watch:
                 assert elsewhere == (command.call in joined)
             elif isinstance(command, ConnectToAgent):
                 assert command.agent in self.offers[command.call]
-            elif isinstance(command, CallTimedOut | CallRefused):
+            elif isinstance(command, CallTimedOut | CallRefused | CallMoved):
                 assert command.call not in self.offers
 
     def rings_several(self, call: int) -> bool:
@@ -339,7 +391,7 @@ class Watch:
 
     def close_down(self) -> None:
         """Run every deadline out; nobody may stay reserved."""
-        for _ in range(100):
+        for _ in range(300):
             deadline = self.engine.next_deadline()
             if deadline is None:
                 return
@@ -353,6 +405,9 @@ class Watch:
 def test_invariants_hold_after_every_event(steps: list[tuple[str, int, int]]) -> None:
     watch = Watch()
     watch.drive(steps)
+    for queue in QUEUES:
+        # Opening hours and announcements never end.
+        watch.tell(told.QueueConfigured(config=queue, version=99))
     for agent in AGENTS:
         watch.tell(told.AgentLoggedOut(agent=agent.agent))
     watch.close_down()
@@ -401,15 +456,18 @@ def test_the_plain_kernel_makes_the_same_decisions(steps: list[tuple[str, int, i
 def fit_and_ready(watch: Watch, queue: int, call: Any) -> list[int]:
     """Ready agents with the levels that a call demands, found by hand."""
     skills: dict[int, dict[int, int]] = {}
-    asked = None
+    offered: dict[int, told.CallOffered] = {}
     for event, _ in watch.history:
         if isinstance(event, told.AgentConfigured):
             skills[event.config.agent] = event.config.skills
         elif isinstance(event, told.SkillsChanged) and event.agent in skills:
             skills[event.agent] = event.skills
-        elif isinstance(event, told.CallOffered) and event.call == call.call:
-            asked = event
-    assert asked is not None
+        elif isinstance(event, told.CallOffered):
+            offered[event.call] = event
+    asked = offered[call.call]
+    while asked.callback is not None:
+        # A call that took a kept place needs what the first one did.
+        asked = offered[asked.callback]
     config = watch.configs[queue]
     base, ways = config.required, config.any_of
     if call.step:
