@@ -283,7 +283,7 @@ class CallFlow:
     def take_callback(self, number: str) -> bool:
         """The caller wants to be called: the engine keeps his place, or refuses."""
         call, context, now = self._call, self._context, self._context.clock()
-        if call.phase is not Phase.WAITING or not DIALLABLE.fullmatch(number):
+        if not call.in_queue or not DIALLABLE.fullmatch(number):
             return False
         taken = CallbackTaken(call=CallId(call.id), number=number)
         context.places.keep(call, number)

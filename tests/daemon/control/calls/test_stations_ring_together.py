@@ -10,6 +10,7 @@ from acd_core.engine import AcdEngine
 from acd_core.errors import AcdError
 from acd_core.events import AgentPaused, decode
 from acd_core.ids import AgentId
+from acd_core.queue_life.options import CallbackRules
 from daemon.control.acd_runner import DECIDED_KIND
 from daemon.control.acd_runner import JOURNAL_KIND as ACD_KIND
 from daemon.control.calls.call import Call, Leg, OpenSegment, Phase, encode_call
@@ -251,6 +252,26 @@ async def test_one_station_more_rings_each_step(make_rig: MakeRig) -> None:
         (3, "answered_elsewhere", 2),
     ]
     assert_sound(rig)
+
+
+@pytest.mark.parametrize(("number", "key"), [("100", "9"), ("600", "5")])
+async def test_a_caller_may_leave_the_queue_by_a_key_while_all_ring(
+    make_rig: MakeRig, number: str, key: str
+) -> None:
+    queue = make_queue(strategy="ring_all", callback=CallbackRules())
+    rig = await make_rig(queues=[queue], agents=AGENTS)
+    await rig.seat(*ALL)
+    line = await rig.call(number)
+    if number == "100":
+        await rig.press(line, "1")
+    assert ringing(rig) == list(STATIONS)
+    await rig.press(line, key)
+    assert ringing(rig) == []
+    assert [rig.state(login) for login in ALL] == [AgentState.READY] * 3
+    [visit] = rig.visits()
+    assert visit.outcome == ("overflowed" if key == "9" else "callback_taken")
+    assert [result for _, _, result, _ in rings(rig)] == ["withdrawn"] * 3
+    await rig.hang_up(line)
 
 
 async def test_killed_while_all_ring_the_caller_keeps_his_place(rig: ControlRig) -> None:
