@@ -25,8 +25,13 @@ class StationFlows:
 
     def lost(self, address: Address) -> None:
         """A connection is gone: its calls wait, its registrations end."""
-        self._leave(call for call in self.calls.all() if _source(call) == address)
+        calls = [call for call in self.calls.all() if _source(call) == address]
+        self._leave(calls)
         self.registrar.flow_lost(address)
+        for station in {call.peer.name for call in calls if call.peer.is_station}:
+            # A telephone whose network changed is often back before its old connection ends.
+            for record in self.registrar.find_all(station):
+                self.came(record)
 
     def restored(self) -> None:
         """After a restart no connection of before stands any more."""

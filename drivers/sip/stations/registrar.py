@@ -24,6 +24,7 @@ from drivers.sip.transport.address import Address
 
 EXPIRES_DEFAULT: Final = 3600
 MOST_PATH: Final = 8  # proxies on the way to a telephone
+FLOW_TIMER: Final = "120"  # s between keep-alives of a telephone (RFC 5626 4.4.1)
 _EXPIRY: Final = 1  # the only timer of a binding
 
 
@@ -40,6 +41,8 @@ class BindingRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Seconds since the epoch."""
     path: tuple[str, ...] = ()
     """Proxies on the way to it, first the nearest to us (RFC 3327)."""
+    instance: str = ""
+    """The telephone and which of its flows this is (RFC 5626 4.2); empty: it does not say."""
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -115,9 +118,9 @@ class Registrar:
         if len(path) > MOST_PATH or not all(map(_is_route, path)):
             return Reply(400)
         for contact, expires in wanted:
-            self._bind(station, contact.uri, expires, message, source)
-        echoed = tuple(("Path", value) for value in path)
-        return Reply(200, (*self._contacts(station), *echoed))
+            self._bind(station, contact, expires, message, source)
+        told = tuple(("Path", value) for value in path) + _outbound(message, contacts, source)
+        return Reply(200, self._contacts(station) + told)
 
     def find(self, station: str) -> BindingRecord | None:
         """The phone of a station that registered last; None when there is none."""
@@ -157,13 +160,11 @@ class Registrar:
 
     def flow_lost(self, source: Address) -> None:
         """A connection is gone, and with it whoever registered on it (RFC 5626 6)."""
-        station = self._sources.get(source)
-        if station is None:
+        if source not in self._sources:
             return
-        for binding in list(self._bindings.get(station, {}).values()):
-            if binding.record.source == source:
-                self._drop(binding.record)
-        self._gone(station, "connection lost")
+        for record in [one for one in self.records() if one.source == source]:
+            self._drop(record)
+            self._gone(record.station, "connection lost")
 
     def remove(self, station: str, reason: str) -> None:
         """Forget a station whose account is gone."""
@@ -177,8 +178,9 @@ class Registrar:
         self._gone(record.station, "expired")
 
     def _bind(
-        self, station: str, contact: str, expires: int, message: Message, source: Address
+        self, station: str, wanted: NameAddr, expires: int, message: Message, source: Address
     ) -> None:
+        contact, instance = wanted.uri, _instance(wanted)
         bindings = self._bindings.setdefault(station, {})
         record = BindingRecord(
             station=station,
@@ -188,12 +190,17 @@ class Registrar:
             cseq=message.cseq.number,
             expires=self.timers.now + expires if expires else 0.0,
             path=tuple(message.headers("Path")),
+            instance=instance,
         )
         if not expires:
             if contact in bindings:
                 self._drop(record)
                 self._gone(station, "unregistered")
             return
+        for held in list(bindings.values()):
+            # RFC 5626 6: the same flow of the same telephone, whatever its Contact is by now.
+            if instance and held.record.instance == instance and held.record.contact != contact:
+                self._drop(held.record)
         # A phone that came back on another port must not be locked out by its own past.
         while contact not in bindings and len(bindings) >= self.options.max_contacts:
             self._drop(min((b.record for b in bindings.values()), key=lambda r: r.expires))
@@ -253,6 +260,27 @@ def _contact(value: str) -> NameAddr:
     if contact.uri != "*":
         parse_uri(contact.uri)  # it will be the request line of calls to the phone
     return contact
+
+
+def _instance(contact: NameAddr) -> str:
+    """Which telephone and flow a Contact is, when it names both (RFC 5626 4.2)."""
+    instance, flow = contact.params.get("+sip.instance"), contact.params.get("reg-id")
+    return f"{instance};{flow}" if instance and flow else ""
+
+
+def _outbound(
+    message: Message, contacts: list[NameAddr], source: Address
+) -> tuple[tuple[str, str], ...]:
+    """What a telephone is told that keeps its flow alive (RFC 5626 6, 8.2)."""
+    options = {
+        option.strip().lower()
+        for value in message.headers("Supported")
+        for option in value.split(",")
+    }
+    if "outbound" not in options or not any(map(_instance, contacts)):
+        return ()
+    required = ("Require", "outbound")
+    return (required, ("Flow-Timer", FLOW_TIMER)) if source.reliable else (required,)
 
 
 def _is_route(value: str) -> bool:

@@ -20,6 +20,7 @@ from drivers.sip.streams.pool import StreamUser
 from drivers.sip.transport.address import Address
 from drivers.sip.transport.dns_lookup import DnsLookup
 from drivers.sip.transport.guard import Bans, FloodGuard, Guard, nftables
+from drivers.sip.transport.keep_alive import answer
 from drivers.sip.transport.resolver import Lookup, Resolver
 from drivers.sip.transport.transports import Transports
 
@@ -137,9 +138,17 @@ class Border:
 
     def _datagram(self, data: bytes, source: Address) -> None:
         now = self._clock()
-        if self.guard.passes(data, source.host, now):
-            self._core.receive(data, source, now)
-            self._changed()
+        if not self.guard.passes(data, source.host, now):
+            return
+        if data[:1] < b"A":  # no SIP message begins so
+            reply = answer(data, source.host, source.port)
+            if reply is not None:
+                self._core.services.count("keep_alives")
+                if reply:
+                    self.transports.send_as_it_is(reply, source)
+                return
+        self._core.receive(data, source, now)
+        self._changed()
 
     def _message(self, data: bytes, source: Address) -> bool:
         now = self._clock()

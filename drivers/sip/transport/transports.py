@@ -102,6 +102,12 @@ class Transports:
         self._user.count("no_listener")
         asyncio.get_running_loop().call_soon(self._user.unreachable, address)
 
+    def send_as_it_is(self, data: bytes, address: Address) -> None:
+        """Send a datagram that is no SIP message."""
+        udp = self._by_udp(address)
+        if udp is not None:
+            udp.endpoint.send(data, address)
+
     def _by_udp(self, address: Address) -> Udp | None:
         version = 6 if ":" in address.host else 4
         if address.flow < len(self._udp):
