@@ -164,6 +164,28 @@ class DetailedDialing(Protocol):
         """Like ``Line.dial``; DriverError when the trunk's limits forbid the call."""
 
 
+class LadderStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One message of a call's signalling."""
+
+    at: float
+    """Seconds since the epoch."""
+    out: bool
+    """Sent by us."""
+    peer: str
+    ref: str
+    """The call's reference, as in ``Ringing.ref``."""
+    title: str
+    notes: str = ""
+
+
+@runtime_checkable
+class Ladders(Protocol):
+    """A driver that keeps the last messages it sent and received."""
+
+    def ladder(self, names: Sequence[str], lines: Sequence[LineId]) -> Sequence[LadderStep]:
+        """The messages of the calls with these references or numbers, and of those on lines."""
+
+
 @runtime_checkable
 class Transfers(Protocol):
     """A driver whose far ends can ask for transfers (event ``Transferred``)."""

@@ -20,6 +20,7 @@ from daemon.service.messages import (
     Draining,
     FlowInfo,
     Grant,
+    LadderRow,
     PromptInfo,
     RecordsCheck,
     Session,
@@ -216,6 +217,9 @@ class TechnicianService(Protocol):
 
     async def status(self) -> SystemStatus:
         """Processes, drivers and lines now."""
+
+    async def ladder(self, actor: Actor, call: str) -> Sequence[LadderRow]:
+        """The signalling of one call, oldest first; not-found when nothing of it is kept."""
 
     async def set_draining(self, actor: Actor, *, on: bool) -> Draining:
         """Take no new calls until the next start, so that calls run out; or take them again."""

@@ -247,6 +247,21 @@ class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     """New calls are refused until the next start."""
 
 
+class LadderRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One message of a call's signalling."""
+
+    at: float
+    out: bool
+    """Sent by us."""
+    peer: str
+    """Transport and address of the other side."""
+    ref: str
+    """Call-ID."""
+    title: str
+    """Method, or status and phrase."""
+    notes: str = ""
+
+
 class Draining(msgspec.Struct, frozen=True, kw_only=True):
     """How far the hotline is from being empty."""
 

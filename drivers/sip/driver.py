@@ -10,7 +10,7 @@ from random import Random, SystemRandom
 import msgspec
 import structlog
 
-from drivers.api import AudioPorts, Line, LineId, PortId
+from drivers.api import AudioPorts, LadderStep, Line, LineId, PortId
 from drivers.errors import DriverError, LineBusy
 from drivers.events import (
     Cause,
@@ -204,6 +204,13 @@ class SipDriver:
         core.lamps.set_lamp(station, on=on)
         core.watching.changed(station, "message-summary")
         self.flush()
+
+    # Ladders
+
+    def ladder(self, names: Sequence[str], lines: Sequence[LineId]) -> list[LadderStep]:
+        """The kept messages of the calls with these Call-IDs or numbers, and of those on lines."""
+        found = [self._lines[line].call for line in lines if line in self._lines]
+        return self.core.log.ladder([*names, *(call.ref for call in found if call is not None)])
 
     # Transfers
 

@@ -195,6 +195,8 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Addresses of the DNS servers that know the carriers; empty: those of this host."""
     receive_buffer: int = 4 * 1024 * 1024
     """Bytes asked of the kernel for waiting datagrams."""
+    messages_kept: int = 4000
+    """Messages kept for ``hookflash sip ladder``; about 800 bytes of memory each."""
     ring_timeout_s: float = 180.0
     """An outgoing call that rings longer is given up with ``NO_ANSWER``."""
     emergency: tuple[str, ...] = ()
@@ -255,6 +257,8 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
                 "must be at least 1 and at most expires_max_s",
                 "必须至少为 1 且不大于 expires_max_s",
             )
+        if self.messages_kept < 0:
+            fault("messages_kept", "must be at least 0", "不能小于 0")
         if not 0 <= self.expires_spread_percent <= 50:
             en, zh = "must be 0 to 50; 10 is usual", "必须为 0 到 50；通常为 10"
             fault("expires_spread_percent", en, zh)

@@ -26,6 +26,7 @@ from daemon.service.messages import (
     Desk,
     Draining,
     Grant,
+    LadderRow,
     RecordsCheck,
     Session,
     SystemStatus,
@@ -293,6 +294,14 @@ class FakeService(FakeSettings):
 
     async def status(self) -> SystemStatus:
         return msgspec.structs.replace(sample_status(self.clock()), draining=self.drains)
+
+    async def ladder(self, actor: Actor, call: str) -> Sequence[LadderRow]:
+        self._allow(actor, "technician", "administrator")
+        return [
+            LadderRow(
+                at=self.clock(), out=False, peer="udp 192.0.2.9:5060", ref=call, title="INVITE"
+            )
+        ]
 
     async def set_draining(self, actor: Actor, *, on: bool) -> Draining:
         self._allow(actor, "technician", "administrator")

@@ -23,6 +23,7 @@ from daemon.service.messages import (
     Desk,
     Draining,
     Grant,
+    LadderRow,
     RecordsCheck,
     Session,
     SystemStatus,
@@ -252,6 +253,11 @@ class LocalService(AdministratorRequests):
     async def status(self) -> SystemStatus:
         """Processes, drivers and lines now."""
         return await self._supervision.status()
+
+    async def ladder(self, actor: Actor, call: str) -> Sequence[LadderRow]:
+        """The messages of one call."""
+        self._accounts.require(actor, "technician", "administrator")
+        return self._supervision.ladder(call)
 
     async def set_draining(self, actor: Actor, *, on: bool) -> Draining:
         """Take no new calls, or take them again."""

@@ -13,6 +13,7 @@ from acd_core.ids import AgentId, CallId, from_text, to_text
 from daemon.control.calls.context import HangUpRequest
 from daemon.control.controller import Controller
 from daemon.control.facade.agents import AgentFacade
+from daemon.control.facade.ladders import ladder
 from daemon.control.facade.why_agent import why_agent
 from daemon.readiness import endpoints
 from daemon.service.errors import ServiceError
@@ -20,6 +21,7 @@ from daemon.service.messages import (
     Actor,
     Draining,
     DriverStatus,
+    LadderRow,
     LineStatus,
     ProcessStatus,
     SystemStatus,
@@ -118,6 +120,10 @@ class SupervisorFacade:
         controller = self._controller
         calls, places = len(controller.calls), len(controller.places.kept)
         return Draining(on=controller.draining, calls=calls, places=places)
+
+    def ladder(self, call: str) -> Sequence[LadderRow]:
+        """The messages of one call."""
+        return ladder(self._controller, call)
 
     def _lines(self) -> list[LineStatus]:
         by_line = {

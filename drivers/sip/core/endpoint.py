@@ -21,6 +21,7 @@ from drivers.sip.core.incoming import Incoming
 from drivers.sip.core.outbound import OutboundCalls
 from drivers.sip.core.services import Services
 from drivers.sip.in_call.parallel import Parallel
+from drivers.sip.ladder import MessageLog
 from drivers.sip.options import SipOptions, StationAccount
 from drivers.sip.stations.flows import StationFlows
 from drivers.sip.stations.registrar import BindingRecord, Registrar
@@ -53,6 +54,7 @@ class SipCore:
         self.services = services
         self.options = options
         self.calls = Calls(services)
+        self.log = MessageLog(options.messages_kept)
         self.in_dialog = InDialog(services, self.calls)
         self.inbound = InboundCalls(services, self.calls, self.in_dialog)
         self.outbound = OutboundCalls(services, self.calls, self.in_dialog)
@@ -116,6 +118,7 @@ class SipCore:
     def receive(self, data: bytes, source: Address, now: float) -> None:
         """Take one datagram; whatever it holds, nothing is raised."""
         self.services.timers.now = now
+        self.log.keep((now, False, source, data))
         self.incoming.receive(data, source)
 
     def flow_lost(self, address: Address) -> None:
@@ -133,6 +136,9 @@ class SipCore:
     def take_out(self) -> list[tuple[bytes, Address]]:
         """Datagrams to send now, in order."""
         out, self.services.out = self.services.out, []
+        now, keep = self.services.timers.now, self.log.keep
+        for data, address in out:
+            keep((now, True, address, data))
         return out
 
     def take_happenings(self) -> list[Happening]:
