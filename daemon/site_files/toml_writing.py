@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -16,7 +16,7 @@ _INLINE_LENGTH: Final = 96  # longer values that hold tables are easier to read 
 def write_toml(file: msgspec.Struct) -> bytes:
     """A struct of arrays of tables as text; fields at their defaults are left out."""
     blocks = []
-    for array, entries in msgspec.to_builtins(file).items():
+    for array, entries in _given(file).items():
         for entry in entries:
             # Tables under an entry come after its own keys, else the keys would be theirs.
             lines, tables = [f"[[{array}]]"], list[str]()
@@ -30,6 +30,32 @@ def write_toml(file: msgspec.Struct) -> bytes:
     return "\n".join(blocks).encode()
 
 
+def _given(struct: msgspec.Struct) -> dict[str, Any]:
+    """Fields that differ from their defaults, structs inside them likewise.
+
+    ``omit_defaults`` of msgspec keeps a number that is equal to its default but another object.
+    """
+    found = {}
+    for field in msgspec.structs.fields(struct):
+        value = getattr(struct, field.name)
+        default = field.default
+        if field.default_factory is not msgspec.NODEFAULT:
+            default = field.default_factory()
+        if default is msgspec.NODEFAULT or value != default:
+            found[field.encode_name] = _builtin(value)
+    return found
+
+
+def _builtin(value: object) -> Any:
+    match value:
+        case msgspec.Struct():
+            return _given(value)
+        case tuple() | list():
+            return [_builtin(item) for item in value]
+        case _:
+            return msgspec.to_builtins(value)
+
+
 def _is_deep(value: object) -> bool:
     """Whether a value is a table, or a list of tables."""
     if isinstance(value, list | tuple):
@@ -38,13 +64,14 @@ def _is_deep(value: object) -> bool:
 
 
 def _tables(name: str, value: Mapping[str, object] | Sequence[Mapping[str, object]]) -> list[str]:
-    """A value as tables of its own, without blank lines: they belong to their entry."""
+    """A value as tables of its own, after the keys of their entry."""
     if isinstance(value, Mapping):
-        return [f"[{name}]", *(f"{_key(key)} = {_value(item)}" for key, item in value.items())]
+        return ["", f"[{name}]", *(f"{_key(key)} = {_value(item)}" for key, item in value.items())]
     return [
         line
         for item in value
         for line in (
+            "",
             f"[[{name}]]",
             *(f"{_key(key)} = {_value(inner)}" for key, inner in item.items()),
         )
