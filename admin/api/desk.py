@@ -24,6 +24,12 @@ class Pause(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Target(msgspec.Struct, frozen=True):
+    """Whom the caller is connected with: a number, a station, or a colleague's login."""
+
+    to: str
+
+
 class Hold(msgspec.Struct, frozen=True):
     """Whether the caller is put on hold or taken back."""
 
@@ -93,6 +99,22 @@ async def accept(request: ConsoleRequest) -> HTTPResponse:
 async def reject(request: ConsoleRequest) -> HTTPResponse:
     """The caller keeps age and place."""
     return reply(await request.console.service.reject(request.actor))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/desk/transfer",
+    "Connect the caller with somebody else",
+    "将来电者转接给他人",
+    roles=AGENT,
+    body=Target,
+    result=Desk,
+)
+async def transfer(request: ConsoleRequest) -> HTTPResponse:
+    """Until the target answers the caller stays."""
+    target = read_body(request, Target)
+    return reply(await request.console.service.transfer(request.actor, target.to))
 
 
 @endpoint(

@@ -111,6 +111,12 @@ class AgentService(Protocol):
     async def hold(self, actor: Actor, *, on: bool) -> Desk:
         """Put the caller on hold, or take the call back."""
 
+    async def transfer(self, actor: Actor, to: str) -> Desk:
+        """Connect the caller with a number, a station or a colleague (login) when it answers.
+
+        Conflict when the target cannot be reached; until it answers the caller stays.
+        """
+
     async def hang_up(self, actor: Actor) -> Desk:
         """End the actor's own call."""
 

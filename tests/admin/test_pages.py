@@ -178,6 +178,8 @@ async def test_desk_shows_who_is_calling_before_the_answer(
         assert wanted in text
     assert "Your call" in (await client.post("/desk/accept")).text
     assert 'data-state="on_hold"' in (await client.post("/desk/hold")).text
+    refused = await client.post("/desk/transfer", {"to": "nobody"})
+    assert "nobody cannot be reached now." in refused.text
     assert (
         'data-state="wrap_up"'
         in ((await client.post("/desk/retrieve")) and await client.post("/desk/hang-up")).text

@@ -222,6 +222,14 @@ class FakeService(FakeSettings):
         self._agent(actor.login, state="on_hold" if on else "talking", call=call)
         return await self.my_desk(actor)
 
+    async def transfer(self, actor: Actor, to: str) -> Desk:
+        call = self._own_call(actor, "talking", "on_hold")
+        if not to.isdigit():
+            raise ServiceError("conflict", f"{to} cannot be reached now.", f"目前无法接通 {to}。")
+        self.audit.append((actor.login, "transfer", to))
+        self.end(call)
+        return await self.my_desk(actor)
+
     async def hang_up(self, actor: Actor) -> Desk:
         self.end(self._own_call(actor, "talking", "on_hold"))
         return await self.my_desk(actor)

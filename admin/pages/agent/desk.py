@@ -114,6 +114,10 @@ async def _retrieve(request: ConsoleRequest) -> Desk:
     return await request.console.service.hold(request.actor, on=False)
 
 
+async def _transfer(request: ConsoleRequest) -> Desk:
+    return await request.console.service.transfer(request.actor, request.field("to").strip())
+
+
 def _plain(name: str) -> Action:
     """An action that needs nothing but the actor."""
 
@@ -129,6 +133,7 @@ ACTIONS: dict[str, Action] = {
     "pause": _pause,
     "hold": _hold,
     "retrieve": _retrieve,
+    "transfer": _transfer,
     "disposition": _disposition,
     "log-out": _plain("agent_log_out"),
     "ready": _plain("ready"),

@@ -37,6 +37,12 @@ class HoldRequest(CallRequest, frozen=True, kw_only=True):
     on: bool
 
 
+class TransferRequest(CallRequest, frozen=True, kw_only=True):
+    """Connect the caller with somebody else, and let the agent go when it answers."""
+
+    to: str
+
+
 class BridgingMedia(CallMedia, Protocol):
     """The part of the link to media that a call needs."""
 

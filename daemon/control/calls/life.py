@@ -26,7 +26,13 @@ from acd_core.commands import (
 from acd_core.events import CallAbandoned, CallbackFailed
 from acd_core.ids import CallId, to_text
 from daemon.control.calls.call import Call, IllegalStep, Phase, Step, Visit
-from daemon.control.calls.context import CallContext, CallRequest, HangUpRequest, HoldRequest
+from daemon.control.calls.context import (
+    CallContext,
+    CallRequest,
+    HangUpRequest,
+    HoldRequest,
+    TransferRequest,
+)
 from daemon.control.calls.conversation import Conversation
 from daemon.control.calls.offering import Offering, StationAwaited
 from daemon.control.calls.onward import GoingOnward, OnwardDue
@@ -188,6 +194,8 @@ class CallLife:
                     await self.end(Cause.NORMAL, by=by)
                 case HoldRequest(on=on):
                     await self.conversation.hold(on=on)
+                case TransferRequest(to=to) if self.call.connected:
+                    await self.onward.from_desk(to)
                 case _:
                     await self._command(happened)
         except IllegalStep as error:

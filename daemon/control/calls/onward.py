@@ -85,6 +85,15 @@ class GoingOnward:
         if refused:
             await self._report(onward, Cause.NO_ROUTE)
 
+    async def from_desk(self, to: str) -> None:
+        """The agent asks at the desk; the caller stays when it cannot be."""
+        if self.call.onward is None:
+            await self._ring(Onward(to=to, leg=self._leg(), by_agent=True), AGENT_PATIENCE_S)
+
+    def possible(self, to: str) -> bool:
+        """Whether a target can be rung now."""
+        return self.call.onward is None and self._line(to)[0] is not None
+
     async def agent_left(self, onward: Onward) -> None:
         """The agent who asked hung up before the target answered: the caller hears it ring."""
         onward.after_agent, onward.transfer = True, ""

@@ -14,7 +14,7 @@ from acd_core.events import (
 from acd_core.ids import AgentId, to_text
 from acd_core.snapshot import AgentView, Snapshot
 from daemon.control.calls.call import Call
-from daemon.control.calls.context import HangUpRequest, HoldRequest
+from daemon.control.calls.context import HangUpRequest, HoldRequest, TransferRequest
 from daemon.control.controller import Controller
 from daemon.control.facade.directory import AgentInfo
 from daemon.service.errors import ServiceError
@@ -139,6 +139,26 @@ class AgentFacade:
         call = self._own_call(actor)
         self._controller.request(call.id, HoldRequest(on=on))
         return await self.my_desk(actor)
+
+    async def transfer(self, actor: Actor, to: str) -> Desk:
+        """Connect the caller with a number, a station, or a colleague by login."""
+        call = self._own_call(actor)
+        colleague = self._controller.directory.agent_by_login(to)
+        target = to if colleague is None else self._station_of(colleague)
+        life = self._controller.calls[call.id]
+        if not life.onward.possible(target):
+            raise ServiceError(
+                "conflict",
+                f"{to} cannot be reached now.",
+                f"目前无法接通 {to}。",
+                fields={"to": "unreachable"},
+            )
+        self._controller.request(call.id, TransferRequest(to=target))
+        return await self.my_desk(actor)
+
+    def _station_of(self, agent: AgentInfo) -> str:
+        seats = self._controller.seats.items()
+        return next((station for station, seat in seats if seat == agent.key), agent.station)
 
     async def hang_up(self, actor: Actor) -> Desk:
         """End the actor's own call."""

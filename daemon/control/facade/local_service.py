@@ -165,6 +165,11 @@ class LocalService(AdministratorRequests):
         self._as_agent(actor)
         return await self._agents.hold(actor, on=on)
 
+    async def transfer(self, actor: Actor, to: str) -> Desk:
+        """Connect the caller with somebody else."""
+        self._as_agent(actor, "agent.transfer", to)
+        return await self._agents.transfer(actor, to)
+
     async def hang_up(self, actor: Actor) -> Desk:
         """End the actor's own call."""
         self._as_agent(actor, "agent.hang-up")

@@ -125,11 +125,25 @@ async def test_agent_holds_and_hangs_up_at_the_desk(hotline: FacadeRig) -> None:
     assert (await hotline.service.my_desk(ANN)).state == "wrap_up"
 
 
+async def test_agent_hands_the_caller_on_at_the_desk(hotline: FacadeRig) -> None:
+    line, phone = await hotline.talk(ANN)
+    for nobody in ("", "sip:x@y", "bob\n"):
+        assert (await refused(hotline.service.transfer(ANN, nobody))).code == "conflict"
+    await hotline.service.transfer(ANN, "bob")
+    await hotline.settle()
+    assert (await hotline.service.my_desk(ANN)).state == "talking"
+    assert (await refused(hotline.service.transfer(ANN, "bob"))).code == "conflict"
+    await hotline.rig.answer("2002")
+    assert hotline.rig.phase(line) is Phase.OUTSIDE
+    assert phone.released_with
+    assert (await hotline.service.my_desk(ANN)).state == "wrap_up"
+
+
 async def test_nothing_can_be_done_to_a_call_that_one_has_not(hotline: FacadeRig) -> None:
     await hotline.talk(ANN)
     await hotline.seat(BOB)
     service = hotline.service
-    for asked in (service.hold(BOB, on=True), service.hang_up(BOB), service.accept(BOB)):
+    for asked in (service.hold(BOB, on=True), service.hang_up(BOB), service.transfer(BOB, "1")):
         assert (await refused(asked)).code == "wrong-state"
     assert (await refused(service.end_wrap_up(BOB))).code == "wrong-state"
 
