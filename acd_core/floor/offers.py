@@ -238,7 +238,7 @@ class Offers:
         ``in_order`` says that several did at once and agents may want another one first.
         """
         if contact.joinable:
-            self._gather(contact, now)
+            self._gather(contact, now, in_order=in_order)
             return
         if contact.state is not _CALL_WAITING or contact.preferring is not None:
             return
@@ -262,14 +262,19 @@ class Offers:
         self._offer(contact, self._roster.by_handle(agent), now, preferred=False)
         return True
 
-    def _gather(self, contact: Contact, now: float) -> None:
+    def _gather(self, contact: Contact, now: float, *, in_order: bool) -> None:
         """Offer a call that rings to who else is free, as far as its rule goes."""
         queue = contact.queue
+        if in_order:
+            self._lines.urgencies.refresh()
         while contact.joinable:
             agent = queue.strategy.choose(self._matcher, contact.demand, queue)
             if agent < 0:
                 return
-            self._join(contact, self._roster.by_handle(agent), now)
+            if in_order:
+                self._serve(self._roster.by_handle(agent), now)
+            else:
+                self._join(contact, self._roster.by_handle(agent), now)
 
     def _offer(self, contact: Contact, record: AgentRecord, now: float, *, preferred: bool) -> None:
         contact.follow(_CALL_STEP_OFFER)

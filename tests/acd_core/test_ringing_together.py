@@ -471,3 +471,20 @@ def test_a_queue_that_closes_rings_on_but_nobody_joins(floor: Any) -> None:
     assert ringing(floor, 10) == (1,)
     commands = floor.tell(told.OfferRejected(call=10, agent=1))
     assert [c.reason for c in commands if isinstance(c, CallTimedOut)] == [LeaveReason.UNATTENDED]
+
+
+def test_an_agents_own_order_counts_before_he_joins_in(floor: Any) -> None:
+    wider = (Widening(after_s=5.0, any_of=((Requirement(7),),)),)
+    staff(floor, required=(Requirement(1),), widening=wider)
+    floor.queue(2, required=(Requirement(2),), widening=wider)
+    floor.agent(1, {1: 1, 7: 1})
+    for agent, order in ((3, {1: 1}), (4, {2: 1, 1: 2})):
+        config = AgentConfig(agent=agent, skills={7: 1}, queues=order)
+        floor.tell(told.AgentConfigured(config=config, version=1))
+        floor.tell(told.AgentLoggedIn(agent=agent, station=f"s{agent}"))
+        floor.tell(told.AgentReady(agent=agent))
+    floor.call(10)
+    floor.call(20, queue=2, after=0.0)
+    assert ringing(floor, 10) == (1,)
+    floor.due()
+    assert (ringing(floor, 10), ringing(floor, 20, 2)) == ((1, 3), (4,))
