@@ -59,6 +59,8 @@ class AcdEngine:
         self._roster = Roster(matcher, self._out)
         self._lines = Lines(matcher, self._out)
         self._life = self._lines.life
+        # What queue life has to look at when all offers are made.
+        self._gone, self._kept = self._life.announcer.gone, self._lines.kept
         self._offers = Offers(matcher, self._roster, self._lines, self._out, explain_agents)
         self._handlers: dict[type[Any], Callable[[Any, float], None]] = {
             told.QueueConfigured: self._queue_configured,
@@ -80,7 +82,7 @@ class AcdEngine:
         self._handlers[type(event)](event, now)
         self.now = now
         self._offers.settle(now)
-        if self._life.stirred:
+        if self._gone or self._kept:
             self._life.settle(now)
         return tuple(self._out)
 

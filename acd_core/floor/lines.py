@@ -67,6 +67,8 @@ class Lines:
         self._matcher = matcher
         self._out = out
         self.life = QueueLife(self, out)
+        self.kept = self.life.callbacks.places
+        """Places of callers who are to be called, by the call that took them."""
 
     def find(self, queue: QueueId) -> QueueRecord:
         """Return a queue; raise UnknownQueue."""
@@ -142,7 +144,7 @@ class Lines:
         ``awaited`` says that it has a named agent to wait for, whoever else is there.
         """
         queue = self.find(event.queue)
-        if event.call in self.calls or event.call in self.life.callbacks.places:
+        if event.call in self.calls or event.call in self.kept:
             raise DuplicateCall(f"call {event.call} is already in a queue or with an agent")
         contact = self.draft(event, queue, now)
         refused = self.refused(contact, now, awaited=awaited)
@@ -173,7 +175,7 @@ class Lines:
         """
         contact = Contact(event, queue, now)
         if began is not None:
-            contact.began, contact.step = began, step
+            contact.began, contact.step = began, min(step, len(queue.config.widening))
         if event.tier is not None:
             contact.tier = self.tiers.get(event.tier)
         if queue.config.widening or event.requirements or contact.tier is not None:

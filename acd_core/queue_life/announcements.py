@@ -63,7 +63,7 @@ class Announcer:
         self._told: dict[int, Told] = {}
         self._ripe: dict[QueueId, list[Order]] = {}
         """Who may hear of a better place at once, in the order of their line."""
-        self._gone: dict[QueueId, Order] = {}
+        self.gone: dict[QueueId, Order] = {}
         """The first place in each line that became free during the present event."""
 
     def begin(self, contact: Contact, now: float) -> None:
@@ -90,7 +90,7 @@ class Announcer:
             self.deadlines.cancel(contact.slot)
         queue = contact.queue.config.queue
         if queue in self._ripe:
-            self._gone[queue] = min(self._gone.get(queue, contact.order), contact.order)
+            self.gone[queue] = min(self.gone.get(queue, contact.order), contact.order)
 
     def go_on(self, contact: Contact, now: float) -> None:
         """No station rings for a caller any more: what was kept from him follows."""
@@ -126,18 +126,13 @@ class Announcer:
             else:
                 self._ripen(told, now)
 
-    @property
-    def stirred(self) -> bool:
-        """Whether some line became shorter before callers who would hear of it."""
-        return bool(self._gone)
-
     def settle(self, now: float) -> None:
         """Tell those who became better during the present event."""
-        for queue, gone in self._gone.items():
+        for queue, gone in self.gone.items():
             ripe = self._ripe.get(queue)
             if ripe and queue in self._lines.queues:
                 self._advance(self._lines.queues[queue], ripe, gone, now)
-        self._gone.clear()
+        self.gone.clear()
 
     def _advance(self, queue: QueueRecord, ripe: list[Order], gone: Order, now: float) -> None:
         """Everybody looked at here is left alone for a while after it."""

@@ -102,11 +102,6 @@ class QueueLife:
         self.callbacks.due(now)
         self.announcer.due(now)
 
-    @property
-    def stirred(self) -> bool:
-        """Whether the present event may lead to something after all offers are made."""
-        return self.announcer.stirred or bool(self.callbacks.places)
-
     def settle(self, now: float) -> None:
         """Do what the present event leads to, after all offers are made."""
         self.announcer.settle(now)
