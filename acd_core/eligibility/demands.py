@@ -43,6 +43,9 @@ class Demands:
         self.named: set[QueueId] = set()
         """Queues that have a place in some agent's own order."""
         self._wants: dict[int, _Want] = {}
+        self._members: dict[int, int] = {}
+        self._lenders: dict[int, int] = {}
+        self._plain: dict[int, int] = {}
         self._tiered: set[int] = set()
         self._matcher = matcher
 
@@ -76,11 +79,19 @@ class Demands:
         """The number that agents meet who do at other times: tier and room aside."""
         if not self.mixed and demand not in self._tiered:
             return demand
-        return self._number(self._wants[demand]._replace(tier=None), Mark.SERVICE)
+        found = self._members.get(demand)
+        if found is None:
+            found = self._number(self._wants[demand]._replace(tier=None), Mark.SERVICE)
+            self._members[demand] = found
+        return found
 
     def lenders(self, demand: int) -> int:
         """As ``members``, with those who would only lend a skill."""
-        return self._number(self._wants[demand]._replace(tier=None, lent=True), Mark.SERVICE)
+        found = self._lenders.get(demand)
+        if found is None:
+            want = self._wants[demand]._replace(tier=None, lent=True)
+            found = self._lenders[demand] = self._number(want, Mark.SERVICE)
+        return found
 
     def tally(self, demand: int) -> tuple[int, ...]:
         """Count the agents who meet a demand by state, in the order of AgentState.
@@ -92,7 +103,9 @@ class Demands:
             return self._matcher.tally(demand)
         plain = demand
         if demand in self._tiered:
-            plain = self._number(self._wants[demand]._replace(tier=None))
+            if demand not in self._plain:
+                self._plain[demand] = self._number(self._wants[demand]._replace(tier=None))
+            plain = self._plain[demand]
         counts = list(self._matcher.tally(self.members(demand)))
         ready = self._matcher.tally(plain)[_READY]
         counts[_BUSY] += counts[_READY] - ready
