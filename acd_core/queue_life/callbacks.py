@@ -233,6 +233,7 @@ class Callbacks:
     def _dial(self, place: Place, now: float) -> None:
         place.follow(PlaceStep.DIAL, now)
         place.attempts += 1
+        place.deadline = now + place.rules.ring_s
         self._wait(place, now)
         contact = place.contact
         self._out.append(
@@ -241,7 +242,7 @@ class Callbacks:
                 queue=contact.queue.config.queue,
                 number=place.number,
                 attempt=place.attempts,
-                deadline=place.until,
+                deadline=place.deadline,
             )
         )
 

@@ -46,7 +46,17 @@ TABLE: Final[dict[tuple[PlaceState, PlaceStep], PlaceState]] = {
 class Place:
     """One kept place."""
 
-    __slots__ = ("attempts", "contact", "number", "rules", "since", "slot", "state", "taken")
+    __slots__ = (
+        "attempts",
+        "contact",
+        "deadline",
+        "number",
+        "rules",
+        "since",
+        "slot",
+        "state",
+        "taken",
+    )
 
     def __init__(self, contact: Contact, number: str, rules: CallbackRules, now: float) -> None:
         self.contact = contact
@@ -59,6 +69,8 @@ class Place:
         """When this state began."""
         self.taken = now
         self.attempts = 0
+        self.deadline = now
+        """When the attempt that is out is over: as it was said when it began."""
         self.slot = -1
         """In the deadlines."""
 
@@ -81,7 +93,7 @@ class Place:
         """When the present state is over, in Unix seconds; infinity where that is open."""
         match self.state:
             case PlaceState.DIALLED:
-                return self.since + self.rules.ring_s
+                return self.deadline
             case PlaceState.RESTING:
                 return self.since + self.rules.retry_s
             case PlaceState.GRACE:

@@ -306,6 +306,17 @@ def test_new_rules_count_for_places_that_are_kept(floor: Floor) -> None:
     assert floor.now >= taken + 77.0
 
 
+def test_an_attempt_that_is_out_keeps_the_deadline_that_was_told(floor: Floor) -> None:
+    floor.queue(callback=RULES)
+    busy_agent(floor)
+    floor.call(1)
+    assert dialled(take(floor, 1)) == [1]
+    told_deadline = floor.now + 20.0
+    floor.queue(callback=CallbackRules(ring_s=1.0))
+    assert floor.due() == ()  # turns are predicted anew
+    assert floor.engine.next_deadline() == told_deadline
+
+
 def test_the_day_begins_and_places_stay(line: Floor) -> None:
     take(line, 2)
     line.tell(told.DayBegan())
