@@ -12,11 +12,11 @@ cdef extern from "engine.h":
     enum: HF_PORT, HF_PLAYER, HF_ROOM, HF_RECORDER, HF_TAP, HF_KEYRING
     enum: HF_RTP, HF_DEVICE, HF_INBAND, HF_HARDWARE
     enum: HF_ALAW, HF_ULAW, HF_S16, HF_L16, HF_G722, HF_OPUS
-    enum: HF_ON_KEY, HF_ON_PLAY, HF_ON_RECORD, HF_ON_SPEECH, HF_ON_SILENCE, HF_ON_DEVICE
+    enum: HF_ON_KEY, HF_ON_PLAY, HF_ON_RECORD, HF_ON_SPEECH, HF_ON_SILENCE, HF_ON_DEVICE, HF_ON_CALLER
     enum hf_op:
         HF_ADD_PORT, HF_CONNECT, HF_CLOSE_PORT, HF_KEYS, HF_PLAY, HF_STOP_PLAY, HF_JOIN
         HF_LEAVE, HF_GAIN, HF_END_ROOM, HF_RECORD, HF_STOP_RECORD, HF_OPEN_TAP
-        HF_CLOSE_TAP, HF_ARM, HF_GROW, HF_PAUSE_RECORD
+        HF_CLOSE_TAP, HF_ARM, HF_GROW, HF_PAUSE_RECORD, HF_HEAR_CALLER
     enum hf_kind:
         pass
     enum hf_port_kind:
@@ -160,3 +160,11 @@ cdef extern from "engine.h":
     uint32_t hf_rtcp_expected(const hf_rtcp *rtcp)
     int32_t hf_rtcp_lost(const hf_rtcp *rtcp)
     int hf_codec_clock(int law)
+    enum hf_fsk_kind:
+        pass
+    ctypedef struct hf_caller_id:
+        hf_object head
+    hf_caller_id *hf_caller_id_new(uint64_t id)
+    int hf_fsk_length(int octets)
+    void hf_fsk_send(hf_fsk_kind kind, const uint8_t *octets, int count, float amplitude,
+                     int16_t *out)

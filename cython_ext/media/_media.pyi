@@ -34,6 +34,7 @@ ON_RECORD: Final[int]
 ON_SPEECH: Final[int]
 ON_SILENCE: Final[int]
 ON_DEVICE: Final[int]
+ON_CALLER: Final[int]
 
 ADD_PORT: Final[int]
 CLOSE_PORT: Final[int]
@@ -50,6 +51,7 @@ CLOSE_TAP: Final[int]
 ARM: Final[int]
 GROW: Final[int]
 PAUSE_RECORD: Final[int]
+HEAR_CALLER: Final[int]
 
 @final
 class Handle:
@@ -82,6 +84,8 @@ def new_recorder(
     number: int, fd: int, chain_fd: int, *, law: int, stereo: bool, max_s: float, silence_s: float
 ) -> Handle: ...
 def recorded(handle: Handle) -> tuple[str, int, int]: ...
+def new_caller_id(number: int) -> Handle: ...
+def caller_id_samples(message: bytes, kind: int, amplitude: float) -> bytes: ...
 def new_tap(number: int) -> tuple[Handle, int, int]: ...
 
 @final

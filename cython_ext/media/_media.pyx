@@ -15,25 +15,24 @@ from cython_ext.media._engine cimport *
 
 MEMBERS, MOST_MEMBERS = HF_MEMBERS, HF_MOST_MEMBERS
 MAX_PORTS = HF_PHASES * HF_PHASE_PORTS
-PORT_RECORDERS = HF_PORT_RECORDERS
-TAP_SAMPLES = HF_TAP_SAMPLES
+PORT_RECORDERS, TAP_SAMPLES = HF_PORT_RECORDERS, HF_TAP_SAMPLES
 
 PORT, PLAYER, ROOM, RECORDER, TAP = HF_PORT, HF_PLAYER, HF_ROOM, HF_RECORDER, HF_TAP
-KEYRING = HF_KEYRING
-AES_CM_80, AES_CM_32, AES_GCM_128 = HF_AES_CM_80, HF_AES_CM_32, HF_AES_GCM_128
+KEYRING, AES_CM_80, AES_CM_32, AES_GCM_128 = (
+    HF_KEYRING, HF_AES_CM_80, HF_AES_CM_32, HF_AES_GCM_128)
 ALAW, ULAW, S16, L16, G722, OPUS = HF_ALAW, HF_ULAW, HF_S16, HF_L16, HF_G722, HF_OPUS
 INBAND, HARDWARE = HF_INBAND, HF_HARDWARE
 ON_KEY, ON_PLAY, ON_RECORD = HF_ON_KEY, HF_ON_PLAY, HF_ON_RECORD
 ON_SPEECH, ON_SILENCE, ON_DEVICE = HF_ON_SPEECH, HF_ON_SILENCE, HF_ON_DEVICE
+ON_CALLER, HEAR_CALLER = HF_ON_CALLER, HF_HEAR_CALLER
 
 ADD_PORT, CLOSE_PORT, PLAY, STOP_PLAY = HF_ADD_PORT, HF_CLOSE_PORT, HF_PLAY, HF_STOP_PLAY
 JOIN, LEAVE, GAIN, END_ROOM = HF_JOIN, HF_LEAVE, HF_GAIN, HF_END_ROOM
-RECORD, STOP_RECORD = HF_RECORD, HF_STOP_RECORD
+RECORD, STOP_RECORD, PAUSE_RECORD = HF_RECORD, HF_STOP_RECORD, HF_PAUSE_RECORD
 OPEN_TAP, CLOSE_TAP, ARM, GROW = HF_OPEN_TAP, HF_CLOSE_TAP, HF_ARM, HF_GROW
-PAUSE_RECORD = HF_PAUSE_RECORD
 
 _CARRIES_SUBJECT = frozenset({ADD_PORT, GROW})
-_CARRIES_OBJECT = frozenset({PLAY, JOIN, RECORD, OPEN_TAP})
+_CARRIES_OBJECT = frozenset({PLAY, JOIN, RECORD, OPEN_TAP, HEAR_CALLER})
 
 
 @cython.final
@@ -150,6 +149,19 @@ def recorded(Handle handle):
             recorder.gap // recorder.channels // 8)
 
 
+def new_caller_id(uint64_t number):
+    """A receiver of caller identity."""
+    return handle_of(hf_caller_id_new(number))
+
+
+def caller_id_samples(bytes message, int kind, float amplitude):
+    """A caller-identity message as 16-bit samples; kind 0 Bell 202, 1 V.23."""
+    cdef bytearray out = bytearray(2 * hf_fsk_length(<int>len(message)))
+    hf_fsk_send(<hf_fsk_kind>kind, <const uint8_t *><const char *>message, <int>len(message),
+                amplitude, <int16_t *><char *>out)
+    return bytes(out)
+
+
 def new_tap(uint64_t number):
     """A tap with its memfd and eventfd; the descriptors stay the tap's."""
     cdef hf_tap *tap = hf_tap_new(number)
@@ -218,10 +230,8 @@ cdef class Core:
         """(kind, id, port, code, value, source) since the last call, oldest first."""
         cdef hf_event event
         found = []
-        while hf_event_pop(&self.engine.events, &event):
-            found.append((event.kind, event.id, event.port, event.code, event.value,
-                          event.source))
-        while hf_event_pop(&self.engine.file_events, &event):
+        while (hf_event_pop(&self.engine.events, &event) or
+               hf_event_pop(&self.engine.file_events, &event)):
             found.append((event.kind, event.id, event.port, event.code, event.value,
                           event.source))
         return found
@@ -247,8 +257,7 @@ cdef class Core:
         return found
 
     cdef _free_retired(self):
-        cdef uint32_t read = hf_commands_read(self.engine)
-        cdef uint32_t pushed
+        cdef uint32_t pushed, read = hf_commands_read(self.engine)
         kept = []
         for pushed, handle in self._retired:
             if <int>(read - pushed) >= 0:
@@ -281,7 +290,7 @@ cdef class Core:
             return False
         if op in _CARRIES_SUBJECT:
             self._hand_over(subject)
-        elif op in _CARRIES_OBJECT:
+        elif op in _CARRIES_OBJECT and target is not None:
             self._hand_over(target)
         return True
 
@@ -347,10 +356,10 @@ cdef class Core:
         cdef hf_rtcp *rtcp = &port.rtcp
         found = {
             "packets_in": float(counts.packets_in), "packets_out": float(counts.packets_out),
-            "lost": float(jitter.lost), "late": float(jitter.late),
+            "lost": float(jitter.lost), "late": float(jitter.late), "bad": float(counts.bad),
             "duplicate": float(jitter.duplicate), "dropped": float(jitter.dropped),
-            "resyncs": float(jitter.resyncs), "bad": float(counts.bad),
-            "foreign": float(counts.foreign), "ssrc_changes": float(counts.ssrc_changes),
+            "resyncs": float(jitter.resyncs), "foreign": float(counts.foreign),
+            "ssrc_changes": float(counts.ssrc_changes),
             "other_keys": float(counts.other_keys), "not_sent": float(counts.not_sent),
             "underruns": float(counts.underruns), "overruns": float(counts.overruns),
             "forged": float(counts.forged), "replayed": float(counts.replayed),

@@ -26,6 +26,8 @@ static void remove_port(hf_engine *engine, hf_port *port)
     atomic_fetch_sub_explicit(&engine->counts.ports, 1, memory_order_relaxed);
 }
 
+static void hear_caller(hf_engine *engine, hf_port *port, hf_caller_id *with);
+
 /* Takes everything off a port and retires it: nothing refers to it afterwards. */
 void hf_port_detach(hf_engine *engine, hf_port *port)
 {
@@ -39,6 +41,7 @@ void hf_port_detach(hf_engine *engine, hf_port *port)
     if (port->tap)
         hf_tap_end(engine, port->tap);
     port->tap = NULL;
+    hear_caller(engine, port, NULL);
     if (port->kind == HF_RTP)
         hf_reports_bye(engine, port);
     if (port->keyring)
@@ -88,6 +91,25 @@ static void end_room(hf_engine *engine, hf_room *room)
         if (room->members[i])
             hf_room_leave(room->members[i]);
     hf_retire(engine, &room->head);
+}
+
+hf_caller_id *hf_caller_id_new(uint64_t id)
+{
+    hf_caller_id *made = calloc(1, sizeof *made);
+    if (!made)
+        return NULL;
+    made->head.kind = HF_CALLER_ID;
+    made->head.id = id;
+    hf_fsk_reset(&made->fsk, 1);
+    return made;
+}
+
+/* NULL: no longer. */
+static void hear_caller(hf_engine *engine, hf_port *port, hf_caller_id *with)
+{
+    if (port->caller_id)
+        hf_retire(engine, &port->caller_id->head);
+    port->caller_id = with;
 }
 
 static void close_tap(hf_engine *engine, hf_port *port)
@@ -143,6 +165,9 @@ static void run(hf_engine *engine, hf_command *command)
         break;
     case HF_PAUSE_RECORD:
         ((hf_recorder *)command->object)->paused = command->flag;
+        break;
+    case HF_HEAR_CALLER:
+        hear_caller(engine, port, command->object);
         break;
     case HF_OPEN_TAP:
         close_tap(engine, port);

@@ -20,6 +20,7 @@
 
 #include "codec.h"
 #include "dtmf.h"
+#include "fsk.h"
 #include "g711.h"
 #include "jitter.h"
 #include "keys.h"
@@ -43,7 +44,7 @@
 #define HF_TAP_SAMPLES 65536
 #define HF_TAP_HEADER 64
 
-enum hf_kind { HF_PORT, HF_PLAYER, HF_ROOM, HF_RECORDER, HF_TAP, HF_KEYRING };
+enum hf_kind { HF_PORT, HF_PLAYER, HF_ROOM, HF_RECORDER, HF_TAP, HF_KEYRING, HF_CALLER_ID };
 
 /* Head of everything that travels between the threads. */
 typedef struct hf_object {
@@ -131,6 +132,12 @@ typedef struct {
     hf_srtp *in, *out;
 } hf_keyring;
 
+/* A receiver of caller identity, while a port waits for one. */
+typedef struct {
+    hf_object head;
+    hf_fsk fsk;
+} hf_caller_id;
+
 /* How the stream of an RTP port is set. */
 typedef struct {
     struct sockaddr_storage remote;
@@ -195,6 +202,7 @@ struct hf_port {
     int changed;         /* what is sent begins with something new */
     int16_t last_sent;   /* sample */
     hf_player *player;
+    hf_caller_id *caller_id;
     hf_recorder *recorders[HF_PORT_RECORDERS];
     hf_tap *tap;
     hf_port_counts counts;
@@ -202,7 +210,7 @@ struct hf_port {
 
 enum hf_op {
     HF_ADD_PORT, HF_CONNECT, HF_CLOSE_PORT, HF_KEYS, HF_PLAY, HF_STOP_PLAY, HF_JOIN, HF_LEAVE,
-    HF_GAIN, HF_END_ROOM, HF_GROW, HF_PAUSE_RECORD, HF_RECORD, HF_STOP_RECORD, HF_OPEN_TAP, HF_CLOSE_TAP, HF_ARM
+    HF_GAIN, HF_END_ROOM, HF_GROW, HF_PAUSE_RECORD, HF_HEAR_CALLER, HF_RECORD, HF_STOP_RECORD, HF_OPEN_TAP, HF_CLOSE_TAP, HF_ARM
 };
 
 typedef struct {
@@ -215,11 +223,11 @@ typedef struct {
 } hf_command;
 
 enum hf_event_kind { HF_ON_KEY, HF_ON_PLAY, HF_ON_RECORD, HF_ON_SPEECH, HF_ON_SILENCE,
-                     HF_ON_DEVICE };
+                     HF_ON_DEVICE, HF_ON_CALLER };
 
 typedef struct {
     enum hf_event_kind kind;
-    uint64_t id, port;
+    uint64_t id, port; /* id of HF_ON_CALLER: up to 8 octets, the first uppermost */
     int code;       /* key, enum hf_end, seconds, or errno of a device (0: event pending) */
     uint32_t value; /* ms, or enum hf_key_source */
     int source;
@@ -278,6 +286,7 @@ void hf_wake(hf_engine *engine);
 
 /* commands.c */
 void hf_commands_run(hf_engine *engine);
+hf_caller_id *hf_caller_id_new(uint64_t id);
 void hf_port_detach(hf_engine *engine, hf_port *port);
 void hf_object_free(hf_object *object);
 

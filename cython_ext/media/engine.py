@@ -12,13 +12,14 @@ from cython_ext.media._media import Core, Handle
 from cython_ext.media.bridging import Bridging
 from cython_ext.media.clips import ClipCache, EngineError, accepted, factor
 from cython_ext.media.held import OpenPort
-from cython_ext.media.reported import Event, event_of
+from cython_ext.media.reported import CallerPieces, Event, event_of
 
 PEAK_0_DBM0: Final = 22300.0  # of one sine; full scale of mu-law is +3.17 dBm0 (G.711)
 
 _LAWS: Final = {"A": _media.ALAW, "U": _media.ULAW, "s16": _media.S16}
 CHAIN: Final = ".chain"  # added to the path of a recording
 _CHAIN_MODE: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+_FSK: Final = ("bell202", "v23")
 _KEYS: Final = b"0123456789*#ABCD,"
 
 
@@ -32,6 +33,7 @@ class Engine(Bridging):
         self._ports: dict[int, OpenPort] = {}
         self._players: dict[int, tuple[Handle, int]] = {}
         self._recordings: dict[int, tuple[Handle, int, str]] = {}
+        self._callers = CallerPieces()
         self._closing = 0
 
     @property
@@ -69,7 +71,10 @@ class Engine(Bridging):
         """
         # First what is retired: its events were reported before, so they are seen below.
         retired = self._core.retired()
-        found = [event_of(*event, self._recordings) for event in self._core.events()]
+        found = []
+        for event in self._core.events():
+            told = self._callers.event(*event) or event_of(*event, self._recordings)
+            found += [told] if len(told) > 1 else []
         for handle in retired:
             found += self._forget(handle)
         return found
@@ -343,6 +348,26 @@ class Engine(Bridging):
         if found.tap is not None:
             self._push(_media.CLOSE_TAP, found.handle)
             found.tap = None
+
+    def hear_caller(self, port: int, *, on: bool) -> None:
+        """Read caller identity sent by FSK, Bell 202 or V.23; or stop doing so."""
+        handle = _media.new_caller_id(port) if on else None
+        self._push(_media.HEAR_CALLER, self._port(port).handle, handle)
+
+    def play_caller(
+        self, port: int, player: int, message: bytes, *, standard: str, level_dbm0: float = -14.0
+    ) -> None:
+        """Send a caller-identity message with its checksum by FSK, bell202 or v23."""
+        self._check_player(port, player, len(message))
+        if standard not in _FSK or sum(message) % 256 or not 3 <= len(message) <= 258:
+            text = f"a {standard} message of {len(message)} octets with the sum {sum(message)}"
+            raise EngineError("bad-argument", f"no caller identity: {text}")
+        amplitude = PEAK_0_DBM0 * factor(min(level_dbm0, 0.0))
+        samples = _media.caller_id_samples(message, _FSK.index(standard), amplitude)
+        self._start(
+            port,
+            _media.new_player(player, [samples], repeat=1, gain=1.0, stop_on_key=False),
+        )
 
     def arm_barge_in(self, port: int, *, on: bool) -> None:
         """Report the first speech on a port once, or stop listening for it."""

@@ -205,8 +205,22 @@ static void listen_for_keys(hf_engine *engine, hf_port *port)
 /* Whether anybody wants samples: in a plain conversation of two nobody does. */
 static int is_listened_to(const hf_port *port)
 {
-    return !port->room || port->player || port->tap || port->recorders[0] ||
+    return !port->room || port->player || port->tap || port->caller_id || port->recorders[0] ||
            port->recorders[1] || port->vad.armed || port->key_source == HF_INBAND;
+}
+
+/* A message in pieces of eight octets; the last one says so. */
+static void tell_caller(hf_engine *engine, const hf_port *port, const hf_fsk *fsk)
+{
+    int at, i;
+    for (at = 0; at < fsk->wanted; at += 8) {
+        hf_event event = {.kind = HF_ON_CALLER, .port = port->head.id};
+        event.value = (uint32_t)(fsk->wanted - at < 8 ? fsk->wanted - at : 8);
+        event.code = at + 8 >= fsk->wanted;
+        for (i = 0; i < (int)event.value; i++)
+            event.id |= (uint64_t)fsk->message[at + i] << (56 - 8 * i);
+        hf_event_push(engine, &engine->events, &event);
+    }
 }
 
 static void watch_speech(hf_engine *engine, hf_port *port)
@@ -217,6 +231,8 @@ static void watch_speech(hf_engine *engine, hf_port *port)
         hf_event_push(engine, &engine->events, &speech);
     if (port->tap)
         hf_tap_write(port->tap, port->heard);
+    if (port->caller_id && hf_fsk_listen(&port->caller_id->fsk, port->heard, HF_FRAME))
+        tell_caller(engine, port, &port->caller_id->fsk);
 }
 
 void hf_port_hear(hf_engine *engine, hf_port *port)

@@ -6,7 +6,7 @@ from typing import Final
 from cython_ext.media import _media
 from cython_ext.media._media import Handle
 
-Event = tuple[str | int | dict[str, float], ...]
+Event = tuple[str | int | bytes | dict[str, float], ...]
 
 _ENDS: Final = (
     "finished",
@@ -45,3 +45,22 @@ def event_of(
     if kind == _media.ON_SILENCE:
         return ("silent", port, code)
     return ("device", port, "lost" if code else "event", code)
+
+
+class CallerPieces:
+    """Caller-identity messages, which come from the engine in pieces of eight octets."""
+
+    def __init__(self) -> None:
+        self._begun: dict[int, bytes] = {}
+
+    def event(
+        self, kind: int, number: int, port: int, code: int, value: int, source: int
+    ) -> Event | None:
+        """None for another event; the message with its last piece, before that ("caller",)."""
+        if kind != _media.ON_CALLER:
+            return None
+        whole = self._begun.pop(port, b"") + number.to_bytes(8, "big")[:value]
+        if not code:
+            self._begun[port] = whole
+            return ("caller",)
+        return ("caller", port, whole)

@@ -288,6 +288,7 @@ int main(void)
     test_signals();
     test_bridge();
     test_passing();
+    test_fsk();
     test_rooms();
     test_chain();
     test_srtp();

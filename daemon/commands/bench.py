@@ -90,7 +90,7 @@ def _acd(arguments: argparse.Namespace) -> Result:
 
 def _media(arguments: argparse.Namespace) -> Result:
     from cython_ext import media
-    from daemon.media.bench import ROUNDS, run
+    from daemon.media.benchmark.rounds import ROUNDS, run
 
     if not media.available():
         raise ImportError(media.reason())

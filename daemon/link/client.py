@@ -245,6 +245,30 @@ class MediaLink:
         """End a port's tap; its ring is marked closed."""
         await self._do(ask.CloseTap(port=port))
 
+    async def hear_caller(self, port: PortId, *, on: bool) -> None:
+        """Read caller identity sent by FSK, or stop doing so; CallerHeard tells of one."""
+        await self._do(ask.HearCaller(port=port, on=on))
+
+    async def play_caller(
+        self,
+        port: PortId,
+        player: int,
+        message: bytes,
+        *,
+        standard: str = "bell202",
+        level_dbm0: float = -14.0,
+    ) -> None:
+        """Send a caller-identity message (with its checksum) by FSK, bell202 or v23."""
+        await self._do(
+            ask.PlayCaller(
+                port=port,
+                player=player,
+                message=message,
+                standard=standard,
+                level_dbm0=level_dbm0,
+            )
+        )
+
     async def arm_barge_in(self, port: PortId, on: bool) -> None:  # noqa: FBT001
         """Report the first speech on a port once (SpeechStarted), or stop listening."""
         await self._do(ask.ArmBargeIn(port=port, on=on))

@@ -198,6 +198,25 @@ class ArmBargeIn(Command, frozen=True, kw_only=True):
     on: Truth
 
 
+class HearCaller(Command, frozen=True, kw_only=True):
+    """Read caller identity sent by FSK (CallerHeard follows), or stop doing so."""
+
+    port: Port
+    on: Truth
+
+
+class PlayCaller(Command, frozen=True, kw_only=True):
+    """Send a caller-identity message by FSK; PlayFinished follows."""
+
+    port: Port
+    player: Identifier
+    message: Raw
+    """Type, length, parameters and checksum."""
+    standard: String = "bell202"
+    """bell202 or v23."""
+    level_dbm0: Decimal = -14.0
+
+
 class Claim(Command, frozen=True, kw_only=True):
     """Say that these ports are known and wanted, so that the grace time spares them."""
 

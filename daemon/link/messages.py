@@ -228,6 +228,14 @@ class StreamEnded(MediaEvent, frozen=True, kw_only=True):
     """1 to 4.5 by the simplified E-model (daemon/media/quality.py); 0: nothing came."""
 
 
+class CallerHeard(MediaEvent, frozen=True, kw_only=True):
+    """A caller-identity message came by FSK, its checksum right."""
+
+    port: Port
+    message: Raw
+    """Type, length, parameters and checksum (GR-30, EN 300 659-3)."""
+
+
 class HostEvent(MediaEvent, frozen=True, kw_only=True):
     """A driver that runs in media reports something."""
 

@@ -11,6 +11,7 @@ from daemon.link import messages as told
 from daemon.link.errors import MediaRefused
 from daemon.link.messages import Command, MediaEvent
 from daemon.link.server import Carried
+from daemon.media.events import event_of
 from daemon.media.files import SiteFiles
 from daemon.media.holding import (
     HOLD_CADENCE,
@@ -21,7 +22,6 @@ from daemon.media.holding import (
 )
 from daemon.media.options import MediaOptions
 from daemon.media.picture import take_picture
-from daemon.media.quality import stream_ended
 from drivers.api import PortId
 
 if TYPE_CHECKING:  # in pure mode there is no engine, yet drivers are tested
@@ -133,6 +133,10 @@ class Ports:
             ask.SetGain: lambda c: engine.set_gain(c.bridge, c.heard, c.by, c.gain_db),
             ask.Unbridge: lambda c: engine.unbridge(c.bridge),
             ask.StartRecording: self._record,
+            ask.HearCaller: lambda c: engine.hear_caller(c.port, on=c.on),
+            ask.PlayCaller: lambda c: engine.play_caller(
+                c.port, c.player, c.message, standard=c.standard, level_dbm0=c.level_dbm0
+            ),
             ask.PauseRecording: lambda c: engine.pause_record(c.recording, on=c.on),
             ask.StopRecording: lambda c: engine.stop_record(c.recording),
             ask.OpenTap: self._tap,
@@ -240,36 +244,9 @@ class Ports:
                 return
             case "device", [int(port), str(what), int(value)] if port in self._host_of:
                 self._host_of[PortId(port)].device_event(PortId(port), what, value)
-        self.emit(self._event_of(str(kind), rest))
-
-    def _event_of(self, kind: str, rest: list[str | int | dict[str, float]]) -> MediaEvent:
-        match kind, rest:
-            case "digit", [int(port), str(key), int(ms), str(source)]:
-                return told.DigitDetected(port=PortId(port), key=key, duration_ms=ms, source=source)
-            case "play", [int(player), int(port), str(reason)]:
-                return told.PlayFinished(player=player, port=PortId(port), reason=reason)
-            case "record", [int(number), int(port), str(path), int(ms), *facts, str(reason)]:
+            case "record", [int(number), *_]:
                 self._files.finished(number)
-                chain, paused_ms, gap_ms = facts
-                return told.RecordFinished(
-                    recording=number,
-                    port=PortId(port),
-                    path=self._files.relative(path),
-                    duration_ms=ms,
-                    reason=reason,
-                    chain=str(chain),
-                    paused_ms=int(str(paused_ms)),
-                    gap_ms=int(str(gap_ms)),
-                )
-            case "speech", [int(port)]:
-                return told.SpeechStarted(port=PortId(port))
-            case "silent", [int(port), int(seconds)]:
-                return told.RtpSilent(port=PortId(port), seconds=seconds)
-            case "device", [int(port), str(what), int(value)]:
-                return told.DeviceEvent(port=PortId(port), kind=what, value=value)
-            case "stream", [int(port), dict(counted)]:
-                return stream_ended(PortId(port), counted)
-        raise ValueError(f"the engine reports an unknown {kind}")
+        self.emit(event_of(str(kind), rest, self._files.relative))
 
     def _open_rtp(self, command: ask.OpenRtp) -> told.RtpOpened:
         if self._engine.counters()["load"] > FULL_LOAD:

@@ -13,13 +13,13 @@ from statistics import median
 from typing import Any, Final
 
 from cython_ext import media
-from daemon.media.bench_load import bare, bridge_all, loaded, play_all, record_all, sealed
-from daemon.media.bench_setup import (
+from daemon.media.benchmark.calls import (
     bytes_per_channel,
     raise_file_limit,
     setup_us,
     steal_s,
 )
+from daemon.media.benchmark.loads import bare, bridge_all, loaded, play_all, record_all, sealed
 
 ROUNDS: Final = 5
 FULL: Final = 0.7  # share of a core at which new legs are refused

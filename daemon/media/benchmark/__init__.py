@@ -1,0 +1,1 @@
+"""What audio costs on this machine, beside its physical floor."""
