@@ -70,7 +70,7 @@ class Day:
         floor = self.floor
         self.history.append((event, floor.now))
         before = floor.engine.snapshot(floor.now)
-        waiting = {c.call for c in floor.line().waiting} if before.queues else set()
+        waiting = {c.call: c.position for q in before.queues for c in q.waiting}
         try:
             commands = floor.tell(event)
         except AcdError:
@@ -88,6 +88,8 @@ class Day:
             elif isinstance(command, CallbackOver):
                 self.kept.remove(command.call)
                 self.dialled.discard(command.call)
+        if isinstance(event, told.CallOffered) and event.callback is not None:
+            self.nobody_loses_more_than_that_place(event, waiting)
         if isinstance(event, told.CallbackFailed):
             self.dialled.discard(event.call)
         self.check()
@@ -108,6 +110,14 @@ class Day:
         visits = view.visits
         ended = visits.answered + visits.abandoned + visits.callback_taken + visits.refused
         assert visits.offered == ended + visits.timed_out + visits.in_system
+
+    def nobody_loses_more_than_that_place(
+        self, event: told.CallOffered, before: dict[int, int]
+    ) -> None:
+        for call in self.floor.line().waiting:
+            if call.call in before and self.priority[call.call] == self.priority[event.call]:
+                later = self.began[call.call] > self.began[event.call]
+                assert call.position - before[call.call] <= later
 
     def stands_before(self, other: int, call: int) -> bool:
         return (self.began[other], other) < (self.began[call], call)
