@@ -43,7 +43,7 @@ class AgentFacade:
         card = await self._card(call) if call is not None else None
         talking = view.state in (AgentState.TALKING, AgentState.ON_HOLD, AgentState.WRAP_UP)
         directory = self._controller.directory
-        served = [queue for queue in directory.queues if directory.serves(agent, queue)]
+        served = [queue for queue in directory.queues if directory.works_in(agent, queue)]
         waiting = {view.queue: len(view.waiting) for view in snapshot.queues}
         return Desk(
             login=agent.login,

@@ -44,6 +44,10 @@ class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     station: str = ""
     skills: dict[str, int] = {}
+    queues: tuple[str, ...] = ()
+    """Slugs of the queues that come first, in the agent's own order."""
+    only_queues: bool = False
+    """No other queues than those."""
     active: bool = True
 
 
@@ -141,6 +145,11 @@ class Directory:
         """The engine's key of a skill."""
         key = self._skills.get(name)
         return None if key is None else SkillId(key)
+
+    def works_in(self, agent: AgentInfo, queue: QueueInfo) -> bool:
+        """Whether calls of a queue may come to an agent: skills, and queues of his own."""
+        member = not agent.only_queues or queue.slug in agent.queues
+        return member and self.serves(agent, queue)
 
     def serves(self, agent: AgentInfo, queue: QueueInfo) -> bool:
         """Whether an agent has the skills of a queue."""

@@ -54,6 +54,8 @@ async def read_directory(directory: Directory) -> None:
             name=agent.user.name or agent.user.login,
             station=agent.station,
             skills=levels.get(agent.id, {}),
+            queues=tuple(agent.queues),
+            only_queues=agent.only_queues,
         )
         for agent in await people.Agent.filter(enabled=True).prefetch_related("user")
     ]

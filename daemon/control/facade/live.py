@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from acd_core.agent import AgentState
 from acd_core.ids import AgentId, to_text
 from acd_core.snapshot import AgentView, KeptPlace, QueueView, Snapshot, Visits
 from daemon.control.calls.call import Call, Phase
@@ -55,18 +54,11 @@ class LivePicture:
     def _queues(self, snapshot: Snapshot, calls: dict[int, Call]) -> list[LiveQueue]:
         views = {view.queue: view for view in snapshot.queues}
         directory = self._controller.directory
-        agents = {view.agent: view for view in snapshot.agents}
         shown = []
         for queue in directory.queues:
             view = views.get(queue.key)  # type: ignore[call-overload]
             if view is None:
                 continue
-            serving = [
-                agents[agent.key]  # type: ignore[index]
-                for agent in directory.agents
-                if agent.key in agents and directory.serves(agent, queue)
-            ]
-            on = [a for a in serving if a.state is not AgentState.LOGGED_OUT]
             shown.append(
                 LiveQueue(
                     slug=queue.slug,
@@ -76,8 +68,8 @@ class LivePicture:
                     service_level_s=queue.service_level_s,
                     service_level_target=queue.service_level_target,
                     max_wait_s=queue.max_wait_s,
-                    agents=len(on),
-                    ready=sum(a.state is AgentState.READY for a in on),
+                    agents=view.agents,
+                    ready=view.ready,
                     open=view.open,
                     unattended=view.unattended,
                     reserves=view.reserves,
@@ -112,7 +104,7 @@ class LivePicture:
             caller=call.ani if call is not None else "",
             queue=queue.slug if queue is not None else "",
             until=view.until or 0.0,
-            queues=tuple(q.slug for q in directory.queues if directory.serves(agent, q)),
+            queues=tuple(q.slug for q in directory.queues if directory.works_in(agent, q)),
             answered_today=self._controller.answered_today(agent.key),
         )
 

@@ -295,3 +295,16 @@ async def test_kept_place_is_shown_and_given_up(hotline: FacadeRig) -> None:
     assert (await hotline.service.live()).queues[0].callbacks == ()
     assert (await refused(hotline.service.cancel_callback(SUE, kept.call))).code == "not-found"
     assert ("sue", "callback.cancel", kept.call) in await hotline.acts()
+
+
+async def test_agent_of_other_queues_is_not_counted_in_this_one(hotline: FacadeRig) -> None:
+    await hotline.service.put_queue(ROOT, QueueSettings(slug="night", name="Night"))
+    ann = next(p for p in await hotline.service.list_people() if p.login == "ann")
+    alone = msgspec.structs.replace(ann, queues=("night",), only_queues=True)
+    await hotline.service.put_person(ROOT, alone, "")
+    await hotline.seat(ANN)
+    shown = {
+        queue.slug: (queue.agents, queue.ready) for queue in (await hotline.service.live()).queues
+    }
+    assert shown == {"night": (1, 1), "sales": (0, 0)}
+    assert (await hotline.service.my_desk(ANN)).queues == ("night",)
