@@ -154,7 +154,7 @@ class _Transaction(ABC):
     def _start(self, timer: Input) -> None:
         layer = self.layer
         delay = layer.delays[timer]
-        if self.address.reliable:
+        if self.address.transport != "udp":
             if timer in REPEATING:
                 return
             if timer in ABSORBING:

@@ -140,7 +140,7 @@ class Border:
         now = self._clock()
         if not self.guard.passes(data, source.host, now):
             return
-        if data[:1] < b"A":  # no SIP message begins so
+        if data < b"A":  # no SIP message begins so
             reply = answer(data, source.host, source.port)
             if reply is not None:
                 self._core.services.count("keep_alives")

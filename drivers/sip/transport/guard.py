@@ -37,17 +37,18 @@ class FloodGuard:
         self._rate_of = rate_of
         self._burst = float(burst)
         self._buckets: dict[str, tuple[float, float]] = {}
-        self._free: set[str] = set()
+        self.free: set[str] = set()
+        """Sources without a limit, as far as they were seen."""
         self.dropped = 0
 
     def allows(self, host: str, now: float) -> bool:
         """Take one message from ``host``; False when it sends too many."""
-        if host in self._free:
+        if host in self.free:
             return True
         rate = self._rate_of(host)
         if rate <= 0:
-            if len(self._free) < SOURCES_KEPT:
-                self._free.add(host)
+            if len(self.free) < SOURCES_KEPT:
+                self.free.add(host)
             return True
         tokens, last = self._buckets.pop(host, (self._burst, now))
         tokens = min(self._burst, tokens + (now - last) * rate)
@@ -148,6 +149,7 @@ class Guard:
         self.flood = flood
         self.bans = bans
         self._is_trunk = is_trunk
+        self._trusted: set[str] = set()
         self._count = count
         self._banned = banned
 
@@ -160,9 +162,16 @@ class Guard:
 
     def passes(self, data: bytes, host: str, now: float) -> bool:
         """Whether a message goes on to the parser; if not, nobody answers it."""
+        if host in self._trusted:
+            return True
+        if self._is_trunk(host):
+            allowed = self.flood.allows(host, now)
+            if host in self.flood.free and len(self._trusted) < SOURCES_KEPT:
+                self._trusted.add(host)  # neither ban nor limit can ever concern it
+            return allowed
         if not self.admits(host, now) or not self.flood.allows(host, now):
             return False
-        if is_scanner(data) and not self._is_trunk(host):
+        if is_scanner(data):
             self._count("scanner_dropped")
             self.blame(host, now, "scanner", offences=AT_ONCE)
             return False

@@ -19,7 +19,7 @@ from drivers.sip.transport.udp import UdpEndpoint
 IDLE_SPARE = 60.0  # s beyond the longest registration
 
 
-class Udp(msgspec.Struct, frozen=True):
+class Udp(msgspec.Struct, frozen=True, eq=False):
     """A UDP listener and how it names us."""
 
     endpoint: UdpEndpoint
@@ -46,6 +46,8 @@ class Transports:
         self._rng = rng
         self._folder = folder
         self._udp: list[Udp] = []
+        self._routes: dict[tuple[int, bool], Udp] = {}
+        """The listener for a flow and whether the address is IPv6, once it was asked for."""
         self.streams: Streams | None = None
         self.places: list[tuple[str, str, int]] = []
         """Transport, advertised host and port of each listener, in the order of the options."""
@@ -91,10 +93,14 @@ class Transports:
 
     def send(self, data: bytes, address: Address) -> None:
         """Send one message; ``unreachable`` is told when that cannot be."""
-        if address.transport == "udp":
-            udp = self._by_udp(address)
+        host, port, transport, flow = address
+        if transport == "udp":
+            # Kept short: every datagram of every call goes through here.
+            udp = self._routes.get((flow, ":" in host)) or self._by_udp(address)
             if udp is not None:
-                udp.endpoint.send(data if udp.stamp is None else udp.stamp.apply(data), address)
+                udp.endpoint.send(
+                    data if udp.stamp is None else udp.stamp.apply(data), (host, port)
+                )
                 return
         elif self.streams is not None:
             self.streams.send(data, address)
@@ -106,15 +112,19 @@ class Transports:
         """Send a datagram that is no SIP message."""
         udp = self._by_udp(address)
         if udp is not None:
-            udp.endpoint.send(data, address)
+            udp.endpoint.send(data, address[:2])
 
     def _by_udp(self, address: Address) -> Udp | None:
-        version = 6 if ":" in address.host else 4
+        """The listener of the address, else one of its IP version."""
+        is_six = ":" in address.host
+        fitting = [udp for udp in self._udp if (udp.version == 6) == is_six]
+        if address.flow < len(self._udp) and self._udp[address.flow] in fitting:
+            fitting = [self._udp[address.flow]]
+        if not fitting:
+            return None
         if address.flow < len(self._udp):
-            udp = self._udp[address.flow]
-            if udp.version == version:
-                return udp
-        return next((udp for udp in self._udp if udp.version == version), None)
+            self._routes[address.flow, is_six] = fitting[0]
+        return fitting[0]
 
     async def _open(self) -> None:
         options = self._options

@@ -36,10 +36,10 @@ class UdpEndpoint(asyncio.DatagramProtocol):
         loop = asyncio.get_running_loop()
         await loop.create_datagram_endpoint(lambda: self, sock=sock)
 
-    def send(self, data: bytes, address: Address) -> None:
+    def send(self, data: bytes, place: tuple[str, int]) -> None:
         """Send one datagram; nothing happens after ``close``."""
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.sendto(data, address[:2])
+            self._transport.sendto(data, place)
 
     def close(self) -> None:
         """Close the socket after what is waiting has left."""
