@@ -255,8 +255,9 @@ async def test_text_can_be_read(
     busy_floor(console)
     page = await open_as("boss", "/live", color_scheme=scheme)
     await expect(page.locator("[data-test=waiting]")).to_have_text("5")
-    paths = ("/live", "/calls", f"/calls/{call_text(0)}", "/agents", "/queues/sales", "/lines",
-             "/system", "/api/docs", "/account")  # fmt: skip
+    paths = ("/live", "/calls", f"/calls/{call_text(0)}", "/agents", "/agents/anna", "/queues/sales",
+             "/tiers/new", "/calendars", "/calendars/office", "/stations", "/agents/anna/why",
+             "/lines", "/system", "/api/docs", "/account")  # fmt: skip
     for path in paths:
         await page.goto(console.url + path)
         assert await contrast_faults(page) == [], path
@@ -269,7 +270,14 @@ async def test_nothing_is_wider_than_a_small_window(
 ) -> None:
     busy_floor(console)
     page = await open_as("boss", "/live", viewport={"width": 390, "height": 800})
-    for path in ("/live", "/queues/sales", "/system"):
+    for path in (
+        "/live",
+        "/queues/sales",
+        "/agents/anna",
+        "/calendars",
+        "/calendars/office",
+        "/system",
+    ):
         await page.goto(console.url + path)
         wide = await page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 390, path
