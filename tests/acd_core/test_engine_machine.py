@@ -3,13 +3,16 @@
 A model keeps, from events and commands alone, where each call is. After every event the engine
 and the model must agree, every call is known exactly once, sums add up, nobody is reserved or
 talks without a call, every reservation has a deadline, and nobody waits for whom somebody
-eligible is idle. Who is eligible is worked out here from configuration, by other code.
+eligible is idle. Who is eligible is worked out here from configuration, by other code. In the
+end the history, read back from its bytes, is told to two other engines, one of them on the
+kernel's plain twin: both must have made the same decisions.
 """
 
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -36,6 +39,8 @@ from acd_core.queue_life.options import Announcements, CallbackRules, Closing, O
 from acd_core.reasons import explain
 from acd_core.routing.registry import strategies
 from acd_core.skills import Requirement
+from cython_ext.acd import oracle
+from cython_ext.implementation import PURE_PYTHON
 
 START = datetime(2026, 3, 2, 8, 59, tzinfo=UTC).timestamp()  # a Monday, a minute before nine
 QUEUES = (1, 2, 3, 4)
@@ -150,6 +155,8 @@ class Engine(RuleBasedStateMachine):
         self.now = START
         self.version = 0
         self.last = 0
+        self.history: list[tuple[Any, float]] = []
+        self.commands: list[Any] = []
         self.queues: dict[int, QueueConfig] = {}
         self.agents: dict[int, AgentConfig] = {}
         self.tiers: dict[int, CallerTier] = {}
@@ -166,6 +173,7 @@ class Engine(RuleBasedStateMachine):
     # What is told
 
     def tell(self, event: Any) -> None:
+        self.history.append((event, self.now))
         before = self.engine.snapshot(self.now)
         deadline = self.engine.next_deadline()
         try:
@@ -174,6 +182,7 @@ class Engine(RuleBasedStateMachine):
             assert self.engine.snapshot(self.now) == before
             assert self.engine.next_deadline() == deadline
             return
+        self.commands += commands
         self.account(event)
         for command in commands:
             self.follow(command)
@@ -553,6 +562,32 @@ class Engine(RuleBasedStateMachine):
         self.wait(300.0)
         self.agents_have_the_calls_that_have_them()
         assert not self.rings
+        self.repeat(AcdEngine())
+        if not PURE_PYTHON:
+            self.repeat(plain_engine())
+
+    def repeat(self, engine: AcdEngine) -> None:
+        """The same events, read from their bytes, make the same decisions."""
+        commands: list[Any] = []
+        for event, now in self.history:
+            try:
+                commands += engine.handle(told.decode(told.encode(event)), now)
+            except AcdError:
+                continue
+        assert commands == self.commands
+        assert engine.snapshot(self.now) == self.engine.snapshot(self.now)
+        assert engine.next_deadline() == self.engine.next_deadline()
+
+
+def plain_engine() -> AcdEngine:
+    """An engine on the kernel's plain twin."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("acd_core.engine.Matcher", oracle.Matcher)
+        for part in ("announcements", "callbacks", "opening", "overflow"):
+            patch.setattr(f"acd_core.queue_life.{part}.Deadlines", oracle.Deadlines)
+        for part in ("floor.lines", "floor.roster", "eligibility.widening"):
+            patch.setattr(f"acd_core.{part}.Deadlines", oracle.Deadlines)
+        return AcdEngine()
 
 
 TestEngine = Engine.TestCase

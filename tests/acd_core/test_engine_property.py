@@ -438,6 +438,7 @@ def test_the_plain_kernel_makes_the_same_decisions(steps: list[tuple[str, int, i
     watch.drive(steps)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("acd_core.engine.Matcher", oracle.Matcher)
+        patch.setattr("acd_core.eligibility.widening.Deadlines", oracle.Deadlines)
         patch.setattr("acd_core.floor.lines.Deadlines", oracle.Deadlines)
         patch.setattr("acd_core.floor.roster.Deadlines", oracle.Deadlines)
         for part in ("announcements", "callbacks", "opening", "overflow"):
