@@ -34,12 +34,14 @@ _WAITING: Final = ContactState.WAITING
 class Told:
     """What one waiting caller was told."""
 
-    __slots__ = ("contact", "due", "high_s", "last", "low_s", "place", "ripe", "ripens")
+    __slots__ = ("contact", "due", "here", "high_s", "last", "low_s", "place", "ripe", "ripens")
 
     def __init__(self, contact: Contact) -> None:
         self.contact = contact
         self.last = -inf
-        """When he was told something."""
+        """When he was told something, in whichever queue."""
+        self.here = False
+        """His first turn in this queue is over."""
         self.place: float = inf
         """The best place he was told."""
         self.low_s: float | None = None
@@ -186,7 +188,7 @@ class Announcer:
         rules = told.contact.queue.config.announcements
         assert rules is not None  # only called for queues that have them
         told.ripe, told.ripens = False, inf
-        if told.last == -inf or told.last < told.contact.entered:
+        if not told.here:
             first = told.contact.entered + rules.first_s
             told.due = max(first, told.last + rules.min_gap_s)
         else:
@@ -218,6 +220,7 @@ class Announcer:
             self._ripens(told, now)
             self._wake(told, now)
             return
+        told.here = True
         position = self._position(told, rules, place)
         low: float | None = None
         high: float | None = None
@@ -251,6 +254,8 @@ class Announcer:
 
     def _estimate(self, contact: Contact) -> WaitEstimate | None:
         queue = contact.queue
+        if contact.preferring is not None:
+            return None  # one agent alone decides, and no estimator knows him
         pool = pool_of(self._lines.tally(contact.demand), self._lines.ahead(contact))
         return queue.estimates.announce_at(pool, queue.config.estimate_error_limit)
 

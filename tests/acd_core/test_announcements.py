@@ -184,6 +184,19 @@ def test_who_is_answered_soon_is_left_alone(floor: Floor) -> None:
     assert floor.engine.next_deadline() == floor.now + 5.0
 
 
+def test_who_waits_for_one_agent_alone_hears_his_place_and_no_estimate(floor: Floor) -> None:
+    floor.queue()
+    floor.agent(1)
+    serve(floor, waits=150.0, calls=20)
+    floor.tell(told.AgentBusy(agent=1))
+    floor.agent(2)
+    floor.queue(announcements=Announcements(first_s=1.0))
+    floor.call(4, preferred=1, preference=told.Preference.NAMED, preferred_limit_s=500.0)
+    assert floor.line().waiting[0].preferred == 1
+    (command,) = [c for c in floor.due() if isinstance(c, AnnounceToCaller)]
+    assert (command.position, command.low_s) == (1, None)
+
+
 @pytest.mark.parametrize(
     ("seconds", "told_s"),
     [(0.0, 60.0), (59.0, 60.0), (61.0, 120.0), (600.0, 600.0), (601.0, 900.0), (1500.0, 1500.0)],

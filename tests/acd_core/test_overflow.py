@@ -185,6 +185,22 @@ def test_silence_is_kept_when_a_caller_moves(floor: Floor) -> None:
     assert told_at[1] - told_at[0] == 15.0
 
 
+def test_the_first_of_a_new_queue_is_told_to_who_heard_one_the_moment_he_moved(
+    floor: Floor,
+) -> None:
+    rules = Announcements(first_s=10.0, every_s=0.0, min_gap_s=5.0, estimate=False)
+    # The way is tried again ten seconds later, when the announcement is due as well.
+    queue(floor, 1, announcements=rules, overflow=(Overflow(to=(2,), after_s=10.0),))
+    queue(floor, 2, announcements=rules)
+    staffed(floor, 1)
+    floor.call(1)
+    assert [c.position for c in floor.due() if isinstance(c, AnnounceToCaller)] == [1]
+    staffed(floor, 2)
+    floor.tell(told.AgentUnreachable(agent=1))
+    assert moves(floor.due())
+    assert [c.queue for c in floor.due() if isinstance(c, AnnounceToCaller)] == [2]
+
+
 def test_new_ways_count_for_those_who_wait(floor: Floor) -> None:
     queue(floor, 1)
     queue(floor, 2)
