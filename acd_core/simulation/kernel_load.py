@@ -246,7 +246,7 @@ def measure(
     same = {
         name: on_same_turns(make, small, floors, clock, clock_ns)
         for name, make, floors in (
-            ("kernel", Matcher, 20),
+            ("kernel", Matcher, 60),
             ("oracle", oracle.Matcher, 1),
             ("scan", LinearScan, 1),
         )
