@@ -8,10 +8,20 @@ from acd_core import events as told
 from acd_core.agent import AgentConfig, AgentState, Medium
 from acd_core.call_queue import NoAgents
 from acd_core.commands import AgentStateChanged, CallRefused, OfferToAgent
+from acd_core.engine import AcdEngine
 from acd_core.errors import AcdError
 from acd_core.reasons import Reason, unpack
+from acd_core.skills import Requirement
+from tests.acd_core.conftest import Floor
 
 CALL, CHAT, MAIL = Medium
+FILTERS = (
+    Reason.OTHER_QUEUES,
+    Reason.NOT_SKILLED,
+    Reason.RESERVES_HELD,
+    Reason.NO_ROOM,
+    Reason.NOT_READY,
+)
 CALLS, CHATS, MAILS = 1, 2, 3
 
 
@@ -235,3 +245,28 @@ def test_states_of_an_agent_with_chats_are_told(shop: Any) -> None:
     commands = (*shop.call(10, CHATS), *shop.answer(10, 1), *shop.tell(told.CallEnded(call=10)))
     states = [c.state for c in commands if isinstance(c, AgentStateChanged)]
     assert states == [AgentState.RESERVED, AgentState.BUSY, AgentState.READY]
+
+
+@pytest.mark.parametrize("explain_agents", [0, 32])
+def test_who_was_not_asked_is_counted_as_it_is_named(explain_agents: int) -> None:
+    floor = Floor()
+    floor.engine = AcdEngine(explain_agents=explain_agents)
+    floor.queue(CALLS, required=(Requirement(5),))
+    floor.queue(CHATS, medium=CHAT)
+    seat(floor, 1, skills={5: 1}, capacity={CALL: 1, CHAT: 2})
+    take(floor, 10, CHATS)
+    seat(floor, 2, skills={5: 1}, reserve=(5,))
+    seat(floor, 3, queues={CHATS: 1}, only_queues=True)
+    seat(floor, 4)
+    seat(floor, 5, skills={5: 9}, queues={CALLS: 1, CHATS: 2}, only_queues=True)
+    floor.tell(told.AgentPaused(agent=5, reason="lunch"))
+    seat(floor, 6, skills={5: 1})
+    reasons = floor.call(11, CALLS)[-1].reasons
+    paused = list(AgentState).index(AgentState.PAUSED)
+    assert [(code, found) for code, found in unpack(reasons) if code in FILTERS] == [
+        (Reason.OTHER_QUEUES, (1, 3)[: 1 + bool(explain_agents)]),
+        (Reason.NOT_SKILLED, (1, 4)[: 1 + bool(explain_agents)]),
+        (Reason.RESERVES_HELD, (1, 2)[: 1 + bool(explain_agents)]),
+        (Reason.NO_ROOM, (1, 1)[: 1 + bool(explain_agents)]),
+        (Reason.NOT_READY, (paused, 1, 5)[: 2 + bool(explain_agents)]),
+    ]
