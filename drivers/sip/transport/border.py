@@ -49,6 +49,7 @@ class Border:
         count = core.services.count
         self._bans_path = folder / options.bans_file if options.bans_file else None
         self._writing: asyncio.Task[None] | None = None
+        self._bans_changed = False
         self._names: dict[str, str] = {}
         self._rng = rng
         self._looks_up: Resolver | None = None
@@ -192,16 +193,19 @@ class Border:
 
     def _banned(self, host: str, reason: str) -> None:
         log.warning("sip source banned", source=host, reason=reason, seconds=self._options.ban_s)
+        self._bans_changed = True
         if self._bans_path is not None and (self._writing is None or self._writing.done()):
-            self._writing = asyncio.create_task(self._write_bans(), name="sip bans file")
+            work = self._write_bans(self._bans_path)
+            self._writing = asyncio.create_task(work, name="sip bans file")
 
-    async def _write_bans(self) -> None:
-        assert self._bans_path is not None
-        text = nftables(self.guard.bans.active(self._clock()))
-        try:
-            await asyncio.to_thread(_replace, self._bans_path, text)
-        except OSError as error:
-            log.warning("sip bans not written", file=str(self._bans_path), reason=error.strerror)
+    async def _write_bans(self, path: Path) -> None:
+        while self._bans_changed:  # also by a ban that came while the file was written
+            self._bans_changed = False
+            text = nftables(self.guard.bans.active(self._clock()))
+            try:
+                await asyncio.to_thread(_replace, path, text)
+            except OSError as error:
+                log.warning("sip bans not written", file=str(path), reason=error.strerror)
 
 
 def _replace(path: Path, text: str) -> None:
