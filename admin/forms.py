@@ -239,15 +239,17 @@ def _read_skills(form: RequestParameters, name: str) -> dict[str, int]:
     Names carry the pairs, because empty fields do not arrive. A skill without level is left out.
     """
     given: dict[str, str] = {}
+    new: set[str] = set()
     for key, values in form.items():
         if key.startswith(f"{name}.level."):
             given[key.removeprefix(f"{name}.level.")] = values[0].strip()
         elif key.startswith(f"{name}.new."):
             place = key.removeprefix(f"{name}.new.")
+            new.add(values[0].strip())
             given[values[0].strip()] = str(form.get(f"{name}.new_level.{place}") or "").strip()
     skills = {skill: level for skill, level in given.items() if skill and level not in ("", "0")}
     for skill, level in skills.items():
-        if not SLUG.fullmatch(skill):
+        if skill in new and not SLUG.fullmatch(skill):
             raise _Unfit("slug", skills)
         if not level.isdigit() or not 1 <= int(level) <= 10:
             raise _Unfit("level", skills)

@@ -216,7 +216,7 @@ async def test_queue_is_changed_at_once_and_taken_back(
 async def test_faulty_form_keeps_what_was_typed(console: ConsoleRig, sign_in: SignIn) -> None:
     client = await sign_in("boss")
     reply = await client.post(
-        "/queues/new", {"version": "0", "slug": "Bad Slug", "name": "", "ring_s": "1"}
+        "/queues/new", {"version": "0", "slug": "Bad Slug", "name": "", "ring_s": "0"}
     )
     assert reply.status == 422
     assert "Use small letters" in reply.text

@@ -80,6 +80,26 @@ async def test_queue_with_every_setting_comes_back_from_its_form_unchanged(
     assert console.hotline.queues["sales"] == msgspec.structs.replace(EVERYTHING, version=2)
 
 
+async def test_queue_at_the_limits_of_its_file_can_be_saved(
+    console: ConsoleRig, sign_in: SignIn
+) -> None:
+    client = await sign_in("boss")
+    most = {
+        "ring_s": 600.0, "wrap_up_s": 86_400.0, "last_agent_s": 86_400.0, "misses_to_pause": 99,
+        "max_waiting": 500_000, "service_level_s": 86_400.0, "short_abandon_s": 86_400.0,
+        "max_wait_s": 86_400.0, "service_level_target": 0.0, "ring_step_s": 600.0, "weight": 1000.0,
+    }  # fmt: skip
+    for values in (most, {"ring_s": 1.0, "service_level_s": 1.0, "ring_step_s": 1.0}):
+        version = console.hotline.queues["sales"].version
+        console.hotline.queues["sales"] = msgspec.structs.replace(
+            EVERYTHING, version=version, **values
+        )
+        form = form_of((await client.get("/queues/sales")).text)
+        assert (await client.post("/queues/sales", form)).status == 302
+        kept = console.hotline.queues["sales"]
+        assert {name: getattr(kept, name) for name in values} == values
+
+
 async def test_form_of_a_queue_asks_for_every_setting(console: ConsoleRig, sign_in: SignIn) -> None:
     console.hotline.queues["sales"] = EVERYTHING
     names = {name.partition(".")[0] for name in form_of(
@@ -155,6 +175,20 @@ async def test_fault_is_told_beside_its_field(
     told = reply.text.partition(f'id="fault-{path}"')[2].partition("</p>")[0]
     assert words in told
     assert console.hotline.queues["sales"] == EVERYTHING
+
+
+async def test_skill_of_a_site_file_may_have_any_name_a_new_one_may_not(
+    console: ConsoleRig, sign_in: SignIn
+) -> None:
+    client = await sign_in("boss")
+    odd = msgspec.structs.replace(EVERYTHING, skills={"Front-Desk": 2})
+    console.hotline.queues["sales"] = odd
+    form = form_of((await client.get("/queues/sales")).text)
+    assert (await client.post("/queues/sales", form)).status == 302
+    assert console.hotline.queues["sales"].skills == {"Front-Desk": 2}
+    new = form | {"version": "2", "skills.new.9": "Two Words", "skills.new_level.9": "3"}
+    reply = await client.post("/queues/sales", new)
+    assert (reply.status, "Use small letters" in reply.text) == (422, True)
 
 
 async def test_agent_with_every_setting_comes_back_from_its_form_unchanged(

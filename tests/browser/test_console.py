@@ -141,7 +141,7 @@ async def test_queue_is_edited_and_taken_back(
     await keep(page, "queues")
     await page.click("text=Technical support")
     await expect(page.locator(".banner.info")).to_contain_text("Callers in this queue now: 3")
-    await page.fill("[name=ring_s]", "1")
+    await page.fill("[name=ring_s]", "0")
     await page.click("text=Save")
     await expect(page.locator(".field.faulty")).to_contain_text("Too small.")
     await page.fill("[name=ring_s]", "28")

@@ -101,7 +101,7 @@ def _choice_of_agent(
         _seconds("ring_step_s", group, least=1, most=600),
         Field(name="shares", kind="amounts", group=group, choices=agents, minimum=1, maximum=1000),
         Field(name="seed", kind="integer", group=group, minimum=0, maximum=2**31 - 1),
-        _seconds("last_agent_s", group, most=600),
+        _seconds("last_agent_s", group),
     )
 
 
@@ -124,9 +124,9 @@ def _order() -> tuple[Field, ...]:
 def _ringing() -> tuple[Field, ...]:
     group = "ringing"
     return (
-        _seconds("ring_s", group, least=3, most=120),
-        _seconds("wrap_up_s", group, most=3600),
-        Field(name="misses_to_pause", kind="integer", group=group, minimum=0, maximum=20),
+        _seconds("ring_s", group, least=1, most=600),
+        _seconds("wrap_up_s", group),
+        Field(name="misses_to_pause", kind="integer", group=group, minimum=0, maximum=1_000_000),
     )
 
 
@@ -135,7 +135,7 @@ def _limits(flows: tuple[tuple[str, str], ...]) -> tuple[Field, ...]:
     return (
         _seconds("max_wait_s", group),
         Field(name="on_timeout", kind="choice", group=group, choices=flows),
-        Field(name="max_waiting", kind="integer", group=group, minimum=0, maximum=10_000),
+        Field(name="max_waiting", kind="integer", group=group, minimum=0, maximum=1_000_000),
         _seconds("max_estimate_s", group),
         Field(name="max_ratio", kind="number", group=group, minimum=0, maximum=1000),
         Field(
@@ -224,15 +224,15 @@ def _callback() -> tuple[Field, ...]:
 def _figures() -> tuple[Field, ...]:
     group = "figures"
     return (
-        _seconds("service_level_s", group, least=1, most=3600),
+        _seconds("service_level_s", group, least=1),
         Field(
             name="service_level_target",
             kind="percent",
             group=group,
-            minimum=1,
+            minimum=0,
             maximum=100,
             unit="%",
         ),
-        _seconds("short_abandon_s", group, most=120),
+        _seconds("short_abandon_s", group),
         Field(name="record", kind="switch", group=group),
     )
