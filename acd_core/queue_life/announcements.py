@@ -90,6 +90,7 @@ class Announcer:
         told = self._told.pop(contact.slot, None)
         if told is not None:
             self.deadlines.cancel(contact.slot)
+            self._unripe(told)
         queue = contact.queue.config.queue
         if queue in self._ripe:
             self.gone[queue] = min(self.gone.get(queue, contact.order), contact.order)
@@ -149,11 +150,11 @@ class Announcer:
             if contact is not None and told is not None and told.ripe:
                 if most and contact.order == order and self._lines.position(contact) > most:
                     break  # all behind him are too far back as well
+                told.ripe = False
                 looked.append(told)
             end += 1
         del ripe[begin:end]
         for told in looked:
-            told.ripe = False
             if told.contact.state is _WAITING:
                 self._hear(told, now)
 
@@ -167,6 +168,17 @@ class Announcer:
             self._wake(told, now)
             return
         self._hear(told, now)
+
+    def _unripe(self, told: Told) -> None:
+        """Take a caller off the list of those who may hear of a better place at once."""
+        if not told.ripe:
+            return
+        told.ripe = False
+        contact = told.contact
+        ripe = self._ripe.get(contact.queue.config.queue, [])
+        place = bisect_left(ripe, contact.order)
+        if place < len(ripe) and ripe[place] == contact.order:
+            del ripe[place]
 
     def _hear(self, told: Told, now: float) -> None:
         if self._better(told):
@@ -213,6 +225,7 @@ class Announcer:
         contact = told.contact
         queue, rules = contact.queue, contact.queue.config.announcements
         assert rules is not None  # only called for queues that have them
+        self._unripe(told)
         place = self._lines.position(contact)
         estimate = self._estimate(contact)
         if estimate is not None and estimate.seconds < SOON_S:

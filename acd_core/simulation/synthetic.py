@@ -89,7 +89,7 @@ class Callers(msgspec.Struct, frozen=True, kw_only=True):
             raise ForecastFault("an arrival curve needs numbers of which one is above 0")
         shares = (self.redial, self.callback, self.reached)
         if not all(0 <= share <= 1 for share in shares):
-            raise ForecastFault(f"shares of callers must be 0 to 1: {self}")
+            raise ForecastFault(f"callers cannot behave so, shares are 0 to 1: {self}")
         if not self.redial_after_s > 0 or not self.variation >= 0:
             raise ForecastFault(f"callers cannot behave so: {self}")
 

@@ -68,6 +68,20 @@ def test_a_better_place_is_told_at_once_but_not_within_the_gap(floor: Floor) -> 
     assert said(floor.tell(told.CallAbandoned(call=2), 1.0)) == [(3, 1)]
 
 
+def test_a_better_place_within_the_gap_after_a_periodic_one_waits_for_its_end(
+    floor: Floor,
+) -> None:
+    floor.queue(announcements=rules(first_s=2.0, every_s=9.0, min_gap_s=4.0, on_progress=True))
+    floor.call(1, after=0.0)
+    floor.call(2, after=0.0)
+    said(floor.due(2.0))
+    # He may hear of a better place from four seconds on, and hears the next one at nine.
+    floor.due(4.0)
+    assert said(floor.due(5.0)) == [(1, 1), (2, 2)]
+    assert said(floor.tell(told.CallAbandoned(call=1), 1.0)) == []
+    assert said(floor.due()) == [(2, 1)]
+
+
 def test_a_worse_place_is_never_told(floor: Floor) -> None:
     floor.queue(announcements=rules(first_s=5.0, every_s=20.0, on_progress=True))
     floor.call(1, after=0.0)
