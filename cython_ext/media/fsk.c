@@ -15,6 +15,7 @@
 #define LEAST_MARKS 10           /* bits of mark before a message begins (limits of receivers) */
 #define MEAN_MARK 1250.0         /* between 1200 and 1300 Hz */
 #define MEAN_SPACE 2150.0        /* between 2100 and 2200 Hz */
+#define EDGE 1.2f                /* samples at either end of a bit that do not count */
 #define FLOOR 60.0f              /* amplitude below which nothing is a carrier, -51 dBm0 */
 
 static const double MARK_HZ[2] = {1200, 1300}, SPACE_HZ[2] = {2200, 2100};
@@ -45,9 +46,9 @@ static int compare(hf_fsk *fsk, int16_t sample)
     fsk->phase_space += hf_phase_step(MEAN_SPACE);
     mark = fsk->sum[0] * fsk->sum[0] + fsk->sum[1] * fsk->sum[1];
     space = fsk->sum[2] * fsk->sum[2] + fsk->sum[3] * fsk->sum[3];
-    fsk->level = mark > space ? mark : space;
-    if (fsk->level < FLOOR * FLOOR * HF_FSK_BIT * HF_FSK_BIT / 4)
+    if (mark + space < FLOOR * FLOOR * HF_FSK_BIT * HF_FSK_BIT / 4)
         return -1;
+    fsk->lead = (mark - space) / (mark + space);
     return mark > space;
 }
 
@@ -77,7 +78,7 @@ static int take(hf_fsk *fsk, uint8_t octet)
     return sum == 0;
 }
 
-/* One bit from the middle of its time; octets are 8N1, the lowest bit first. */
+/* One bit, judged over the middle of its time; octets are 8N1, the lowest bit first. */
 static int take_bit(hf_fsk *fsk, int bit)
 {
     if (fsk->bits == 0) { /* the start bit: no longer a space, so it was noise */
@@ -112,16 +113,23 @@ static int listen_once(hf_fsk *fsk, int16_t sample)
         fsk->marks = bit ? fsk->marks + 1 : fsk->marks;
         if (!bit && fsk->last) {
             if (fsk->count || fsk->marks >= LEAST_MARKS * PER_BIT) {
-                fsk->clock = 0;
+                fsk->clock = fsk->soft = 0;
                 fsk->bits = fsk->octet = 0;
             } else {
                 fsk->marks = 0;
             }
         }
     } else {
+        float into;
         fsk->clock += 1;
-        if (fsk->clock >= (fsk->bits + 0.5f) * PER_BIT)
-            whole = take_bit(fsk, bit);
+        into = fsk->clock - (float)fsk->bits * PER_BIT;
+        if (into > EDGE && into < PER_BIT - EDGE)
+            fsk->soft += fsk->lead;
+        /* The stop bit is judged early: the next start bit may come a little sooner. */
+        if (into >= (fsk->bits < 9 ? PER_BIT - EDGE : PER_BIT / 2)) {
+            whole = take_bit(fsk, fsk->soft > 0);
+            fsk->soft = 0;
+        }
     }
     fsk->last = bit;
     return whole;

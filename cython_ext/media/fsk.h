@@ -14,10 +14,11 @@ typedef struct {
     int listening;
     /* mark and space, in phase and in quadrature, over the last bit */
     uint32_t phase_mark, phase_space;
-    float window[HF_FSK_BIT][4], sum[4], level;
+    float window[HF_FSK_BIT][4], sum[4], lead; /* lead: of mark over space, -1 to 1 */
     int at;
     /* bits */
     int last, octet, bits, marks;
+    float soft;  /* lead, summed over the middle of a bit */
     float clock; /* of bits since the start bit began; below 0: none has */
     /* message */
     uint8_t message[HF_FSK_MOST];

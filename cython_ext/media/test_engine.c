@@ -166,6 +166,29 @@ static int collect(hf_engine *engine, waiting_object *waiting, int count, hf_pla
     return kept;
 }
 
+/* Any part; the agent may be in another room, or closed by a command that waits. */
+static void enter(hf_engine *engine, hf_port *port, hf_room *room, hf_port *agent)
+{
+    hf_command sent = {.op = HF_JOIN, .subject = port, .object = room, .third = agent};
+    sent.flag = agent ? (int)(test_random() % 3) : HF_TALKS;
+    CHECK(hf_command_push(engine, &sent) == 0);
+}
+
+static void change_keys(hf_engine *engine, hf_port *port)
+{
+    static const uint8_t master[HF_SRTP_MOST] = {1};
+    hf_command sent = {.op = HF_CONNECT, .subject = port, .flag = 1};
+    sent.stream = port->stream;
+    sent.stream.rtcp_fd = -1;
+    sent.stream.rtcp_mux = 1;
+    sent.stream.send = sent.stream.receive = 1;
+    sent.stream.packet_samples = HF_FRAME;
+    if (test_random() % 3)
+        sent.object = hf_keyring_new(port->head.id, (enum hf_suite)(1 + test_random() % 3),
+                                     master, master);
+    CHECK(hf_command_push(engine, &sent) == 0);
+}
+
 /* Ports come and go under players, rooms and taps in any order: nothing may dangle. */
 static void any_order_of_commands_is_safe(void)
 {
@@ -177,6 +200,7 @@ static void any_order_of_commands_is_safe(void)
     hf_player *players[SOME] = {0};
     peer far = peer_open();
     hf_event event;
+    hf_room *larger;
     int round, count = 0, bound;
     for (round = 0; round < 20000; round++) {
         uint32_t pick = test_random() % SOME, other = test_random() % SOME;
@@ -184,7 +208,7 @@ static void any_order_of_commands_is_safe(void)
             ports[pick] = test_port(engine, pick, HF_ALAW, &far, &bound);
             continue;
         }
-        switch (test_random() % 8) {
+        switch (test_random() % 11) {
         case 0:
             test_command(engine, HF_CLOSE_PORT, ports[pick], NULL);
             ports[pick] = NULL;
@@ -192,7 +216,7 @@ static void any_order_of_commands_is_safe(void)
         case 1:
             if (!rooms[other])
                 rooms[other] = hf_room_new(other, HF_MEMBERS);
-            test_command(engine, HF_JOIN, ports[pick], rooms[other]);
+            enter(engine, ports[pick], rooms[other], ports[other]);
             break;
         case 2:
             if (rooms[other])
@@ -216,6 +240,20 @@ static void any_order_of_commands_is_safe(void)
             break;
         case 6:
             test_command(engine, HF_CLOSE_TAP, ports[pick], NULL);
+            break;
+        case 7:
+            test_command(engine, HF_HEAR_CALLER, ports[pick],
+                         test_random() % 3 ? hf_caller_id_new(pick) : NULL);
+            break;
+        case 8:
+            change_keys(engine, ports[pick]);
+            break;
+        case 9:
+            if (!rooms[other] || rooms[other]->capacity == HF_MOST_MEMBERS)
+                break;
+            larger = hf_room_new(other, HF_MOST_MEMBERS);
+            test_command(engine, HF_GROW, larger, rooms[other]);
+            rooms[other] = larger;
             break;
         default:
             if (test_random() % 2)
@@ -289,6 +327,7 @@ int main(void)
     test_bridge();
     test_passing();
     test_fsk();
+    test_long();
     test_rooms();
     test_chain();
     test_srtp();

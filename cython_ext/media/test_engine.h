@@ -45,6 +45,7 @@ void test_bridge(void);  /* test_engine.c: ports on real sockets */
 void test_rooms(void);   /* test_rooms.c: who hears whom, without clicks */
 void test_chain(void);   /* test_chain.c: links of a recording, a full disk */
 void test_fsk(void);     /* test_fsk.c: caller identity */
+void test_long(void);    /* test_long.c: a day of drift, loss, order */
 void test_srtp(void);    /* test_srtp.c: keys, sealing, replay */
 void test_reports(void); /* test_reports.c: RTCP */
 void test_passing(void); /* test_passing.c: payload that passes as it came */
