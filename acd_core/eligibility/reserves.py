@@ -28,7 +28,8 @@ class Reserves:
         """Queues to look at when the present event is settled, in the order they came."""
         self._demands = demands
         self._queues: dict[QueueId, QueueRecord] = {}
-        self._open: dict[QueueId, QueueRecord] = {}
+        self.open: dict[QueueId, QueueRecord] = {}
+        """Queues that reserves help now."""
 
     def configure(self, queue: QueueRecord) -> None:
         """Take in a new or changed queue."""
@@ -43,7 +44,7 @@ class Reserves:
     def forget(self, queue: QueueRecord) -> None:
         """Leave a queue out that is gone, or has no limits any more."""
         self._queues.pop(queue.config.queue, None)
-        self._open.pop(queue.config.queue, None)
+        self.open.pop(queue.config.queue, None)
         self.touched.pop(queue.config.queue, None)
         queue.lends, queue.lent = False, None
 
@@ -57,8 +58,7 @@ class Reserves:
 
     def touch_open(self) -> None:
         """Agents are free: queues may need no reserves any more."""
-        if self._open:
-            self.touched.update(self._open)
+        self.touched.update(self.open)
 
     def refresh(self) -> list[QueueRecord]:
         """Return the queues that opened or closed."""
@@ -68,9 +68,9 @@ class Reserves:
             if (lent is None) is not (queue.lent is None):
                 queue.lent = lent
                 if lent is None:
-                    del self._open[queue.config.queue]
+                    del self.open[queue.config.queue]
                 else:
-                    self._open[queue.config.queue] = queue
+                    self.open[queue.config.queue] = queue
                 moved.append(queue)
         self.touched.clear()
         return moved

@@ -79,7 +79,8 @@ class Offers:
                 roster.freed.clear()
                 if len(freed) > 1:
                     freed.sort(key=_by_idle)
-                reserves.touch_open()
+                if reserves.open:
+                    reserves.touch_open()
                 for record in freed:
                     lines.urgencies.refresh()
                     self._serve(record, now)

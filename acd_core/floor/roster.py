@@ -212,8 +212,12 @@ class Roster:
         self._see(record)
         self._rest_again(record, now)
         if was_ready and record.state is _STATE_READY:
-            self._load(record, _STATE_READY, now)
-            record.idle_since = now
+            # His load may be another one, though his state is not.
+            record.occupancy = self.occupancy(record, now)
+            record.load = LOADS[_STATE_READY]
+            if record.beside is not None:
+                record.load = load_of(_STATE_READY, record.beside)
+            record.loaded = record.idle_since = now
             if self.ranked:
                 self._rank(record, now)
             self._matcher.set_state(record.handle, NUMBERS[_STATE_READY], now)
@@ -221,12 +225,6 @@ class Roster:
     def _rest_again(self, record: AgentRecord, now: float) -> None:
         if record.state in _RESTING:
             self.step(record, _STEP_FREE, now)
-
-    def _load(self, record: AgentRecord, state: AgentState, now: float) -> None:
-        load = LOADS[state] if record.beside is None else load_of(state, record.beside)
-        if load is not record.load:
-            record.occupancy = self.occupancy(record, now)
-            record.load, record.loaded = load, now
 
     def remove(self, agent: AgentId) -> None:
         """Forget an agent who is logged out."""
@@ -293,7 +291,10 @@ class Roster:
             until = record.pause_until
         if state is record.state and reason == record.reason and until == record.until:
             return
-        self._load(record, state, now)
+        load = LOADS[state] if record.beside is None else load_of(state, record.beside)
+        if load is not record.load:
+            record.occupancy = self.occupancy(record, now)
+            record.load, record.loaded = load, now
         if state in _ABSENT or record.state in _ABSENT:
             self.staff_changed = True
         record.state, record.since, record.reason = state, now, reason
