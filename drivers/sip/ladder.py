@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 
 from cython_ext.sip_wire import Message, WireError, format_host, parse
 from drivers.api import LadderStep
-from drivers.sip.transport.address import Address
 
 SHOWN_MOST = 400
 """Steps of one ladder; the latest ones when there are more."""
 
-_Kept = tuple[float, bool, Address, bytes]
+# Plain values only: the garbage collector then has nothing to look after in them.
+_Kept = tuple[float, bool, str, int, str, bytes]
 
 
 class MessageLog:
@@ -23,7 +23,7 @@ class MessageLog:
     def __init__(self, most: int) -> None:
         self._kept: deque[_Kept] = deque(maxlen=most)
         self.keep = self._kept.append
-        """Keep one: epoch seconds, whether it left, the peer, the bytes."""
+        """Keep one: epoch seconds, whether it left; the peer's host, port, transport; bytes."""
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -35,7 +35,7 @@ class MessageLog:
             return []
         texts = [name.encode() for name in wanted]
         refs: set[str] = set(wanted)
-        for _, _, _, data in self._kept:
+        for *_, data in self._kept:
             # A look at the bytes first: few of many thousand messages need to be read.
             if any(text in data for text in texts):
                 message = _read(data)
@@ -43,10 +43,11 @@ class MessageLog:
                     refs.add(message.call_id)
         found: list[LadderStep] = []
         keys = [ref.encode() for ref in refs]
-        for when, out, peer, data in self._kept:
+        for when, out, host, port, transport, data in self._kept:
             if any(key in data for key in keys):
                 message = _read(data)
                 if message is not None and message.call_id in refs:
+                    peer = f"{transport} {format_host(host, port)}"
                     found.append(_step(when, peer, message, out=out))
         return found[-SHOWN_MOST:]
 
@@ -68,7 +69,7 @@ def _parties(message: Message) -> Sequence[str]:
     return found
 
 
-def _step(when: float, peer: Address, message: Message, *, out: bool) -> LadderStep:
+def _step(when: float, peer: str, message: Message, *, out: bool) -> LadderStep:
     cseq = message.cseq
     answer = f"{message.status} {message.reason}".strip()
     title = message.method if message.is_request else answer
@@ -83,7 +84,7 @@ def _step(when: float, peer: Address, message: Message, *, out: bool) -> LadderS
     return LadderStep(
         at=when,
         out=out,
-        peer=f"{peer.transport} {format_host(peer.host, peer.port)}",
+        peer=peer,
         ref=message.call_id,
         title=title,
         notes=", ".join(note for note in notes if note.isprintable()),

@@ -259,12 +259,9 @@ class Session:
         for index, media in enumerate(sdp.media):
             if media.kind != "audio" or media.port == 0 or media.protocol != "RTP/AVP":
                 continue
-            names = _payload_names(media)
-            for codec in self.codecs:
-                for payload, name in names.items():
-                    if name == f"{codec}/8000":
-                        dtmf = [p for p, n in names.items() if n == "TELEPHONE-EVENT/8000"]
-                        return index, payload, codec, dtmf[0] if dtmf else None
+            found = _pick(media.formats, media.attributes, self.codecs)
+            if found is not None:
+                return index, *found
         raise NotAcceptable("no audio stream with a codec of ours")
 
     def _peer(self, sdp: Sdp, index: int) -> tuple[RtpAddress, bool, bool]:
@@ -287,27 +284,13 @@ class Session:
     def _describe(
         self, formats: list[tuple[str, str]], dtmf: str | None, direction: tuple[bool, bool]
     ) -> bytes:
-        attributes = [("rtpmap", f"{payload} {codec}/8000") for payload, codec in formats]
-        numbers = [payload for payload, _ in formats]
-        if dtmf is not None:
-            numbers.append(dtmf)
-            attributes.append(("rtpmap", f"{dtmf} telephone-event/8000"))
-            attributes.append(("fmtp", f"{dtmf} {DTMF_EVENTS}"))
-        attributes.append(("ptime", "20"))
-        attributes.append((_DIRECTION_NAMES[direction], ""))
-        media = [
-            Media(kind=kind, port=0, protocol=protocol, formats=(payload,))
-            for kind, protocol, payload in self._refused
-        ]
-        ours = Media(
-            kind="audio", port=self.port, formats=tuple(numbers), attributes=tuple(attributes)
-        )
-        media.insert(self._chosen, ours)
         # Version 0 stands in while comparing: it goes up by one exactly when something changed.
-        origin = Origin("-", self.session_id, 0, self.host)
         zero = self.on_hold and self.hold_style == "address" and ":" not in self.host
-        host = "0.0.0.0" if zero else self.host  # noqa: S104 - hold as RFC 2543 had it
-        described = build_sdp(Sdp(origin=origin, host=host, media=tuple(media)))
+        connection = "0.0.0.0" if zero else self.host  # noqa: S104 - hold as RFC 2543 had it
+        start, middle, end = _written(
+            tuple(formats), dtmf, direction, self._refused, self._chosen, self.host, connection
+        )
+        described = f"{start}{self.session_id} 0{middle}{self.port}{end}".encode()
         if described != self._described:
             self._described = described
             self.version += 1
@@ -318,20 +301,67 @@ class Session:
         return described.replace(f"{start}0 ".encode(), f"{start}{self.version} ".encode(), 1)
 
 
-def _payload_names(media: Media) -> dict[str, str]:
+@lru_cache(maxsize=512)
+def _pick(
+    formats: tuple[str, ...], attributes: tuple[tuple[str, str], ...], codecs: tuple[str, ...]
+) -> tuple[str, str, str | None] | None:
+    """Payload type, codec and that of telephone events; None without a codec of ours."""
+    names = _payload_names(formats, attributes)
+    for codec in codecs:
+        for payload, name in names.items():
+            if name == f"{codec}/8000":
+                dtmf = [p for p, n in names.items() if n == "TELEPHONE-EVENT/8000"]
+                return payload, codec, dtmf[0] if dtmf else None
+    return None
+
+
+def _payload_names(
+    formats: tuple[str, ...], attributes: tuple[tuple[str, str], ...]
+) -> dict[str, str]:
     """Payload type to ``NAME/rate`` in upper case, in the order of the m-line."""
     names = {"0": "PCMU/8000", "8": "PCMA/8000"}
-    for name, value in media.attributes:
+    for name, value in attributes:
         if name == "rtpmap":
             payload, _, encoding = value.partition(" ")
             # "PCMA/8000/1" says the same as "PCMA/8000".
             names[payload] = encoding.strip().upper().removesuffix("/1")
     return {
         payload: names[payload]
-        for payload in media.formats
+        for payload in formats
         if payload in names and payload.isascii() and payload.isdigit() and len(payload) <= 3
         if int(payload) < 128
     }
+
+
+@lru_cache(maxsize=1024)
+def _written(
+    formats: tuple[tuple[str, str], ...],
+    dtmf: str | None,
+    direction: tuple[bool, bool],
+    refused: tuple[tuple[str, str, str], ...],
+    chosen: int,
+    host: str,
+    connection: str,
+) -> tuple[str, str, str]:
+    """A description around its session id and port: of many calls few differ in more."""
+    attributes = [("rtpmap", f"{payload} {codec}/8000") for payload, codec in formats]
+    numbers = [payload for payload, _ in formats]
+    if dtmf is not None:
+        numbers.append(dtmf)
+        attributes.append(("rtpmap", f"{dtmf} telephone-event/8000"))
+        attributes.append(("fmtp", f"{dtmf} {DTMF_EVENTS}"))
+    attributes.append(("ptime", "20"))
+    attributes.append((_DIRECTION_NAMES[direction], ""))
+    media = [
+        Media(kind=kind, port=0, protocol=protocol, formats=(payload,))
+        for kind, protocol, payload in refused
+    ]
+    ours = Media(kind="audio", port=1, formats=tuple(numbers), attributes=tuple(attributes))
+    media.insert(chosen, ours)
+    sdp = Sdp(origin=Origin("-", 0, 0, host), host=connection, media=tuple(media))
+    start, _, rest = build_sdp(sdp).decode().partition("0 0")
+    middle, _, end = rest.partition("m=audio 1 ")
+    return start, f"{middle}m=audio ", f" {end}"
 
 
 @lru_cache(maxsize=1024)

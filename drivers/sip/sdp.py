@@ -3,12 +3,15 @@
 Lenient in (LF alone, unknown lines, missing ``s=``/``t=``), strict out.
 """
 
+from functools import lru_cache
+
 import msgspec
 
 from drivers.errors import ProtocolError
 
 MAX_LINES = 512
 MAX_MEDIA = 16
+KNOWN_LENGTH = 64
 
 
 class SdpError(ProtocolError):
@@ -150,10 +153,18 @@ class _Section:
 
 
 def _attribute(value: str) -> tuple[str, str]:
+    # The same few lines come with every call; only short ones are worth the memory.
+    return _split_known(value) if len(value) <= KNOWN_LENGTH else _split(value)
+
+
+def _split(value: str) -> tuple[str, str]:
     name, colon, rest = value.partition(":")
     if not name or not name.isprintable() or (colon and not rest):
         raise SdpError(f"bad attribute {value[:40]!r}")
     return name, _plain(rest)
+
+
+_split_known = lru_cache(maxsize=2048)(_split)
 
 
 def _origin(value: str) -> Origin:

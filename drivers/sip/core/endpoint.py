@@ -118,7 +118,7 @@ class SipCore:
     def receive(self, data: bytes, source: Address, now: float) -> None:
         """Take one datagram; whatever it holds, nothing is raised."""
         self.services.timers.now = now
-        self.log.keep((now, False, source, data))
+        self.log.keep((now, False, source.host, source.port, source.transport, data))
         self.incoming.receive(data, source)
 
     def flow_lost(self, address: Address) -> None:
@@ -138,13 +138,13 @@ class SipCore:
         out, self.services.out = self.services.out, []
         now, keep = self.services.timers.now, self.log.keep
         for data, address in out:
-            keep((now, True, address, data))
+            keep((now, True, address.host, address.port, address.transport, data))
         return out
 
     def take_happenings(self) -> list[Happening]:
         """What happened, in order."""
         happened, self.services.happened = self.services.happened, []
-        if len(self.watching):
+        if self.watching.by_tag:
             for one in happened:
                 if not isinstance(one, StationCame | StationWent) and one.call.peer.is_station:
                     self.watching.changed(one.call.peer.name)

@@ -208,7 +208,7 @@ class InboundCalls:
         if received is None or not self.calls.step(call, CallInput.RELEASE):
             return
         self._offers.pop(call.invite_key, None)
-        call.stop(*CallTimer)
+        call.timers.clear()
         status = status_for(cause)
         headers: Headers = [("Reason", reason_values(cause))]
         if status == 503:

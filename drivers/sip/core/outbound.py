@@ -105,7 +105,7 @@ class OutboundCalls:
         if self.failover.next_place(call):
             return
         if self.calls.step(call, CallInput.REFUSAL):
-            call.stop(*CallTimer)
+            call.timers.clear()
             self.calls.report_end(call, Cause.NO_USER_RESPONDING, "no response")
 
     def ring_limit(self, call: Call) -> None:
@@ -325,7 +325,7 @@ class OutboundCalls:
             return
         if not self.calls.step(call, CallInput.REFUSAL):
             return
-        call.stop(*CallTimer)
+        call.timers.clear()
         cause = cause_from_reason(message.headers("Reason")) or cause_for(status)
         if call.group is not None and status in GLOBAL:
             self.release_all(call.group, cause)

@@ -42,6 +42,7 @@ class Services:
         self.port = port
         self.audio_host = ""
         """Address of our audio, as the last port had it; empty before the first."""
+        self._trunks = {trunk.name: trunk for trunk in options.trunks}
         self.random = rng
         self.journal = journal
         self.timers = Timers()
@@ -81,7 +82,7 @@ class Services:
 
     def trunk(self, name: str) -> TrunkOptions | None:
         """Options of a trunk."""
-        return next((t for t in self.options.trunks if t.name == name), None)
+        return self._trunks.get(name)
 
     def token(self) -> str:
         """A tag, branch tail or Call-ID that nobody guesses: 64 random bits."""

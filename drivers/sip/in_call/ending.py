@@ -30,7 +30,7 @@ class Ending:
 
     def send_bye(self, call: Call, cause: Cause) -> None:
         """Send the BYE of a call in ENDING; without a dialog there is nothing to send."""
-        call.stop(*CallTimer)
+        call.timers.clear()
         call.ok = b""
         if call.dialog is None:
             self.calls.step(call, CallInput.DONE)
@@ -44,7 +44,7 @@ class Ending:
         self.services.respond(received, 200)
         cause = cause_from_reason(received.message.headers("Reason")) or Cause.NORMAL
         if self.calls.step(call, CallInput.PEER_BYE):
-            call.stop(*CallTimer)
+            call.timers.clear()
             self.calls.report_end(call, cause)
 
     def lost(self, call: Call, cause: Cause, *, gone: bool) -> None:

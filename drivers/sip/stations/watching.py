@@ -93,11 +93,11 @@ class Subscriptions:
         self.services = services
         self.calls = calls
         self._summary = summary
-        self._by_tag: dict[str, Subscription] = {}
+        self.by_tag: dict[str, Subscription] = {}
         self._by_watched: dict[tuple[str, str], list[Subscription]] = {}
 
     def __len__(self) -> int:
-        return len(self._by_tag)
+        return len(self.by_tag)
 
     def subscribe(self, received: Received, station: str, stations: frozenset[str]) -> None:
         """Take a SUBSCRIBE outside a dialog of an authenticated station."""
@@ -128,14 +128,14 @@ class Subscriptions:
             services.respond(received, 400)
             return
         one = Subscription(self, dialog, package=package, event=printable(event), watched=watched)
-        self._by_tag[tag] = one
+        self.by_tag[tag] = one
         held.append(one)
         self._answer(one, received, expires)
 
     def refresh(self, received: Received) -> bool:
         """Take a SUBSCRIBE within a dialog; False when no subscription has it."""
         message = received.message
-        one = self._by_tag.get(message.to_tag)
+        one = self.by_tag.get(message.to_tag)
         if one is None or one.dialog.remote_tag != message.from_tag:
             return False
         if not one.dialog.is_next(message.cseq.number):
@@ -160,7 +160,7 @@ class Subscriptions:
     def forget(self, one: Subscription) -> None:
         """Take a subscription out."""
         one.timers.clear()
-        self._by_tag.pop(one.dialog.local_tag, None)
+        self.by_tag.pop(one.dialog.local_tag, None)
         held = self._by_watched.get((one.package, one.watched), [])
         if one in held:
             held.remove(one)

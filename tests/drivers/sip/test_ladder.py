@@ -2,7 +2,7 @@
 
 from drivers.events import Cause
 from drivers.sip.ladder import MessageLog
-from tests.fakes.sip_bench import OFFER, PHONE, TRUNK, Bench, request, response
+from tests.fakes.sip_bench import OFFER, Bench, request, response
 
 
 def titles(bench: Bench, *names: str) -> list[tuple[bool, str]]:
@@ -44,7 +44,7 @@ def test_call_is_found_by_the_number_of_a_party() -> None:
 def test_log_forgets_the_oldest() -> None:
     log = MessageLog(3)
     for number in range(10):
-        log.keep((float(number), False, TRUNK, request("OPTIONS", call_id=f"c{number}")))
+        log.keep((float(number), False, "h", 1, "udp", request("OPTIONS", call_id=f"c{number}")))
     assert len(log) == 3
     assert log.ladder(["c1"]) == []
     assert [step.at for step in log.ladder(["c9"])] == [9.0]
@@ -53,7 +53,7 @@ def test_log_forgets_the_oldest() -> None:
 def test_nothing_is_kept_when_switched_off_and_garbage_is_passed_over() -> None:
     assert len(MessageLog(0)) == 0
     log = MessageLog(5)
-    log.keep((1.0, False, PHONE, b"garbage c1"))
+    log.keep((1.0, False, "h", 1, "udp", b"garbage c1"))
     assert log.ladder(["c1"]) == []
 
 
