@@ -53,6 +53,7 @@ def check_site(path: Path) -> CheckResult:
     notes += _kernels()
     if config is not None:
         faults += _listeners(config)
+        faults += _driver_files(path, config)
         faults += _rights(path, config)
         notes += _speech(config)
     if tables is not None:
@@ -172,6 +173,24 @@ def _listeners(config: Config) -> Iterator[Fault]:
                         f"{address} 对网络监听，而此中继没有标识",
                     ),
                     todo=pick("name the carrier's addresses", "请写运营商的地址"),
+                )
+
+
+def _driver_files(path: Path, config: Config) -> Iterator[Fault]:
+    """Files that a driver's options name, such as certificates, must be there."""
+    for driver in config.drivers:
+        named = getattr(driver.options, "files", None)
+        for key, name in named() if named is not None else ():
+            if not (path / name).is_file():
+                yield Fault(
+                    file=FILE,
+                    section=f"drivers.{driver.name}",
+                    key=key,
+                    what=pick(f"no such file: {name}", f"没有此文件：{name}"),
+                    todo=pick(
+                        "put it there; the path begins at the site directory",
+                        "请放置该文件；路径从站点目录算起",
+                    ),
                 )
 
 

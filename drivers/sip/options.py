@@ -1,7 +1,6 @@
 """Options of the SIP driver: where it listens, its trunks, codecs, limits and timers."""
 
 import ipaddress
-import re
 
 import msgspec
 
@@ -14,6 +13,7 @@ from drivers.sip.transport.listening import (
     listener_faults,
     parse_listen,
 )
+from drivers.sip.transport.targets import host_and_port, is_address
 from drivers.sip.trunks.plan import GatewayOptions, NumberRule, plan_faults, prefix_faults
 
 CODECS = ("PCMA", "PCMU")
@@ -24,10 +24,6 @@ DIGESTS = ("MD5", "SHA-256")
 
 HOLDS = ("sendonly", "inactive", "address")
 """Ways to put a peer on hold (RFC 3264 8.4)."""
-
-_NAME = re.compile(
-    r"(?=.*[a-zA-Z])(?:[a-zA-Z0-9_](?:[a-zA-Z0-9_-]*[a-zA-Z0-9])?\.)+[a-zA-Z0-9-]+\.?\Z"
-)
 
 TRUNK_TRANSPORTS = ("udp", "tcp", "tls")
 """Transports towards a carrier."""
@@ -224,6 +220,14 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
                 return str(address)
         return "" if listen.everywhere else listen.host
 
+    def files(self) -> list[tuple[str, str]]:
+        """Files that must be there, each with its key; paths begin at the site directory."""
+        found = [("authorities", self.authorities)] if self.authorities else []
+        for index, one in enumerate(self.certificates):
+            found.append((f"certificates[{index}].certificate", one.certificate))
+            found.append((f"certificates[{index}].private_key", one.private_key))
+        return found
+
     def faults(self) -> list[OptionsError]:
         """Every wrong value with its key and what to do."""
         found: list[OptionsError] = []
@@ -306,27 +310,6 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 def networks(trunk: TrunkOptions) -> list[Network]:
     """The trunk's source networks; ValueError when one is not an address."""
     return [ipaddress.ip_network(text, strict=False) for text in trunk.addresses]
-
-
-def host_and_port(text: str) -> tuple[str, int | None]:
-    """Split ``host:port``, ``[v6]:port`` or ``name``; ValueError when it is none of them."""
-    host, colon, port = text.rpartition(":")
-    if not colon or (host.count(":") > 1 and not host.endswith("]")):
-        host, port = text, ""
-    number = int(port) if port else None
-    if number is not None and not 0 < number <= 65535:
-        raise ValueError(f"{number} is not a port")
-    host = host.strip("[]")
-    if is_address(host):
-        return str(ipaddress.ip_address(host)), number
-    if not _NAME.match(host):
-        raise ValueError(f"{host} is neither an address nor a name")
-    return host.lower().rstrip("."), number
-
-
-def is_address(host: str) -> bool:
-    """Whether it is an IP address, not a name."""
-    return address_of(host) is not None
 
 
 def _trunk_faults(key: str, trunk: TrunkOptions, *, loopback: bool) -> list[OptionsError]:

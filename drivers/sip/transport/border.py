@@ -13,8 +13,6 @@ from drivers.sip.options import (
     TRUNK_TRANSPORTS,
     SipOptions,
     TrunkOptions,
-    host_and_port,
-    is_address,
 )
 from drivers.sip.streams.pool import StreamUser
 from drivers.sip.transport.address import Address
@@ -22,6 +20,7 @@ from drivers.sip.transport.dns_lookup import DnsLookup
 from drivers.sip.transport.guard import Bans, FloodGuard, Guard, nftables
 from drivers.sip.transport.keep_alive import answer
 from drivers.sip.transport.resolver import Lookup, Resolver
+from drivers.sip.transport.targets import host_and_port, is_address
 from drivers.sip.transport.transports import Transports
 
 log = structlog.get_logger()

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from cython_ext.sip_wire import format_host
-from drivers.sip.options import SipOptions, TrunkOptions, host_and_port, is_address
+from drivers.sip.options import SipOptions, TrunkOptions
 from drivers.sip.transport.address import DEFAULT_PORTS, Address
+from drivers.sip.transport.targets import host_and_port, is_address
 from drivers.sip.trunks.gateways import Gateway, in_order
 from drivers.sip.trunks.guards import Guard, NotAllowed
 from drivers.sip.trunks.plan import GatewayOptions, rewrite

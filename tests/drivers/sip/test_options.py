@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from drivers.errors import OptionsError
-from drivers.sip.options import SipOptions, TimerOptions, TrunkOptions, host_and_port
+from drivers.sip.options import SipOptions, TimerOptions, TrunkOptions
+from drivers.sip.transport.targets import host_and_port
 
 
 def keys(options: SipOptions) -> list[str]:
