@@ -11,85 +11,14 @@ import pytest
 
 from cython_ext.compiled_modules import FOLDER, LIBRARY, MODULES, ROOT, CompiledFinder, digest
 
-HISTORY = """
-import hashlib, msgspec
-from acd_core import engine, events
-from acd_core.agent import AgentConfig
-from acd_core.call_queue import CallRule, NoAgents, QueueConfig
-from acd_core.errors import AcdError
-from acd_core.routing.registry import strategies
-from acd_core.simulation.load import Draw
-from acd_core.skills import Requirement
-
-AGENTS, QUEUES = 12, 6
-draw, acd, seen, now = Draw(7), engine.AcdEngine(), hashlib.sha256(), 1e9
-refused, offered = 0, 0
-rules, call_rules = sorted(strategies()), list(CallRule)
-SIMPLE = [
-    events.AgentLoggedOut, events.AgentReady, events.AgentReady, events.AgentUnreachable,
-    events.AgentReachable, events.AgentBusy, events.AgentFree, events.WrapUpEnded,
-]
-OFFERS = [events.OfferRinging, events.OfferAccepted, events.OfferAccepted, events.CallAnswered,
-          events.CallAnswered, events.OfferRejected]
-CALLS = [events.CallAbandoned, events.CallHeld, events.CallRetrieved, events.CallEnded,
-         events.CallEnded]
-
-def queue(number):
-    return events.QueueConfigured(version=1, config=QueueConfig(
-        queue=number, required=(Requirement(number % 4, 1 + draw.below(4)),),
-        strategy=rules[draw.below(len(rules))], call_rule=call_rules[draw.below(len(call_rules))],
-        call_share=1 + number, wrap_up_s=float(draw.below(3) * 4), shares={1: 1, 2: 3},
-        max_waiting=(None, 9)[draw.below(2)], max_wait_s=(None, 90.0)[draw.below(2)],
-        no_agents=list(NoAgents)[draw.below(3)], misses_to_pause=draw.below(3)))
-
-def agent(number):
-    skills = {draw.below(4): 1 + draw.below(10) for _ in range(3)}
-    return events.AgentConfigured(version=1, config=AgentConfig(agent=number, skills=skills))
-
-def events_of_a_day():
-    yield from map(queue, range(QUEUES))
-    for number in range(AGENTS):
-        yield agent(number)
-        yield events.AgentLoggedIn(agent=number, station=f"station:{number}")
-        yield events.AgentReady(agent=number)
-    for call in range(1200):
-        who, which = draw.below(AGENTS), draw.below(QUEUES)
-        yield events.CallOffered(call=call, queue=which, priority=draw.below(3),
-            preferred=(None, who)[draw.below(5) == 0], preferred_limit_s=float(draw.below(20)))
-        for _ in range(4):
-            who, recent = draw.below(AGENTS), call - draw.below(30)
-            yield SIMPLE[draw.below(len(SIMPLE))](agent=who)
-            yield CALLS[draw.below(len(CALLS))](call=recent)
-            for record in list(acd.snapshot(now).agents):
-                if record.call is not None:
-                    told = OFFERS[draw.below(len(OFFERS))]
-                    yield told(call=record.call, agent=record.agent)
-        if draw.below(40) == 0:
-            yield agent(who)
-            yield queue(which)
-            yield events.AgentPaused(agent=who, reason="break")
-            yield events.AgentLoggedIn(agent=who, station=f"station:{who}")
-        while (due := acd.next_deadline()) is not None and due <= now:
-            yield events.DeadlineReached()
-    yield events.DayBegan()
-
-for event in events_of_a_day():
-    now += 0.25 * draw.below(4)
-    try:
-        commands = acd.handle(event, now)
-    except AcdError as error:
-        refused, commands = refused + 1, str(error)
-    offered += "Offer" in str(commands)
-    seen.update(msgspec.msgpack.encode((event, now, commands, acd.next_deadline())))
-seen.update(msgspec.msgpack.encode(acd.snapshot(now)))
-print(seen.hexdigest(), refused, offered, engine.__file__.endswith(".py"))
-"""
+HISTORY = Path(__file__).parent / "any_history.py"
 
 
 def played(*, plain: bool) -> list[str]:
-    environment = {**os.environ, "HOOKFLASH_PURE_PYTHON": "1" if plain else ""}
+    pure = "1" if plain else ""
+    environment = {**os.environ, "HOOKFLASH_PURE_PYTHON": pure, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-c", HISTORY],
+        [sys.executable, str(HISTORY)],
         cwd=ROOT,
         env=environment,
         capture_output=True,
