@@ -25,6 +25,7 @@ _CAN = (
     | Capability.SEND_DTMF
     | Capability.ANI
     | Capability.SUPERVISION
+    | Capability.DEFLECT
 )
 
 _Connection = tuple[RtpAddress, RtpFormat]
@@ -162,6 +163,12 @@ class SipLine:
     async def transfer(self, number: str) -> None:
         """Let the peer's network call the number in our place; ``TransferEnded`` follows."""
         self._refer(number, None)
+
+    async def deflect(self, number: str) -> None:
+        """Send the caller to another number before the answer; ``Released`` follows."""
+        if self.call is None or not self.driver.act().redirect(self.call, number):
+            raise DriverError(f"{self.id} has no call that can be sent elsewhere")
+        self.driver.flush()
 
     async def transfer_to(self, other: "SipLine") -> None:
         """Let the peers of this line and the other talk without us; ``TransferEnded`` follows."""

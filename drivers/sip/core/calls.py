@@ -160,6 +160,7 @@ class Calls:
         if call.reported:
             return
         call.reported = True
+        self.services.count(f"ended_{cause.name.lower()}")
         group = call.group
         if group is not None:
             verdict = group.leave(call, cause, detail)

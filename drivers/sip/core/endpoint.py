@@ -226,6 +226,10 @@ class SipCore:
             member.port = call.port
             self.outbound.dial(member, name=name, host=host, port=port)
 
+    def redirect(self, call: Call, number: str) -> bool:
+        """Send a caller who still waits to another number; False when it is too late."""
+        return self.inbound.redirect(call, number)
+
     def refer(self, call: Call, number: str, other: Call | None) -> bool:
         """Ask the peer to call a number, or to take our other call over; False when it cannot."""
         return self.in_dialog.transfers.refer(call, number, other)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from cython_ext.sip_wire import Message
+from cython_ext.sip_wire import Message, WireError, format_host, parse_uri
 from drivers.errors import ProtocolError
 from drivers.events import Cause
 from drivers.sip.core.call import Call, CallInput, CallState, CallTimer, Peer, TimerUser
@@ -20,6 +20,7 @@ from drivers.sip.in_call.session_timer import supports
 from drivers.sip.negotiation import Session
 from drivers.sip.transaction import ServerKey
 from drivers.sip.trunks.identity import known_of_trunk
+from drivers.sip.trunks.trunk import user_part
 
 RETRY_AFTER: Final = ("Retry-After", "5")
 TRYING_AFTER: Final = 0.2  # s, RFC 3261 17.2.1
@@ -215,6 +216,25 @@ class InboundCalls:
             headers.append(RETRY_AFTER)
         self.services.respond(received, status, tag=call.local_tag, headers=headers)
         self.calls.report_end(call, cause)
+
+    def redirect(self, call: Call, number: str) -> bool:
+        """Send the caller to another number (302); False when it is too late for that."""
+        received = call.invite
+        if received is None or not self.calls.step(call, CallInput.RELEASE):
+            return False
+        self._offers.pop(call.invite_key, None)
+        call.timers.clear()
+        target = f"sip:{user_part(number)}@{self.services.via_host}"
+        message = received.message
+        try:  # at the caller's own place: a number here may mean nothing
+            asked = parse_uri(message.uri)
+            target = f"sip:{user_part(number)}@{format_host(asked.host, asked.port)}"
+        except WireError:
+            self.services.count("redirect_uri_malformed")
+        headers: Headers = [("Contact", f"<{target}>")]
+        self.services.respond(received, 302, tag=call.local_tag, headers=headers)
+        self.calls.report_end(call, Cause.NORMAL, "redirected")
+        return True
 
     def cancel(self, received: Received, key: ServerKey) -> None:
         """Answer a CANCEL of the INVITE with this key; end the call when it still waits (9.2)."""

@@ -342,7 +342,7 @@ class Incoming:
 
     def _response(self, message: Message, source: Address) -> None:
         services = self.services
-        services.count(f"received_{message.status // 100}xx")
+        services.count(f"received_{message.status}")
         if len(message.headers("Via")) != 1:
             services.count("response_not_ours")  # 8.1.3.3
             return

@@ -398,3 +398,17 @@ def test_replaces_with_an_escaped_call_id_reads_back() -> None:
         "2",
         True,
     )
+
+
+def test_caller_is_sent_elsewhere_before_the_answer() -> None:
+    bench = Bench()
+    call = bench.offer_call()
+    assert bench.core.redirect(call, "0309999")
+    (moved,) = bench.out()
+    assert moved.status == 302
+    assert moved.header("Contact") == "<sip:0309999@192.0.2.1>"
+    assert [one.cause for one in bench.happened() if isinstance(one, Ended)] == [Cause.NORMAL]
+    assert not bench.core.redirect(call, "1")
+    bench.send(request("ACK", to_tag=call.local_tag))
+    bench.pass_time(40.0)
+    assert not bench.core.services.transactions.servers
