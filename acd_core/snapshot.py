@@ -131,6 +131,7 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True):
     call: CallId | None
     queue: QueueId | None
     until: float | None
+    """End of an offer, a wrap-up or a rest, in Unix seconds; of chats the first to end."""
     misses: int
     contacts: tuple[CallId, ...] = ()
     """What he has beside ``call`` at the same time: chats, mails."""

@@ -62,6 +62,9 @@ def _waiting(contact: Contact, position: int, now: float) -> WaitingCall:
 def _agent(record: AgentRecord) -> AgentView:
     contact = record.contact or record.wrapping
     resting = record.state is AgentState.PAUSED
+    until = record.until
+    if until is None and record.beside is not None:
+        until = record.beside.due()
     return AgentView(
         agent=record.config.agent,
         name=record.config.name,
@@ -72,7 +75,7 @@ def _agent(record: AgentRecord) -> AgentView:
         next_reason="" if resting else record.pause,
         call=contact.event.call if contact else None,
         queue=contact.queue.config.queue if contact else None,
-        until=record.until,
+        until=until,
         misses=record.misses,
         contacts=tuple(record.beside.open) if record.beside is not None else (),
     )

@@ -51,9 +51,14 @@ _decoder = msgspec.msgpack.Decoder(tuple[Inner, ...])
 
 def is_quiet(snapshot: Snapshot) -> bool:
     """Whether a checkpoint says everything: nobody waits or is to be called, all agents rest."""
-    return all(agent.state in RESTING for agent in snapshot.agents) and not any(
+    return all(_rests(agent) for agent in snapshot.agents) and not any(
         queue.waiting or queue.callbacks for queue in snapshot.queues
     )
+
+
+def _rests(agent: AgentView) -> bool:
+    """Whether an agent has nothing and waits for nothing, chats and their after-work included."""
+    return agent.state in RESTING and agent.until is None and not agent.contacts
 
 
 def make_checkpoint(

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from acd_core import events as told
-from acd_core.agent import AgentConfig, AgentState
+from acd_core.agent import AgentConfig, AgentState, Medium
 from acd_core.call_queue import QueueConfig
 from acd_core.engine import AcdEngine
 from acd_core.ids import AgentId, CallId, QueueId
@@ -112,6 +112,26 @@ def test_floor_with_a_kept_place_is_not_quiet() -> None:
     assert not is_quiet(engine.snapshot(22.0))
     engine.handle(told.CallbackCancelled(call=CallId(5)), 23.0)
     assert is_quiet(engine.snapshot(23.0))
+
+
+def test_floor_with_an_open_chat_or_its_after_work_is_not_quiet() -> None:
+    engine = engine_of(floor())
+    chats = QueueConfig(queue=QueueId(2), medium=Medium.CHAT, wrap_up_s=5.0)
+    able = AgentConfig(agent=AgentId(1), capacity={Medium.CHAT: 2})
+    ids = {"call": CallId(5), "agent": AgentId(1)}
+    for event in (
+        told.QueueConfigured(config=chats, version=4),
+        told.AgentConfigured(config=able, version=4),
+        told.CallOffered(call=CallId(5), queue=QueueId(2)),
+        told.OfferAccepted(**ids),
+        told.CallAnswered(**ids),
+    ):
+        engine.handle(event, 30.0)
+    assert not is_quiet(engine.snapshot(30.0))
+    engine.handle(told.CallEnded(call=CallId(5)), 40.0)
+    assert not is_quiet(engine.snapshot(40.0))
+    engine.handle(told.DeadlineReached(), 45.0)
+    assert is_quiet(engine.snapshot(45.0))
 
 
 def test_damaged_checkpoint_is_a_fault_and_not_an_exception(journal: Journal) -> None:
