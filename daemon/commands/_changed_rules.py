@@ -3,20 +3,26 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
 
 from acd_core.call_queue import QueueConfig
-from acd_core.ids import AgentId, QueueId, SkillId
+from acd_core.ids import AgentId, SkillId
+from acd_core.opening_hours import OpeningHours, parse_hours
 from acd_core.simulation.recorded_day import RecordedDay
 from acd_core.simulation.reenactment import Rules
 from acd_core.skills import Requirement
 from daemon.command_line import WRONG_USAGE
 from daemon.errors import CommandError, ConfigError
 from daemon.language import pick
-from daemon.site_files import people, queues
+from daemon.site_files import calendars, people, queues
 from daemon.site_files.people import PeopleFile
 from daemon.site_files.queues import QueueEntry, QueuesFile
 from daemon.site_files.toml_table import TomlFile
+
+if TYPE_CHECKING:
+    from daemon.store.loader import Names
 
 Loaded = TypeVar("Loaded")
 
@@ -40,12 +46,15 @@ def load_rules(changed: Path, day: RecordedDay, site: Path | None) -> Rules:
             todo=pick("name a queues.toml or its directory", "请给出 queues.toml 或其目录"),
             exit_code=WRONG_USAGE,
         )
+    from daemon.store.loader import Names
+
     skills = _skills(found_queues, found_people, day, site)
     keys = {config.name: key for key, config in day.queues.items()}
     agents = {name: agent for agent, name in day.agents.items()}
+    names = Names(skills=skills, agents=agents, queues=keys, calendars=_calendars(folder, day))
     return Rules(
         queues={
-            keys[entry.slug]: queue_rules(entry, keys[entry.slug], skills, agents)
+            keys[entry.slug]: queue_rules(entry, names, day.queues[keys[entry.slug]])
             for entry in found_queues.queues
             if entry.slug in keys
         },
@@ -53,15 +62,19 @@ def load_rules(changed: Path, day: RecordedDay, site: Path | None) -> Rules:
     )
 
 
-def queue_rules(
-    entry: QueueEntry, key: QueueId, skills: Mapping[str, int], agents: Mapping[str, AgentId]
-) -> QueueConfig:
-    """One queue of the file as the engine knows it."""
+def queue_rules(entry: QueueEntry, names: "Names", recorded: QueueConfig) -> QueueConfig:
+    """One queue of the file as the engine knows it.
+
+    A calendar that no file says is the one with which the day was recorded.
+    """
     from daemon.store.loader import queue_config
     from daemon.store.routing import Queue
 
     fields = {name: getattr(entry, name) for name in QueueEntry.__struct_fields__}
-    return queue_config(Queue(id=key, **fields), skills, agents)
+    config = queue_config(Queue(id=recorded.queue, **fields), names)
+    if entry.calendar and config.hours is None:
+        config = msgspec.structs.replace(config, hours=recorded.hours)
+    return config
 
 
 def site_skills(site: Path) -> dict[str, int]:
@@ -149,6 +162,26 @@ def _levels(
         keys[person.login]: {SkillId(skills[name]): n for name, n in person.skills.items()}
         for person in found.people
         if person.login in keys
+    }
+
+
+def _calendars(folder: Path, day: RecordedDay) -> dict[str, OpeningHours]:
+    """Opening hours of a changed ``calendars.toml``, where there is one.
+
+    A calendar without a zone is meant in that of the recorded hours.
+    """
+    path = folder / calendars.FILE
+    if not path.is_file():
+        return {}
+    toml = TomlFile(path.name, path.read_bytes())
+    found = calendars.read_calendars(toml)
+    if toml.faults or found is None:
+        raise ConfigError(toml.faults)
+    recorded = (config.hours for config in day.queues.values() if config.hours is not None)
+    zone = next((hours.zone for hours in recorded), "UTC")
+    return {
+        entry.name: parse_hours(entry.zone or zone, entry.week, entry.days)
+        for entry in found.calendars
     }
 
 

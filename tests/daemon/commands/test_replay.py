@@ -120,6 +120,35 @@ def test_expressions_and_widening_are_rules_too(
     assert "dee" in takers(f"{strict}\n{widening}")
 
 
+def test_queue_life_and_calendars_are_rules_too(
+    replay: Callable[..., Ran], journal: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "people.toml").write_text(PEOPLE)
+    life = """
+    calendar = "never"
+    [[queues.overflow]]
+    to = ["help"]
+    when_refused = true
+    [queues.announcements]
+    first_s = 5
+    """
+    changed = QUEUES.replace("misses_to_pause = 2", f"misses_to_pause = 2{life}")
+    (tmp_path / "queues.toml").write_text(changed)
+
+    def after() -> list[dict[str, int]]:
+        code, out, _ = replay(journal, "--config", tmp_path, "--json")
+        assert code == 0
+        return [queue["after"] for queue in json.loads(out)["queues"]]
+
+    # No file says what the calendar is: as recorded, always open.
+    answered = after()[0]["answered"]
+    assert answered > 0
+    (tmp_path / "calendars.toml").write_text('[[calendars]]\nname = "never"\n')
+    sales, helped = after()
+    assert sales["answered"] == 0
+    assert helped["offered"] > 0
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
