@@ -97,8 +97,7 @@ def new_device(uint64_t number, int fd, int law, int key_source):
     """A port on a descriptor, which becomes the port's own."""
     cdef hf_port *port = hf_port_new(number, <hf_port_kind>HF_DEVICE, fd)
     handle = handle_of(port)
-    port.law = law
-    port.key_source = <hf_key_source>key_source
+    port.law, port.key_source = law, <hf_key_source>key_source
     return handle
 
 
@@ -203,6 +202,10 @@ cdef class Core:
     def running(self):
         """Whether the threads run."""
         return bool(self.engine.started)
+
+    @property
+    def load(self):
+        return self.engine.counts.load_ppm / 1e6
 
     def start(self):
         """Start the threads; OSError when the system refuses."""
@@ -351,9 +354,7 @@ cdef class Core:
     def port_counters(self, Handle handle):
         """Packets, losses and delays of a port; what RTCP has not told yet is left out."""
         cdef hf_port *port = <hf_port *>handle.pointer
-        cdef hf_port_counts *counts = &port.counts
-        cdef hf_jitter *jitter = &port.jitter
-        cdef hf_rtcp *rtcp = &port.rtcp
+        counts, jitter, rtcp = &port.counts, &port.jitter, &port.rtcp
         found = {
             "packets_in": float(counts.packets_in), "packets_out": float(counts.packets_out),
             "lost": float(jitter.lost), "late": float(jitter.late), "bad": float(counts.bad),
@@ -382,8 +383,7 @@ cdef class Core:
         lost = self.engine.events.overflow + self.engine.file_events.overflow
         found = {
             "ports": float(counts.ports), "ticks": float(counts.ticks),
-            "late_ticks": float(counts.late_ticks),
-            "skipped_ticks": float(counts.skipped_ticks),
+            "late_ticks": float(counts.late_ticks), "skipped_ticks": float(counts.skipped_ticks),
             "worst_late_us": counts.worst_late_ns / 1e3, "busy_s": counts.busy_ns / 1e9,
             "worst_phase_us": counts.worst_phase_ns / 1e3, "load": counts.load_ppm / 1e6,
             "events_lost": float(lost), "cpu_s": hf_engine_cpu(self.engine),

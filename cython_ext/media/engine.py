@@ -11,14 +11,12 @@ from cython_ext.media import _media, streams
 from cython_ext.media._media import Core, Handle
 from cython_ext.media.bridging import Bridging
 from cython_ext.media.clips import ClipCache, EngineError, accepted, factor
-from cython_ext.media.held import OpenPort
+from cython_ext.media.held import OpenPort, open_recording
 from cython_ext.media.reported import CallerPieces, Event, event_of
 
 PEAK_0_DBM0: Final = 22300.0  # of one sine; full scale of mu-law is +3.17 dBm0 (G.711)
 
 _LAWS: Final = {"A": _media.ALAW, "U": _media.ULAW, "s16": _media.S16}
-CHAIN: Final = ".chain"  # added to the path of a recording
-_CHAIN_MODE: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
 _FSK: Final = ("bell202", "v23")
 _KEYS: Final = b"0123456789*#ABCD,"
 
@@ -40,6 +38,11 @@ class Engine(Bridging):
     def scheduling(self) -> str:
         """What the thread got: fifo, nice or normal, with the reason."""
         return self._core.scheduling
+
+    @property
+    def load(self) -> float:
+        """Share of its time that the engine thread computes, over the last second."""
+        return self._core.load
 
     def start(self) -> None:
         """Start the engine thread and the file thread."""
@@ -304,12 +307,7 @@ class Engine(Bridging):
             raise EngineError("busy", f"port {port} has {running} recordings already")
         if law not in _LAWS:
             raise EngineError("bad-argument", f"nothing is recorded as {law!r}")
-        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o640)
-        try:
-            links = os.open(path + CHAIN, _CHAIN_MODE, 0o640) if chain else streams.NO_FD
-        except OSError:
-            os.close(fd)
-            raise
+        fd, links = open_recording(path, chain=chain)
         recorder = _media.new_recorder(
             recording,
             fd,

@@ -1,6 +1,25 @@
 """What the owner of an engine knows of its open ports and bridges."""
 
+import os
+from typing import Final
+
 from cython_ext.media._media import Handle
+
+CHAIN: Final = ".chain"  # added to the path of a recording
+_NEW: Final = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+_MODE: Final = 0o640
+
+
+def open_recording(path: str, *, chain: bool) -> tuple[int, int]:
+    """Descriptors of a new recording and of its chain, -1 without one; OSError."""
+    fd = os.open(path, _NEW, _MODE)
+    if not chain:
+        return fd, -1
+    try:
+        return fd, os.open(path + CHAIN, _NEW | os.O_APPEND, _MODE)
+    except OSError:
+        os.close(fd)
+        raise
 
 
 class OpenPort:

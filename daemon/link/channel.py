@@ -107,17 +107,19 @@ class Channel:
             raise LinkClosed("the link to media was closed")
         number = self._next_command
         self._next_command += 1
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        packet = build_frame(Frame(number, command))
+        packet = build_frame(Frame(number, command))  # first: it may refuse
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer] = loop.create_future()
+        timer = loop.call_later(self._patience, _give_up, answer)
         self._waiting[number] = _Waiting(packet, answer)
         if self._socket is not None and self.connected:
             self._socket.send(packet)
         try:
-            async with asyncio.timeout(self._patience):
-                found = await answer
+            found = await answer
         except TimeoutError as error:
             raise MediaAway(f"media did not answer {type(command).__name__}") from error
         finally:
+            timer.cancel()
             self._waiting.pop(number, None)
         if isinstance(found.reply, Refused):
             raise MediaRefused(found.reply.code, found.reply.text)
@@ -225,6 +227,11 @@ class Channel:
             _close_all(answer.descriptors)
             return
         waiting.answer.set_result(answer)
+
+
+def _give_up(answer: asyncio.Future[Answer]) -> None:
+    if not answer.done():
+        answer.set_exception(TimeoutError())
 
 
 def _close_all(descriptors: Sequence[int]) -> None:

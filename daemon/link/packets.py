@@ -1,5 +1,6 @@
 """A SEQPACKET socket on the loop: whole packets, with descriptors, never blocking."""
 
+import array
 import asyncio
 import os
 import socket
@@ -13,7 +14,10 @@ MAX_DESCRIPTORS: Final = 4
 MAX_WAITING: Final = 32768
 """Packets kept for a peer that does not read; behind that the connection is given up."""
 
-_AT_ONCE: Final = 64  # packets read before other work of the loop gets its turn
+_ROOM: Final = socket.CMSG_LEN(MAX_DESCRIPTORS * array.array("i").itemsize)
+# Plain numbers: the operators of flag enums cost more than the system call.
+_CLOEXEC: Final = int(socket.MSG_CMSG_CLOEXEC)
+_TRUNCATED: Final = int(socket.MSG_TRUNC)
 
 
 class PacketSocket:
@@ -30,6 +34,7 @@ class PacketSocket:
         self._sock = sock
         self._on_packet = on_packet
         self._on_closed = on_closed
+        self._buffer = memoryview(bytearray(MAX_FRAME))
         self._waiting: deque[tuple[bytes, list[int]]] = deque()
         self._loop = asyncio.get_running_loop()
         self.closed = False
@@ -87,23 +92,31 @@ class PacketSocket:
         self._loop.remove_writer(self._sock.fileno())
 
     def _readable(self) -> None:
-        for _ in range(_AT_ONCE):
-            if self.closed:
-                return
-            try:
-                packet, descriptors, flags, _ = socket.recv_fds(
-                    self._sock, MAX_FRAME, MAX_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
-                )
-            except BlockingIOError:
-                return
-            except OSError:
-                self.close()
-                return
-            if not packet or flags & socket.MSG_TRUNC:
-                _close_all(descriptors)
-                self.close()
-                return
-            self._on_packet(packet, descriptors)
+        """Take one packet: asking for a second costs a system call, and mostly there is none.
+
+        The loop calls again while there is one, and other work gets its turn between.
+        """
+        try:
+            size, parts, flags, _ = self._sock.recvmsg_into([self._buffer], _ROOM, _CLOEXEC)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.close()
+            return
+        descriptors = _descriptors(parts) if parts else []
+        if not size or flags & _TRUNCATED:
+            _close_all(descriptors)
+            self.close()
+            return
+        self._on_packet(bytes(self._buffer[:size]), descriptors)
+
+
+def _descriptors(parts: list[tuple[int, int, bytes]]) -> list[int]:
+    found = array.array("i")
+    for level, kind, data in parts:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            found.frombytes(data[: len(data) - len(data) % found.itemsize])
+    return list(found)
 
 
 def _close_all(descriptors: Sequence[int]) -> None:

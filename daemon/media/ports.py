@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # in pure mode there is no engine, yet drivers are tested
 
 FULL_LOAD: Final = 0.7  # of a tick; above it new ports are refused, not served late
 CODINGS: Final = {"pcm16": "s16", "alaw": "A", "ulaw": "U"}
+DONE: Final = Carried(told.Done())
 LAWS: Final = {"PCMA": "A", "PCMU": "U", "G722": "G722", "L16": "L16", "OPUS": "OPUS"}
 
 
@@ -166,9 +167,9 @@ class Ports:
             raise MediaRefused("exists", f"there is already a file {error.filename}") from error
         except OSError as error:
             raise MediaRefused("system", str(error)) from error
-        if isinstance(done, Carried):
-            return done
-        return Carried(done if done is not None else told.Done())
+        if done is None:
+            return DONE
+        return done if isinstance(done, Carried) else Carried(done)
 
     async def ask_host(self, command: ask.HostCommand) -> told.HostAnswer:
         """Pass a request to a driver that runs here."""
@@ -249,7 +250,7 @@ class Ports:
         self.emit(event_of(str(kind), rest, self._files.relative))
 
     def _open_rtp(self, command: ask.OpenRtp) -> told.RtpOpened:
-        if self._engine.counters()["load"] > FULL_LOAD:
+        if self._engine.load > FULL_LOAD:
             raise MediaRefused("overload", "the media engine has no time for another port")
         host = self._options.rtp_address
         ports = self._range if not command.rtp_port else RtpRange.only(command.rtp_port)
