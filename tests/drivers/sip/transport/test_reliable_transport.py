@@ -12,11 +12,13 @@ from drivers.sip.options import SipOptions, TrunkOptions
 from drivers.sip.transport.address import Address
 from drivers.sip.transport.stamp import Stamp
 from tests.drivers.sip.transport.conftest import (
+    LOOPBACK_OFFER,
     StreamPeer,
     answering,
     counted,
     header,
     tag_of,
+    until,
 )
 from tests.fakes.sip_bench import OFFER, Bench, request, response
 
@@ -195,3 +197,35 @@ async def test_calls_of_a_phone_on_a_connection_survive_a_restart(make_running) 
     await second.wait_for(Released)
     await again.close()
     await second.close()
+
+
+async def test_answer_to_a_lost_connection_goes_to_the_place_in_the_via(open_driver) -> None:
+    running = await open_driver("tcp:127.0.0.1:0")
+    taken: asyncio.Queue[StreamPeer] = asyncio.Queue()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        taken.put_nowait(StreamPeer(reader, writer))
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    place = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    peer = await StreamPeer.connect(running.driver.port)
+    body = LOOPBACK_OFFER
+    await peer.write(
+        request("INVITE", via=place, contact=f"<sip:a@{place};transport=tcp>", body=body).replace(
+            b"SIP/2.0/UDP", b"SIP/2.0/TCP"
+        )
+    )
+    await peer.until("SIP/2.0 180")
+    peer.writer.transport.abort()
+    await until(running, "tcp_closed")
+    await running.driver.line(LineId("carrier/1")).answer()
+    again = await taken.get()
+    ok = await again.until("SIP/2.0 200")
+    assert counted(running, "tcp_opened") == 1
+    data = request("ACK", branch="a", via=place, to_tag=tag_of(ok))
+    await again.write(data.replace(b"SIP/2.0/UDP", b"SIP/2.0/TCP"))
+    await running.wait_for(Answered)
+    await running.driver.line(LineId("carrier/1")).release()
+    await again.until("BYE")
+    await again.close()
+    server.close()
