@@ -67,7 +67,8 @@ class Floor:
         return self.matcher.profile(levels.items(), order=order, only=number % 29 == 1)
 
     def demand(self) -> int:
-        number = self.draw.randrange(DEMANDS)
+        # Half of all calls want one of four things: long lines, whose blocks split and join.
+        number = self.draw.randrange(self.draw.choice((4, DEMANDS)))
         ways = [[((number + i * 5) % 12, 1 + number % 6)] for i in range(number % 3)] or [[]]
         return self.matcher.demand_of(ways, line=number % 10)
 
