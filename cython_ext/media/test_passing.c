@@ -1,5 +1,7 @@
 #include "test_engine.h"
 
+#include <netinet/in.h>
+#include <netinet/ip.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -50,7 +52,23 @@ static void payload_passes_untouched_until_somebody_listens(void)
     hf_engine_free(engine);
 }
 
+/* RFC 4594: telephony is EF, on both families. */
+static void packets_ask_for_priority(void)
+{
+    int port, fd = hf_rtp_bind("127.0.0.1", 0, &port), class = 0;
+    socklen_t size = sizeof class;
+    CHECK(getsockopt(fd, IPPROTO_IP, IP_TOS, &class, &size) == 0 && class == 46 << 2);
+    close(fd);
+    fd = hf_rtp_bind("::1", 0, &port);
+    if (fd >= 0) { /* a machine may have no IPv6 */
+        CHECK(getsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &class, &size) == 0 && class == 46 << 2);
+        close(fd);
+    }
+    CHECK(hf_rtp_bind("nowhere", 0, &port) < 0);
+}
+
 void test_passing(void)
 {
+    packets_ask_for_priority();
     payload_passes_untouched_until_somebody_listens();
 }
