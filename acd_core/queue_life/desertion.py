@@ -1,5 +1,6 @@
 """What becomes of callers when the agents whom they wait for go."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from acd_core.call_queue import NoAgents
@@ -17,19 +18,29 @@ _NAMED: Final = Preference.NAMED
 _WAITING: Final = ContactState.WAITING
 
 
-def widen_deserted(lines: "Lines", now: float) -> None:
+def cares(queue: QueueRecord) -> bool:
+    """Whether something becomes of a queue's callers when agents go."""
+    config = queue.config
+    if config.no_agents is _LEAVE or Overflows.flees(queue):
+        return True
+    return any(step.when_nobody for step in config.widening)
+
+
+def widen_deserted(lines: "Lines", queues: Iterable[QueueRecord], now: float) -> None:
     """Widen calls that do not wait for agents who are away, as tier or queue says."""
     for contact in list(lines.widening.alone.values()):
         lines.widen(contact, now)
-    for queue in lines.queues.values():
+    for queue in queues:
         if any(step.when_nobody for step in queue.config.widening):
             for contact in list(lines.waiting(queue)):
                 lines.widen(contact, now)
 
 
-def empty_deserted(lines: "Lines", overflows: Overflows, now: float) -> None:
+def empty_deserted(
+    lines: "Lines", queues: Iterable[QueueRecord], overflows: Overflows, now: float
+) -> None:
     """Send callers on, or away, from queues that do not wait without agents."""
-    for queue in lines.queues.values():
+    for queue in queues:
         leave = queue.config.no_agents is _LEAVE
         if leave or (queue.lively and overflows.flees(queue)):
             _empty(lines, overflows, queue, now)

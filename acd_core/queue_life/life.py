@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from acd_core.commands import AcdCommand, LeaveReason, RefuseReason
 from acd_core.floor.contact import Contact
 from acd_core.floor.records import QueueRecord
+from acd_core.ids import QueueId
 from acd_core.queue_life.announcements import Announcer
 from acd_core.queue_life.callbacks import Callbacks
-from acd_core.queue_life.desertion import empty_deserted, widen_deserted
+from acd_core.queue_life.desertion import cares, empty_deserted, widen_deserted
 from acd_core.queue_life.opening import Opening
 from acd_core.queue_life.overflow import Overflows
 
@@ -23,6 +24,8 @@ class QueueLife:
 
     def __init__(self, lines: "Lines", out: list[AcdCommand]) -> None:
         self._lines = lines
+        self._caring: dict[QueueId, QueueRecord] = {}
+        """Queues whose callers do not wait for agents who go, in the order of all queues."""
         self.announcer = Announcer(lines, out)
         self.opening = Opening(lines)
         self.overflows = Overflows(lines, out)
@@ -38,12 +41,14 @@ class QueueLife:
             or bool(config.overflow)
         )
         self.announcer.configure(queue, queue.calls.values(), now)
+        self._watch(queue)
         self.overflows.configure(queue.calls.values(), now)
         self.callbacks.configure(queue, now)
         self.opening.configure(queue, now)
 
     def remove(self, queue: QueueRecord) -> None:
         """A queue is gone, and nobody is in it."""
+        self._caring.pop(queue.config.queue, None)
         self.announcer.forget(queue)
         self.opening.remove(queue)
         self.callbacks.remove(queue)
@@ -82,8 +87,8 @@ class QueueLife:
 
     def deserted(self, now: float) -> None:
         """Agents went; their callers make do with others, move on or leave."""
-        widen_deserted(self._lines, now)
-        empty_deserted(self._lines, self.overflows, now)
+        widen_deserted(self._lines, self._caring.values(), now)
+        empty_deserted(self._lines, self._caring.values(), self.overflows, now)
 
     def next_deadline(self) -> float | None:
         """When something is due."""
@@ -106,3 +111,13 @@ class QueueLife:
         """Do what the present event leads to, after all offers are made."""
         self.announcer.settle(now)
         self.callbacks.settle(now)
+
+    def _watch(self, queue: QueueRecord) -> None:
+        """Keep those queues at hand, in the order of all, whose callers do not just wait."""
+        key, queues = queue.config.queue, self._lines.queues
+        if not cares(queue):
+            self._caring.pop(key, None)
+        elif key not in self._caring:
+            self._caring[key] = queue
+            if next(reversed(queues)) != key:
+                self._caring = {k: q for k, q in queues.items() if k in self._caring}
