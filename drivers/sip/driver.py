@@ -20,6 +20,7 @@ from drivers.events import (
     StationUp,
 )
 from drivers.registry import register
+from drivers.sip.border import Border
 from drivers.sip.core.call import Call, CallState
 from drivers.sip.core.endpoint import SipCore
 from drivers.sip.core.happenings import (
@@ -35,7 +36,6 @@ from drivers.sip.core.happenings import (
 from drivers.sip.line import SipLine
 from drivers.sip.line_events import line_event, replaced, ringing
 from drivers.sip.options import SipOptions, StationAccount
-from drivers.sip.transport.border import Border
 
 log = structlog.get_logger()
 

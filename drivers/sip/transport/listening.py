@@ -112,13 +112,16 @@ def listener_faults(options: ListenOptions) -> list[OptionsError]:
         listeners = options.listeners()
     except OptionsError as error:
         return [*found, error]
+    # The core writes the first UDP listener, else the first, into From and other places that
+    # no connection makes true.
+    named = [one for one in listeners if one.transport == "udp"] or listeners[:1]
     for listen in listeners:
         twice = listen.port and sum(_same_port(listen, other) for other in listeners) > 1
         if twice:
             en = f"port {listen.port} of {listen.host} is named twice; write another port"
             zh = f"{listen.host} 的端口 {listen.port} 写了两次；请换一个端口"
             return [*found, OptionsError("listen", en, zh)]
-        if listen.transport == "udp" and not options.advertised(listen):
+        if listen in named and not options.advertised(listen):
             en = (
                 f"needed when listening on every address ({listen.host}); write this host's address"
             )
