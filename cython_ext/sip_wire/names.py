@@ -1,5 +1,6 @@
 """Header names: the compact forms, the usual spelling, and which headers are lists."""
 
+from functools import lru_cache
 from typing import Final
 
 _KNOWN: Final = (
@@ -38,9 +39,13 @@ CANONICAL: Final[dict[str, str]] = {
 } | _COMPACT
 
 
-def canonical_name(name: str) -> str:
+def spelled(name: str) -> str:
     """Return the usual spelling of a header name; an unknown one comes back as it is."""
     return CANONICAL.get(name) or CANONICAL.get(name.lower(), name)
+
+
+canonical_name: Final = lru_cache(maxsize=512)(spelled)
+"""The same with a memory, for the builder: each message has the same few names."""
 
 
 def is_list_header(canonical: str) -> bool:

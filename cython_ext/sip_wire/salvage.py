@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from cython_ext.sip_wire.names import canonical_name
+from cython_ext.sip_wire.names import spelled
 from cython_ext.sip_wire.structs import MAX_HEADERS, MAX_MESSAGE
 
 _ECHOED: Final = ("Via", "From", "To", "Call-ID", "CSeq")
@@ -17,7 +17,7 @@ def salvage(data: bytes) -> tuple[tuple[str, str], ...]:
     found: list[tuple[str, str]] = []
     for line in _FOLD.sub(" ", text).split("\r\n")[1:]:
         name, colon, value = line.partition(":")
-        canonical = canonical_name(name.strip(" \t"))
+        canonical = spelled(name.strip(" \t"))
         if not colon or canonical not in _ECHOED or "\r" in value or "\n" in value:
             continue
         if canonical == "Via" or canonical not in {known for known, _ in found}:

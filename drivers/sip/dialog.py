@@ -36,7 +36,7 @@ class Dialog:
     """One dialog, as either side of it."""
 
     __slots__ = (
-        "address",
+        "_address",
         "call_id",
         "fixed",
         "local",
@@ -63,7 +63,14 @@ class Dialog:
         self.source = record.source
         self.fixed = record.fixed
         """Requests go to ``source`` whatever Contact says: a phone behind NAT."""
-        self.address = self._next_hop()
+        self._address: Address | None = None
+
+    @property
+    def address(self) -> Address:
+        """Where requests go; found out with the first one, for many dialogs never send any."""
+        if self._address is None:
+            self._address = self._next_hop()
+        return self._address
 
     @classmethod
     def answering(
@@ -151,12 +158,12 @@ class Dialog:
             return
         if target != self.target:
             self.target = target
-            self.address = self._next_hop()
+            self._address = None
 
     def move(self, source: Address) -> None:
         """The peer is on another connection now."""
         self.source = source
-        self.address = self._next_hop()
+        self._address = None
 
     def request(
         self,

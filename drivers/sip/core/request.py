@@ -1,6 +1,7 @@
 """A request that came in: what every response echoes (RFC 3261 8.2.6), and who calls whom."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -18,6 +19,7 @@ from drivers.sip.core.causes import phrase
 from drivers.sip.transaction import MergeKey, ServerKey, ServerTransaction
 from drivers.sip.transport.address import DEFAULT_PORTS, Address
 
+KNOWN_URI: Final = 128  # characters; longer ones are not worth remembering
 _RPORT: Final = re.compile(r";[ \t]*rport(?=[ \t]*(?:;|$))", re.IGNORECASE)
 
 _FORWARDING: Final = {
@@ -156,12 +158,17 @@ def identify(message: Message, *, trusted: bool) -> Identity:
     return Identity(
         ani=ani,
         name=name,
-        dnis=number_of(message.uri),
+        dnis=_called(message.uri) if len(message.uri) <= KNOWN_URI else number_of(message.uri),
         redirecting=redirecting,
         reason=reason,
         restricted=restricted,
         hops=70 if message.max_forwards is None else max(0, message.max_forwards - 1),
     )
+
+
+@lru_cache(maxsize=512)
+def _called(uri: str) -> str:
+    return number_of(uri)  # a hotline has few numbers
 
 
 def number_of(uri: str) -> str:
