@@ -71,18 +71,20 @@ async def test_phone_registers_over_tcp(open_driver, sipp) -> None:
     assert up.station == "2001"
 
 
-async def test_call_out_over_tcp_to_a_trunk(open_driver, sipp, free_port) -> None:
+async def test_calls_out_over_tcp_share_one_connection(open_driver, sipp, free_port) -> None:
     port = free_port()
     running = await open_driver(
         "tcp:127.0.0.1:0", trunk={"target": f"127.0.0.1:{port}", "transport": "tcp"}
     )
-    callee = await sipp("uas", "127.0.0.1", "-t", "t1", "-p", str(port), "-m", "1")
+    callee = await sipp("uas", "127.0.0.1", "-t", "t1", "-p", str(port), "-m", "3")
     await callee.listening(port)
-    line = running.driver.line(LineId("carrier/1"))
-    await line.dial("5551234")
-    await running.wait_for(Answered)
-    await line.release()
-    released = await running.wait_for(Released)
+    lines = [running.driver.line(LineId(f"carrier/{number}")) for number in (1, 2, 3)]
+    for line in lines:  # the first two begin while the connection is being opened
+        await line.dial("5551234")
+    await running.wait_for(Answered, 3)
+    for line in lines:
+        await line.release()
+    released = await running.wait_for(Released, 3)
     await callee.done()
     assert released.cause is Cause.NORMAL
     assert running.driver.counters()["tcp_opened"] == 1
