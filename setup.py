@@ -78,7 +78,7 @@ class BuildExtensions(build_ext):
     def finalize_options(self) -> None:
         self.engine = compiled_modules.FOLDER / compiled_modules.digest(ROOT)
         there = compiled_modules.CompiledFinder(ROOT / self.engine).complete
-        if not (self.inplace and there):
+        if not ((self.inplace or self.editable_mode) and there):
             self.distribution.ext_modules += engine(self.engine)
         super().finalize_options()
 
