@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 class State(Enum):
     """Where a transaction stands; not every machine has every state."""
 
+    __hash__ = object.__hash__  # each member is one object; the names need no hashing
+
     CALLING = auto()
     TRYING = auto()
     PROCEEDING = auto()
@@ -44,6 +46,8 @@ class Input(IntEnum):
 
 class Action(Enum):
     """What a step does beside changing the state."""
+
+    __hash__ = object.__hash__  # each member is one object; the names need no hashing
 
     SEND = auto()
     """Send a response and keep it for repetition."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class CallState(Enum):
     """Where a call stands, in either direction."""
 
+    __hash__ = object.__hash__  # each member is one object; the names need no hashing
+
     OFFERED = auto()
     """In: the INVITE waits for our final response."""
     ACCEPTED = auto()
@@ -42,6 +44,8 @@ class CallState(Enum):
 
 class CallInput(Enum):
     """What moves a call on."""
+
+    __hash__ = object.__hash__  # each member is one object; the names need no hashing
 
     ACCEPT = auto()
     RELEASE = auto()

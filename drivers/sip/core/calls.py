@@ -32,6 +32,9 @@ CALL_KIND: Final = "sip.call"
 MARK_KIND: Final = "sip.mark"
 BINDING_KIND: Final = "sip.binding"
 
+_ENDED: Final = {cause: f"ended_{cause.name.lower()}" for cause in Cause}
+"""Counters of ends by cause."""
+
 _STATE_NAMES: Final[dict[CallState, RecordState]] = {
     CallState.ACCEPTED: "accepted",
     CallState.CONFIRMED: "confirmed",
@@ -160,7 +163,7 @@ class Calls:
         if call.reported:
             return
         call.reported = True
-        self.services.count(f"ended_{cause.name.lower()}")
+        self.services.count(_ENDED[cause])
         group = call.group
         if group is not None:
             verdict = group.leave(call, cause, detail)

@@ -51,7 +51,10 @@ class Received:
             self.reply_to = source
         else:
             port = via.port or DEFAULT_PORTS[source.transport]
-            self.reply_to = Address(source.host, port, source.transport, source.flow)
+            same = port == source.port
+            self.reply_to = (
+                source if same else Address(source.host, port, source.transport, source.flow)
+            )
         self.to = message.header("To") or ""
         self.echo = [("Via", value) for value in vias]
         self.echo.append(("From", message.header("From") or ""))
