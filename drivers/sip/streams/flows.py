@@ -94,7 +94,10 @@ class FlowTable:
         """Take in a connection that stands."""
         address = wire.address
         flow = self._flows[address.flow] = Flow(wire, now)
-        self._places[_place(address)] = address.flow
+        if not wire.accepted:
+            # A place is found again by connections of ours alone: behind one NAT another
+            # telephone may come from the port that a lost one had (RFC 5923 1).
+            self._places[_place(address)] = address.flow
         self._by_host[address.host] = self.held_by(address.host) + 1
         self._schedule(flow, now)
 
@@ -113,7 +116,7 @@ class FlowTable:
         return True
 
     def find(self, address: Address) -> Wire | None:
-        """The connection to send by: the named flow, else one that leads to the same place."""
+        """The connection to send by: the named flow, else one we opened to the same place."""
         flow = self._flows.get(address.flow)
         if flow is None:
             flow = self._flows.get(self._places.get(_place(address), 0))

@@ -78,6 +78,7 @@ class Streams:
         self._handshakes: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._closed = False
         self.core_place = ("", 0)
         """What the core writes into Via and Contact."""
@@ -142,8 +143,8 @@ class Streams:
         user, address = self._user, connection.address
         wanted = user.certificate_for(address.host, connection.accepted)
         if wanted and address.transport == "tls":
-            tls = None if connection.transport is None else connection.transport
-            shown = None if tls is None else tls.get_extra_info("peercert")
+            stream = connection.transport
+            shown = None if stream is None else stream.get_extra_info("peercert")
             if not matches(wanted, shown):
                 user.count("tls_wrong_name" if shown else "tls_no_certificate")
                 self._refuse(connection, f"no certificate of {wanted}")
@@ -302,9 +303,15 @@ class Streams:
 
     def _set_timer(self) -> None:
         when = self.flows.next_deadline()
-        if self._timer is None and when is not None and not self._closed:
-            delay = max(when - self._user.clock(), TICK)
-            self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+        if when is None or self._closed:
+            return
+        if self._timer is not None:
+            if self._timer_at <= when:
+                return
+            self._timer.cancel()
+        self._timer_at = when
+        delay = max(when - self._user.clock(), TICK)
+        self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
 
     def _tick(self) -> None:
         self._timer = None

@@ -46,7 +46,7 @@ def table(counts: Counter[str]) -> FlowTable:
 
 
 def test_connection_is_found_by_its_number_and_by_its_place(table: FlowTable) -> None:
-    wire = Wire(table)
+    wire = Wire(table, accepted=False)
     table.add(wire, 0.0)
     assert table.find(wire.address) is wire
     assert table.find(Address("192.0.2.7", 40000, "tcp")) is wire
@@ -67,14 +67,17 @@ def test_lost_connection_is_found_no_more_and_its_number_never_comes_again(
     table.add(again, 1.0)
     assert again.address.flow != first.address.flow
     assert not table.is_open(first.address)
-    # The same place by a new connection: what was sent to the old flow goes there.
-    assert table.find(first.address) is again
+    # The same place, but maybe another telephone behind the same NAT.
+    assert table.find(first.address) is None
+    ours = Wire(table, accepted=False)
+    table.add(ours, 2.0)
+    assert table.find(first.address) is ours
 
 
 def test_newer_connection_to_a_place_is_preferred_and_survives_the_older(
     table: FlowTable,
 ) -> None:
-    old, new = Wire(table), Wire(table)
+    old, new = Wire(table, accepted=False), Wire(table, accepted=False)
     table.add(old, 0.0)
     table.add(new, 1.0)
     table.remove(old)

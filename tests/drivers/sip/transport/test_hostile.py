@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from drivers.api import LineId
 from drivers.events import Ringing
 from drivers.sip.streams.tls import Certificate
 from tests.drivers.sip.transport.conftest import LOOPBACK_OFFER, StreamPeer, counted, until
@@ -170,3 +171,26 @@ async def test_calls_over_the_limit_get_503_and_when_to_come_again(open_driver) 
     taken = len([one for one in running.told if isinstance(one, Ringing)])
     assert 1 <= taken <= 3
     assert counted(running, "calls_over_limit") + taken == 20
+
+
+async def test_silent_connection_is_closed_although_another_one_has_long_to_wait(
+    open_driver, monkeypatch
+) -> None:
+    monkeypatch.setattr("drivers.sip.streams.flows.SILENT_LIMIT", 0.1)
+    taken: asyncio.Queue[StreamPeer] = asyncio.Queue()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        taken.put_nowait(StreamPeer(reader, writer))
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    target = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    running = await open_driver("tcp:127.0.0.1:0", trunk={"target": target, "transport": "tcp"})
+    await running.driver.line(LineId("carrier/1")).dial("5551234")
+    carrier = await taken.get()
+    await carrier.until("INVITE")
+    silent = await StreamPeer.connect(running.driver.port)
+    assert await silent.is_closed()
+    assert counted(running, "connection_first_message") == 1
+    for one in (silent, carrier):
+        await one.close()
+    server.close()
