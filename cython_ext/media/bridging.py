@@ -3,33 +3,19 @@
 from typing import Final
 
 from cython_ext.media import _media
-from cython_ext.media._media import MEMBERS, MOST_MEMBERS, Handle
+from cython_ext.media._media import MEMBERS, MOST_MEMBERS
 from cython_ext.media.clips import EngineError, factor
 from cython_ext.media.held import OpenPort, Room
+from cython_ext.media.owner import Owner
 
 _PARTS: Final = ("talks", "listens", "whispers")  # the order of enum hf_part
 
 
-class Bridging:
+class Bridging(Owner):
     """The part of an engine that joins ports."""
 
     def __init__(self) -> None:
         self._rooms: dict[int, Room] = {}
-
-    def _port(self, port: int) -> OpenPort:
-        raise NotImplementedError
-
-    def _push(
-        self,
-        op: int,
-        subject: Handle | None = None,
-        target: Handle | None = None,
-        third: Handle | None = None,
-        *,
-        flag: int = 0,
-        gain: float = 0.0,
-    ) -> None:
-        raise NotImplementedError
 
     def join(
         self, bridge: int, port: int, *, part: str = "talks", agent: int | None = None

@@ -177,7 +177,10 @@ static void run(hf_engine *engine, hf_command *command)
         close_tap(engine, port);
         break;
     case HF_ARM:
-        hf_vad_arm(&port->vad, command->flag);
+        if (command->flag & HF_ARM_FAX)
+            hf_faxtone_watch(&port->fax, command->flag & 1);
+        else
+            hf_vad_arm(&port->vad, command->flag);
         break;
     }
 }

@@ -20,6 +20,7 @@
 
 #include "codec.h"
 #include "dtmf.h"
+#include "faxtone.h"
 #include "fsk.h"
 #include "g711.h"
 #include "jitter.h"
@@ -190,6 +191,7 @@ struct hf_port {
     hf_keys_out keys_out;
     hf_dtmf dtmf;
     hf_vad vad;
+    hf_faxtone fax;
     /* one frame; what is heard stays coded until somebody wants its samples */
     uint8_t raw[HF_RAW];
     int raw_length; /* 0: only ``heard`` counts */
@@ -213,6 +215,8 @@ enum hf_op {
     HF_GAIN, HF_END_ROOM, HF_GROW, HF_PAUSE_RECORD, HF_HEAR_CALLER, HF_RECORD, HF_STOP_RECORD, HF_OPEN_TAP, HF_CLOSE_TAP, HF_ARM
 };
 
+#define HF_ARM_FAX 2 /* flag of HF_ARM: for fax tones, not for speech; 1: on */
+
 typedef struct {
     enum hf_op op;
     void *subject, *object, *third;
@@ -228,7 +232,7 @@ enum hf_event_kind { HF_ON_KEY, HF_ON_PLAY, HF_ON_RECORD, HF_ON_SPEECH, HF_ON_SI
 typedef struct {
     enum hf_event_kind kind;
     uint64_t id, port; /* id of HF_ON_CALLER: up to 8 octets, the first uppermost */
-    int code;       /* key, enum hf_end, seconds, or errno of a device (0: event pending) */
+    int code;       /* key, enum hf_end, seconds, enum hf_fax_kind (0: speech), or errno of a device (0: event pending) */
     uint32_t value; /* ms, or enum hf_key_source */
     int source;
 } hf_event;

@@ -12,6 +12,7 @@ from cython_ext.media._media import Core, Handle
 from cython_ext.media.bridging import Bridging
 from cython_ext.media.clips import ClipCache, EngineError, accepted, factor
 from cython_ext.media.held import OpenPort, open_recording
+from cython_ext.media.listening import Listening
 from cython_ext.media.reported import CallerPieces, Event, event_of
 
 PEAK_0_DBM0: Final = 22300.0  # of one sine; full scale of mu-law is +3.17 dBm0 (G.711)
@@ -21,7 +22,7 @@ _FSK: Final = ("bell202", "v23")
 _KEYS: Final = b"0123456789*#ABCD,"
 
 
-class Engine(Bridging):
+class Engine(Bridging, Listening):
     """One engine thread; every method returns at once and belongs to one Python thread."""
 
     def __init__(self, *, realtime: bool = True, rtp_silence_s: int = 20) -> None:
@@ -68,7 +69,7 @@ class Engine(Bridging):
 
         ("digit", port, key, duration_ms, source), ("play", player, port, reason),
         ("record", recording, port, path, duration_ms, chain, paused_ms, gap_ms, reason),
-        ("speech", port),
+        ("speech", port), ("fax", port, kind),
         ("silent", port, seconds), ("device", port, kind, value),
         ("stream", port, counters) when a port that carried something has been closed
         """
@@ -347,11 +348,6 @@ class Engine(Bridging):
             self._push(_media.CLOSE_TAP, found.handle)
             found.tap = None
 
-    def hear_caller(self, port: int, *, on: bool) -> None:
-        """Read caller identity sent by FSK, Bell 202 or V.23; or stop doing so."""
-        handle = _media.new_caller_id(port) if on else None
-        self._push(_media.HEAR_CALLER, self._port(port).handle, handle)
-
     def play_caller(
         self, port: int, player: int, message: bytes, *, standard: str, level_dbm0: float = -14.0
     ) -> None:
@@ -366,10 +362,6 @@ class Engine(Bridging):
             port,
             _media.new_player(player, [samples], repeat=1, gain=1.0, stop_on_key=False),
         )
-
-    def arm_barge_in(self, port: int, *, on: bool) -> None:
-        """Report the first speech on a port once, or stop listening for it."""
-        self._push(_media.ARM, self._port(port).handle, flag=on)
 
     def ports(self) -> list[tuple[int, str, str, int, str, int]]:
         """Port, kind, our host, our RTP port, remote host, remote RTP port."""

@@ -205,7 +205,7 @@ static void listen_for_keys(hf_engine *engine, hf_port *port)
 /* Whether anybody wants samples: in a plain conversation of two nobody does. */
 static int is_listened_to(const hf_port *port)
 {
-    return !port->room || port->player || port->tap || port->caller_id || port->recorders[0] ||
+    return !port->room || port->player || port->tap || port->caller_id || port->fax.watching || port->recorders[0] ||
            port->recorders[1] || port->vad.armed || port->key_source == HF_INBAND;
 }
 
@@ -228,6 +228,9 @@ static void watch_speech(hf_engine *engine, hf_port *port)
     hf_event speech = {.kind = HF_ON_SPEECH, .port = port->head.id};
     int masked = port->keys_in.active || hf_dtmf_sounding(&port->dtmf);
     if (hf_vad_frame(&port->vad, port->heard, masked))
+        hf_event_push(engine, &engine->events, &speech);
+    speech.code = (int)hf_faxtone_frame(&port->fax, port->heard);
+    if (speech.code != HF_NO_FAX)
         hf_event_push(engine, &engine->events, &speech);
     if (port->tap)
         hf_tap_write(port->tap, port->heard);

@@ -19,6 +19,7 @@ _ENDS: Final = (
     "error",
     "disk-full",
 )
+_FAX_KINDS: Final = ("", "cng", "ced")
 _SOURCES: Final = ("rfc4733", "inband", "device")
 
 
@@ -41,7 +42,7 @@ def event_of(
         facts = _media.recorded(handle)
         return ("record", number, owner, path, value, *facts, _ENDS[code])
     if kind == _media.ON_SPEECH:
-        return ("speech", port)
+        return ("fax", port, _FAX_KINDS[code]) if code else ("speech", port)
     if kind == _media.ON_SILENCE:
         return ("silent", port, code)
     return ("device", port, "lost" if code else "event", code)

@@ -241,8 +241,58 @@ static void g722_keeps_telephone_audio(void)
     }
 }
 
+typedef struct {
+    double hz, dbm0, noise;
+    int on, law, turn; /* ms; phase turns every so many ms, 0 never */
+    enum hf_fax_kind wanted;
+} fax_case;
+
+static void fax_tones_are_told_from_others(void)
+{
+    static const fax_case cases[] = {
+        {1100, -10, 0, 500, HF_ALAW, 0, HF_CNG},   {1062, -15, 0, 500, HF_ULAW, 0, HF_CNG},
+        {1090, -30, 0, 425, HF_ALAW, 0, HF_CNG},   {1138, -35, 0, 575, HF_ULAW, 0, HF_CNG},
+        {1100, -20, 500, 500, HF_ALAW, 0, HF_CNG}, {1100, -10, 0, 300, HF_ALAW, 0, HF_NO_FAX},
+        {1100, -50, 0, 500, HF_S16, 0, HF_NO_FAX}, {2100, -12, 0, 2600, HF_ALAW, 0, HF_CED},
+        {2115, -30, 0, 2600, HF_ULAW, 0, HF_CED},  {2100, -12, 0, 2600, HF_ALAW, 450, HF_CED},
+        {2100, -12, 0, 500, HF_ALAW, 0, HF_NO_FAX}, {1000, -10, 0, 900, HF_ALAW, 0, HF_NO_FAX},
+        {2225, -10, 0, 2600, HF_ALAW, 0, HF_NO_FAX}, {1030, -10, 0, 900, HF_ALAW, 0, HF_NO_FAX},
+        {440, -10, 0, 2600, HF_ULAW, 0, HF_NO_FAX},
+    };
+    size_t i;
+    for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const fax_case *now = &cases[i];
+        enum hf_fax_kind found = HF_NO_FAX;
+        hf_faxtone fax;
+        int16_t frame[HF_FRAME];
+        int n, told = 0;
+        hf_faxtone_watch(&fax, 1);
+        for (n = 0; n < 25600; n++) {
+            int at = n - 1000; /* begins inside a frame */
+            int turns = now->turn && at > 0 ? at / (now->turn * 8) : 0;
+            double value = now->noise * noise();
+            uint8_t octet;
+            if (at >= 0 && at < now->on * 8)
+                value += amplitude(now->dbm0) *
+                         sin(2 * M_PI * now->hz * at / 8000 + M_PI * turns);
+            frame[n % HF_FRAME] = hf_clip16((float)value);
+            if (now->law != HF_S16) {
+                hf_g711_encode(now->law, &frame[n % HF_FRAME], 1, &octet);
+                hf_g711_decode(now->law, &octet, 1, &frame[n % HF_FRAME]);
+            }
+            if (n % HF_FRAME != HF_FRAME - 1)
+                continue;
+            enum hf_fax_kind seen = hf_faxtone_frame(&fax, frame);
+            told += seen != HF_NO_FAX;
+            found = seen != HF_NO_FAX ? seen : found;
+        }
+        CHECK(found == now->wanted && told == (now->wanted != HF_NO_FAX));
+    }
+}
+
 void test_signals(void)
 {
+    fax_tones_are_told_from_others();
     g722_keeps_telephone_audio();
     keys_within_the_limits_are_heard();
     keys_beyond_the_limits_are_not();

@@ -245,6 +245,10 @@ class MediaLink:
         """End a port's tap; its ring is marked closed."""
         await self._do(ask.CloseTap(port=port))
 
+    async def watch_fax(self, port: PortId, *, on: bool) -> None:
+        """Report the first fax tone on a port by FaxTone, once; or stop watching for it."""
+        await self._do(ask.WatchFax(port=port, on=on))
+
     async def hear_caller(self, port: PortId, *, on: bool) -> None:
         """Read caller identity sent by FSK, or stop doing so; CallerHeard tells of one."""
         await self._do(ask.HearCaller(port=port, on=on))

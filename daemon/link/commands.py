@@ -198,6 +198,13 @@ class ArmBargeIn(Command, frozen=True, kw_only=True):
     on: Truth
 
 
+class WatchFax(Command, frozen=True, kw_only=True):
+    """Report the first fax tone on a port, once; or stop watching for it."""
+
+    port: Port
+    on: Truth
+
+
 class HearCaller(Command, frozen=True, kw_only=True):
     """Read caller identity sent by FSK (CallerHeard follows), or stop doing so."""
 

@@ -35,6 +35,7 @@ from daemon.link.commands import (
     StopRecording,
     TakeSnapshot,
     Unbridge,
+    WatchFax,
     Welcome,
 )
 from daemon.link.errors import MessageError
@@ -48,6 +49,7 @@ from daemon.link.messages import (
     DigitDetected,
     Done,
     EventsLost,
+    FaxTone,
     HostAnswer,
     HostEvent,
     MediaEvent,
@@ -103,6 +105,7 @@ BODIES: Final[dict[Kind, tuple[type[Message], ...]]] = {
         PauseRecording,
         HearCaller,
         PlayCaller,
+        WatchFax,
     ),
     Kind.REPLY: (Done, Refused, RtpOpened, TapOpened, Snapshot, Counters, HostAnswer),
     Kind.EVENT: (
@@ -118,6 +121,7 @@ BODIES: Final[dict[Kind, tuple[type[Message], ...]]] = {
         EventsLost,
         StreamEnded,
         CallerHeard,
+        FaxTone,
     ),
     Kind.HELLO: (Hello,),
     Kind.WELCOME: (Welcome,),

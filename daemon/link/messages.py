@@ -228,6 +228,14 @@ class StreamEnded(MediaEvent, frozen=True, kw_only=True):
     """1 to 4.5 by the simplified E-model (daemon/media/quality.py); 0: nothing came."""
 
 
+class FaxTone(MediaEvent, frozen=True, kw_only=True):
+    """A fax machine made itself known on a watched port."""
+
+    port: Port
+    tone: String
+    """cng (a machine calls) or ced (a machine answers), ITU-T T.30."""
+
+
 class CallerHeard(MediaEvent, frozen=True, kw_only=True):
     """A caller-identity message came by FSK, its checksum right."""
 

@@ -39,6 +39,8 @@ def event_of(kind: str, rest: list[Report], relative: Callable[[str], str]) -> M
             )
         case "speech", [int(port)]:
             return told.SpeechStarted(port=PortId(port))
+        case "fax", [int(port), str(tone)]:
+            return told.FaxTone(port=PortId(port), tone=tone)
         case "silent", [int(port), int(seconds)]:
             return told.RtpSilent(port=PortId(port), seconds=seconds)
         case "device", [int(port), str(what), int(value)]:

@@ -134,6 +134,7 @@ class Ports:
             ask.SetGain: lambda c: engine.set_gain(c.bridge, c.heard, c.by, c.gain_db),
             ask.Unbridge: lambda c: engine.unbridge(c.bridge),
             ask.StartRecording: self._record,
+            ask.WatchFax: lambda c: engine.watch_fax(c.port, on=c.on),
             ask.HearCaller: lambda c: engine.hear_caller(c.port, on=c.on),
             ask.PlayCaller: lambda c: engine.play_caller(
                 c.port, c.player, c.message, standard=c.standard, level_dbm0=c.level_dbm0

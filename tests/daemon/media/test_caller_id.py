@@ -1,9 +1,10 @@
-"""Caller identity by FSK over the link: sent to one telephone, read from another's line."""
+"""Caller identity by FSK and fax tones over the link."""
 
 import asyncio
 
 import pytest
 
+from cython_ext import dsp
 from daemon.link import messages as told
 from daemon.link.client import MediaLink
 from daemon.link.errors import MediaRefused
@@ -47,3 +48,23 @@ async def test_what_is_no_identity_is_refused(
     with pytest.raises(MediaRefused) as refused:
         await link.play_caller(port, 5, message, standard=standard)
     assert refused.value.code == "bad-argument"
+
+
+@pytest.mark.parametrize(("hz", "tone"), [(1100.0, "cng"), (2100.0, "ced")])
+async def test_fax_machines_are_noticed_once(
+    link: MediaLink, dial: Dial, hz: float, tone: str
+) -> None:
+    port, phone = await dial()
+    await link.watch_fax(port, on=True)
+    phone.say(dsp.ToneGenerator([hz], -12.0).generate(8000))
+    await phone.hear(60)
+    found = []
+    async with asyncio.timeout(10):
+        async for event in link.events():
+            found.append(event)
+            if isinstance(event, told.FaxTone):
+                break
+    assert [(event.port, event.tone) for event in found if isinstance(event, told.FaxTone)] == [
+        (port, tone)
+    ]
+    await link.watch_fax(port, on=False)
