@@ -33,6 +33,8 @@ class Connection(asyncio.Protocol):
         """Why it ended; empty while it stands."""
         self.misbehaved = False
         """The peer broke the protocol."""
+        self.spoke = not accepted
+        """A SIP message came over it, or we wanted to send one."""
         self.accepted = accepted
         self.address = Address("", 0, transport, flow)
         self.local = ("", 0)

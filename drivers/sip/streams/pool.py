@@ -156,6 +156,7 @@ class Streams:
     def arrived(self, connection: Connection, messages: list[bytes]) -> None:
         """Hand messages on; who sends too many loses the connection."""
         user, now = self._user, self._user.clock()
+        connection.spoke |= bool(messages)
         self.flows.heard(connection, now, message=bool(messages), answer=connection.answered > 0)
         for data in messages:
             if not user.received(data, connection.address):
@@ -171,8 +172,10 @@ class Streams:
         if connection.misbehaved:
             user.count("stream_broken")
             user.blame(address.host, reason)
-        log.info("sip connection closed", peer=f"{address.host}:{address.port}",
-                 transport=address.transport, reason=reason)  # fmt: skip
+        # Whoever only connects and leaves must not fill the log; the counters know of it.
+        tell = log.info if connection.spoke or connection.misbehaved else log.debug
+        tell("sip connection closed", peer=f"{address.host}:{address.port}",
+             transport=address.transport, reason=reason)  # fmt: skip
         if not self._closed:
             user.lost(address)
 
@@ -192,7 +195,7 @@ class Streams:
             reason = self._refusal(address[0])
             if reason:
                 self._user.count("connection_refused")
-                log.info("sip connection refused", peer=address[0], reason=reason)
+                log.debug("sip connection refused", peer=address[0], reason=reason)
                 peer.close()
             else:
                 self._start(self._admit(number, peer, address[0]), f"sip admits {address[0]}")
