@@ -18,7 +18,7 @@ static void losses_and_jitter_are_those_of_the_stream(void)
     uint8_t out[HF_RTCP_LARGEST];
     uint32_t i, size;
     hf_rtcp_reset(&rtcp, 0x0123456789abcdefull, 9);
-    for (i = 0; i < 1000; i++) /* begins below the wrap; every tenth is lost; 4 ms to and fro */
+    for (i = 0; i < 1000; i++) /* begins below the wrap; every tenth is lost; 4 ms forth and back */
         if (i % 10 != 5)
             hf_rtcp_heard(&rtcp, (uint16_t)(65000 + i), 4294960000u + 160 * i,
                           START + i * 20 * MS + (i % 2) * 4 * MS, 1);

@@ -19,6 +19,7 @@ from daemon.link.errors import MediaRefused
 from daemon.media.files import SiteFiles
 from daemon.media.recordings import NotARecording, layout, repair, repair_all, verify
 from drivers.api import PortId
+from tests.daemon.media.conftest import needs_engine
 from tests.fakes.rtp_phone import RtpPhone
 
 Dial = Callable[..., Awaitable[tuple[PortId, RtpPhone]]]
@@ -123,6 +124,7 @@ time.sleep(60)
 """
 
 
+@needs_engine
 @pytest.mark.parametrize("law", ["s16", "A"])
 def test_a_killed_process_loses_at_most_the_last_second(tmp_path: Path, law: str) -> None:
     words = [sys.executable, "-c", KILLED, str(tmp_path), law]
