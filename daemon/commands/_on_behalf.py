@@ -1,12 +1,46 @@
 """In whose name a command asks the running hotline."""
 
+import argparse
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from daemon.command_line import site_path
 from daemon.errors import CommandError
 from daemon.language import pick
-from daemon.service.api import Service
+
+if TYPE_CHECKING:
+    from daemon.service.api import Service
+    from daemon.service.messages import Actor
 
 
-async def first_administrator(service: Service) -> str:
-    """Log-in of the first administrator who may still log in; CommandError without one."""
+def add_actor(
+    parser: argparse.ArgumentParser,
+    en: str = "who asks; else the first administrator",
+    zh: str = "以谁的名义；否则为第一位管理员",
+) -> None:
+    """Let a command be run in somebody's name: ``--as LOGIN``."""
+    parser.add_argument("--as", dest="actor", metavar="LOGIN", help=pick(en, zh))
+
+
+@asynccontextmanager
+async def asked(
+    arguments: argparse.Namespace, login: str = ""
+) -> "AsyncIterator[tuple[Service, Actor]]":
+    """The running hotline's service, and who asks: ``--as``, ``login``, or an administrator."""
+    from daemon.service.messages import Actor
+    from daemon.service.socket_client import ServiceClient
+    from daemon.site_directory import SiteDirectory
+
+    client = ServiceClient(SiteDirectory.open(site_path(arguments)).socket("control"))
+    try:
+        asks = arguments.actor or login or await _first_administrator(client.service)
+        yield client.service, Actor(login=asks, via="command")
+    finally:
+        await client.close()
+
+
+async def _first_administrator(service: "Service") -> str:
     people = await service.list_people()
     found = [one.login for one in people if one.enabled and "administrator" in one.roles]
     if not found:

@@ -4,12 +4,12 @@ import argparse
 import asyncio
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from daemon.command_line import FAILURE, add_json, command, site_path
+from daemon.command_line import FAILURE, add_json, command
+from daemon.commands._on_behalf import add_actor, asked
 from daemon.errors import CommandError
 from daemon.language import pick
 
@@ -30,12 +30,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         default=3600.0,
         help=pick("longest wait for calls to end (3600)", "等待通话结束的最长时间（3600 秒）"),
     )
-    parser.add_argument(
-        "--as",
-        dest="actor",
-        metavar="LOGIN",
-        help=pick("who asks; else the first administrator", "以谁的名义；否则为第一位管理员"),
-    )
+    add_actor(parser)
     add_json(parser)
 
 
@@ -49,9 +44,8 @@ def drain(arguments: argparse.Namespace) -> int:
     """Exit 0 when the hotline is empty (or takes calls again), 1 when calls are left."""
     from daemon.service.errors import ServiceError
 
-    site = site_path(arguments)
     try:
-        left = asyncio.run(_drain(site, arguments))
+        left = asyncio.run(_drain(arguments))
     except ServiceError as error:
         raise CommandError(pick(error.en, error.zh), exit_code=FAILURE) from error
     if arguments.json:
@@ -69,16 +63,8 @@ def drain(arguments: argparse.Namespace) -> int:
     return FAILURE if left.on and left.calls else 0
 
 
-async def _drain(site: Path, arguments: argparse.Namespace) -> "Draining":
-    from daemon.commands._on_behalf import first_administrator
-    from daemon.service.messages import Actor
-    from daemon.service.socket_client import ServiceClient
-    from daemon.site_directory import SiteDirectory
-
-    client = ServiceClient(SiteDirectory.open(site).socket("control"))
-    try:
-        service = client.service
-        actor = Actor(login=arguments.actor or await first_administrator(service), via="command")
+async def _drain(arguments: argparse.Namespace) -> "Draining":
+    async with asked(arguments) as (service, actor):
         left = await service.set_draining(actor, on=not arguments.undo)
         give_up = time.monotonic() + arguments.wait
         shown = -1
@@ -89,5 +75,3 @@ async def _drain(site: Path, arguments: argparse.Namespace) -> "Draining":
             await asyncio.sleep(LOOK_S)
             left = await service.draining()
         return left
-    finally:
-        await client.close()

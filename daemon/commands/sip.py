@@ -5,12 +5,12 @@ import asyncio
 import datetime as dt
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from daemon.command_line import FAILURE, add_json, command, site_path
+from daemon.command_line import FAILURE, add_json, command
+from daemon.commands._on_behalf import add_actor, asked
 from daemon.errors import CommandError
 from daemon.language import pick
 
@@ -30,12 +30,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
             "正在进行的通话的 13 位编号、Call-ID，或某一方的号码",
         ),
     )
-    parser.add_argument(
-        "--as",
-        dest="actor",
-        metavar="LOGIN",
-        help=pick("who asks; else the first administrator", "以谁的名义；否则为第一位管理员"),
-    )
+    add_actor(parser)
     add_json(parser)
 
 
@@ -50,7 +45,7 @@ def sip(arguments: argparse.Namespace) -> int:
     from daemon.service.errors import ServiceError
 
     try:
-        rows = asyncio.run(_ask(site_path(arguments), arguments))
+        rows = asyncio.run(_ask(arguments))
     except ServiceError as error:
         raise CommandError(pick(error.en, error.zh), exit_code=FAILURE) from error
     if arguments.json:
@@ -60,18 +55,9 @@ def sip(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _ask(site: Path, arguments: argparse.Namespace) -> "Sequence[LadderRow]":
-    from daemon.commands._on_behalf import first_administrator
-    from daemon.service.messages import Actor
-    from daemon.service.socket_client import ServiceClient
-    from daemon.site_directory import SiteDirectory
-
-    client = ServiceClient(SiteDirectory.open(site).socket("control"))
-    try:
-        login = arguments.actor or await first_administrator(client.service)
-        return await client.service.ladder(Actor(login=login, via="command"), arguments.call)
-    finally:
-        await client.close()
+async def _ask(arguments: argparse.Namespace) -> "Sequence[LadderRow]":
+    async with asked(arguments) as (service, actor):
+        return await service.ladder(actor, arguments.call)
 
 
 def draw(rows: "Sequence[LadderRow]") -> str:

@@ -5,12 +5,12 @@ import asyncio
 import datetime as dt
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from daemon.command_line import FAILURE, WRONG_USAGE, add_json, command, site_path
+from daemon.command_line import FAILURE, WRONG_USAGE, add_json, command
+from daemon.commands._on_behalf import add_actor, asked
 from daemon.errors import CommandError
 from daemon.language import current_language, pick
 
@@ -30,14 +30,10 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LOGIN",
         help=pick("why this agent gets no calls", "该坐席为什么没有来电"),
     )
-    parser.add_argument(
-        "--as",
-        dest="actor",
-        metavar="LOGIN",
-        help=pick(
-            "who asks; else the agent himself, or the first administrator",
-            "以谁的名义查询；否则为坐席本人或第一位管理员",
-        ),
+    add_actor(
+        parser,
+        "who asks; else the agent himself, or the first administrator",
+        "以谁的名义查询；否则为坐席本人或第一位管理员",
     )
     add_json(parser)
 
@@ -61,34 +57,19 @@ def why(arguments: argparse.Namespace) -> int:
             ),
             exit_code=WRONG_USAGE,
         )
-    site = site_path(arguments)
     try:
-        return asyncio.run(_ask(site, arguments))
+        return asyncio.run(_ask(arguments))
     except ServiceError as error:
         said = pick(error.en, error.zh)
         raise CommandError(said, exit_code=FAILURE) from error
 
 
-async def _ask(site: Path, arguments: argparse.Namespace) -> int:
-    from daemon.commands._on_behalf import first_administrator
-    from daemon.service.messages import Actor
-    from daemon.service.socket_client import ServiceClient
-    from daemon.site_directory import SiteDirectory
-
-    client = ServiceClient(SiteDirectory.open(site).socket("control"))
-    try:
-        login = arguments.actor or arguments.agent or await first_administrator(client.service)
-        actor = Actor(login=login, via="command")
+async def _ask(arguments: argparse.Namespace) -> int:
+    async with asked(arguments, arguments.agent or "") as (service, actor):
         if arguments.agent:
-            _write_reasons(
-                await client.service.why_agent(actor, arguments.agent), as_json=arguments.json
-            )
+            _write_reasons(await service.why_agent(actor, arguments.agent), as_json=arguments.json)
         else:
-            _write_decisions(
-                await client.service.why(actor, arguments.call), as_json=arguments.json
-            )
-    finally:
-        await client.close()
+            _write_decisions(await service.why(actor, arguments.call), as_json=arguments.json)
     return 0
 
 
