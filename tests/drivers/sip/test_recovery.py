@@ -168,3 +168,37 @@ def test_unreadable_record_is_counted_and_passed_over(record: tuple[str, bytes])
 
 def version(body: bytes) -> int:
     return int(body.split(b"o=- ")[1].split()[1])
+
+
+def test_answer_to_a_call_that_a_crash_forgot_is_hung_up() -> None:
+    old = Bench()
+    _, invite = old.dial()
+    old.send(response(invite, 180))
+    bench, calls = restarted(old)
+    assert calls == []
+    ack, bye = bench.send(response(invite, 200, body=OFFER))
+    assert (ack.method, bye.method) == ("ACK", "BYE")
+    assert (bye.to_tag, bye.from_tag) == ("far", invite.from_tag)
+    assert bye.cseq.number > invite.cseq.number
+    bench.send(response(bye, 200))
+    bench.pass_time(40.0)
+    assert not bench.core.services.transactions.clients
+
+
+def test_hold_refresh_and_transfer_go_on_after_a_crash() -> None:
+    old = Bench()
+    call, invite = old.dial()
+    expires = ("Session-Expires", "600;refresher=uac")
+    contact = ("Contact", "<sip:far@192.0.2.9:5060>")
+    old.send(response(invite, 200, headers=(contact, expires), body=OFFER))
+    old.core.set_hold(call, hold=True)
+    (hold,) = old.out()  # the crash comes before its answer
+    bench, (again,) = restarted(old)
+    bench.core.set_hold(again, hold=False)
+    sent = bench.out()
+    assert [one.method for one in sent] == ["INVITE"]
+    assert sent[0].cseq.number > hold.cseq.number
+    (ack,) = bench.send(response(sent[0], 200, headers=(contact, expires), body=OFFER))
+    assert ack.method == "ACK"
+    assert bench.core.refer(again, "777", None)
+    assert bench.out()[-1].method == "REFER"
