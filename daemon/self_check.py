@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from acd_core.routing.registry import strategies
+from cython_ext.compiled_modules import installed
 from cython_ext.implementation import PURE_PYTHON
 from daemon.config import FILE, Config, DriverSection, is_loopback, load_config
 from daemon.errors import ConfigError, DaemonError, Fault
@@ -152,6 +153,17 @@ def _kernels() -> Iterator[Fault]:
             todo=pick(
                 "unset it and build the kernels: make build", "请取消此变量并编译内核：make build"
             ),
+        )
+    elif not installed():
+        yield Fault(
+            file="system",
+            key="acd_core",
+            what=pick(
+                "distribution runs as plain Python, at a third of its speed: "
+                "its sources changed after the last build",
+                "分配引擎以纯 Python 运行，速度约为三分之一：源文件在上次编译后有改动",
+            ),
+            todo="make build",
         )
 
 

@@ -234,6 +234,15 @@ def test_without_compiled_kernels_check_and_run_say_that_there_is_no_audio(
     assert (started.returncode, says in started.stderr) == (2, True)
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+def test_check_says_whether_distribution_is_compiled(
+    monkeypatch: pytest.MonkeyPatch, compiled: bool
+) -> None:
+    monkeypatch.setattr(self_check, "installed", lambda: compiled)
+    monkeypatch.setattr(self_check, "PURE_PYTHON", False)
+    assert [note.key for note in self_check._kernels()] == ([] if compiled else ["acd_core"])
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
