@@ -22,7 +22,7 @@ VOICES = tuple(
     for language in ("en-us", "en-gb", "de", "fr-fr", "es", "it", "pt-br", "ru", "ko", "cmn")
     for variant in ("m1", "m3", "m5", "m7", "f1", "f2", "f4", "f5")
 )
-SYLLABLES = ["ba", "be", "bi", "bo", "bu", "da", "de", "di", "do", "du", "fa", "fi", "go", "gu", "ha", "he", "ka", "ki", "la", "le", "li", "lo", "ma", "me", "mi", "mo", "na", "ne", "ni", "no", "pa", "pe", "ra", "re", "ri", "ro", "sa", "se", "si", "so", "ta", "te", "ti", "to", "va", "ve", "wa", "we", "ya", "yu", "za", "zo"]
+SYLLABLES = [first + second for first in "bdfghklmnprstvwyz" for second in "aeiou"]
 
 
 def speech(minutes: float, chance: random.Random) -> Iterator[bytes]:
