@@ -256,6 +256,10 @@ class SipCore:
         """Rebuild calls and registrations from the journal; returns the calls to go on with."""
         self.services.timers.now = now
         calls, bindings = self.calls.restore(records, self)
+        for call in calls:
+            trunk = None if call.inbound else self.trunks.get(call.peer.name)
+            if trunk is not None and not call.peer.is_station and call.dialog is not None:
+                call.seat = trunk.readmit(call.dialog.source)
         self.registrar.restore(bindings)
         self.flows.restored()
         return [call for call in calls if not call.reported]

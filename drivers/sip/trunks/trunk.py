@@ -99,6 +99,14 @@ class Trunk:
         self.guard.admit(dialled, now, emergency=emergency)
         return Seat(self, dialled, routes, named)
 
+    def readmit(self, source: Address) -> Seat | None:
+        """Count an outgoing call again that a restart brought back; None without gateways."""
+        if not self.gateways:
+            return None
+        found = next((one for one in self.gateways if one.address == source), self.gateways[0])
+        self.guard.open += 1
+        return Seat(self, "", [found], ())
+
     def uri(self, number: str, gateway: Gateway) -> str:
         """A number at a gateway."""
         uri = f"sip:{user_part(number)}@{format_host(gateway.host, gateway.port)}"

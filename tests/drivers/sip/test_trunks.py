@@ -385,3 +385,19 @@ def test_trunk_without_any_place_takes_no_outgoing_call() -> None:
     options = SipOptions(trunks=(TrunkOptions(name="in", addresses=("192.0.2.9",)),))
     with pytest.raises(KeyError):
         Bench(options).core.dial_trunk("in", "1", line="in/1", ani="")
+
+
+def test_calls_that_a_restart_brings_back_are_counted_again() -> None:
+    old = bench_with(max_outgoing=1)
+    dial(old)
+    ((invite, _),) = sent(old)
+    old.core.receive(response(invite, 200, body=OFFER), TRUNK, old.now)
+    again = bench_with(max_outgoing=1)
+    (call,) = again.core.restore(old.journal, again.now)
+    with pytest.raises(NotAllowed, match="carries 1 outgoing"):
+        dial(again)
+    again.core.release(call, Cause.NORMAL)
+    ((bye, _),) = sent(again)
+    again.core.receive(response(bye, 200), TRUNK, again.now)
+    assert again.core.trunks["carrier"].gateways[0].calls == 0
+    dial(again)
