@@ -1,6 +1,7 @@
 """SIPp as a peer that uses extensions: PRACK, UPDATE, session timers, REFER, third party."""
 
 import asyncio
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -19,6 +20,12 @@ from drivers.events import (
     Transferred,
 )
 from tests.drivers.sip.conftest import loopback_options
+
+
+def listens(port: int) -> bool:
+    """Whether some process listens on this TCP port of loopback or any address (Linux)."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return any(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows)
 
 
 def options(**changes):
@@ -93,9 +100,14 @@ async def test_transferee_goes_where_we_send_it(trusting, sipp) -> None:
 
 async def test_third_party_connects_two_calls(trusting, sipp, free_port) -> None:
     target = f"127.0.0.1:{trusting.driver.port}"
-    between = f"127.0.0.1:{free_port()}"
-    common = ("-s", "1", "-m", "1", "-d", "50", "-3pcc", between)
+    port = free_port()
+    common = ("-s", "1", "-m", "1", "-d", "50", "-3pcc", f"127.0.0.1:{port}")
     second = await sipp("3pcc_b", target, *common)
+    async with asyncio.timeout(10):
+        # The first leg's SIPp gives up when the other's does not listen yet; to try a
+        # connection would be to take its place.
+        while not listens(port):
+            await asyncio.sleep(0.01)
     first = await sipp("3pcc_a", target, *common)
     await asyncio.gather(first.done(), second.done())
     await trusting.wait_for(Released, 2)
