@@ -21,6 +21,7 @@ DAY: Final = 24 * 60  # minutes
 # A week shows everything but what the days of changing clocks hide; another one shows that.
 _AHEAD: Final = 16  # days
 _ONE_DAY: Final = timedelta(days=1)
+LAST_YEAR: Final = 2999  # no engine's clock goes further
 
 
 class Interval(msgspec.Struct, frozen=True):
@@ -106,6 +107,7 @@ def parse_hours(
             day = date.fromisoformat(text)
         except ValueError:
             raise ConfigurationFault(f"{text!r} is not a date; write 2027-01-31") from None
+        _check_day(day, "hours")
         dates[day] = tuple(parse_interval(interval) for interval in intervals)
     return OpeningHours(
         zone=zone,
@@ -122,10 +124,17 @@ def check_hours(hours: OpeningHours, owner: str) -> None:
         raise ConfigurationFault(f"{owner}: {hours.zone!r} is not a time zone") from None
     if not all(0 <= day < len(WEEKDAYS) for day in hours.week):
         raise ConfigurationFault(f"{owner}: days of the week are 0 to 6")
+    for day in hours.days:
+        _check_day(day, owner)
     for interval in (i for day in (*hours.week.values(), *hours.days.values()) for i in day):
         within = 0 <= interval.begin < DAY and 0 <= interval.end <= DAY
         if not within or interval.begin == interval.end:
             raise ConfigurationFault(f"{owner}: {interval} is not within a day")
+
+
+def _check_day(day: date, owner: str) -> None:
+    if day.year > LAST_YEAR:
+        raise ConfigurationFault(f"{owner}: {day} is too far ahead; years end at {LAST_YEAR}")
 
 
 def parse_interval(text: str) -> Interval:

@@ -1,6 +1,6 @@
 """Queues that open and close, and queues that are switched to unattended."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -168,6 +168,7 @@ def test_hours_survive_the_journal() -> None:
         OpeningHours(zone="UTC", week={7: (Interval(0, 60),)}),
         OpeningHours(zone="UTC", week={0: (Interval(0, 1441),)}),
         OpeningHours(zone="UTC", week={0: (Interval(60, 60),)}),
+        OpeningHours(zone="UTC", week={}, days={date(9999, 12, 31): ()}),
     ],
 )
 def test_hours_that_mean_nothing_are_refused(floor: Floor, hours: OpeningHours) -> None:

@@ -82,6 +82,12 @@ def test_unknown_zone_and_day_are_faults() -> None:
         parse_hours("UTC", {}, {"31.12.2027": []})
 
 
+def test_days_that_no_clock_reaches_are_faults() -> None:
+    assert parse_hours("UTC", {}, {"2999-12-31": ["22:00-02:00"], "0001-01-01": []}).days
+    with pytest.raises(ConfigurationFault, match="9999-12-31 is too far ahead"):
+        parse_hours("UTC", {}, {"9999-12-31": []})
+
+
 @pytest.mark.parametrize(
     ("moment", "change"),
     [
