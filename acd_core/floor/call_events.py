@@ -1,7 +1,7 @@
 """What is told of calls: they come, are offered, answered, held, and end."""
 
 from collections.abc import Callable
-from math import isfinite
+from math import inf
 from typing import Any, Final
 
 from acd_core import events as told
@@ -16,6 +16,8 @@ from acd_core.floor.offers import Offers
 from acd_core.floor.records import AgentRecord
 from acd_core.floor.roster import Roster
 from acd_core.ids import CallId
+
+MOST_CREDIT_S: Final = 315_360_000.0  # ten years; reasons tell it in milliseconds
 
 # Members by names of their own: Python 3.11 finds Kind.MEMBER ten times as slowly.
 _CALL_ACCEPTED: Final = ContactState.ACCEPTED
@@ -60,11 +62,14 @@ class CallEvents:
         }
 
     def _call_offered(self, event: told.CallOffered, now: float) -> None:
-        numbers = (event.waited_s, event.preferred_limit_s)
-        if not all(isfinite(number) and number >= 0 for number in numbers):
-            raise AcdError(f"call {event.call}: durations must not be below 0")
+        if not 0 <= event.waited_s <= MOST_CREDIT_S:
+            raise AcdError(f"call {event.call}: waited_s must be 0 to {MOST_CREDIT_S:.0f}")
+        if not 0 <= event.preferred_limit_s < inf:
+            raise AcdError(f"call {event.call}: preferred_limit_s must not be below 0")
         if not 0 <= event.call < 1 << 63 or abs(event.priority) > HIGHEST_PRIORITY:
             raise AcdError(f"call {event.call}: number or priority is out of range")
+        if event.preferred is not None and not 0 <= event.preferred < 1 << 63:
+            raise AcdError(f"call {event.call}: preferred agent {event.preferred} is out of range")
         if event.callback is not None:
             self._lines.life.callbacks.come_back(event, now)
             return

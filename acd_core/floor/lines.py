@@ -16,7 +16,7 @@ from acd_core.commands import (
 from acd_core.eligibility.demands import Demands
 from acd_core.eligibility.reserves import Reserves
 from acd_core.eligibility.widening import Widenings
-from acd_core.errors import DuplicateCall, UnknownQueue
+from acd_core.errors import ConfigurationFault, DuplicateCall, UnknownQueue
 from acd_core.events import CallOffered, Outcome
 from acd_core.floor.contact import Contact, ContactState, ContactStep
 from acd_core.floor.records import AgentRecord, CallBook, QueueRecord
@@ -109,6 +109,8 @@ class Lines:
     def configure(self, config: QueueConfig, version: int, now: float) -> QueueRecord:
         """Add or replace a queue; what changes counts for calls that wait as well."""
         check_queue(config)
+        if not 0 <= version < 1 << 63:
+            raise ConfigurationFault(f"queue {config.queue}: version {version} is out of range")
         strategy = find_strategy(config.strategy)
         demand = self.demands.number(config, 0, medium=config.medium)
         record = self.queues.get(config.queue)

@@ -331,7 +331,11 @@ def test_a_call_can_be_offered_again_after_its_agent_is_done(floor: Any) -> None
         (told.AgentConfigured(config=AgentConfig(agent=-1), version=1), ConfigurationFault),
         (told.CallOffered(call=50, queue=9), UnknownQueue),
         (told.CallOffered(call=50, queue=1, waited_s=-1.0), AcdError),
+        (told.CallOffered(call=50, queue=1, waited_s=math.nan), AcdError),
+        (told.CallOffered(call=50, queue=1, waited_s=1e17), AcdError),
+        (told.CallOffered(call=50, queue=1, waited_s=1e308), AcdError),
         (told.CallOffered(call=50, queue=1, preferred_limit_s=math.nan), AcdError),
+        (told.CallOffered(call=50, queue=1, preferred=1 << 64), AcdError),
         (told.CallOffered(call=-1, queue=1), AcdError),
         (told.CallOffered(call=50, queue=1, priority=10**9), AcdError),
         (told.CallOffered(call=10, queue=1), DuplicateCall),
@@ -348,6 +352,11 @@ def test_a_call_can_be_offered_again_after_its_agent_is_done(floor: Any) -> None
             told.QueueConfigured(config=QueueConfig(queue=1, strategy="astrology"), version=2),
             UnknownRule,
         ),
+        (
+            told.QueueConfigured(config=QueueConfig(queue=1), version=1 << 64),
+            ConfigurationFault,
+        ),
+        (told.QueueAttended(queue=1, unattended=True, version=-1), ConfigurationFault),
     ],
 )
 def test_what_cannot_happen_is_refused_and_changes_nothing(
