@@ -5,10 +5,12 @@ and the model must agree, every call is known exactly once, sums add up, nobody 
 talks without a call, every reservation has a deadline, and nobody waits for whom somebody
 eligible is idle. Who is eligible is worked out here from configuration, by other code. In the
 end the history, read back from its bytes, is told to two other engines, one of them on the
-kernel's plain twin: both must have made the same decisions.
+kernel's plain twin: both must have made the same decisions. A third engine is told only what was
+not refused, much of it nonsense, and must have made them too: what is refused leaves no trace.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from math import inf, nan
 from typing import Any
 
 import msgspec
@@ -33,7 +35,7 @@ from acd_core.commands import (
     WithdrawOffer,
 )
 from acd_core.engine import AcdEngine
-from acd_core.errors import AcdError
+from acd_core.errors import AcdError, ClockFault
 from acd_core.opening_hours import Interval, OpeningHours
 from acd_core.queue_life.options import Announcements, CallbackRules, Closing, Overflow
 from acd_core.reasons import explain
@@ -56,6 +58,31 @@ SECONDS = st.sampled_from([0.0, 1.0, 4.0, 10.0, 30.0])
 LONGER = st.sampled_from([1.0, 5.0, 20.0, 90.0])
 OPEN = OpeningHours(zone="UTC", week={0: (Interval(540, 541), Interval(542, 1000))})
 
+FAR = OpeningHours(zone="UTC", week={}, days={date(9999, 12, 31): ()})
+NONSENSE: Any = (
+    told.CallOffered(call=1 << 63, queue=1),  # type: ignore[arg-type]
+    *(told.CallOffered(call=1 << 62, queue=1, waited_s=s) for s in (nan, inf, 1e308, -1.0)),  # type: ignore[arg-type]
+    told.CallOffered(call=1 << 62, queue=77),  # type: ignore[arg-type]
+    told.CallOffered(call=1 << 62, queue=1, requirements=(Requirement(-1, 1),)),  # type: ignore[arg-type]
+    told.CallOffered(call=1 << 62, queue=1, callback=1 << 61),  # type: ignore[arg-type]
+    told.CallbackTaken(call=1 << 62, number="2001"),  # type: ignore[arg-type]
+    told.AgentLoggedIn(agent=77, station="s1"),  # type: ignore[arg-type]
+    told.SkillsChanged(agent=1, skills={1: 11}, version=1),  # type: ignore[arg-type, dict-item]
+    told.QueueRemoved(queue=77, version=1),  # type: ignore[arg-type]
+    told.TierConfigured(config=CallerTier(tier=1, limit_s=nan), version=1),  # type: ignore[arg-type]
+    *(
+        told.QueueConfigured(config=QueueConfig(queue=1, **wrong), version=1)  # type: ignore[arg-type]
+        for wrong in (
+            {"offer_s": nan},
+            {"strategy": "astrology"},
+            {"hours": FAR},
+            {"weight": inf},
+            {"widening": (Widening(after_s=nan),)},
+            {"required": (Requirement(1, 11),)},  # type: ignore[arg-type]
+        )
+    ),
+)
+
 
 @st.composite
 def widenings(draw: Any) -> tuple[Widening, ...]:
@@ -76,7 +103,7 @@ def queues(draw: Any) -> QueueConfig:
     number = draw(st.sampled_from(QUEUES))
     misses = draw(st.integers(0, 2))
     return QueueConfig(
-        queue=number,  # type: ignore[arg-type]
+        queue=number,
         required=tuple(some(st.lists(REQUIRED, min_size=1, max_size=1), ())),
         any_of=tuple(some(WAYS, ())),
         widening=some(widenings(), ()),
@@ -94,7 +121,7 @@ def queues(draw: Any) -> QueueConfig:
         unattended=draw(st.integers(0, 9)) == 0,
         overflow=tuple(
             Overflow(
-                to=tuple(draw(st.sets(st.sampled_from(QUEUES), min_size=1))),  # type: ignore[arg-type]
+                to=tuple(draw(st.sets(st.sampled_from(QUEUES), min_size=1))),
                 after_s=draw(LONGER),
                 when_refused=draw(st.booleans()),
                 when_nobody=draw(st.booleans()),
@@ -156,6 +183,8 @@ class Engine(RuleBasedStateMachine):
         self.version = 0
         self.last = 0
         self.history: list[tuple[Any, float]] = []
+        self.taken: list[tuple[Any, float]] = []
+        """What was not refused."""
         self.commands: list[Any] = []
         self.queues: dict[int, QueueConfig] = {}
         self.agents: dict[int, AgentConfig] = {}
@@ -182,6 +211,7 @@ class Engine(RuleBasedStateMachine):
             assert self.engine.snapshot(self.now) == before
             assert self.engine.next_deadline() == deadline
             return
+        self.taken.append((event, self.now))
         self.commands += commands
         self.account(event)
         for command in commands:
@@ -439,6 +469,19 @@ class Engine(RuleBasedStateMachine):
         else:
             self.tell(told.CallbackCancelled(call=call))
 
+    @rule(pick=PICK)
+    def nonsense(self, pick: int) -> None:
+        """What nobody sane tells is refused, and changes nothing."""
+        wrong = NONSENSE[pick % len(NONSENSE)]
+        taken = len(self.taken)
+        self.tell(wrong)
+        assert len(self.taken) == taken
+        before = self.engine.snapshot(self.now)
+        for moment in (nan, inf, -1.0, self.taken[-1][1] - 0.001):
+            with pytest.raises(ClockFault):
+                self.engine.handle(told.DeadlineReached(), moment)
+        assert self.engine.snapshot(self.now) == before
+
     @rule(seconds=LONGER)
     def wait(self, seconds: float) -> None:
         """Time goes on, through every deadline on its way."""
@@ -562,14 +605,15 @@ class Engine(RuleBasedStateMachine):
         self.wait(300.0)
         self.agents_have_the_calls_that_have_them()
         assert not self.rings
-        self.repeat(AcdEngine())
+        self.repeat(AcdEngine(), self.history)
+        self.repeat(AcdEngine(), self.taken)
         if not PURE_PYTHON:
-            self.repeat(plain_engine())
+            self.repeat(plain_engine(), self.history)
 
-    def repeat(self, engine: AcdEngine) -> None:
+    def repeat(self, engine: AcdEngine, history: list[tuple[Any, float]]) -> None:
         """The same events, read from their bytes, make the same decisions."""
         commands: list[Any] = []
-        for event, now in self.history:
+        for event, now in history:
             try:
                 commands += engine.handle(told.decode(told.encode(event)), now)
             except AcdError:
