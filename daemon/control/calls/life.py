@@ -345,11 +345,13 @@ class CallLife:
             failed_call = CallbackFailed(call=CallId(call.callback), reason=cause.name.lower())
             context.acd.submit(failed_call)
         self.flow.message_cut(now)
+        # The parts of the call read the clock when they ended: it ends no earlier than they.
+        ended = context.clock()
         await self.conversation.stop_recording()
         for kind in tuple(call.segments):
-            context.records.close_segment(call, kind, now)
+            context.records.close_segment(call, kind, ended)
         final = outcome or _outcome(call, failed=failed)
-        context.records.call(call, ended=now, outcome=final, cause=int(cause), ended_by=by)
+        context.records.call(call, ended=ended, outcome=final, cause=int(cause), ended_by=by)
         context.keep(call)
         self._log.info("call ended", by=by, outcome=final, cause=int(cause))
         # Signalling comes last: whatever a peer does now, the records are complete.

@@ -1,6 +1,8 @@
 """Calls that no agent takes: abandoned, refused, waiting too long, never let in."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import count
 
 import pytest
 
@@ -27,6 +29,22 @@ async def test_caller_gives_up_in_the_queue(rig: ControlRig) -> None:
     assert (visit.outcome, visit.offers) == ("abandoned", 0)
     assert rig.kinds(row) == [("ivr", "", 0), ("wait", "abandoned", 42)]
     assert_sound(rig)
+
+
+async def test_call_ends_no_earlier_than_its_parts(make_rig: MakeRig) -> None:
+    ticks = count()
+
+    def running() -> float:
+        return 1_790_000_000.0 + asyncio.get_running_loop().time() + next(ticks) / 1000
+
+    rig = await make_rig(clock=running)
+    line = await rig.call_sales()
+    await rig.later(3)
+    await rig.hang_up(line)
+    [row] = rig.calls()
+    ends = [segment.ended_ms or 0 for segment in rig.segments(row)]
+    assert len(ends) == 2
+    assert (row.ended_ms or 0) >= max(ends)
 
 
 async def test_caller_gives_up_while_the_agents_station_rings(rig: ControlRig) -> None:
