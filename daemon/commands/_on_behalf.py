@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from daemon.command_line import site_path
+from daemon.command_line import WRONG_USAGE, site_path
 from daemon.errors import CommandError
 from daemon.language import pick
 
@@ -34,10 +34,23 @@ async def asked(
 
     client = ServiceClient(SiteDirectory.open(site_path(arguments)).socket("control"))
     try:
+        for named in (arguments.actor, login):
+            if named:
+                await _known(client.service, named)
         asks = arguments.actor or login or await _first_administrator(client.service)
         yield client.service, Actor(login=asks, via="command")
     finally:
         await client.close()
+
+
+async def _known(service: "Service", login: str) -> None:
+    """Nobody is refused as lacking a role who does not exist."""
+    if login not in {one.login for one in await service.list_people()}:
+        raise CommandError(
+            pick(f"the site has no person {login}", f"站点没有人员 {login}"),
+            todo=pick("logins are in the console under Agents", "用户名见控制台的“座席”页"),
+            exit_code=WRONG_USAGE,
+        )
 
 
 async def _first_administrator(service: "Service") -> str:

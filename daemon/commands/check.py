@@ -89,9 +89,11 @@ def _write_text(result: "CheckResult", report: "RecordsReport | None") -> None:
             sys.stderr.write(f"{record_fault}\n")
         sys.stdout.write(
             pick(
-                f"{report.calls} calls, {report.visits} visits, {len(report.faults)} faults\n",
+                f"calls: {report.calls}, visits: {report.visits}, faults: {len(report.faults)}\n",
                 f"{report.calls} 个通话，{report.visits} 次排队，{len(report.faults)} 个错误\n",
             )
         )
-    if not result.faults:
+    if not result.faults and report is not None and report.faults:
+        sys.stdout.write(pick("the site's files are without fault\n", "站点文件没有错误\n"))
+    elif not result.faults:
         sys.stdout.write(pick("no fault found\n", "没有发现错误\n"))

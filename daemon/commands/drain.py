@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from daemon.command_line import FAILURE, add_json, command
+from daemon.command_line import FAILURE, WRONG_USAGE, add_json, command
 from daemon.commands._on_behalf import add_actor, asked
 from daemon.errors import CommandError
 from daemon.language import pick
@@ -44,6 +44,12 @@ def drain(arguments: argparse.Namespace) -> int:
     """Exit 0 when the hotline is empty (or takes calls again), 1 when calls are left."""
     from daemon.service.errors import ServiceError
 
+    if not arguments.wait >= 0:
+        raise CommandError(
+            pick(f"--wait {arguments.wait:g} is no time", f"--wait {arguments.wait:g} 不是时间"),
+            todo=pick("name seconds, 0 or more", "请给出秒数，0 或更大"),
+            exit_code=WRONG_USAGE,
+        )
     try:
         left = asyncio.run(_drain(arguments))
     except ServiceError as error:
@@ -56,7 +62,7 @@ def drain(arguments: argparse.Namespace) -> int:
         sys.stdout.write(pick("no call is left; restart when you like\n", "已无通话，可以重启\n"))
     else:
         told = pick(
-            f"{left.calls} calls are left; no new ones are taken",
+            f"calls left: {left.calls}; no new ones are taken",
             f"还有 {left.calls} 个通话；不接新来电",
         )
         sys.stderr.write(told + "\n")
@@ -71,7 +77,7 @@ async def _drain(arguments: argparse.Namespace) -> "Draining":
         while left.on and left.calls and time.monotonic() < give_up:
             if left.calls != shown and not arguments.json:
                 shown = left.calls
-                sys.stderr.write(pick(f"{shown} calls\n", f"{shown} 个通话\n"))
+                sys.stderr.write(pick(f"calls in progress: {shown}\n", f"{shown} 个通话\n"))
             await asyncio.sleep(LOOK_S)
             left = await service.draining()
         return left

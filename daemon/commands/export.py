@@ -46,6 +46,7 @@ def export(arguments: argparse.Namespace) -> int:
     for file, text in texts.items():
         (folder / file).touch(mode=0o600)
         (folder / file).write_bytes(text)
+        sys.stdout.write(f"{folder / file}\n")
     return 0
 
 

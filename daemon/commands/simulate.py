@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from math import inf
+from math import inf, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,11 +77,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     arguments=_arguments,
 )
 def simulate(arguments: argparse.Namespace) -> int:
-    """Always 0; the same seed gives the same day."""
+    """Exit 2 for a demand that cannot be, else 0; the same seed gives the same day."""
     from acd_core.errors import AcdError
     from acd_core.forecast.erlang import Demand
     from acd_core.simulation.synthetic import Callers, Handling, Simulation
 
+    _check(arguments)
     try:
         callers = Callers(
             demand=Demand(
@@ -114,6 +115,25 @@ def simulate(arguments: argparse.Namespace) -> int:
     else:
         _write_text(found, expected)
     return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse a figure that cannot be, by the name of its option."""
+    above_0 = ("agents", "aht", "hours", "patience", "redial_after")
+    for name in (*above_0, "calls_per_hour", "variation", "warm_up", "ring", "redial", "threshold"):
+        given = getattr(arguments, name)
+        if given is None or (
+            isfinite(given) and (given > 0 or (given == 0 and name not in above_0))
+        ):
+            continue
+        option = f"--{name.replace('_', '-')}"
+        raise CommandError(
+            pick(f"{option} {given:g} cannot be simulated", f"{option} {given:g} 无法模拟"),
+            todo=pick("name a number above 0", "请给出大于 0 的数")
+            if name in above_0
+            else pick("name 0 or more", "请给出 0 或更大的数"),
+            exit_code=WRONG_USAGE,
+        )
 
 
 def _curve(text: str) -> tuple[float, ...]:
@@ -217,6 +237,10 @@ def _write_text(found: "Simulated", expected: "Forecast | None") -> None:
     ]
     if expected is not None:
         level, wait = f"{expected.service_level:.1%}", f"{expected.mean_wait_s:.1f} s"
+        if not isfinite(expected.mean_wait_s):
+            wait = pick(
+                "without end (more calls than the agents can handle)", "无限（来电超过坐席能力）"
+            )
         said = pick(
             f"service level {level}, mean wait {wait}, abandoned {expected.abandoned:.1%}",
             f"服务水平 {level}，平均等待 {wait}，放弃 {expected.abandoned:.1%}",

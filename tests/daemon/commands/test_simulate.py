@@ -74,10 +74,13 @@ def test_rules_of_a_queue_of_the_site(simulate: Callable[..., Ran], tmp_path: Pa
     [
         (("--arrival", "sometimes"), "no arrival curve"),
         (("--arrival", "0,0"), "arrival curve"),
-        (("--aht", -1), "demand"),
+        (("--aht", -1), "--aht -1 cannot be simulated"),
+        (("--agents", -1), "--agents -1 cannot be simulated"),
+        (("--patience", "nan"), "name a number above 0"),
+        (("--ring", -1), "name 0 or more"),
         (("--hours", 0), "cannot be simulated"),
         (("--redial", 2), "behave"),
-        (("--patience", 0), "demand"),
+        (("--patience", 0), "--patience 0 cannot be simulated"),
     ],
 )
 def test_wrong_numbers_are_explained(
@@ -86,3 +89,9 @@ def test_wrong_numbers_are_explained(
     code, out, err = simulate(*words)
     assert (code, out) == (2, "")
     assert said in err
+
+
+def test_a_queue_that_grows_without_end_is_told(simulate: Callable[..., Ran]) -> None:
+    code, out, _ = simulate("--agents", 1, "--hours", 1)
+    assert code == 0
+    assert "mean wait without end" in out

@@ -79,6 +79,12 @@ def test_a_call(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["decisions"]
 
 
+@pytest.mark.parametrize("words", [["--agent", "nobody"], ["--agent", "anna", "--as", "nobody"]])
+def test_somebody_unknown(words: list[str], site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["why", *words, "--site", str(site)]) == 2
+    assert "the site has no person nobody" in capsys.readouterr().err
+
+
 def test_refusals_are_told(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["why", "--agent", "anna", "--as", "boss", "--site", str(site)]) == 1
     assert "hookflash: " in capsys.readouterr().err
