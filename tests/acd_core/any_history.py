@@ -1,7 +1,8 @@
 """Plays one seeded history of everything an engine can be told, and writes its fingerprint.
 
-``test_compiled_engine.py`` runs it twice, compiled and plain. Much of what it tells makes no
-sense at its moment and is refused; refusals count as answers.
+``test_compiled_engine.py`` runs it twice, compiled and plain, and ``test_reenactment.py`` replays
+it from its bytes. Much of what it tells makes no sense at its moment and is refused; refusals
+count as answers.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from acd_core import engine
 from acd_core import events as told
 from acd_core.agent import AgentConfig, Medium
 from acd_core.call_queue import CallerTier, CallRule, NoAgents, QueueConfig, Widening
-from acd_core.commands import OfferToAgent
+from acd_core.commands import AcdCommand, OfferToAgent
 from acd_core.errors import AcdError
 from acd_core.events import AcdEvent
 from acd_core.ids import AgentId, CallId, QueueId, SkillId, TierId
@@ -30,24 +31,28 @@ BEGIN = 1e9
 class History:
     """Draws events, tells them, and remembers every answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int = 7) -> None:
         self.acd = engine.AcdEngine()
+        self.told: list[tuple[AcdEvent, float, tuple[AcdCommand, ...]]] = []
+        """With what came of it: nothing where it was refused."""
         self.seen = hashlib.sha256()
         self.refused = self.offered = 0
         self._now = BEGIN
-        self._below = Draw(7).below
+        self._below = Draw(seed).below
         self._strategies = sorted(strategies())
 
     def play(self) -> None:
         for event in self._events():
             self._now += 0.25 * self._below(4)
             commands: object
+            made: tuple[AcdCommand, ...] = ()
             try:
                 commands = made = self.acd.handle(event, self._now)
                 self.offered += sum(isinstance(command, OfferToAgent) for command in made)
             except AcdError as error:
                 self.refused += 1
                 commands = str(error)
+            self.told.append((event, self._now, made))
             self._keep((event, commands, self.acd.next_deadline()))
         self._keep(self.acd.snapshot(self._now))
 

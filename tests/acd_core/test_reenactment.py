@@ -8,14 +8,18 @@ import pytest
 from acd_core import events as told
 from acd_core.agent import AgentConfig
 from acd_core.call_queue import QueueConfig
+from acd_core.commands import OfferToAgent
+from acd_core.decisions import digest
 from acd_core.events import Outcome
+from acd_core.reasons import Reason, unpack
 from acd_core.simulation.comparison import compare
 from acd_core.simulation.recorded_day import RecordedDay
 from acd_core.simulation.reenactment import Reenactment, Rules
-from acd_core.simulation.replay import Began, Checkpoint, Decided, Replay, Told
+from acd_core.simulation.replay import Began, Checkpoint, Decided, Entry, Replay, Told
 from acd_core.skills import Requirement
 from daemon.commands._recorded_day import entries
 from daemon.control.journal import read_journal
+from tests.acd_core.any_history import History
 from tests.fakes.acd_day import HELP, SALES, play_day
 
 
@@ -43,6 +47,29 @@ def test_unchanged_rules_decide_byte_for_byte_the_same(folder: Path) -> None:
     assert verdict.identical
     assert verdict.compared > 200
     assert (verdict.unrecorded, verdict.first_different) == (0, ())
+
+
+@pytest.mark.parametrize("seed", range(40, 46))
+def test_a_history_of_everything_is_replayed_byte_for_byte(seed: int) -> None:
+    history = History(seed)
+    history.play()
+    listed: list[Entry] = []
+    reasons: set[int] = set()
+    for number, (event, now, commands) in enumerate(history.told):
+        listed.append(Told(number, told.decode(told.encode(event)), now))
+        if commands:
+            listed.append(Decided(digest(commands)))
+        for command in commands:
+            if isinstance(command, OfferToAgent):
+                reasons.update(reason for reason, _ in unpack(command.reasons))
+    verdict = Replay().run(listed)
+    assert verdict.identical
+    assert (verdict.unrecorded, verdict.refused) == (0, history.refused)
+    assert verdict.compared > 1000
+    assert {
+        *(Reason.TIER, Reason.RESERVES, Reason.OWN_ORDER, Reason.WEIGHT, Reason.WIDENED),
+        *(Reason.RINGS_WITH, Reason.NO_ROOM, Reason.LAST_AGENT),
+    } <= reasons
 
 
 def test_a_tampered_event_is_found(folder: Path) -> None:
