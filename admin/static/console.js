@@ -114,6 +114,9 @@ document.body.addEventListener("htmx:responseError", (event) => toast(event.deta
 document.body.addEventListener("htmx:sendError", () => toast(document.body.dataset.lost));
 document.body.addEventListener("htmx:afterSwap", () => tick());
 
+// On a small screen the pages stand in one row: show the one that is open.
+document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 setNow(Number(document.body.dataset.now));
 setInterval(tick, 500);
 tick();

@@ -39,7 +39,9 @@ async def _extras(request: ConsoleRequest) -> Values:
     status = await request.console.service.status()
     usual = {one.station: one for one in people if one.station}
     lines = {line.line.removeprefix("station:"): line for line in status.lines}
-    return {"usual": usual, "lines": lines}
+    agents = request.console.hub.state().agents
+    seated = {one.station: one for one in agents if one.station and one.state != "logged_out"}
+    return {"usual": usual, "lines": lines, "seated": seated}
 
 
 blueprint = editor(

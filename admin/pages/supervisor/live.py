@@ -46,6 +46,7 @@ async def show(request: ConsoleRequest) -> HTTPResponse:
         server_now=hub.now(),
         fresh=hub.fresh,
         day=_today(request),
+        queue_names=_queue_names(state),
     )
 
 
@@ -151,9 +152,14 @@ def _part(
         language=request.ctx.language,
         zone=request.console.options.zone,
         now=request.console.hub.now(),
-        values=values | {"day": _today(request)},
+        values=values
+        | {"day": _today(request), "queue_names": _queue_names(request.console.hub.state())},
     )
     return {"id": part, "kind": kind, "html": html}
+
+
+def _queue_names(state: LiveState) -> dict[str, str]:
+    return {queue.slug: queue.name for queue in state.queues}
 
 
 def _today(request: ConsoleRequest) -> str:
