@@ -18,7 +18,6 @@ from acd_core.reasons import Reason
 from cython_ext.acd import Matcher
 
 _READY: Final = NUMBERS[AgentState.READY]
-_RESERVED: Final = NUMBERS[AgentState.RESERVED]
 _STATES: Final = tuple(number for number in NUMBERS.values() if number != _READY)
 _NOT_READY: Final = int(Reason.NOT_READY)
 _OUTSIDE: Final = -1

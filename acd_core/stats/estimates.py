@@ -142,14 +142,6 @@ class WaitEstimates:
         self._waits.add(wait_s)
         self._abandons.add(1.0)
 
-    def best(self, limit: float) -> Estimator | None:
-        """The estimator with the smallest rolling error; None when it is above the limit."""
-        estimator = self._smallest_error()
-        rated = self._errors[estimator]
-        if rated.count < ENOUGH or rated.mean > limit:
-            return None
-        return estimator
-
     def expected(self, pool: Pool) -> float:
         """What the best estimator says, in seconds; WITH_ABANDONMENT while none is scored."""
         return self.predict(pool)[self._smallest_error()]

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from acd_core import events as told
 from acd_core.stats.estimates import (
     ENOUGH,
-    Estimator,
     Pool,
     WaitEstimates,
     position_by_available,
@@ -73,10 +72,11 @@ def test_the_smallest_rolling_error_speaks_and_a_great_one_is_silent() -> None:
     for _ in range(40):
         estimates.answered(1000.0, estimates.predict(pool))
     # Only the estimators that learn from waits are still near; they speak now.
-    assert estimates.best(0.5) in (Estimator.PAST_WAITS, Estimator.LAST_SERVED)
+    estimate = estimates.announce(pool, 0.5)
+    assert estimate is not None
+    assert estimate.estimator in ("past_waits", "last_served")
     for wait in (1.0, 3000.0) * 20:
         estimates.answered(wait, estimates.predict(pool))
-    assert estimates.best(0.5) is None
     assert estimates.announce(pool, 0.5) is None
 
 
