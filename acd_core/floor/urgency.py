@@ -75,9 +75,13 @@ class Urgencies:
         self._matcher.set_weight(demand, weight)
 
     def forget(self, queue: QueueRecord) -> None:
-        """Leave a queue out that is gone."""
-        self._queues.pop(queue.number, None)
+        """Leave a queue out that is gone, or goes by another rule."""
         self._touched.discard(queue.number)
+        if self._queues.pop(queue.number, None) is not None:
+            # Shares are of what is left.
+            self._touched.update(
+                key for key, q in self._queues.items() if q.config.call_rule in _TOGETHER
+            )
         queue.guarded, queue.urgency = False, 0.0
 
     def touch(self, queue: QueueRecord) -> None:

@@ -183,6 +183,32 @@ def test_a_rule_can_be_changed_while_calls_wait(floor: Any) -> None:
     assert serve_all(floor, 2) == [2, 2]
 
 
+@pytest.mark.parametrize("removed", [True, False])
+def test_shares_count_at_once_when_another_queue_is_served_by_share_no_more(
+    floor: Any, removed: bool
+) -> None:
+    needs = (Requirement(1),)
+    for queue in (1, 2):
+        floor.queue(queue, call_rule=CallRule.PERCENT, call_share=1, required=needs)
+    floor.queue(3, required=needs)
+    floor.agent(1, {1: 1})
+    for number in range(4):
+        floor.offered(number)
+        floor.answer(number, 1)
+        floor.tell(told.CallEnded(call=number))
+    floor.tell(told.AgentPaused(agent=1, reason="x"))
+    floor.call(10, 3)
+    floor.call(11, 1)
+    # Queue 1 is ahead of its half when somebody looks; alone, it is behind its share of all.
+    floor.agent(2)
+    if removed:
+        floor.tell(told.QueueRemoved(queue=2, version=2))
+    else:
+        floor.queue(2, required=needs)
+    floor.tell(told.AgentReady(agent=1))
+    assert floor.view(1).call == 11
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
