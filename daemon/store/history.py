@@ -228,6 +228,12 @@ class Recording(Model):
     """When somebody first listened to a message."""
     deleted_ms = fields.BigIntField(null=True)
     """When retention removed the file, the row stays."""
+    chain = fields.CharField(max_length=64, default="", db_default="")
+    """Last link of the chain, hexadecimal: it vouches for the file; empty without one."""
+    paused_ms = fields.BigIntField(default=0, db_default=0)
+    """Silence in place of what was not to be recorded."""
+    gap_ms = fields.BigIntField(default=0, db_default=0)
+    """Silence in place of what a slow disk left no room for."""
 
     class Meta:
         """Table name."""

@@ -109,6 +109,9 @@ class RecordingRow(Row, frozen=True, kw_only=True, tag="recording"):
     mailbox: str = ""
     heard_ms: int | None = None
     deleted_ms: int | None = None
+    chain: str = ""
+    paused_ms: int = 0
+    gap_ms: int = 0
 
 
 class StreamRow(Row, frozen=True, kw_only=True, tag="stream"):

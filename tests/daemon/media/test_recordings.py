@@ -17,7 +17,9 @@ from daemon.link import messages as told
 from daemon.link.client import MediaLink
 from daemon.link.errors import MediaRefused
 from daemon.media.files import SiteFiles
-from daemon.media.recordings import NotARecording, layout, repair, repair_all, verify
+from daemon.media.recordings import repair, repair_all
+from daemon.recordings.audio_file import NotARecording, layout
+from daemon.recordings.proof import verify
 from drivers.api import PortId
 from tests.daemon.media.conftest import needs_engine
 from tests.fakes.rtp_phone import RtpPhone

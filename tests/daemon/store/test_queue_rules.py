@@ -55,6 +55,7 @@ LATER_COLUMNS = (
         "reserve_below", "reserve_over_s", "ring_step_s", "unattended", "weight",
     )),
     ("station", "version"),
+    *(("recording", name) for name in ("chain", "gap_ms", "paused_ms")),
 )  # fmt: skip
 EMPTY = MappingProxyType({"numbers.toml": b"", "calendars.toml": b""})
 

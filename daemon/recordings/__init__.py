@@ -1,0 +1,1 @@
+"""Files of recordings: what is in them, and whether that is still what was recorded."""
