@@ -48,7 +48,8 @@ def _waiting(contact: Contact, position: int, now: float) -> WaitingCall:
         call=contact.event.call,
         position=position,
         ani=contact.event.ani,
-        priority=contact.event.priority,
+        # What the caller's tier adds decides the place as well.
+        priority=contact.event.priority + (contact.tier.priority if contact.tier else 0),
         entered=contact.entered,
         waited_s=now - contact.entered,
         offers=contact.offers,

@@ -33,6 +33,7 @@ def test_a_tier_adds_its_priority(floor: Any) -> None:
     for call, more in ((10, {}), (11, {"priority": 4}), (12, {"tier": VIP}), (13, {"tier": 99})):
         floor.call(call, **more)
     assert floor.order() == [12, 11, 10, 13]
+    assert [one.priority for one in floor.line(1).waiting] == [5, 4, 0, 0]
     found = reasons(floor.agent(1))
     assert (found[Reason.TIER], found[Reason.WAITED][2]) == ((VIP, 5, 0), 6)
 
