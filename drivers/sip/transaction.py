@@ -107,6 +107,15 @@ class Transactions:
         transaction.begin()
         return transaction
 
+    def restore_invite(
+        self, key: tuple[str, str], address: Address, *, user: ClientUser, ack: tuple[bytes, bytes]
+    ) -> "ClientTransaction":
+        """Take up an INVITE that was sent before a restart; it is not sent again."""
+        transaction = ClientTransaction(self, key, b"", address, user=user, ack=ack)
+        transaction.state = State.PROCEEDING
+        self.clients[key] = transaction
+        return transaction
+
     def unreachable(self, address: Address) -> None:
         """No connection to ``address`` is to be had: its requests fail now (17.1.4)."""
         for transaction in list(self.clients.values()):

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.e2e
 SCENARIOS = Path(__file__).parent / "scenarios"
 STATIONS = ("3001", "3002", "3003")
 QUEUE_NUMBER = "7000"
+SILENT_AFTER_S = 2.0  # from the restart to the end of what rang before
 RINGS = (
     "SELECT line, result, ended_ms IS NOT NULL FROM segment WHERE kind = 'ring' ORDER BY agent_id"
 )
@@ -105,19 +106,22 @@ async def test_one_of_three_answers_and_two_are_told(site: RunningSite, tmp_path
 
 
 @pytest.mark.timeout(120)
-async def test_control_killed_while_three_ring_the_caller_is_served(site: RunningSite) -> None:
+async def test_control_killed_while_three_ring_they_stop_and_ring_anew(site: RunningSite) -> None:
     start(site)
     town = Town(("127.0.0.1", site.sip_port))
     try:
         phones = [await town.phone(name, f"s{name}") for name in STATIONS]
         await seat_agents(site, [(f"a{name}", name) for name in STATIONS])
         caller = await town.call(QUEUE_NUMBER, "5550100")
-        for telephone in phones:
-            await town.rings(telephone)
+        dead = [await town.rings(telephone) for telephone in phones]
         before = site.pid("control")
         site.kill("control")
         await until(lambda: site.pid("control") not in (before, None))
         await until(lambda: site.endpoint("control").get("pid") == site.pid("control"))
+        async with asyncio.timeout(SILENT_AFTER_S):
+            for call in dead:
+                await call.ended.wait()
+        assert [call.ended_by for call in dead] == ["remote"] * len(dead)  # cancelled
         again: list[Call] = [await town.rings(telephone) for telephone in phones]
         agent = await town.answer(again[1])
         await agent.hears(caller)

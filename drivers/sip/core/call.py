@@ -139,7 +139,7 @@ class Peer(msgspec.Struct, frozen=True, array_like=True):
 
 
 RecordState = Literal["accepted", "confirmed", "closing", "ending"]
-MarkState = Literal["confirmed", "closing", "ending", "ended"]
+MarkState = Literal["confirmed", "closing", "ending", "ended", "elsewhere"]
 
 
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -196,7 +196,10 @@ class EarlyDialog:
 
 
 class CallMark(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """A change of a recorded call's state; ``ended`` takes it out."""
+    """A change of a recorded call's state; ``ended`` takes it out.
+
+    ``elsewhere``: its INVITE is withdrawn because somebody else answered.
+    """
 
     tag: str
     state: MarkState
@@ -353,6 +356,11 @@ class Call:
     def held(self) -> bool:
         """Whether the peer holds us."""
         return self.session is not None and self.session.peer_holds
+
+    @property
+    def place(self) -> Address:
+        """Where the INVITE went: by TCP when it was too large for UDP (RFC 3261 18.1.1)."""
+        return self.address if self.transaction is None else self.transaction.address
 
     def stop(self, *timers: CallTimer) -> None:
         """Stop deadlines."""

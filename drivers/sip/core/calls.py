@@ -19,16 +19,20 @@ from drivers.sip.core.call import (
 from drivers.sip.core.happenings import Ended
 from drivers.sip.core.services import Services
 from drivers.sip.dialog import Dialog
+from drivers.sip.in_call.unanswered import InviteRecord, given_up, invite_record
 from drivers.sip.negotiation import Session
 from drivers.sip.stations.registrar import BindingRecord
+from drivers.sip.transport.address import Address
 
 _pack = msgspec.msgpack.Encoder().encode
 
 _read_call = msgspec.msgpack.Decoder(CallRecord).decode
+_read_invite = msgspec.msgpack.Decoder(InviteRecord).decode
 _read_mark = msgspec.msgpack.Decoder(CallMark).decode
 _read_binding = msgspec.msgpack.Decoder(BindingRecord).decode
 
 CALL_KIND: Final = "sip.call"
+INVITE_KIND: Final = "sip.invite"
 MARK_KIND: Final = "sip.mark"
 BINDING_KIND: Final = "sip.binding"
 
@@ -87,6 +91,15 @@ class Calls:
         self._recorded.add(call.local_tag)
         self.services.journal(CALL_KIND, _pack(call.record(state)))
 
+    def save_invite(self, call: Call, address: Address) -> None:
+        """Write down who may ring for us, before the INVITE leaves.
+
+        The record counts until the call is saved (it was answered), its next INVITE is saved,
+        or it ends.
+        """
+        self._recorded.add(call.local_tag)
+        self.services.journal(INVITE_KIND, _pack(invite_record(call, address)))
+
     def save_next(self, call: Call) -> None:
         """Write a standing call with the number that its next request will have."""
         if call.dialog is not None and call.local_tag in self._recorded:
@@ -103,13 +116,16 @@ class Calls:
         self, records: Iterable[tuple[str, bytes]], owner: TimerUser
     ) -> tuple[list[Call], list[BindingRecord]]:
         """Rebuild what the journal's records add up to; a record nobody can read is counted."""
-        latest: dict[str, CallRecord] = {}
+        latest: dict[str, CallRecord | InviteRecord] = {}
         bindings: list[BindingRecord] = []
         for kind, payload in records:
             try:
                 if kind == CALL_KIND:
                     record = _read_call(payload)
                     latest[record.dialog.local_tag] = record
+                elif kind == INVITE_KIND:
+                    invite = _read_invite(payload)
+                    latest[invite.tag] = invite
                 elif kind == MARK_KIND:
                     _apply(latest, _read_mark(payload))
                 elif kind == BINDING_KIND:
@@ -123,11 +139,18 @@ class Calls:
         """Records that say the same as all written so far, for a shorter journal."""
         return [
             (CALL_KIND, _pack(call.record(_STATE_NAMES[call.state])))
+            if call.state in _STATE_NAMES
+            else (INVITE_KIND, _pack(invite_record(call, call.place)))
             for call in self._calls.values()
             if call.local_tag in self._recorded
         ]
 
-    def _rebuild(self, record: CallRecord, owner: TimerUser) -> Call:
+    def _rebuild(self, record: CallRecord | InviteRecord, owner: TimerUser) -> Call:
+        if isinstance(record, InviteRecord):
+            call = given_up(record, owner)
+            self.add(call)
+            self._recorded.add(call.local_tag)
+            return call
         dialog = Dialog(record.dialog)
         call = Call(
             owner,
@@ -198,13 +221,16 @@ class Calls:
             self._by_station.pop(call.peer.name, None)
 
 
-def _apply(latest: dict[str, CallRecord], mark: CallMark) -> None:
+def _apply(latest: dict[str, CallRecord | InviteRecord], mark: CallMark) -> None:
     record = latest.get(mark.tag)
     if record is None:
         return
     if mark.state == "ended":
         del latest[mark.tag]
+    elif isinstance(record, InviteRecord):
+        if mark.state == "elsewhere":
+            latest[mark.tag] = msgspec.structs.replace(record, elsewhere=True)
     elif mark.state == "confirmed":
         latest[mark.tag] = msgspec.structs.replace(record, state="confirmed", ok=b"")
-    else:
+    elif mark.state != "elsewhere":
         latest[mark.tag] = msgspec.structs.replace(record, state=mark.state)

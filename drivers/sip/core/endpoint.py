@@ -80,7 +80,9 @@ class SipCore:
             if trunk.options.options_every_s > 0
             for gateway in trunk.gateways
         ]
-        self.flows = StationFlows(services, self.calls, self.registrar)
+        self.flows = StationFlows(
+            services, self.calls, self.registrar, withdraw=self.outbound.withdraw
+        )
         self.inbound.on_replaced = self._replaced
         self._deadlines: dict[CallTimer, Callable[[Call], None]] = {
             CallTimer.OK_REPEAT: self.in_dialog.ending.repeat_ok,
@@ -257,6 +259,8 @@ class SipCore:
         self.services.timers.now = now
         calls, bindings = self.calls.restore(records, self)
         for call in calls:
+            if call.state is CallState.CANCELLING:
+                self.outbound.take_up(call)
             trunk = None if call.inbound else self.trunks.get(call.peer.name)
             if trunk is not None and not call.peer.is_station and call.dialog is not None:
                 call.seat = trunk.readmit(call.dialog.source)
@@ -289,6 +293,9 @@ class SipCore:
     def resume(self) -> None:
         """Go on with what restored calls were waiting for, once our address is known."""
         for call in self.calls.all():
+            if call.state is CallState.CANCELLING:
+                self.outbound.withdraw(call)
+                continue
             if call.state is CallState.ENDING:
                 self.in_dialog.ending.send_bye(call, Cause.NORMAL)
                 continue

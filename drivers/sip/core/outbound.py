@@ -21,7 +21,6 @@ from drivers.sip.in_call.retries import Retries
 from drivers.sip.in_call.session_timer import note_methods
 from drivers.sip.negotiation import Session
 from drivers.sip.transaction import ClientTransaction
-from drivers.sip.transport.address import Address
 from drivers.sip.trunks.identity import from_value, identity_headers
 
 ELSEWHERE: Final = ("Reason", 'SIP;cause=200;text="Call completed elsewhere"')
@@ -73,6 +72,8 @@ class OutboundCalls:
         if not self.calls.step(call, CallInput.RELEASE):
             return
         call.cancel_reason = cause
+        if cause is Cause.ANSWERED_ELSEWHERE:
+            self.calls.mark(call, "elsewhere")
         call.stop(CallTimer.RING_LIMIT, CallTimer.SILENCE)
         self.calls.report_end(call, cause)
         if proceeding:
@@ -86,6 +87,22 @@ class OutboundCalls:
                 self.release(member, cause)
         group.lead.reported = True
         self.services.happened.append(Ended(group.lead, cause))
+
+    def take_up(self, call: Call) -> None:
+        """Hear the responses to an INVITE of before a restart."""
+        branch, ack = call.via.rpartition("=")[2], self._refusal_ack(call, [])
+        call.transaction = self.services.transactions.restore_invite(
+            (branch, "INVITE"), call.address, user=_Invite(self, call), ack=ack
+        )
+
+    def withdraw(self, call: Call) -> None:
+        """Cancel an INVITE of before a restart, again where its telephone came back.
+
+        Whether a 1xx came is not known any more. Without one a CANCEL should wait (9.1), but
+        who has the INVITE rings already, and who has not answers 481.
+        """
+        call.cancel_sent = False
+        self._cancel(call)
 
     def response(self, call: Call, message: Message) -> None:
         """Take a response to the INVITE."""
@@ -131,17 +148,21 @@ class OutboundCalls:
             SDP_TYPE,
         ]
         data = self._request(call, "INVITE", headers, body)
-        ack_start, _, ack_rest = self._request(call, "ACK", extra).partition(b"\r\nTo: ")
-        ack = ack_start + b"\r\nTo: ", b"\r\n" + ack_rest.partition(b"\r\n")[2]
         services.count("sent_invite")
         call.transaction = services.transactions.open_client(
             (call.via.rpartition("=")[2], "INVITE"),
             data,
             call.address,
             user=_Invite(self, call),
-            ack=ack,
+            ack=self._refusal_ack(call, extra),
         )
+        self.calls.save_invite(call, call.place)  # what was sent above leaves after us
         self.failover.watch(call)
+
+    def _refusal_ack(self, call: Call, extra: Headers) -> tuple[bytes, bytes]:
+        """The ACK of a refusal without its To value (17.1.1.3)."""
+        start, _, rest = self._request(call, "ACK", extra).partition(b"\r\nTo: ")
+        return start + b"\r\nTo: ", b"\r\n" + rest.partition(b"\r\n")[2]
 
     def _request(self, call: Call, method: str, headers: Headers, body: bytes = b"") -> bytes:
         """A request that belongs to the INVITE: same Via, From, To, Call-ID and number."""
@@ -166,8 +187,7 @@ class OutboundCalls:
         data = self._request(call, "CANCEL", [ELSEWHERE] if elsewhere else [])
         services.count("sent_cancel")
         branch = call.via.rpartition("=")[2]
-        place = _place(call)
-        services.transactions.open_client((branch, "CANCEL"), data, place, user=NOBODY)
+        services.transactions.open_client((branch, "CANCEL"), data, call.place, user=NOBODY)
         limit = 64 * services.options.timers.t1
         services.timers.start(call, CallTimer.CANCEL_LIMIT, limit)
 
@@ -239,6 +259,7 @@ class OutboundCalls:
             call.seat.gateway.works()
         call.ack = self._ack(dialog, call.cseq)
         if cancelled:
+            self.calls.save(call, "ending")
             self.services.send(call.ack, dialog.address)
             self.in_dialog.ending.send_bye(call, Cause.NORMAL)
             return
@@ -306,7 +327,7 @@ class OutboundCalls:
             local=call.from_value,
             local_tag=call.local_tag,
             cseq=call.cseq,
-            source=_place(call),
+            source=call.place,
             fixed=call.peer.is_station,
             fallback=call.uri,
         )
@@ -342,11 +363,6 @@ class OutboundCalls:
         session = call.session
         if session is not None and session.remote is not None and session.fmt is not None:
             self.services.happened.append(MediaAgreed(call, session.remote, session.fmt))
-
-
-def _place(call: Call) -> Address:
-    """Where the INVITE went: by TCP when it was too large for UDP (RFC 3261 18.1.1)."""
-    return call.address if call.transaction is None else call.transaction.address
 
 
 class _Invite:

@@ -5,7 +5,7 @@ other (RFC 5626 5.3). When that is gone its registrations are void; its calls st
 the connection of its next registration.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from drivers.sip.core.call import Call, CallState
 from drivers.sip.core.calls import Calls
@@ -17,10 +17,18 @@ from drivers.sip.transport.address import Address
 class StationFlows:
     """Calls whose telephone is away for the moment."""
 
-    def __init__(self, services: Services, calls: Calls, registrar: Registrar) -> None:
+    def __init__(
+        self,
+        services: Services,
+        calls: Calls,
+        registrar: Registrar,
+        *,
+        withdraw: Callable[[Call], None],
+    ) -> None:
         self.services = services
         self.calls = calls
         self.registrar = registrar
+        self._withdraw = withdraw
         self._away: dict[str, list[Call]] = {}
 
     def lost(self, address: Address) -> None:
@@ -48,16 +56,26 @@ class StationFlows:
         alone = len(self.registrar.find_all(record.station)) == 1
         left: list[Call] = []
         for call in waiting:
-            dialog = call.dialog
-            if dialog is None or call.state is CallState.ENDED:
+            if _source(call) is None or call.state is CallState.ENDED:
                 continue
-            if alone or _bare(dialog.target) == _bare(record.contact):
-                dialog.move(record.source)
+            target = call.uri if call.dialog is None else call.dialog.target
+            if alone or _bare(target) == _bare(record.contact):
+                self._move(call, record.source)
                 self.services.count("flow_found_again")
             else:
                 left.append(call)
         if left:
             self._away[record.station] = left
+
+    def _move(self, call: Call, source: Address) -> None:
+        if call.dialog is not None:
+            call.dialog.move(source)
+            return
+        # It still rings there: the CANCEL had no connection to go by.
+        call.address = source
+        if call.transaction is not None:
+            call.transaction.address = source
+        self._withdraw(call)
 
     def _leave(self, calls: Iterable[Call]) -> None:
         for call in calls:
@@ -67,7 +85,9 @@ class StationFlows:
 
 
 def _source(call: Call) -> Address | None:
-    return None if call.dialog is None else call.dialog.source
+    if call.dialog is not None:
+        return call.dialog.source
+    return call.place if call.state is CallState.CANCELLING else None
 
 
 def _bare(uri: str) -> str:
