@@ -357,8 +357,10 @@ class Controller:
     def _index(self, call: Call) -> None:
         if call.phase is Phase.ENDED:
             return
+        hidden = call.supervision.leg if call.supervision is not None else None
         for leg in call.legs:
-            self._media.own(call, leg)
+            if leg is not hidden:  # an agent who reads his own calls is not to learn of it
+                self._media.own(call, leg)
         if call.caller.port is not None:
             self._media.ports[call.caller.port] = self.calls[call.id]
 

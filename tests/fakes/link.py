@@ -64,6 +64,8 @@ class FakeMedia:
         self.recorded: list[Recorder] = []
         self.bridges: dict[int, frozenset[PortId]] = {}
         self.bridged: list[frozenset[PortId]] = []
+        self.parts: dict[PortId, tuple[int, str, PortId | None]] = {}
+        """Of those who joined a bridge: which, in what part, and who hears a whisper."""
         self.armed: set[PortId] = set()
         self.taps: set[PortId] = set()
         self.claimed: list[PortId] = []
@@ -91,6 +93,7 @@ class FakeMedia:
         self._end_players(port, "closed")
         for recorder in [each for each in self.recorders.values() if each.port == port]:
             self._end_record(recorder, "closed")
+        self.parts.pop(port, None)
         self.bridges = {key: both for key, both in self.bridges.items() if port not in both}
         self.armed.discard(port)
         self.taps.discard(port)
@@ -140,6 +143,18 @@ class FakeMedia:
     async def unbridge(self, bridge: int) -> None:
         self._fail("unbridge")
         self.bridges.pop(bridge, None)
+        self.parts = {port: part for port, part in self.parts.items() if part[0] != bridge}
+
+    async def join(
+        self, bridge: int, port: PortId, *, part: str = "talks", agent: PortId | None = None
+    ) -> None:
+        self._fail("join")
+        self._known(port)
+        if bridge not in self.bridges:
+            raise MediaRefused("unknown-bridge", f"no bridge {bridge}")
+        if part == "whispers" and agent not in self.bridges[bridge]:
+            raise MediaRefused("bad-argument", "a whisper needs an agent of the bridge")
+        self.parts[port] = (bridge, part, agent)
 
     async def record(
         self,
@@ -256,7 +271,7 @@ class FakeMedia:
 
     def restart(self) -> None:
         """The media process is a new one."""
-        for held in (self.ports, self.players, self.recorders, self.bridges):
+        for held in (self.ports, self.players, self.recorders, self.bridges, self.parts):
             held.clear()
         self._tell(MediaRestarted())
 

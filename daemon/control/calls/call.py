@@ -95,6 +95,26 @@ class Onward(msgspec.Struct, kw_only=True):
     """The agent who asked has hung up; the caller hears it ring."""
 
 
+class Part(StrEnum):
+    """What a supervisor does in a conversation that is not his."""
+
+    LISTEN = "listen"
+    """Nobody hears him."""
+    WHISPER = "whisper"
+    """The agent hears him, the caller does not."""
+    BARGE = "barge"
+    """Both hear him."""
+
+
+class Supervision(msgspec.Struct, kw_only=True):
+    """A supervisor whose station rings, or who is in the conversation."""
+
+    login: str
+    station: str
+    part: Part
+    leg: Leg
+
+
 class OpenSegment(msgspec.Struct, kw_only=True):
     """A segment that has begun and not ended."""
 
@@ -145,6 +165,8 @@ class Call(msgspec.Struct, kw_only=True):
     ringing: dict[int, Leg | None] = {}
     """By key, in order, the agents whose stations ring; None while a line is looked for."""
     onward: Onward | None = None
+    supervision: Supervision | None = None
+    """Lasts at most as long as caller and agent are joined."""
     phase: Phase = Phase.RINGING
     since: float = 0.0
     """When the present phase began."""
@@ -212,14 +234,16 @@ class Call(msgspec.Struct, kw_only=True):
     def legs(self) -> tuple[Leg, ...]:
         """Every leg, the caller's first."""
         onward = self.onward.leg if self.onward is not None else None
-        others = (self.agent_leg, *self.ringing.values(), onward)
+        supervisor = self.supervision.leg if self.supervision is not None else None
+        others = (self.agent_leg, *self.ringing.values(), onward, supervisor)
         return (self.caller, *(leg for leg in others if leg is not None))
 
     @property
     def partners(self) -> tuple[Leg, ...]:
-        """Legs of those who talk with the caller."""
-        onward = self.onward.leg if self.onward is not None and self.onward.leg.answered else None
-        return tuple(leg for leg in (self.agent_leg, onward) if leg is not None)
+        """Legs beside the caller's that stand: of those who talk with him, or listen."""
+        beside = [each.leg for each in (self.onward, self.supervision) if each is not None]
+        standing = (leg for leg in beside if leg.answered)
+        return (*((self.agent_leg,) if self.agent_leg is not None else ()), *standing)
 
     def rung_on(self, line: LineId) -> int:
         """Key of the agent whose station rings on a line; 0 for none."""

@@ -9,7 +9,7 @@ from acd_core.commands import OfferToAgent
 from acd_core.ids import AgentId, SkillId, TierId
 from daemon.config import OutgoingOptions
 from daemon.control.acd_runner import AcdRunner
-from daemon.control.calls.call import Call
+from daemon.control.calls.call import Call, Part
 from daemon.control.calls.places import KeptPlaces
 from daemon.control.dial_plan import Target
 from daemon.control.facade.directory import QueueInfo
@@ -43,11 +43,36 @@ class TransferRequest(CallRequest, frozen=True, kw_only=True):
     to: str
 
 
+class SupervisingRequest(CallRequest, frozen=True, kw_only=True):
+    """Base of what concerns the supervisor of a conversation."""
+
+
+class SuperviseRequest(SupervisingRequest, frozen=True, kw_only=True):
+    """Ring a supervisor's station and let him in when he answers; or change his part."""
+
+    login: str
+    station: str
+    part: Part
+
+
+class StopSupervisingRequest(SupervisingRequest, frozen=True, kw_only=True):
+    """Let the supervisor's station go."""
+
+
+class SupervisorDue(SupervisingRequest, frozen=True, kw_only=True):
+    """The supervisor's station rang long enough."""
+
+    leg: int
+
+
 class BridgingMedia(CallMedia, Protocol):
     """The part of the link to media that a call needs."""
 
     async def bridge(self, bridge: int, a: PortId, b: PortId) -> None: ...
     async def unbridge(self, bridge: int) -> None: ...
+    async def join(
+        self, bridge: int, port: PortId, *, part: str = "talks", agent: PortId | None = None
+    ) -> None: ...
     async def record(
         self,
         recording: int,

@@ -31,12 +31,14 @@ from daemon.control.calls.context import (
     CallRequest,
     HangUpRequest,
     HoldRequest,
+    SupervisingRequest,
     TransferRequest,
 )
 from daemon.control.calls.conversation import Conversation
 from daemon.control.calls.offering import Offering, StationAwaited
 from daemon.control.calls.onward import GoingOnward, OnwardDue
 from daemon.control.calls.resuming import half_connected, offers_lost, talks
+from daemon.control.calls.supervising import Supervising
 from daemon.control.flows.call_flow import CallFlow
 from daemon.link.messages import MediaEvent, RecordFinished
 from drivers import events as line_events
@@ -69,6 +71,7 @@ class CallLife:
         self.offering = Offering(self, context)
         self.conversation = Conversation(self, context)
         self.onward = GoingOnward(self, context)
+        self.supervising = Supervising(self, context)
         self.gone: set[LineId] = set()
         """Lines whose release was told, handled or not: they may carry another call by now."""
         self._context = context
@@ -175,6 +178,7 @@ class CallLife:
             self._context.records.close_segment(call, "message", now)
             await self.conversation.stop_recording()
         self.onward.forget_ringing()
+        await self.supervising.resume()
         self.flow.resume()
         if call.connected and not talks(self._context.acd.floor(), call.id):
             self.tell(HangUpRequest(by="system"))  # its end was on its way
@@ -184,10 +188,11 @@ class CallLife:
 
     async def _handle(self, happened: CallInput) -> bool:
         """Act on what happened; whether it changed the call."""
+        changed = True
         try:
             match happened:
                 case LineEvent():
-                    return await self._line_event(happened)
+                    changed = await self._line_event(happened)
                 case MediaEvent():
                     await self._media_event(happened)
                 case HangUpRequest(by=by):
@@ -196,12 +201,15 @@ class CallLife:
                     await self.conversation.hold(on=on)
                 case TransferRequest(to=to) if self.call.connected:
                     await self.onward.from_desk(to)
+                case SupervisingRequest():
+                    await self.supervising.asked(happened)
                 case _:
                     await self._command(happened)
         except IllegalStep as error:
             # Two sides acted at once; the one that came first counts.
             self._log.info("too late for the call", what=type(happened).__name__, why=str(error))
-        return True
+        await self.supervising.follow()
+        return changed
 
     async def _line_event(self, event: LineEvent) -> bool:
         call = self.call
@@ -215,6 +223,8 @@ class CallLife:
             await self.conversation.happened(event)
         elif call.onward is not None and event.line == call.onward.leg.line:
             await self.onward.happened(event, call.onward)
+        elif call.supervision is not None and event.line == call.supervision.leg.line:
+            await self.supervising.happened(event, call.supervision)
         return True
 
     async def _caller_event(self, event: LineEvent) -> None:
@@ -335,7 +345,7 @@ class CallLife:
         call.step(Step.END, now)
         for agent in tuple(call.ringing):
             self.offering.close(agent, "withdrawn" if was_waiting else "answered_elsewhere")
-        call.agent_leg = call.onward = None
+        call.agent_leg = call.onward = call.supervision = None
         if was_waiting:
             self.close_visit("abandoned")
             context.acd.submit(CallAbandoned(call=CallId(call.id)))

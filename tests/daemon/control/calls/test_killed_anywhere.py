@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from acd_core.agent import AgentState
+from daemon.control.calls.call import Part
+from daemon.control.calls.context import SuperviseRequest
 from tests.fakes.control_rig import ControlRig, make_queue
 from tests.fakes.line import FakeLine, State
 from tests.fakes.sound_records import assert_identity
@@ -86,6 +88,25 @@ async def several_miss(rig: ControlRig) -> None:
     await rig.hang_up(line)
 
 
+async def supervised(rig: ControlRig) -> None:
+    """A supervisor comes into the conversation, stays through hold and is let go at its end."""
+    await rig.seat("ann")
+    line = await rig.call_sales()
+    phone = await rig.answer("2001")
+    assert rig.controller.calls
+    call = rig.call_on(line).id
+    for part in (Part.LISTEN, Part.BARGE):
+        rig.controller.request(call, SuperviseRequest(login="sue", station="2002", part=part))
+        await rig.settle()
+        if part is Part.LISTEN:
+            await rig.answer("2002")
+    for on in (True, False):
+        rig.driver.hold(phone, on=on)
+        await rig.later(2)
+    await rig.hang_up(line)
+    await rig.later(20)
+
+
 def kill_after(rig: ControlRig, records: int) -> None:
     """Let no more than so many records reach the journal."""
     append = rig.journal.append
@@ -117,6 +138,7 @@ async def everybody_hangs_up(rig: ControlRig) -> None:
         (answered_by_one_of_several, "ring_all"),
         (answered_by_one_of_several, "ring_progressively"),
         (several_miss, "ring_all"),
+        (supervised, "longest_idle"),
     ],
 )
 async def test_killed_after_any_record(
@@ -139,6 +161,7 @@ async def test_killed_after_any_record(
         await everybody_hangs_up(rig)
         try:
             assert rig.controller.calls == {}
+            assert rig.driver.telephone("2002").state is not State.TALKING
             assert_identity(rig)
             for login in ("ann", "bob"):
                 assert rig.state(login) in (
