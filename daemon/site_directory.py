@@ -74,7 +74,7 @@ class SiteDirectory:
 
     @property
     def recordings(self) -> Path:
-        """Recordings of calls, ``YYYY/MM/DD/<call>-<leg>.wav``; only media writes here."""
+        """Recordings of calls, ``YYYY/MM/DD/<call>-<recording>.wav``; only media writes here."""
         return self.path / "recordings"
 
     @property

@@ -9,6 +9,7 @@ import structlog
 from daemon.control.calls.call import Call, Leg
 from daemon.control.calls.context import BridgingMedia
 from daemon.control.calls.life import CallLife
+from daemon.control.flows.prompts import Prompts
 from daemon.control.line_table import LineTable
 from daemon.control.records import Records
 from daemon.control.remote_driver import RemoteDriver
@@ -20,6 +21,7 @@ from daemon.link.messages import (
     RecordFinished,
     StreamEnded,
 )
+from daemon.recordings.audio_file import Left, what_is_left
 from drivers.api import PortId
 from drivers.errors import DriverError
 from drivers.events import LineDown
@@ -43,6 +45,7 @@ class Hearing(Protocol):
     media: EventfulMedia
     records: Records
     lines: LineTable
+    prompts: Prompts
     calls: dict[int, CallLife]
     dirty: asyncio.Event
 
@@ -66,8 +69,9 @@ class MediaEvents:
         control = self._control
         async for event in control.media.events():
             match event:
-                case RecordFinished(recording=recording, duration_ms=duration):
-                    control.records.recording_finished(recording, duration)
+                case RecordFinished(recording=recording):
+                    left = Left(event.duration_ms, event.chain, event.paused_ms)
+                    control.records.recording_finished(recording, left, event.gap_ms)
                     self._tell_port(event.port, event)
                     control.dirty.set()
                 case StreamEnded(port=port):
@@ -108,7 +112,9 @@ class MediaEvents:
         self._legs.clear()
         log.error("media process restarted, calls are lost", calls=len(control.calls))
         for row in control.records.open_recordings():
-            control.records.recording_finished(row.id, 0)
+            control.records.recording_finished(
+                row.id, what_is_left(control.prompts.site / row.path)
+            )
         for life in tuple(control.calls.values()):
             life.tell(LineDown(line=life.call.caller.line, reason="media process restarted"))
 

@@ -16,6 +16,7 @@ from acd_core.commands import AgentStateChanged
 from acd_core.ids import to_text
 from daemon.control.calls.call import Call, Leg, OpenRecording, OpenSegment, Visit, ring_of
 from daemon.link.messages import StreamEnded
+from daemon.recordings.audio_file import Left
 from daemon.store.rows import (
     AgentStateRow,
     CallRow,
@@ -252,13 +253,22 @@ class Records:
         self._recordings[recording.id] = row
         self._write(row)
 
-    def recording_finished(self, recording: int, duration_ms: int) -> bool:
+    def recording_finished(self, recording: int, left: Left, gap_ms: int = 0) -> bool:
         """Complete a recording's row; False when it is not an open one."""
         row = self._recordings.pop(recording, None)
         if row is None:
             return False
-        ended = row.started_ms + duration_ms
-        self._write(msgspec.structs.replace(row, ended_ms=ended, duration_ms=duration_ms))
+        self._write(
+            msgspec.structs.replace(
+                row,
+                ended_ms=row.started_ms + left.duration_ms,
+                duration_ms=left.duration_ms,
+                # Messages are recorded without a chain.
+                chain=left.chain if row.kind == "call" else "",
+                paused_ms=left.paused_ms,
+                gap_ms=gap_ms,
+            )
+        )
         return True
 
     def stream(self, call: int, leg: Leg, ended: StreamEnded) -> None:
@@ -343,11 +353,14 @@ class Records:
         self._sink.write(row, sequence)
 
 
-def recording_path(kind: str, call: int, leg: int, now: float) -> str:
-    """Where a recording goes, relative to the site: a folder a day, in UTC."""
+def recording_path(kind: str, call: int, recording: int, now: float) -> str:
+    """Where a recording goes, relative to the site: a folder a day, in UTC.
+
+    A call has a recording for each agent who talks with its caller, so the call is not enough.
+    """
     day = datetime.fromtimestamp(now, UTC).strftime("%Y/%m/%d")
     folder = "voicemail" if kind == "message" else "recordings"
-    return f"{folder}/{day}/{to_text(call)}-{to_text(leg)}.wav"
+    return f"{folder}/{day}/{to_text(call)}-{to_text(recording)}.wav"
 
 
 def _segment_row(call: Call, segment: OpenSegment) -> SegmentRow:

@@ -3,7 +3,7 @@
 Reading is pure; ``reconcile`` compares with the lines and the media process that lived on.
 """
 
-import struct
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -29,6 +29,7 @@ from daemon.control.journal import SNAPSHOT, Record
 from daemon.control.records import JOURNAL_KIND as ROW_KIND
 from daemon.control.records import Records, decode_row
 from daemon.link.messages import Snapshot
+from daemon.recordings.audio_file import what_is_left
 from daemon.store.rows import HistoryRow, QueueVisitRow
 from drivers.api import LineId, PortId
 from drivers.errors import DriverError
@@ -38,8 +39,6 @@ log = structlog.get_logger()
 
 DRIVER_KIND: Final = "driver:"
 """Prefix of the journal kind of a driver's records; its name and kind follow."""
-
-WAV_HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH")  # RIFF to the end of a plain fmt chunk
 
 
 class Recovered(msgspec.Struct, kw_only=True):
@@ -220,8 +219,8 @@ class Recovery:
         if found.claimed:
             await self._media.claim(found.claimed)
         for recording in found.finished_recordings:
-            duration = wav_duration_ms(self._site / open_rows[recording].path)
-            self._records.recording_finished(recording, duration)
+            left = await asyncio.to_thread(what_is_left, self._site / open_rows[recording].path)
+            self._records.recording_finished(recording, left)
         self._records.close_unknown(calls)
         for call in found.dead:
             await self._finish(call, standing=call.caller.line in restored)
@@ -247,19 +246,3 @@ class Recovery:
             await self._controller.line(line).release(Cause.NORMAL)
         except DriverError as error:
             log.warning("line cannot be released", line=line, why=str(error))
-
-
-def wav_duration_ms(path: Path) -> int:
-    """How long a recording is, from its header and size; 0 for anything that is no WAV."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(WAV_HEADER.size)
-        length = path.stat().st_size
-    except OSError:
-        return 0
-    if len(head) < WAV_HEADER.size:
-        return 0
-    riff, _, wave, _, _, _, _, _, byte_rate, _, _ = WAV_HEADER.unpack(head)
-    if riff != b"RIFF" or wave != b"WAVE" or not byte_rate:
-        return 0
-    return max(length - WAV_HEADER.size - 8, 0) * 1000 // int(byte_rate)

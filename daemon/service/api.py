@@ -111,6 +111,12 @@ class AgentService(Protocol):
     async def hold(self, actor: Actor, *, on: bool) -> Desk:
         """Put the caller on hold, or take the call back."""
 
+    async def pause_recording(self, actor: Actor, *, on: bool) -> Desk:
+        """Record silence while a card number is told, or the call again; audited.
+
+        Unavailable when media does not do it: then nothing has changed.
+        """
+
     async def transfer(self, actor: Actor, to: str) -> Desk:
         """Connect the caller with a number, a station or a colleague (login) when it answers.
 

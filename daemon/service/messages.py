@@ -124,6 +124,10 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """The station lets the console answer for it; a telephone is answered by hand."""
     why_idle: str = ""
     """Code of the reason why no call comes: no-callers, paused, logged-out, no-queue, ..."""
+    recording: str = ""
+    """Whether the call is recorded: on, paused, or nothing."""
+    recording_since: float = 0.0
+    """When the recording, or its pause, began."""
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):

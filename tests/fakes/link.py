@@ -44,6 +44,7 @@ class Recorder(msgspec.Struct, frozen=True, kw_only=True):
     max_s: float
     silence_s: float
     started: float
+    chain: bool = False
 
 
 class FakeTap(msgspec.Struct, frozen=True):
@@ -62,6 +63,9 @@ class FakeMedia:
         self.played: list[Playing] = []
         self.recorders: dict[int, Recorder] = {}
         self.recorded: list[Recorder] = []
+        self.pauses: dict[int, float] = {}
+        """Since when those recordings are silent that are paused."""
+        self.paused_s: dict[int, float] = {}
         self.bridges: dict[int, frozenset[PortId]] = {}
         self.bridged: list[frozenset[PortId]] = []
         self.parts: dict[PortId, tuple[int, str, PortId | None]] = {}
@@ -165,6 +169,7 @@ class FakeMedia:
         stereo: bool,
         max_s: float = 0.0,
         silence_s: float = 0.0,
+        chain: bool = False,
     ) -> None:
         self._fail("record")
         self._known(port)
@@ -176,9 +181,22 @@ class FakeMedia:
             max_s=max_s,
             silence_s=silence_s,
             started=asyncio.get_running_loop().time(),
+            chain=chain,
         )
+        if recorder.path in {each.path for each in self.recorded}:
+            raise MediaRefused("disk", f"{path_relative} is there already")
         self.recorders[recording] = recorder
         self.recorded.append(recorder)
+
+    async def pause_record(self, recording: int, *, on: bool) -> None:
+        self._fail("pause_record")
+        if recording in self.recorders:
+            now = asyncio.get_running_loop().time()
+            began = self.pauses.pop(recording, None)
+            if began is not None:
+                self.paused_s[recording] = self.paused_s.get(recording, 0.0) + now - began
+            if on:
+                self.pauses[recording] = now
 
     async def stop_record(self, recording: int) -> None:
         self._fail("stop_record")
@@ -293,7 +311,10 @@ class FakeMedia:
 
     def _end_record(self, recorder: Recorder, reason: str) -> None:
         del self.recorders[recorder.recording]
-        lasted = asyncio.get_running_loop().time() - recorder.started
+        now = asyncio.get_running_loop().time()
+        lasted = now - recorder.started
+        paused = self.paused_s.pop(recorder.recording, 0.0)
+        paused += now - self.pauses.pop(recorder.recording, now)
         self._tell(
             RecordFinished(
                 recording=recorder.recording,
@@ -301,6 +322,8 @@ class FakeMedia:
                 path=recorder.path,
                 duration_ms=round(lasted * 1000),
                 reason=reason,
+                chain=f"{recorder.recording:064x}" if recorder.chain else "0" * 64,
+                paused_ms=round(paused * 1000),
             )
         )
 

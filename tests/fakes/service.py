@@ -50,6 +50,7 @@ class FakeService(FakeSettings):
         self.audit: list[tuple[str, str, str]] = []
         self.drains = False
         self.played: list[str] = []
+        self.paused_since = 0.0
         self.away = False
         self.one_time: set[str] = set()
         self._limiter = LoginLimiter()
@@ -159,6 +160,10 @@ class FakeService(FakeSettings):
             answered_today=agent.answered_today,
             can_accept=True,
             why_idle={"ready": "no-callers", "paused": "paused"}.get(agent.state, ""),
+            recording=("paused" if self.paused_since else "on")
+            if agent.state in ("talking", "on_hold")
+            else "",
+            recording_since=self.paused_since or agent.since,
         )
 
     async def _step(self, actor: Actor, allowed: tuple[str, ...], **changed: object) -> Desk:
@@ -220,6 +225,12 @@ class FakeService(FakeSettings):
         call = self._own_call(actor, "talking" if on else "on_hold")
         self._call(call, state="on_hold" if on else "talking")
         self._agent(actor.login, state="on_hold" if on else "talking", call=call)
+        return await self.my_desk(actor)
+
+    async def pause_recording(self, actor: Actor, *, on: bool) -> Desk:
+        self._own_call(actor, "talking", "on_hold")
+        self.paused_since = self.clock() if on else 0.0
+        self.audit.append((actor.login, "recording.pause" if on else "recording.resume", ""))
         return await self.my_desk(actor)
 
     async def transfer(self, actor: Actor, to: str) -> Desk:

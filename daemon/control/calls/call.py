@@ -152,6 +152,8 @@ class OpenRecording(msgspec.Struct, kw_only=True):
     kind: str
     started: float
     mailbox: str = ""
+    paused: float = 0.0
+    """Since when silence is recorded instead, as the agent wished; 0 while all is recorded."""
 
 
 class Call(msgspec.Struct, kw_only=True):

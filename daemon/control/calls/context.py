@@ -1,5 +1,6 @@
 """What one call needs of the control process, and what people may ask of a call."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -65,6 +66,14 @@ class SupervisorDue(SupervisingRequest, frozen=True, kw_only=True):
     leg: int
 
 
+class PauseRecordingRequest(CallRequest, frozen=True, kw_only=True):
+    """Record silence instead of the conversation, or the conversation again."""
+
+    on: bool
+    done: asyncio.Future[bool]
+    """Whether it is so; False when nothing is recorded, or media does not do it."""
+
+
 class BridgingMedia(CallMedia, Protocol):
     """The part of the link to media that a call needs."""
 
@@ -82,7 +91,9 @@ class BridgingMedia(CallMedia, Protocol):
         stereo: bool,
         max_s: float = 0.0,
         silence_s: float = 0.0,
+        chain: bool = False,
     ) -> None: ...
+    async def pause_record(self, recording: int, *, on: bool) -> None: ...
 
 
 class EndingCall(Protocol):

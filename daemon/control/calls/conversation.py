@@ -8,8 +8,8 @@ import structlog
 from acd_core.commands import ConnectToAgent
 from acd_core.events import CallAnswered, CallEnded, CallHeld, CallRetrieved, OfferRejected
 from acd_core.ids import AgentId, CallId, to_text
-from daemon.control.calls.call import Phase, Step
-from daemon.control.calls.context import CallContext
+from daemon.control.calls.call import OpenRecording, Phase, Step
+from daemon.control.calls.context import CallContext, PauseRecordingRequest
 from daemon.link.errors import LinkError
 from drivers import events as line_events
 from drivers.api import Capability, Line, PortId
@@ -193,6 +193,37 @@ class Conversation:
         if bridge:
             await self._context.media.unbridge(bridge)
 
+    async def pause_recording(self, asked: PauseRecordingRequest) -> None:
+        """The agent wants a card number not to be recorded, or the recording to go on.
+
+        Neither hold nor time ends a pause: what is recorded by mistake cannot be taken back.
+        """
+        recording, now = self.call.recording, self._context.clock()
+        if recording is None or not self.call.connected:
+            answer(asked, done=False)
+            return
+        before, recording.paused = recording.paused, (recording.paused or now) if asked.on else 0.0
+        # Written down first: a control process that is killed now asks media for it again.
+        self._context.keep(self.call)
+        done = await self._pause(recording)
+        if not done:
+            recording.paused = before
+        answer(asked, done=done)
+
+    async def resume_recording(self) -> None:
+        """After a restart: media records, or does not, as the agent last wished."""
+        recording = self.call.recording
+        if self.call.connected and recording is not None:
+            await self._pause(recording)
+
+    async def _pause(self, recording: OpenRecording) -> bool:
+        try:
+            await self._context.media.pause_record(recording.id, on=bool(recording.paused))
+        except LinkError as error:
+            self._log.error("recording is not paused or resumed", why=str(error))
+            return False
+        return True
+
     async def stop_recording(self) -> None:
         """Finish the recording of the conversation."""
         recording, self.call.recording = self.call.recording, None
@@ -203,3 +234,9 @@ class Conversation:
         except LinkError as error:
             # Media finishes what it records when a port closes; the call must end anyway.
             self._log.warning("recording cannot be stopped", why=str(error))
+
+
+def answer(asked: PauseRecordingRequest, *, done: bool) -> None:
+    """Tell who asked; he may have gone by now."""
+    if not asked.done.done():
+        asked.done.set_result(done)

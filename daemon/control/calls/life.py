@@ -31,6 +31,7 @@ from daemon.control.calls.context import (
     CallRequest,
     HangUpRequest,
     HoldRequest,
+    PauseRecordingRequest,
     SupervisingRequest,
     TransferRequest,
 )
@@ -177,6 +178,7 @@ class CallLife:
             self.flow.message_cut(now)
             self._context.records.close_segment(call, "message", now)
             await self.conversation.stop_recording()
+        await self.conversation.resume_recording()
         self.onward.forget_ringing()
         await self.supervising.resume()
         self.flow.resume()
@@ -199,6 +201,8 @@ class CallLife:
                     await self.end(Cause.NORMAL, by=by)
                 case HoldRequest(on=on):
                     await self.conversation.hold(on=on)
+                case PauseRecordingRequest():
+                    await self.conversation.pause_recording(happened)
                 case TransferRequest(to=to) if self.call.connected:
                     await self.onward.from_desk(to)
                 case SupervisingRequest():

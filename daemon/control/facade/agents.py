@@ -1,6 +1,8 @@
 """The agent's part of the facade: seat, state, the offered caller, the own call."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from acd_core.agent import AgentState
 from acd_core.events import (
@@ -14,7 +16,12 @@ from acd_core.events import (
 from acd_core.ids import AgentId, to_text
 from acd_core.snapshot import AgentView, Snapshot
 from daemon.control.calls.call import Call
-from daemon.control.calls.context import HangUpRequest, HoldRequest, TransferRequest
+from daemon.control.calls.context import (
+    HangUpRequest,
+    HoldRequest,
+    PauseRecordingRequest,
+    TransferRequest,
+)
 from daemon.control.controller import Controller
 from daemon.control.facade.directory import AgentInfo
 from daemon.service.errors import ServiceError
@@ -22,6 +29,7 @@ from daemon.service.messages import Actor, CallerCard, Desk, PastCall
 
 PastCalls = Callable[[str], Awaitable[tuple[int, Sequence[PastCall]]]]
 """Looks up how often a number called before, and its newest calls."""
+PAUSE_PATIENCE_S: Final = 10.0  # twice as long as the link to media waits
 
 
 class AgentFacade:
@@ -45,6 +53,7 @@ class AgentFacade:
         directory = self._controller.directory
         served = [queue for queue in directory.queues if directory.works_in(agent, queue)]
         waiting = {view.queue: len(view.waiting) for view in snapshot.queues}
+        recording, recording_since = _recording(call)
         return Desk(
             login=agent.login,
             name=agent.name,
@@ -59,6 +68,8 @@ class AgentFacade:
             waiting=sum(waiting.get(queue.key, 0) for queue in served),  # type: ignore[call-overload]
             answered_today=self._controller.answered_today(agent.key),
             why_idle=_why_idle(view, served=bool(served)),
+            recording=recording,
+            recording_since=recording_since,
         )
 
     async def agent_log_in(self, actor: Actor, station: str) -> Desk:
@@ -138,6 +149,28 @@ class AgentFacade:
         """Put the caller on hold, or take the call back."""
         call = self._own_call(actor)
         self._controller.request(call.id, HoldRequest(on=on))
+        return await self.my_desk(actor)
+
+    async def pause_recording(self, actor: Actor, *, on: bool) -> Desk:
+        """Record silence while something secret is said, or the conversation again."""
+        call = self._own_call(actor)
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        if call.recording is None:
+            raise _wrong_state("without a recording", "没有录音")
+        self._controller.request(call.id, PauseRecordingRequest(on=on, done=done))
+        try:
+            async with asyncio.timeout(PAUSE_PATIENCE_S):
+                obeyed = await done
+        except TimeoutError:
+            obeyed = False
+        if not obeyed:
+            raise ServiceError(
+                "unavailable",
+                "The recording is as it was: do not read out the card number."
+                if on
+                else "The recording is still paused: try again.",
+                "录音状态未变：请勿念出卡号。" if on else "录音仍在暂停：请重试。",
+            )
         return await self.my_desk(actor)
 
     async def transfer(self, actor: Actor, to: str) -> Desk:
@@ -260,6 +293,13 @@ def _why_idle(view: AgentView, *, served: bool) -> str:
     if view.state in (AgentState.PAUSED, AgentState.LOGGED_OUT, AgentState.UNREACHABLE):
         return str(view.state).replace("_", "-")
     return ""
+
+
+def _recording(call: Call | None) -> tuple[str, float]:
+    if call is None or call.recording is None or not call.connected:
+        return "", 0.0
+    paused = call.recording.paused
+    return ("paused", paused) if paused else ("on", call.recording.started)
 
 
 def _wrong_state(en: str, zh: str) -> ServiceError:

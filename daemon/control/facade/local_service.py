@@ -165,6 +165,14 @@ class LocalService(AdministratorRequests):
         self._as_agent(actor)
         return await self._agents.hold(actor, on=on)
 
+    async def pause_recording(self, actor: Actor, *, on: bool) -> Desk:
+        """Record silence, or the call again."""
+        self._as_agent(actor)
+        desk = await self._agents.pause_recording(actor, on=on)
+        call = desk.call.call if desk.call is not None else ""
+        self._audit.note(actor, "recording.pause" if on else "recording.resume", call)
+        return desk
+
     async def transfer(self, actor: Actor, to: str) -> Desk:
         """Connect the caller with somebody else."""
         self._as_agent(actor, "agent.transfer", to)

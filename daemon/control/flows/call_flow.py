@@ -316,12 +316,11 @@ class CallFlow:
     ) -> int:
         """Start a recording; stereo for conversations, mono for messages."""
         call, context, now = self._call, self._context, self._context.clock()
-        path = recording_path(kind, call.id, call.caller.id, now)
-        recording = OpenRecording(
-            id=context.ids(), path=path, kind=kind, started=now, mailbox=mailbox
-        )
+        number, of_call = context.ids(), kind == "call"
+        path = recording_path(kind, call.id, number, now)
+        recording = OpenRecording(id=number, path=path, kind=kind, started=now, mailbox=mailbox)
         await context.media.record(
-            recording.id, port, path, stereo=kind == "call", max_s=max_s, silence_s=silence_s
+            number, port, path, stereo=of_call, max_s=max_s, silence_s=silence_s, chain=of_call
         )
         call.recording = recording
         if kind == "message":

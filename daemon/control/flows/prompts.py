@@ -28,7 +28,7 @@ class Prompts:
     """Paths of prompts relative to the site; what cannot be made is left out and logged."""
 
     def __init__(self, site: Path, speech: PromptMaker) -> None:
-        self._site = site
+        self.site = site
         self._speech = speech
         self._files: dict[str, str] = {}
         self._missing: set[str] = set()
@@ -59,24 +59,24 @@ class Prompts:
     async def duration(self, paths: list[str]) -> float:
         """Seconds that these files last together."""
         sizes = await asyncio.to_thread(
-            lambda: [(self._site / path).stat().st_size for path in paths]
+            lambda: [(self.site / path).stat().st_size for path in paths]
         )
         return sum(sizes) / BYTES_PER_SECOND
 
     async def _file(self, name: str) -> str:
         known = self._files.get(name)
-        if known and (self._site / known).is_file():
+        if known and (self.site / known).is_file():
             return known
         source = self._source(name)
         if source is None:
             raise SpeechError(f"prompts/{name}: no such file; upload it or say a text instead")
-        path = await self._speech.convert(str(source.relative_to(self._site)), name)
+        path = await self._speech.convert(str(source.relative_to(self.site)), name)
         self._files[name] = path
         return path
 
     def _source(self, name: str) -> Path | None:
         for suffix in ("", *SUFFIXES):
-            candidate = self._site / "prompts" / f"{name}{suffix}"
+            candidate = self.site / "prompts" / f"{name}{suffix}"
             if candidate.is_file():
                 return candidate
         return None

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,7 +11,7 @@ from acd_core.engine import AcdEngine
 from daemon.control.calls.call import Call, Leg, Phase, encode_call
 from daemon.control.calls.context import HangUpRequest
 from daemon.control.journal import Record
-from daemon.control.recovery import read_back, reconcile, wav_duration_ms
+from daemon.control.recovery import read_back, reconcile
 from daemon.link.messages import PortState, RecordingState, Snapshot
 from daemon.store.rows import CallRow, RecordingRow
 from drivers.api import LineId, PortId
@@ -361,14 +360,3 @@ def wav(*, seconds: float) -> bytes:
     body = b"WAVEfmt " + len(fmt).to_bytes(4, "little") + fmt
     body += b"data" + len(data).to_bytes(4, "little") + data
     return b"RIFF" + len(body).to_bytes(4, "little") + body
-
-
-def test_length_of_a_recording_is_read_from_its_header(tmp_path: Path) -> None:
-    path = tmp_path / "one.wav"
-    path.write_bytes(wav(seconds=2.5))
-    assert wav_duration_ms(path) == 2500
-    path.write_bytes(b"no wav at all, but long enough to be read as a header")
-    assert wav_duration_ms(path) == 0
-    path.write_bytes(b"RIFF")
-    assert wav_duration_ms(path) == 0
-    assert wav_duration_ms(tmp_path / "none.wav") == 0
