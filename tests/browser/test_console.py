@@ -265,6 +265,23 @@ async def test_text_can_be_read(
         await keep(page, f"{scheme}-{name}{'-one' if path.count('/') > 1 else ''}")
 
 
+WIDE_SCRIPT = """() => [...document.querySelectorAll("main *")]
+  .filter((element) => element.getBoundingClientRect().right > innerWidth + 1)
+  .filter((element) => element.closest(".card.flush") === null)
+  .map((element) => `${element.tagName}.${element.className}`)"""
+
+
+async def test_desk_with_a_call_fits_a_small_window(
+    console: ConsoleRig, open_as: OpenAs, keep: Keep
+) -> None:
+    busy_floor(console)
+    page = await open_as("anna", "/desk", viewport={"width": 390, "height": 800})
+    await expect(page.locator("[data-test=state]")).to_have_text("Talking")
+    await keep(page, "desk-small")
+    wide = await page.evaluate(WIDE_SCRIPT)
+    assert wide == []
+
+
 async def test_nothing_is_wider_than_a_small_window(
     console: ConsoleRig, open_as: OpenAs, keep: Keep
 ) -> None:
@@ -282,4 +299,5 @@ async def test_nothing_is_wider_than_a_small_window(
         wide = await page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 390, path
     await page.goto(f"{console.url}/live")
+    await expect(page.locator(".side [aria-current]")).to_be_in_viewport()
     await keep(page, "live-small")

@@ -93,6 +93,7 @@ async def detail(request: ConsoleRequest, call: str) -> HTTPResponse:
         call=found.summary,
         bars=timeline(found, request.console.hub.now()),
         decisions=await _decisions(request, call),
+        names={agent.login: agent.name for agent in request.console.hub.state().agents},
         live=next((c for c in request.console.hub.state().calls if c.call == call), None),
     )
 

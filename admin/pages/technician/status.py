@@ -48,6 +48,7 @@ async def system(request: ConsoleRequest) -> HTTPResponse:
         check=None,
         fresh=hub.fresh,
         last_heard=hub.last_heard,
+        in_progress=len(hub.state().calls),
     )
 
 
@@ -75,6 +76,7 @@ async def check_records(request: ConsoleRequest) -> HTTPResponse:
         check=check,
         fresh=hub.fresh,
         last_heard=hub.last_heard,
+        in_progress=len(hub.state().calls),
     )
 
 
