@@ -44,6 +44,14 @@ class TransferRequest(CallRequest, frozen=True, kw_only=True):
     to: str
 
 
+class PauseRecordingRequest(CallRequest, frozen=True, kw_only=True):
+    """Record silence instead of the conversation, or the conversation again."""
+
+    on: bool
+    done: asyncio.Future[bool]
+    """Whether it is so; False when nothing is recorded, or media does not do it."""
+
+
 class SupervisingRequest(CallRequest, frozen=True, kw_only=True):
     """Base of what concerns the supervisor of a conversation."""
 
@@ -64,14 +72,6 @@ class SupervisorDue(SupervisingRequest, frozen=True, kw_only=True):
     """The supervisor's station rang long enough."""
 
     leg: int
-
-
-class PauseRecordingRequest(CallRequest, frozen=True, kw_only=True):
-    """Record silence instead of the conversation, or the conversation again."""
-
-    on: bool
-    done: asyncio.Future[bool]
-    """Whether it is so; False when nothing is recorded, or media does not do it."""
 
 
 class BridgingMedia(CallMedia, Protocol):
