@@ -12,6 +12,7 @@ from daemon.command_line import WRONG_USAGE, add_json, command, site_path
 from daemon.language import pick
 
 if TYPE_CHECKING:
+    from daemon.recordings.audit import RecordingsReport
     from daemon.self_check import CheckResult
     from daemon.store.identity import RecordsReport
 
@@ -25,6 +26,14 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
             "同时检查通话记录：每次排队只有一种结果",
         ),
     )
+    parser.add_argument(
+        "--recordings",
+        action="store_true",
+        help=pick(
+            "compare every recording with the database: is it what was recorded?",
+            "逐一将录音与数据库比对：是否仍为原始录音",
+        ),
+    )
     add_json(parser)
 
 
@@ -36,36 +45,55 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     arguments=_arguments,
 )
 def check(arguments: argparse.Namespace) -> int:
-    """Exit 2 when the site has faults, 1 when only its records disagree, else 0."""
+    """Exit 2 when the site has faults, 1 when only records or recordings disagree, else 0."""
     from daemon.self_check import check_site
 
     site = site_path(arguments)
     result = check_site(site)
-    checked = arguments.records and not result.faults
-    report = asyncio.run(_records(site)) if checked else None
+    sound = not result.faults
+    report = asyncio.run(_records(site)) if arguments.records and sound else None
+    audio = asyncio.run(_recordings(site)) if arguments.recordings and sound else None
     if arguments.json:
-        _write_json(result, report)
+        _write_json(result, report, audio)
     else:
-        _write_text(result, report)
+        _write_text(result, report, audio)
     if result.faults:
         return WRONG_USAGE
-    return 1 if report is not None and report.faults else 0
+    return int(_disagree(report, audio))
+
+
+def _disagree(report: "RecordsReport | None", audio: "RecordingsReport | None") -> bool:
+    return bool((report and report.faults) or (audio and audio.faults))
 
 
 async def _records(site: Path) -> "RecordsReport":
-    from daemon.config import load_config
     from daemon.store.connection import opened_store
     from daemon.store.identity import check_identity
 
-    config = await asyncio.to_thread(load_config, site)
-    database = config.records.database or site / "hookflash.db"
-    async with opened_store(database, read_only=True):
+    async with opened_store(await _database(site), read_only=True):
         return await check_identity(site)
 
 
-def _write_json(result: "CheckResult", report: "RecordsReport | None") -> None:
+async def _recordings(site: Path) -> "RecordingsReport":
+    from daemon.recordings.audit import check_recordings
+    from daemon.store.connection import opened_store
+
+    async with opened_store(await _database(site), read_only=True):
+        return await check_recordings(site)
+
+
+async def _database(site: Path) -> Path | str:
+    from daemon.config import load_config
+
+    config = await asyncio.to_thread(load_config, site)
+    return config.records.database or site / "hookflash.db"
+
+
+def _write_json(
+    result: "CheckResult", report: "RecordsReport | None", audio: "RecordingsReport | None"
+) -> None:
     found: dict[str, object] = {
-        "ok": not result.faults and not (report and report.faults),
+        "ok": not result.faults and not _disagree(report, audio),
         "faults": result.faults,
         "notes": result.notes,
     }
@@ -76,10 +104,14 @@ def _write_json(result: "CheckResult", report: "RecordsReport | None") -> None:
             "queues": report.tallies,
             "faults": [fault.text() for fault in report.faults],
         }
+    if audio is not None:
+        found["recordings"] = audio
     sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
 
 
-def _write_text(result: "CheckResult", report: "RecordsReport | None") -> None:
+def _write_text(
+    result: "CheckResult", report: "RecordsReport | None", audio: "RecordingsReport | None"
+) -> None:
     for fault in result.faults:
         sys.stderr.write(f"{fault}\n")
     for note in result.notes:
@@ -93,7 +125,26 @@ def _write_text(result: "CheckResult", report: "RecordsReport | None") -> None:
                 f"{report.calls} 个通话，{report.visits} 次排队，{len(report.faults)} 个错误\n",
             )
         )
-    if not result.faults and report is not None and report.faults:
+    if audio is not None:
+        _write_recordings(audio)
+    if not result.faults and _disagree(report, audio):
         sys.stdout.write(pick("the site's files are without fault\n", "站点文件没有错误\n"))
     elif not result.faults:
         sys.stdout.write(pick("no fault found\n", "没有发现错误\n"))
+
+
+def _write_recordings(audio: "RecordingsReport") -> None:
+    for wrong in audio.faults:
+        sys.stderr.write(f"{wrong}\n")
+    unchanged, stopped, unproven = (
+        audio.states.get(state, 0) for state in ("unchanged", "stopped", "unproven")
+    )
+    sys.stdout.write(
+        pick(
+            f"recordings: {audio.checked}, unchanged: {unchanged}, "
+            f"stopped by a crash, unchanged up to its last second: {stopped}, "
+            f"without a link (messages, older ones): {unproven}, faults: {len(audio.faults)}\n",
+            f"{audio.checked} 个录音，{unchanged} 个未改动，{stopped} 个因故障中止（末秒之前未改动），"
+            f"{unproven} 个无校验链（留言、旧录音），{len(audio.faults)} 个错误\n",
+        )
+    )
