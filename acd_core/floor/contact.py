@@ -160,6 +160,13 @@ class Contact:
         """Whether an agent is reserved for it, or has it."""
         return self.agent is record or record in self.others
 
+    def has_demands(self) -> bool:
+        """Whether it may want other agents than its queue does."""
+        config = self.queue.config
+        if config.widening or self.event.requirements or self.tier is not None:
+            return True
+        return self.medium is not config.medium
+
     def place(self) -> Order:
         """Order among all calls: priority, then time of arrival with credit, then number."""
         config = self.queue.config

@@ -180,7 +180,7 @@ class Lines:
             contact.began, contact.step = began, min(step, len(queue.config.widening))
         if event.tier is not None:
             contact.tier = self.tiers.get(event.tier)
-        if queue.config.widening or event.requirements or contact.tier is not None:
+        if contact.has_demands():
             self.widening.begin(contact, now)
         else:
             contact.demand = queue.demand
@@ -188,7 +188,9 @@ class Lines:
 
     def demand_now(self, contact: Contact, now: float) -> int:
         """The matcher's number for what a call that waits elsewhere would demand by now."""
-        return self.widening.demand_now(contact, now)
+        if contact.has_demands():
+            return self.widening.demand_now(contact, now)
+        return contact.queue.demand
 
     def refused(self, contact: Contact, now: float, *, awaited: bool) -> RefuseReason | None:
         """Why the queue of a call does not let it in; None when it does."""

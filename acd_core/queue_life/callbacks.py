@@ -216,6 +216,7 @@ class Callbacks:
         handling, before = queue.estimates.handling_s, 0
         places = self._of(queue)
         dialled = sum(place.state is PlaceState.DIALLED for place in places)
+        tallies: dict[int, tuple[int, ...]] = {}
         for place in places:
             if not place.in_line:
                 continue
@@ -224,7 +225,10 @@ class Callbacks:
             before += 1
             if place.state is not PlaceState.KEPT:
                 continue
-            pool = pool_of(self._lines.tally(self._lines.demand_now(contact, now)), ahead)
+            demand = self._lines.demand_now(contact, now)
+            if demand not in tallies:
+                tallies[demand] = self._lines.tally(demand)
+            pool = pool_of(tallies[demand], ahead)
             turn = ahead * handling / pool.active if pool.active else inf
             if turn <= place.rules.dial_ahead_s or pool.idle > dialled:
                 self._dial(place, now)
