@@ -3,7 +3,7 @@
 import msgspec
 from sanic import Blueprint, HTTPResponse
 
-from admin.api.openapi import Parameter, endpoint, reply
+from admin.api.openapi import Parameter, endpoint, read_body, reply
 from admin.context import ConsoleRequest
 from admin.pages.supervisor.calls import READERS, WATCHERS, allow, filter_of
 from admin.pages.supervisor.recordings import send_audio
@@ -21,6 +21,13 @@ class CallPage(msgspec.Struct, frozen=True, kw_only=True):
     calls: list[CallLine]
     total: int
     offset: int
+
+
+class Supervising(msgspec.Struct, frozen=True, kw_only=True):
+    """Where to ring, and what to do in the conversation: listen, whisper or barge."""
+
+    station: str
+    part: str
 
 
 @endpoint(
@@ -93,6 +100,36 @@ async def why(request: ConsoleRequest, call: str) -> HTTPResponse:
 async def release(request: ConsoleRequest, call: str) -> HTTPResponse:
     """End it; 404 when it has already ended."""
     await request.console.service.release_call(request.actor, call)
+    return HTTPResponse(status=204)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/calls/<call:str>/supervise",
+    "Listen to a conversation, whisper to its agent or barge in; again to change the part",
+    "监听通话、向座席密语或强插；再次请求可切换方式",
+    roles=WATCHERS,
+    body=Supervising,
+)
+async def supervise(request: ConsoleRequest, call: str) -> HTTPResponse:
+    """The station rings; 409 when it cannot, or somebody else supervises the call."""
+    wish = read_body(request, Supervising)
+    await request.console.service.supervise(request.actor, call, wish.station, wish.part)
+    return HTTPResponse(status=204)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/calls/<call:str>/stop-supervising",
+    "Leave a conversation",
+    "退出监听",
+    roles=WATCHERS,
+)
+async def stop_supervising(request: ConsoleRequest, call: str) -> HTTPResponse:
+    """The station is released; 404 when nobody supervises the call."""
+    await request.console.service.stop_supervising(request.actor, call)
     return HTTPResponse(status=204)
 
 

@@ -139,6 +139,16 @@ class SupervisorService(Protocol):
     async def release_call(self, actor: Actor, call: str) -> None:
         """End any call in progress; not-found when it has already ended."""
 
+    async def supervise(self, actor: Actor, call: str, station: str, part: str) -> None:
+        """Ring a station to listen, whisper (to the agent) or barge (into the conversation).
+
+        Again during it changes the actor's part. Wrong-state when caller and agent do not
+        talk; conflict when the station cannot be rung or somebody else supervises the call.
+        """
+
+    async def stop_supervising(self, actor: Actor, call: str) -> None:
+        """Let the supervisor's station go; not-found when nobody supervises the call."""
+
     async def why(self, actor: Actor, call: str) -> Sequence[Decision]:
         """Each decision made about a call, oldest first."""
 

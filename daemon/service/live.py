@@ -156,6 +156,10 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
     agent_name: str = ""
     step: str = ""
     """The flow and node while in the menu."""
+    supervisor: str = ""
+    """Login of the supervisor whose station rings for the conversation, or who is in it."""
+    part: str = ""
+    """What the supervisor does there: listen, whisper or barge."""
 
 
 class LiveState(msgspec.Struct, frozen=True, kw_only=True):

@@ -71,3 +71,50 @@ async def test_agent_reads_why_no_calls_come(console: ConsoleRig, sign_in: SignI
     supervisor = await sign_in("sam")
     assert "Why does Bo Chen get no calls?" in (await supervisor.get("/agents/bo/why")).text
     assert (await supervisor.get("/agents/nobody/why")).status == 404
+
+
+async def test_supervisor_listens_from_the_live_page(console: ConsoleRig, sign_in: SignIn) -> None:
+    call = "06WM3RZ8Q0001"
+    console.hotline.arrive(call, "+4930123", queue="sales")
+    client = await sign_in("sam")
+    await settled(console)
+    assert f"/calls/{call}/supervise" not in (await client.get("/live")).text
+    console.hotline.offer(call, "anna")
+    console.hotline.connect(call)
+    await settled(console)
+    text = (await client.get("/live")).text
+    assert text.count(f'hx-post="/calls/{call}/supervise"') == 3
+    assert 'id="my-station"' in text
+    assert f"/calls/{call}/stop-supervising" not in text
+    wish = {"station": "2003", "part": "whisper"}
+    assert (await client.post(f"/calls/{call}/supervise", wish)).status == 302
+    await settled(console)
+    text = (await client.get("/live")).text
+    pressed = 'aria-pressed="true" title="Whisper: only the agent hears you"'
+    assert pressed in text
+    assert text.count('hx-include="#my-station" hx-vals') == text.count("/supervise") == 3
+    assert ("sam", "supervise", f"{call} whisper 2003") in console.hotline.audit
+    assert (await client.post(f"/calls/{call}/stop-supervising")).status == 302
+    await settled(console)
+    assert pressed not in (await client.get("/live")).text
+
+
+async def test_agent_may_not_supervise(console: ConsoleRig, sign_in: SignIn) -> None:
+    client = await sign_in("anna")
+    wish = {"station": "2003", "part": "listen"}
+    for path in ("/calls/06WM3RZ8Q0001/supervise", "/calls/06WM3RZ8Q0001/stop-supervising"):
+        assert (await client.post(path, wish)).status == 403
+
+
+async def test_program_supervises(console: ConsoleRig, sign_in: SignIn) -> None:
+    call = "06WM3RZ8Q0001"
+    console.hotline.arrive(call, "+4930123", queue="sales")
+    console.hotline.offer(call, "anna")
+    console.hotline.connect(call)
+    client, path = await sign_in("sam"), f"/api/v1/calls/{call}"
+    wish = {"station": "2003", "part": "listen"}
+    assert (await client.send_json("POST", f"{path}/supervise", wish)).status == 204
+    assert console.hotline.calls[call].part == "listen"
+    assert (await client.send_json("POST", f"{path}/supervise", {"part": 5})).status == 400
+    assert (await client.send_json("POST", f"{path}/stop-supervising", {})).status == 204
+    assert (await client.send_json("POST", f"{path}/stop-supervising", {})).status == 404

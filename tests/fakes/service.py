@@ -266,6 +266,22 @@ class FakeService(FakeSettings):
             raise ServiceError("not-found", "The call has ended.", "通话已结束。")
         self.end(call)
 
+    async def supervise(self, actor: Actor, call: str, station: str, part: str) -> None:
+        self._allow(actor, "supervisor", "administrator")
+        if call not in self.calls:
+            raise ServiceError("wrong-state", "Nobody talks with this caller now.", "未在通话。")
+        if not self.calls[call].supervisor and station not in self.stations:
+            raise ServiceError("invalid", "Choose the telephone.", "请选择话机。")
+        self.audit.append((actor.login, "supervise", f"{call} {part} {station}"))
+        self._call(call, supervisor=actor.login, part=part)
+
+    async def stop_supervising(self, actor: Actor, call: str) -> None:
+        self._allow(actor, "supervisor", "administrator")
+        if call not in self.calls or not self.calls[call].supervisor:
+            raise ServiceError("not-found", "Nobody supervises it.", "没有人在监听。")
+        self.audit.append((actor.login, "stop-supervising", call))
+        self._call(call, supervisor="", part="")
+
     async def why(self, actor: Actor, call: str) -> Sequence[Decision]:
         return sample_reasons(self.clock())
 

@@ -1,4 +1,4 @@
-"""What a supervisor may do on the floor: states of people, unattended queues, call-backs."""
+"""What a supervisor may do on the floor: states of people, queues, call-backs, conversations."""
 
 from sanic import Blueprint, HTTPResponse
 from sanic.response import redirect
@@ -46,6 +46,24 @@ async def set_attended(request: ConsoleRequest, slug: str, state: str) -> HTTPRe
 async def cancel_callback(request: ConsoleRequest, call: str) -> HTTPResponse:
     """Give up the place that is kept for a caller."""
     await request.console.service.cancel_callback(request.actor, call)
+    return _back(request)
+
+
+@blueprint.post("/calls/<call:str>/supervise")
+@needs("supervisor", "administrator")
+async def supervise(request: ConsoleRequest, call: str) -> HTTPResponse:
+    """Listen to a conversation, whisper to its agent or barge in; control audits the part."""
+    await request.console.service.supervise(
+        request.actor, call, request.field("station"), request.field("part")
+    )
+    return _back(request)
+
+
+@blueprint.post("/calls/<call:str>/stop-supervising")
+@needs("supervisor", "administrator")
+async def stop_supervising(request: ConsoleRequest, call: str) -> HTTPResponse:
+    """Leave a conversation."""
+    await request.console.service.stop_supervising(request.actor, call)
     return _back(request)
 
 

@@ -47,6 +47,7 @@ async def show(request: ConsoleRequest) -> HTTPResponse:
         fresh=hub.fresh,
         day=_today(request),
         queue_names=_queue_names(state),
+        stations=[each.name for each in await request.console.service.list_station_settings()],
     )
 
 

@@ -157,6 +157,8 @@ class LivePicture:
             agent=agents[0].login if agents else "",
             agent_name=", ".join(agent.name for agent in agents),
             step=step if call.phase is Phase.FLOW else "",
+            supervisor=call.supervision.login if call.supervision is not None else "",
+            part=call.supervision.part if call.supervision is not None else "",
         )
 
 

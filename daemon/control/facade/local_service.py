@@ -204,6 +204,16 @@ class LocalService(AdministratorRequests):
         self._as_supervisor(actor, "call.release", call)
         await self._supervision.release_call(actor, call)
 
+    async def supervise(self, actor: Actor, call: str, station: str, part: str) -> None:
+        """Listen to a conversation, whisper to its agent, or barge in."""
+        self._as_supervisor(actor, "call.supervise", f"{call} {part} {station}")
+        self._supervision.supervise(actor, call, station, part)
+
+    async def stop_supervising(self, actor: Actor, call: str) -> None:
+        """Let the supervisor of a conversation go."""
+        self._as_supervisor(actor, "call.supervise-stop", call)
+        self._supervision.stop_supervising(call)
+
     async def why(self, actor: Actor, call: str) -> Sequence[Decision]:
         """Each decision made about a call."""
         self._accounts.require(actor, *STAFF)

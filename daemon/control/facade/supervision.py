@@ -10,7 +10,12 @@ from acd_core.agent import AgentState
 from acd_core.errors import AcdError
 from acd_core.events import CallbackCancelled
 from acd_core.ids import AgentId, CallId, from_text, to_text
-from daemon.control.calls.context import HangUpRequest
+from daemon.control.calls.call import Part, Supervision
+from daemon.control.calls.context import (
+    HangUpRequest,
+    StopSupervisingRequest,
+    SuperviseRequest,
+)
 from daemon.control.controller import Controller
 from daemon.control.facade.agents import AgentFacade
 from daemon.control.facade.ladders import ladder
@@ -29,6 +34,7 @@ from daemon.service.messages import (
 )
 from daemon.site_directory import SiteDirectory
 from drivers.api import LineId
+from drivers.errors import DriverError
 
 log = structlog.get_logger()
 
@@ -55,6 +61,61 @@ class SupervisorFacade:
         """End any call in progress."""
         if not self._controller.request(call_id(call), HangUpRequest(by="system")):
             raise ServiceError("not-found", "This call has already ended.", "该通话已结束。")
+
+    def supervise(self, actor: Actor, call: str, station: str, part: str) -> None:
+        """Ring a station for a conversation, or change the part of the actor who is in it."""
+        if part not in tuple(Part):
+            raise ServiceError(
+                "invalid",
+                "Choose to listen, whisper or barge in.",
+                "请选择监听、密语或强插。",
+                fields={"part": "unknown"},
+            )
+        key = call_id(call)
+        life = self._controller.calls.get(key)
+        if life is None or not life.call.connected:
+            code, en = "wrong-state", "Nobody talks with this caller now."
+            raise ServiceError(code, en, "目前没有座席与该来电者通话。")
+        self._check_supervisor(actor, life.call.supervision, station)
+        wish = SuperviseRequest(login=actor.login, station=station, part=Part(part))
+        self._controller.request(key, wish)
+
+    def _check_supervisor(self, actor: Actor, present: Supervision | None, station: str) -> None:
+        """Refuse a second supervisor, and a station that cannot be rung for this."""
+        controller = self._controller
+        if present is not None and present.login != actor.login:
+            en = f"{present.login} supervises this conversation already."
+            raise ServiceError("conflict", en, f"{present.login} 已在监听此通话。")
+        if present is not None:
+            return
+        if not controller.is_station(station):
+            raise ServiceError(
+                "invalid",
+                "Choose the telephone that is to ring.",
+                "请选择要振铃的话机。",
+                fields={"station": "unknown"},
+            )
+        if station in controller.seats:
+            en = f"An agent takes calls at {station}; choose another telephone."
+            raise ServiceError("conflict", en, f"有座席在 {station} 接听来电，请选择其他话机。")
+        try:
+            line = controller.station_line(station)
+        except DriverError as error:
+            log.info("supervisor's station cannot be rung", station=station, why=str(error))
+            line = None
+        if line is None or controller.watched(line.id):
+            en = f"{station} is in use or cannot be reached now."
+            raise ServiceError("conflict", en, f"{station} 正在使用或目前无法接通。")
+
+    def stop_supervising(self, call: str) -> None:
+        """Let the supervisor of a conversation go."""
+        key = call_id(call)
+        life = self._controller.calls.get(key)
+        if life is None or life.call.supervision is None:
+            raise ServiceError(
+                "not-found", "Nobody supervises this conversation.", "没有人在监听此通话。"
+            )
+        self._controller.request(key, StopSupervisingRequest())
 
     def cancel_callback(self, call: str) -> None:
         """Give up the place that is kept for a caller."""
