@@ -99,6 +99,12 @@ class RecordingLine(msgspec.Struct, frozen=True, kw_only=True):
     deleted: bool
     path: str
     """Relative to the site directory."""
+    paused_s: float = 0.0
+    """How long silence was recorded because the agent wished so."""
+    gap_s: float = 0.0
+    """How long silence was recorded because the disk was too slow."""
+    chain: str = ""
+    """The link that vouches for the file; empty when there is none."""
 
 
 class StreamLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -348,6 +354,9 @@ def _recording_line(recording: Recording) -> RecordingLine:
         stereo=recording.stereo,
         deleted=recording.deleted_ms is not None,
         path=recording.path,
+        paused_s=recording.paused_ms / 1000,
+        gap_s=recording.gap_ms / 1000,
+        chain=recording.chain,
     )
 
 

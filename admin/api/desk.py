@@ -30,6 +30,12 @@ class Target(msgspec.Struct, frozen=True):
     to: str
 
 
+class RecordingPause(msgspec.Struct, frozen=True):
+    """Whether silence is recorded instead of the conversation."""
+
+    on: bool
+
+
 class Hold(msgspec.Struct, frozen=True):
     """Whether the caller is put on hold or taken back."""
 
@@ -131,6 +137,22 @@ async def hold(request: ConsoleRequest) -> HTTPResponse:
     """The caller hears music meanwhile."""
     given = read_body(request, Hold)
     return reply(await request.console.service.hold(request.actor, on=given.on))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/desk/recording-pause",
+    "Pause the recording of my call, or go on",
+    "暂停或继续我的通话录音",
+    roles=AGENT,
+    body=RecordingPause,
+    result=Desk,
+)
+async def pause_recording(request: ConsoleRequest) -> HTTPResponse:
+    """For card numbers; it is answered when media has done it."""
+    given = read_body(request, RecordingPause)
+    return reply(await request.console.service.pause_recording(request.actor, on=given.on))
 
 
 @endpoint(

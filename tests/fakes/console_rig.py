@@ -31,6 +31,7 @@ from daemon.store.history import Call, QueueVisit, Recording, Segment, Stream
 from daemon.store.people import Agent, User
 from daemon.store.routing import Queue
 from tests.fakes.http_client import HttpClient
+from tests.fakes.recorded_files import write_chain
 from tests.fakes.service import FakeService
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -189,6 +190,7 @@ async def _write_call(
     if answered:
         path = f"recordings/2026/11/21/{to_text(identifier)}.wav"
         write_wav(site / path, 12 if number == 0 else 1)
+        link = write_chain(site / path, paused_ms=12_000)
         await Stream.create(
             id=identifier + 3,
             call_id=identifier,
@@ -209,6 +211,8 @@ async def _write_call(
             path=path,
             started_ms=marks[3],
             duration_ms=12_000 if number == 0 else 1000,
+            chain=link,
+            paused_ms=12_000 if number == 0 else 0,
         )
 
 

@@ -114,6 +114,14 @@ async def _retrieve(request: ConsoleRequest) -> Desk:
     return await request.console.service.hold(request.actor, on=False)
 
 
+async def _pause_recording(request: ConsoleRequest) -> Desk:
+    return await request.console.service.pause_recording(request.actor, on=True)
+
+
+async def _resume_recording(request: ConsoleRequest) -> Desk:
+    return await request.console.service.pause_recording(request.actor, on=False)
+
+
 async def _transfer(request: ConsoleRequest) -> Desk:
     return await request.console.service.transfer(request.actor, request.field("to").strip())
 
@@ -133,6 +141,8 @@ ACTIONS: dict[str, Action] = {
     "pause": _pause,
     "hold": _hold,
     "retrieve": _retrieve,
+    "pause-recording": _pause_recording,
+    "resume-recording": _resume_recording,
     "transfer": _transfer,
     "disposition": _disposition,
     "log-out": _plain("agent_log_out"),

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Final
 
 from sanic import Blueprint, HTTPResponse
+from sanic.response import html as html_response
 
 from admin.auth import needs
 from admin.context import ConsoleRequest
 from admin.errors import PageMissing
 from admin.pages.supervisor.calls import READERS, allow
+from admin.rendering import fragment
+from daemon.recordings.proof import WRONG, Proof, State, prove
 from daemon.service.errors import ServiceError
 
 blueprint = Blueprint("recordings")
@@ -25,6 +28,29 @@ FOLDERS: Final = ("recordings", "voicemail")
 async def audio(request: ConsoleRequest, recording: str) -> HTTPResponse | None:
     """The audio behind a player."""
     return await send_audio(request, recording)
+
+
+@blueprint.get("/recordings/<recording:str>/proof")
+@needs("administrator")
+async def proof(request: ConsoleRequest, recording: str) -> HTTPResponse:
+    """Whether the file is what was recorded, computed from its audio now."""
+    found, _ = await request.console.records.recording(recording)
+    path = await asyncio.to_thread(recording_path, request.console.options.site, found.path)
+    told = Proof(State.MISSING)
+    if path is not None and not found.deleted:
+        length_ms = round(found.duration_s * 1000)
+        told = await asyncio.to_thread(prove, path, found.chain, length_ms)
+    text = f"proof.{told.state}"
+    if told.second >= 0 and told.state in (State.CHANGED, State.CUT):
+        text += "_at"
+    answer = fragment(
+        "parts/proof.html",
+        language=request.ctx.language,
+        zone=request.console.options.zone,
+        now=request.console.hub.now(),
+        values={"text": text, "second": told.second, "wrong": told.state in WRONG},
+    )
+    return html_response(answer)
 
 
 async def send_audio(request: ConsoleRequest, recording: str) -> HTTPResponse | None:

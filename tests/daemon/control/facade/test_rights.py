@@ -29,6 +29,7 @@ AGENT: dict[str, Ask] = {
     "accept": lambda h, who: h.service.accept(who),
     "reject": lambda h, who: h.service.reject(who),
     "hold": lambda h, who: h.service.hold(who, on=True),
+    "pause_recording": lambda h, who: h.service.pause_recording(who, on=True),
     "hang_up": lambda h, who: h.service.hang_up(who),
     "set_disposition": lambda h, who: h.service.set_disposition(who, CALL, "sold", ""),
     "list_stations": lambda h, who: h.service.list_stations(who),
