@@ -294,6 +294,7 @@ class SipCore:
         """Go on with what restored calls were waiting for, once our address is known."""
         for call in self.calls.all():
             if call.state is CallState.CANCELLING:
+                self.services.count("withdrawn_after_restart")
                 self.outbound.withdraw(call)
                 continue
             if call.state is CallState.ENDING:

@@ -218,6 +218,7 @@ def test_random_calls_leave_nothing_behind(seed: int, loss: float) -> None:
 def test_random_calls_are_rebuilt_or_gone_after_a_crash() -> None:
     """A core built from the journal at any moment ends what stands and knows nothing else."""
     network = Network(9, loss=0.1)
+    withdrawn = 0
     for _ in range(40):
         for _ in range(8):
             network.dial(network.side())
@@ -234,5 +235,7 @@ def test_random_calls_are_rebuilt_or_gone_after_a_crash() -> None:
         network.sides[victim.place] = fresh
         for call in restored:
             fresh.keep(call)
-        # The other side hears of its lost calls by time-outs and 481s; ours hang up.
+        # The other side hears of its lost calls by CANCEL, time-outs and 481s; ours hang up.
         network.finish()
+        withdrawn += fresh.core.services.counters.get("withdrawn_after_restart", 0)
+    assert withdrawn > 0
