@@ -52,6 +52,22 @@ def test_every_rule_serves_and_explains(floor: Any, name: str) -> None:
         assert not any("None" in line for line in text)
 
 
+def test_idle_time_begins_after_wrap_up_pause_and_log_in(floor: Any) -> None:
+    floor.queue(wrap_up_s=10.0)
+    for number in (1, 2, 3, 4):
+        floor.agent(number)
+    assert serve(floor, 0, 60.0) == 1
+    floor.tell(told.AgentPaused(agent=2, reason="lunch"))
+    floor.tell(told.AgentReady(agent=2), after=2.0)
+    floor.tell(told.AgentLoggedOut(agent=3))
+    floor.tell(told.AgentLoggedIn(agent=3, station="s3"))
+    floor.tell(told.AgentReady(agent=3), after=2.0)
+    floor.due()
+    assert floor.state(1) is AgentState.READY
+    # Who has been there all the time, who paused, who came anew, who wrapped up just now.
+    assert [floor.offered(call) for call in (1, 2, 3, 4)] == [4, 2, 3, 1]
+
+
 def test_least_occupied_goes_by_work_not_by_idle_time(floor: Any) -> None:
     floor.queue(strategy="least_occupied")
     floor.agent(1)
