@@ -191,7 +191,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Report wrong usage: CommandError with exit code 2."""
         raise CommandError(
-            f"{self.prog}: {_in_our_language(message)}",
+            f"{self.prog.removeprefix('hookflash ')}: {_in_our_language(message)}",
             todo=pick(f"see: {self.prog} --help", f"请看：{self.prog} --help"),
             exit_code=WRONG_USAGE,
         )
