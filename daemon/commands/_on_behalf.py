@@ -28,17 +28,27 @@ async def asked(
     arguments: argparse.Namespace, login: str = ""
 ) -> "AsyncIterator[tuple[Service, Actor]]":
     """The running hotline's service, and who asks: ``--as``, ``login``, or an administrator."""
+    from daemon.service.errors import ServiceUnreachableError
     from daemon.service.messages import Actor
     from daemon.service.socket_client import ServiceClient
     from daemon.site_directory import SiteDirectory
 
-    client = ServiceClient(SiteDirectory.open(site_path(arguments)).socket("control"))
+    site = site_path(arguments)
+    client = ServiceClient(SiteDirectory.open(site).socket("control"))
     try:
         for named in (arguments.actor, login):
             if named:
                 await _known(client.service, named)
         asks = arguments.actor or login or await _first_administrator(client.service)
         yield client.service, Actor(login=asks, via="command")
+    except ServiceUnreachableError as error:
+        raise CommandError(
+            pick(error.en, error.zh),
+            todo=pick(
+                f"does the hotline run? start it with: hookflash run {site}",
+                f"热线在运行吗？启动：hookflash run {site}",
+            ),
+        ) from error
     finally:
         await client.close()
 

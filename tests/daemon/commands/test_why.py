@@ -101,4 +101,6 @@ def test_one_thing_at_a_time(
 def test_no_hotline_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "hookflash.toml").write_text(f'[site]\nrun_dir = "{tmp_path / "run"}"\n')
     assert main(["why", "--agent", "anna", "--site", str(tmp_path)]) == 1
-    assert "cannot be reached" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "cannot be reached" in err
+    assert "start it with: hookflash run" in err
