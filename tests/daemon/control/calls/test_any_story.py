@@ -10,14 +10,23 @@ from hypothesis import strategies as st
 from acd_core.agent import AgentState
 from acd_core.events import AgentPaused, AgentReady
 from acd_core.ids import AgentId
-from daemon.control.calls.context import HangUpRequest, HoldRequest
+from daemon.control.calls.call import Part
+from daemon.control.calls.context import (
+    HangUpRequest,
+    HoldRequest,
+    StopSupervisingRequest,
+    SuperviseRequest,
+)
+from daemon.control.facade.directory import AgentInfo
 from daemon.link.errors import MediaAway
 from drivers.events import Cause
-from tests.fakes.control_rig import ControlRig, make_queue
+from tests.fakes.control_rig import AGENTS, ControlRig, make_queue
 from tests.fakes.line import FakeLine, State
 from tests.fakes.sound_records import assert_identity
 
 STATIONS = ("2001", "2002")
+SUES = "2003"
+"""A supervisor's telephone, where no agent sits."""
 AT_REST = (AgentState.READY, AgentState.PAUSED, AgentState.UNREACHABLE, AgentState.LOGGED_OUT)
 
 numbers = itertools.count()
@@ -112,6 +121,28 @@ async def supervisor_ends_one(rig: ControlRig) -> None:
     await rig.settle()
 
 
+async def supervisor_asks(rig: ControlRig) -> None:
+    for part, call in zip(itertools.cycle(Part), tuple(rig.controller.calls), strict=False):
+        rig.controller.request(call, SuperviseRequest(login="sue", station=SUES, part=part))
+    await rig.settle()
+
+
+async def supervisor_picks_up(rig: ControlRig) -> None:
+    if rig.driver.telephone(SUES).state is State.DIALLING:
+        await rig.answer(SUES)
+
+
+async def supervisor_leaves(rig: ControlRig) -> None:
+    if rig.driver.telephone(SUES).state is State.TALKING:
+        await rig.hang_up(rig.driver.telephone(SUES))
+
+
+async def supervisor_is_let_go(rig: ControlRig) -> None:
+    for call in tuple(rig.controller.calls):
+        rig.controller.request(call, StopSupervisingRequest())
+    await rig.settle()
+
+
 async def telephone_lost_and_back(rig: ControlRig) -> None:
     rig.driver.unregister("2001")
     await rig.settle()
@@ -131,7 +162,7 @@ async def everybody_ready(rig: ControlRig) -> None:
 
 
 async def media_deaf_for_a_moment(rig: ControlRig) -> None:
-    for name in ("bridge", "unbridge", "play", "record"):
+    for name in ("bridge", "unbridge", "join", "play", "record"):
         rig.media.faults[name] = MediaAway("no answer")
     await pick_up(rig)
     rig.media.faults.clear()
@@ -154,6 +185,18 @@ async def while_passes(rig: ControlRig) -> None:
     await rig.later(12)
 
 
+def assert_in_a_conversation_or_free(rig: ControlRig) -> None:
+    """A supervisor's line is in use by the one call that he is in, or not at all."""
+    phone = rig.driver.telephone(SUES)
+    his = [life.call for life in rig.controller.calls.values() if life.call.supervision]
+    assert len(his) == (phone.state is not State.IDLE)
+    for call in his:
+        assert call.connected
+        assert call.supervision is not None
+        joined = rig.media.parts.get(phone.port, (0, "", None))[0] if phone.port else 0
+        assert joined == (call.bridge if phone.state is State.TALKING else 0)
+
+
 ACTIONS: tuple[Callable[[ControlRig], Awaitable[None]], ...] = (
     arrive,
     arrive,
@@ -172,6 +215,12 @@ ACTIONS: tuple[Callable[[ControlRig], Awaitable[None]], ...] = (
     hold,
     retrieve,
     supervisor_ends_one,
+    supervisor_asks,
+    supervisor_asks,
+    supervisor_picks_up,
+    supervisor_picks_up,
+    supervisor_leaves,
+    supervisor_is_let_go,
     telephone_lost_and_back,
     bob_pauses,
     everybody_ready,
@@ -199,11 +248,13 @@ async def test_any_story_ends_with_sound_records(
         max_waiting=3,
         on_timeout="overflow",
     )
-    rig = ControlRig(tmp_path / str(next(numbers)), queues=[queue])
+    sue = AgentInfo(key=3, login="sue", name="Sue", station=SUES)
+    rig = ControlRig(tmp_path / str(next(numbers)), queues=[queue], agents=(*AGENTS, sue))
     await rig.start()
     await rig.seat("ann", "bob")
     for action in story:
         await action(rig)
+        assert_in_a_conversation_or_free(rig)
     for line in callers(rig):
         await rig.hang_up(line)
     await rig.later(60)
@@ -213,4 +264,5 @@ async def test_any_story_ends_with_sound_records(
     assert all(view.visits.in_system == 0 for view in rig.engine.snapshot(rig.clock()).queues)
     assert rig.media.bridges == {}
     assert rig.media.recorders == {}
+    assert rig.driver.telephone(SUES).state is State.IDLE
     await rig.crash()
