@@ -132,6 +132,12 @@ async def supervisor_picks_up(rig: ControlRig) -> None:
         await rig.answer(SUES)
 
 
+async def conversation_is_supervised(rig: ControlRig) -> None:
+    """All of it in one go: single actions come upon it too seldom."""
+    for action in (arrive, choose_queue, all_pick_up, supervisor_asks, supervisor_picks_up):
+        await action(rig)
+
+
 async def supervisor_leaves(rig: ControlRig) -> None:
     if rig.driver.telephone(SUES).state is State.TALKING:
         await rig.hang_up(rig.driver.telephone(SUES))
@@ -216,9 +222,9 @@ ACTIONS: tuple[Callable[[ControlRig], Awaitable[None]], ...] = (
     retrieve,
     supervisor_ends_one,
     supervisor_asks,
-    supervisor_asks,
     supervisor_picks_up,
-    supervisor_picks_up,
+    conversation_is_supervised,
+    conversation_is_supervised,
     supervisor_leaves,
     supervisor_is_let_go,
     telephone_lost_and_back,
