@@ -96,9 +96,17 @@ def clock_text(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
 
 
-def percent_text(share: float | None) -> str:
-    """A share as per cent; a dash when there is nothing to divide by."""
-    return "—" if share is None else f"{share * 100:.0f} %"
+def percent_text(share: float | None, target: float | None = None) -> str:
+    """A share as per cent; a dash when there is nothing to divide by.
+
+    A share that misses its ``target`` by less than the rounding shows a tenth.
+    """
+    if share is None:
+        return "—"
+    whole = f"{share * 100:.0f} %"
+    if target is None or share >= target or whole != f"{target * 100:.0f} %":
+        return whole
+    return f"{min(share * 100, target * 100 - 0.1):.1f} %"
 
 
 def zone_mark(zone: ZoneInfo, at: float) -> str:

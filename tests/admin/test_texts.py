@@ -85,6 +85,8 @@ def test_figures_read_as_on_a_wallboard() -> None:
         "0:00", "0:07", "1:15", "1:02:03", "0:00", "—",
     ]  # fmt: skip
     assert [percent_text(s) for s in (0.0, 0.625, None)] == ["0 %", "62 %", "—"]
+    near = [percent_text(s, 0.8) for s in (0.796, 0.79999, 0.8, 0.75, None)]
+    assert near == ["79.6 %", "79.9 %", "80 %", "75 %", "—"]
 
 
 def test_vendored_files_are_those_of_the_list() -> None:
