@@ -57,6 +57,9 @@ async def test_supervisor_listens_whispers_and_barges_in(site: RunningSite) -> N
         await town.close()
     ended = "SELECT count(*) FROM call WHERE outcome = 'answered' AND ended_ms IS NOT NULL"
     await until(lambda: site.rows(ended) == [(1,)])
+    # An agent who reads his own calls finds no trace of it.
+    assert site.rows("SELECT count(*) FROM stream WHERE line LIKE ?", f"%{HIS}%") == [(0,)]
+    assert site.rows("SELECT count(*) FROM segment WHERE line LIKE ?", f"%{HIS}%") == [(0,)]
     parts = "SELECT subject FROM audit WHERE action = 'call.supervise' ORDER BY id"
     asked = [subject.split()[1] for (subject,) in site.rows(parts)]
     assert asked == ["listen", "whisper", "barge", "listen", "barge"]
