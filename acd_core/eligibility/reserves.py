@@ -95,4 +95,4 @@ class Reserves:
         own = self._demands.number(queue.config, 0, medium=queue.config.medium)
         pool = pool_of(self._demands.tally(own), len(queue.line))
         # Whoever is idle when all is settled has nobody to serve.
-        return 0.0 if pool.idle else queue.estimates.expected(pool)
+        return 0.0 if pool.idle else queue.estimates.expected_at(pool)

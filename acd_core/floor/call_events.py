@@ -133,6 +133,7 @@ class CallEvents:
         record = contact.agent
         assert record is not None  # the table lets only answered calls end
         contact.queue.talking -= 1
+        contact.queue.estimates.completed(contact.answered - contact.entered)
         self._lines.calls.remove(contact)
         contact.follow(_CALL_STEP_END)
         if record.contact is contact:

@@ -83,6 +83,7 @@ class Contact:
         "demand",
         "entered",
         "event",
+        "found",
         "handle",
         "joinable",
         "medium",
@@ -127,6 +128,8 @@ class Contact:
         self.overdue = False
         """Its longest wait passed while an offer was out."""
         self.offers = 0
+        self.found = 0
+        """Callers before it when it came, kept places among them."""
         self.answered = entered
         """When it was answered, once it is."""
         self.predicted: tuple[float, ...] | None = None

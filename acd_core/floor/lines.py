@@ -22,7 +22,7 @@ from acd_core.floor.contact import Contact, ContactState, ContactStep
 from acd_core.floor.records import AgentRecord, CallBook, QueueRecord
 from acd_core.floor.urgency import Urgencies
 from acd_core.ids import QueueId, TierId
-from acd_core.queue_life.admission import pool_of, refusal
+from acd_core.queue_life.admission import pool_at_end, refusal
 from acd_core.queue_life.life import QueueLife
 from acd_core.routing.registry import Ring, find_strategy
 from cython_ext.acd import Deadlines, Matcher
@@ -196,15 +196,16 @@ class Lines:
         """Why the queue of a call does not let it in; None when it does."""
         queue = contact.queue
         shut = self.life.shut(queue, now) if queue.lively else None
-        return shut or refusal(queue, self.tally, contact.demand, awaited=awaited)
+        return shut or refusal(queue, self.tally, contact.demand, now, awaited=awaited)
 
     def admit(self, contact: Contact, now: float) -> None:
         """Let a call wait in its queue: a visit begins."""
         queue, call = contact.queue, contact.call
         self._list(contact)
         newcomer = not contact.visited and contact.event.callback is None
+        contact.found = len(queue.line) + queue.kept
         if newcomer and queue.estimates.due(now):
-            pool = pool_of(self.tally(contact.demand), len(queue.line) + queue.kept)
+            pool = pool_at_end(queue, self.tally(contact.demand), now)
             contact.predicted = queue.estimates.follow(pool, now)
         contact.slot = self._free_slots.pop() if self._free_slots else len(self._slots)
         self._slots[contact.slot] = contact

@@ -5,7 +5,7 @@ from acd_core.floor.contact import Contact
 from acd_core.floor.lines import Lines
 from acd_core.floor.records import NUMBERS, AgentRecord, QueueRecord
 from acd_core.floor.roster import Roster
-from acd_core.queue_life.admission import pool_of
+from acd_core.queue_life.admission import pool_at_end
 from acd_core.snapshot import AgentView, QueueView, Snapshot, WaitingCall
 
 
@@ -20,7 +20,7 @@ def picture(roster: Roster, lines: Lines, now: float) -> Snapshot:
 
 def _queue(lines: Lines, queue: QueueRecord, now: float) -> QueueView:
     tally = lines.tally(queue.demand)
-    pool = pool_of(tally, len(queue.line) + queue.kept)
+    pool = pool_at_end(queue, tally, now)
     return QueueView(
         queue=queue.config.queue,
         name=queue.config.name,

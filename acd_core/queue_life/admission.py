@@ -20,10 +20,21 @@ def pool_of(tally: tuple[int, ...], ahead: int) -> Pool:
     return Pool(ahead, staffed, staffed - tally[_PAUSED], tally[_READY])
 
 
+def pool_at_end(queue: QueueRecord, tally: tuple[int, ...], now: float) -> Pool:
+    """What a new caller finds, who will stand behind all others of a queue."""
+    staffed, ahead = QueueRecord.staffed(tally), len(queue.line) + queue.kept
+    head_s, head_found = 0.0, 0
+    if queue.line:
+        head = queue.calls[queue.line[0][2]]
+        head_s, head_found = now - head.entered, head.found
+    return Pool(ahead, staffed, staffed - tally[_PAUSED], tally[_READY], head_s, head_found)
+
+
 def refusal(
     queue: QueueRecord,
     tally_of: Callable[[int], tuple[int, ...]],
     demand: int,
+    now: float,
     *,
     awaited: bool,
 ) -> RefuseReason | None:
@@ -41,16 +52,16 @@ def refusal(
     tally = tally_of(demand)
     if ask_agents and not queue.present(tally):
         return RefuseReason.NO_AGENTS
-    return _dissuasion(queue, tally) if limited else None
+    return _dissuasion(queue, tally, now) if limited else None
 
 
-def _dissuasion(queue: QueueRecord, tally: tuple[int, ...]) -> RefuseReason | None:
+def _dissuasion(queue: QueueRecord, tally: tuple[int, ...], now: float) -> RefuseReason | None:
     """Why somebody waits already and one more is too many."""
     ratio, longest, waiting = queue.config.max_ratio, queue.config.max_estimate_s, len(queue.line)
     if ratio is not None and waiting + 1 > ratio * QueueRecord.staffed(tally):
         return RefuseReason.RATIO
     # Those who are to be called are served before him, but wait nowhere.
-    pool = pool_of(tally, waiting + queue.kept)
+    pool = pool_at_end(queue, tally, now)
     if longest is not None and queue.estimates.expected(pool) > longest:
         return RefuseReason.LONG_WAIT
     return None

@@ -40,11 +40,21 @@ class Estimator(IntEnum):
     """The wait of the caller who was served last."""
     WITH_ABANDONMENT = 6
     """As QUEUE_LENGTH, with callers ahead who give up."""
+    HEAD_OF_LINE = 7
+    """The wait so far of the caller who is next (E5, HOL)."""
+    HEAD_REFINED = 8
+    """The same x (callers now / callers that he found): for loads that change (E5)."""
+    LAST_COMPLETED = 9
+    """The wait of the caller whose conversation ended last (E5, RCS)."""
 
 
 # These reckon with the callers ahead; the others say what whole waits are like.
-_KNOW_PLACE: Final = tuple(
-    e for e in Estimator if e not in (Estimator.PAST_WAITS, Estimator.LAST_SERVED)
+_KNOW_PLACE: Final = (
+    Estimator.QUEUED_BY_STAFFED,
+    Estimator.QUEUED_BY_ACTIVE,
+    Estimator.POSITION_BY_AVAILABLE,
+    Estimator.QUEUE_LENGTH,
+    Estimator.WITH_ABANDONMENT,
 )
 
 
@@ -57,6 +67,10 @@ class Pool(NamedTuple):
     active: int
     """Of these, those not paused."""
     idle: int
+    head_s: float = 0.0
+    """Wait so far of the caller who is next; 0 when nobody waits."""
+    head_found: int = 0
+    """Callers whom he found before him."""
 
 
 class Rolling:
@@ -78,7 +92,17 @@ class Rolling:
 class WaitEstimates:
     """Estimators of one queue and how well they did."""
 
-    __slots__ = ("_abandons", "_biases", "_errors", "_last", "_next", "_past", "_waits", "aht")
+    __slots__ = (
+        "_abandons",
+        "_biases",
+        "_completed",
+        "_errors",
+        "_last",
+        "_next",
+        "_past",
+        "_waits",
+        "aht",
+    )
 
     def __init__(self) -> None:
         self.aht = Rolling()
@@ -87,6 +111,7 @@ class WaitEstimates:
         self._waits = Rolling()
         self._past = 0.0
         self._last = 0.0
+        self._completed = 0.0
         self._next = -inf
         self._errors = [Rolling() for _ in Estimator]
         self._biases = [Rolling() for _ in Estimator]
@@ -109,6 +134,9 @@ class WaitEstimates:
             0.0 if free else (h * waiting / pool.staffed if pool.staffed else inf),
             self._last,
             0.0 if free else with_abandonment(pool.ahead, pool.staffed, h, patience),
+            0.0 if free else pool.head_s,
+            0.0 if free else pool.head_s * waiting / (pool.head_found + 1),
+            self._completed,
         )
 
     def due(self, now: float) -> bool:
@@ -136,6 +164,10 @@ class WaitEstimates:
                 error = min(abs(value - wait_s) / max(wait_s, SHORT_WAIT_S), WORST)
                 self._biases[estimator].add(value - wait_s)
             self._errors[estimator].add(error)
+
+    def completed(self, wait_s: float) -> None:
+        """A conversation ended; its caller had waited so long."""
+        self._completed = wait_s
 
     def abandoned(self, wait_s: float) -> None:
         """A caller gave up."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from acd_core import events as told
 from acd_core.stats.estimates import (
     ENOUGH,
+    Estimator,
     Pool,
     WaitEstimates,
     position_by_available,
@@ -32,14 +33,16 @@ def test_position_by_available_gives_the_worked_example() -> None:
 
 def test_each_estimator_follows_its_formula() -> None:
     estimates = taught(100.0, 8.0, 16.0)
-    found = estimates.predict(Pool(ahead=3, staffed=5, active=4, idle=0))
-    assert found == (10.0, 80.0, 100.0, 81.0, 80.0, 16.0, 80.0)
+    estimates.completed(30.0)
+    pool = Pool(ahead=3, staffed=5, active=4, idle=0, head_s=12.0, head_found=1)
+    found = estimates.predict(pool)
+    assert found == (10.0, 80.0, 100.0, 81.0, 80.0, 16.0, 80.0, 12.0, 24.0, 30.0)
 
 
 def test_a_free_agent_means_no_wait_and_nobody_means_never() -> None:
     estimates = taught(100.0)
     free = estimates.predict(Pool(ahead=0, staffed=5, active=5, idle=1))
-    assert (free[4], free[6], free[2]) == (0.0, 0.0, 0.0)
+    assert (free[4], free[6], free[2], free[7], free[8]) == (0.0, 0.0, 0.0, 0.0, 0.0)
     nobody = estimates.predict(Pool(ahead=0, staffed=0, active=0, idle=0))
     assert nobody[1] == nobody[4] == nobody[6] == inf
     assert nobody[2] == pytest.approx(1e6)
@@ -84,7 +87,7 @@ def test_the_range_is_as_wide_as_the_error() -> None:
     estimates = taught(100.0)
     pool = Pool(ahead=4, staffed=5, active=5, idle=0)
     for wait in (80.0, 125.0) * 10:
-        estimates.answered(wait, (100.0,) * 7)
+        estimates.answered(wait, (100.0,) * len(Estimator))
     found = estimates.announce(pool, 0.5)
     assert found is not None
     assert found.low_s == pytest.approx(found.seconds * (1 - found.error))
@@ -109,10 +112,27 @@ def test_the_engine_scores_estimators_and_publishes_them(floor: Any) -> None:
     assert view.estimate.low_s <= 60.0 <= view.estimate.high_s + 2.0
 
 
+def test_the_head_of_the_line_and_the_last_completed_call_are_known(floor: Any) -> None:
+    floor.queue()
+    floor.agent(1)
+    floor.offered(0)
+    floor.answer(0, 1)
+    for number in (1, 2, 3):
+        floor.call(number, after=10.0)
+    told_now = {score.estimator: score.seconds for score in floor.line().estimators}
+    # The head came 20 s ago and found nobody; a new caller finds three.
+    assert (told_now["head_of_line"], told_now["head_refined"]) == (20.0, 80.0)
+    floor.tell(told.CallEnded(call=0), after=5.0)
+    floor.answer(1, 1)
+    floor.tell(told.CallEnded(call=1), after=60.0)
+    told_now = {score.estimator: score.seconds for score in floor.line().estimators}
+    assert told_now["last_completed"] == told_now["last_served"] == 25.0
+
+
 def test_callers_who_find_an_agent_free_are_not_followed(floor: Any) -> None:
     floor.queue()
     floor.agent(1)
     floor.offered(0)
     floor.answer(0, 1)
-    assert [score.scored for score in floor.line().estimators] == [0] * 7
+    assert [score.scored for score in floor.line().estimators] == [0] * len(Estimator)
     assert floor.line().estimate is None
