@@ -134,7 +134,10 @@ async def test_control_killed_while_three_ring_they_stop_and_ring_anew(site: Run
     finally:
         await town.close()
     found = site.rows("SELECT result, count(*) FROM segment WHERE kind = 'ring' GROUP BY result")
-    assert dict(found) == {"withdrawn": 3, "answered": 1, "answered_elsewhere": 2}
+    results = dict(found)
+    # A ring of which control could not keep the beginning before it was killed is lost.
+    assert results.pop("withdrawn", 0) + results.pop("lost", 0) == 3
+    assert results == {"answered": 1, "answered_elsewhere": 2}
     assert site.rows("SELECT count(*) FROM queue_visit") == [(1,)]
     assert site.stop() == 0
     assert site.check_records()["faults"] == []

@@ -38,4 +38,3 @@ class Migration(migrations.Migration):
             field=fields.CharField(default='', max_length=24),
         ),
     ]
-
