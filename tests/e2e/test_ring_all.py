@@ -17,7 +17,7 @@ pytestmark = pytest.mark.e2e
 SCENARIOS = Path(__file__).parent / "scenarios"
 STATIONS = ("3001", "3002", "3003")
 QUEUE_NUMBER = "7000"
-SILENT_AFTER_S = 5.0  # s after the new control is there; it takes a tenth of that
+SILENT_AFTER_S = 5.0  # s from the return of control to the end of what rang before
 RINGS = (
     "SELECT line, result, ended_ms IS NOT NULL FROM segment WHERE kind = 'ring' ORDER BY agent_id"
 )
