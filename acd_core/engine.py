@@ -79,7 +79,10 @@ class AcdEngine:
         if not self.now <= now <= _LATEST or now < 0:
             raise ClockFault(f"time {now} after {self.now}")
         self._out.clear()
-        self._handlers[type(event)](event, now)
+        handler = self._handlers.get(type(event))
+        if handler is None:
+            raise AcdError(f"{type(event).__name__} is nothing that the engine can be told")
+        handler(event, now)
         self.now = now
         self._offers.settle(now)
         if self._gone or self._kept:

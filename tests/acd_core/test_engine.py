@@ -472,3 +472,10 @@ def test_only_changes_of_state_are_told(floor: Any) -> None:
     assert floor.tell(told.AgentReady(agent=1)) == ()
     changes = [c for c in floor.call(10) if isinstance(c, AgentStateChanged)]
     assert len(changes) == 1
+
+
+def test_what_is_no_event_is_refused(floor: Any) -> None:
+    before = floor.engine.snapshot(floor.now)
+    with pytest.raises(AcdError, match="str is nothing that the engine can be told"):
+        floor.tell("hello")
+    assert floor.engine.snapshot(floor.now).queues == before.queues

@@ -326,3 +326,26 @@ def test_a_changed_setting_counts_for_those_who_wait(case: Case) -> None:
     late, always = played(case.base, changed), played(changed, changed)
     assert late == always
     assert late != played(case.base, case.base)
+
+
+def test_no_count_is_lost_by_a_change(floor: Floor) -> None:
+    floor.queue(strategy="longest_idle")
+    floor.agent(1)
+    for call in range(3):
+        floor.answer(call, floor.offered(call) or 0)
+        floor.tell(told.CallEnded(call=call), after=5.0)
+    floor.tell(told.AgentPaused(agent=1, reason="lunch"))
+    floor.call(7)
+    floor.tell(told.CallAbandoned(call=7), after=9.0)
+    floor.call(8)
+    before, scores = floor.line().visits, floor.line().estimators
+    counts = (before.offered, before.answered, before.abandoned, before.in_system)
+    assert counts == (5, 3, 1, 1)
+    config = QueueConfig(queue=1, name="renamed", strategy="fewest_calls", priority=3)  # type: ignore[arg-type]
+    floor.tell(told.QueueConfigured(config=config, version=2))
+    floor.tell(told.SkillsChanged(agent=1, skills={5: 5}, version=2))  # type: ignore[dict-item,arg-type]
+    assert floor.line().visits == before
+    assert [(s.scored, s.error) for s in floor.line().estimators] == [
+        (s.scored, s.error) for s in scores
+    ]
+    assert floor.view(1).state is AgentState.PAUSED
