@@ -1,15 +1,19 @@
 """What the parts of an engine need of it: its ports, and a way to send commands."""
 
+from abc import ABC, abstractmethod
+
 from cython_ext.media._media import Handle
 from cython_ext.media.held import OpenPort
 
 
-class Owner:
+class Owner(ABC):
     """Base of the parts; ``Engine`` supplies both methods."""
 
+    @abstractmethod
     def _port(self, port: int) -> OpenPort:
-        raise NotImplementedError
+        """A port of the engine."""
 
+    @abstractmethod
     def _push(
         self,
         op: int,
@@ -20,4 +24,4 @@ class Owner:
         flag: int = 0,
         gain: float = 0.0,
     ) -> None:
-        raise NotImplementedError
+        """Send one command to the engine's thread."""
