@@ -43,7 +43,7 @@ class Estimator(IntEnum):
     HEAD_OF_LINE = 7
     """The wait so far of the caller who is next (E5, HOL)."""
     HEAD_REFINED = 8
-    """The same x (callers now / callers that he found): for loads that change (E5)."""
+    """The same x (callers now / callers that he found): our reading of E5's refined HOL."""
     LAST_COMPLETED = 9
     """The wait of the caller whose conversation ended last (E5, RCS)."""
 
