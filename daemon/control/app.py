@@ -190,7 +190,9 @@ class ControlProcess:
             max_calls=MAX_CALLS,
             outgoing=self.site.config.outgoing,
         )
-        controller.places.restore(places)
+        views = engine.snapshot(self.clock()).queues
+        held = {place.call for view in views for place in view.callbacks}
+        controller.places.restore(places, held)
         for agent in engine.snapshot(self.clock()).agents:
             if agent.station and agent.state is not AgentState.LOGGED_OUT:
                 controller.take_seat(agent.agent, agent.station)

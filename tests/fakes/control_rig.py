@@ -193,7 +193,9 @@ class ControlRig:
         for sequence, row in recovered.unwritten:
             self.book.write(row, sequence)
         self.records.restore(recovered.open_rows, {call.id for call in recovered.calls})
-        self.controller.places.restore(recovered.places)
+        views = self.engine.snapshot(self.clock()).queues
+        held = {place.call for view in views for place in view.callbacks}
+        self.controller.places.restore(recovered.places, held)
         self._configure()
         for view in self.engine.snapshot(self.clock()).agents:
             if view.station:

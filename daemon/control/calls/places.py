@@ -6,7 +6,7 @@ written to the journal, and the search for a line that can reach him.
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Final, Protocol
 
 import msgspec
@@ -80,9 +80,15 @@ class KeptPlaces:
         self._control = control
         self._searches: dict[int, asyncio.Task[None]] = {}
 
-    def restore(self, kept: Iterable[KeptCaller]) -> None:
-        """Know again whom the process before this one knew."""
-        self.kept = {caller.call: caller for caller in kept}
+    def restore(self, kept: Iterable[KeptCaller], held: Container[int]) -> None:
+        """Know again whom the process before this one knew, and the engine still holds.
+
+        Control may have been killed between the two of them: then the engine is right.
+        """
+        for caller in kept:
+            self.kept[caller.call] = caller
+            if caller.call not in held:
+                self.give_up(caller.call)
 
     def keep(self, call: Call, number: str) -> None:
         """Note a caller before the engine is asked to keep his place."""

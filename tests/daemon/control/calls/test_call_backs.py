@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from acd_core.events import CallbackCancelled, encode
+from acd_core.ids import CallId
 from acd_core.queue_life.options import CallbackRules
 from daemon.control.calls.call import Phase
 from drivers.events import Cause
@@ -184,3 +186,14 @@ async def test_a_queue_without_call_backs_refuses(make_rig: MakeRig) -> None:
     assert rig.controller.places.kept == {}
     await rig.hang_up(line)
     assert_sound(rig)
+
+
+async def test_a_place_that_the_engine_does_not_hold_is_forgotten(rig: ControlRig) -> None:
+    await keep_place(rig)
+    (place,) = rig.controller.places.kept
+    # As after a kill between the engine's last word of the place and our note of it.
+    rig.journal.append("acd", encode(CallbackCancelled(call=CallId(place))), rig.clock())
+    await rig.again()
+    assert rig.controller.places.kept == {}
+    await rig.again()
+    assert rig.controller.places.kept == {}
