@@ -189,6 +189,8 @@ class GoingOnward:
             await conversation.stop_recording()
             await conversation.unbridge()
             call.agent_leg = None
+        elif not onward.after_agent:
+            call.outcome = "transferred_out"
         for kind in ("transfer", "ivr"):
             context.records.close_segment(call, kind, now, result="answered")
         context.records.open_segment(call, "outside", now)

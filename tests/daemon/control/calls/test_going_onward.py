@@ -37,6 +37,7 @@ async def test_flow_connects_its_caller(rig: ControlRig) -> None:
     await rig.later(7)
     await rig.hang_up(target(rig))
     assert line.state is State.IDLE  # the node leads to the end
+    assert rig.calls()[0].outcome == "transferred_out"
     assert kinds(rig) == [
         ("ivr", "answered"),
         ("transfer", "answered"),
