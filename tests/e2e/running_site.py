@@ -111,6 +111,13 @@ class RunningSite:
         finally:
             connection.close()
 
+    async def hookflash(self, command: str, *arguments: str) -> tuple[int | None, dict[str, Any]]:
+        """Run a command on the site with ``--json``: its exit code and what it said."""
+        words = ["-m", "daemon", command, *arguments, "--site", str(self.path), "--json"]
+        process = await asyncio.create_subprocess_exec(PYTHON, *words, stdout=subprocess.PIPE)
+        said, _ = await process.communicate()
+        return process.returncode, dict(json.loads(said))
+
     def check_records(self) -> dict[str, Any]:
         done = subprocess.run(
             [PYTHON, "-m", "daemon", "check", str(self.path), "--records", "--json"],

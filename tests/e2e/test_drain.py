@@ -1,12 +1,7 @@
 """Drained for an upgrade: new calls are refused, the one in progress outlives the restart."""
 
-import asyncio
-import json
 import os
 import signal
-import subprocess
-import sys
-from typing import Any
 
 import pytest
 from parties import Town
@@ -17,14 +12,6 @@ from drivers.sip.simulator.call import Refused
 pytestmark = pytest.mark.e2e
 
 NUMBER = "7000"
-
-
-async def drain(site: RunningSite, *arguments: str) -> tuple[int | None, dict[str, Any]]:
-    """Run the command; its exit code and what it said."""
-    words = ["-m", "daemon", "drain", "--site", str(site.path), "--json", *arguments]
-    process = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=subprocess.PIPE)
-    said, _ = await process.communicate()
-    return process.returncode, json.loads(said)
 
 
 @pytest.mark.timeout(120)
@@ -42,7 +29,7 @@ async def test_upgrade_of_control_loses_no_call(site: RunningSite) -> None:
         caller = await town.call(NUMBER, "5550401")
         agent = await town.pick_up(phone)
         await caller.hears(agent)
-        code, left = await drain(site, "--wait", "0.5")
+        code, left = await site.hookflash("drain", "--wait", "0.5")
         assert (code, left["on"], left["calls"]) == (1, True, 1)
         with pytest.raises(Refused) as refused:
             await town.call(NUMBER, "5550402")
@@ -55,9 +42,9 @@ async def test_upgrade_of_control_loses_no_call(site: RunningSite) -> None:
         await caller.hears(agent)
         await second.hang_up()
         await caller.hang_up()
-        code, left = await drain(site, "--wait", "20")
+        code, left = await site.hookflash("drain", "--wait", "20")
         assert (code, left["on"], left["calls"]) == (0, True, 0)
-        code, left = await drain(site, "--undo")
+        code, left = await site.hookflash("drain", "--undo")
         assert (code, left["on"]) == (0, False)
         third = await town.call(NUMBER, "5550404")
         await third.hang_up()

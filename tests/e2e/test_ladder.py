@@ -1,9 +1,5 @@
 """The command draws the signalling of both legs of a call that the running hotline carries."""
 
-import asyncio
-import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -17,11 +13,9 @@ NUMBER, CALLER = "7000", "5550501"
 
 async def ladder(site: RunningSite, call: str) -> list[dict[str, Any]]:
     """The rows of the command's answer."""
-    words = ["-m", "daemon", "sip", "ladder", call, "--site", str(site.path), "--json"]
-    process = await asyncio.create_subprocess_exec(sys.executable, *words, stdout=subprocess.PIPE)
-    said, _ = await process.communicate()
-    assert process.returncode == 0
-    return list(json.loads(said)["ladder"])
+    code, said = await site.hookflash("sip", "ladder", call)
+    assert code == 0
+    return list(said["ladder"])
 
 
 @pytest.mark.timeout(120)
