@@ -4,32 +4,13 @@ import ipaddress
 import re
 from typing import Final
 
-import msgspec
-
 from cython_ext.sip_wire import Message, Uri, WireError, build_request, parse_name_addr, parse_uri
 from drivers.errors import ProtocolError
+from drivers.sip.journal.records import DialogRecord
 from drivers.sip.transport.address import DEFAULT_PORTS, SECURE, WEBSOCKETS, Address
 
 _IPV4: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
 MAX_FORWARDS: Final = ("Max-Forwards", "70")
-
-
-class DialogRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """A dialog as the journal keeps it."""
-
-    call_id: str
-    local: str
-    """Our From or To value, with our tag."""
-    local_tag: str
-    remote: str
-    remote_tag: str
-    local_cseq: int
-    remote_cseq: int
-    """Highest number seen from the peer; -1 before its first request."""
-    target: str
-    routes: tuple[str, ...]
-    source: Address
-    fixed: bool
 
 
 class Dialog:

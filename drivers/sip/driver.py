@@ -10,7 +10,7 @@ from random import Random, SystemRandom
 import msgspec
 import structlog
 
-from drivers.api import AudioPorts, LadderStep, Line, LineId, PortId
+from drivers.api import AudioPorts, LadderStep, Line, LineId, LineSpan, PortId
 from drivers.errors import DriverError, LineBusy
 from drivers.events import (
     Cause,
@@ -100,6 +100,8 @@ class SipDriver:
         self._lines: dict[LineId, SipLine] = {}
         # First in, first out: a command meant for an ended call must not meet the next one.
         self._free: dict[str, deque[SipLine]] = {}
+        self._past: deque[tuple[LineId, str, float]] = deque(maxlen=options.messages_kept // 4)
+        """Line, Call-ID and end of the calls whose messages may still be kept."""
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._busy = False
@@ -207,10 +209,22 @@ class SipDriver:
 
     # Ladders
 
-    def ladder(self, names: Sequence[str], lines: Sequence[LineId]) -> list[LadderStep]:
+    def ladder(
+        self, names: Sequence[str], lines: Sequence[LineId], past: Sequence[LineSpan] = ()
+    ) -> list[LadderStep]:
         """The kept messages of the calls with these Call-IDs or numbers, and of those on lines."""
+        return self.core.log.ladder([*names, *self.refs(lines, past)])
+
+    def refs(self, lines: Sequence[LineId], past: Sequence[LineSpan] = ()) -> list[str]:
+        """Call-IDs of the calls on lines now, and of those that ended there in these spans."""
         found = [self._lines[line].call for line in lines if line in self._lines]
-        return self.core.log.ladder([*names, *(call.ref for call in found if call is not None)])
+        ended = [
+            ref
+            for line, ref, at in self._past
+            for span in past
+            if line == span.line and span.since <= at <= span.until
+        ]
+        return [*(call.ref for call in found if call is not None), *ended]
 
     # Transfers
 
@@ -371,6 +385,7 @@ class SipDriver:
         line = self._carrier(ended.call)
         if line is not None:
             line.drop()
+            self._past.append((line.id, ended.call.ref, self.core.services.timers.now))
             self.emit(Released(line=line.id, cause=ended.cause, detail=ended.detail))
             self.give_back(line)
 

@@ -10,10 +10,9 @@ from enum import Enum, auto
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-import msgspec
-
 from drivers.api import RtpAddress, RtpFormat
 from drivers.errors import ProtocolError
+from drivers.sip.journal.records import SessionRecord
 from drivers.sip.sdp import Media, Origin, Sdp, build_sdp, parse_sdp
 
 STATIC_PAYLOADS: Final = {"PCMU": "0", "PCMA": "8"}  # RFC 3551 table 4
@@ -41,25 +40,6 @@ class OfferState(Enum):
     """The peer's offer waits for our answer."""
     OFFERED = auto()
     """Our offer waits for the peer's answer."""
-
-
-class SessionRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """What a session needs to go on after a restart."""
-
-    host: str
-    port: int
-    session_id: int
-    version: int
-    codecs: tuple[str, ...]
-    on_hold: bool
-    peer_holds: bool
-    described: bytes
-    refused: tuple[tuple[str, str, str], ...]
-    chosen: int
-    remote: RtpAddress | None
-    fmt: RtpFormat | None
-    signalled_from: str = ""
-    hold_style: str = "sendonly"
 
 
 class _Offer(NamedTuple):

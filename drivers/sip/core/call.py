@@ -1,15 +1,14 @@
 """A call of the SIP core: its state table, what it holds, and its journal record."""
 
 from enum import Enum, IntEnum, auto
-from typing import TYPE_CHECKING, Final, Literal, Protocol
-
-import msgspec
+from typing import TYPE_CHECKING, Final, Protocol
 
 from drivers.api import CallDetails
 from drivers.events import Cause
 from drivers.sip.core.request import Received
-from drivers.sip.dialog import Dialog, DialogRecord
-from drivers.sip.negotiation import Session, SessionRecord
+from drivers.sip.dialog import Dialog
+from drivers.sip.journal.records import CallRecord, Peer, RecordState
+from drivers.sip.negotiation import Session
 from drivers.sip.transaction import ClientTransaction, ServerKey
 from drivers.sip.transport.address import Address
 
@@ -130,40 +129,6 @@ class CallTimer(IntEnum):
     """Nothing came from the place that was tried, and there are others."""
 
 
-class Peer(msgspec.Struct, frozen=True, array_like=True):
-    """Who a call is with: a trunk or a station, by name."""
-
-    name: str
-    is_station: bool
-    codecs: tuple[str, ...]
-
-
-RecordState = Literal["accepted", "confirmed", "closing", "ending"]
-MarkState = Literal["confirmed", "closing", "ending", "ended", "elsewhere"]
-
-
-class CallRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """A call as the journal keeps it; written before the message that makes it true leaves."""
-
-    inbound: bool
-    state: RecordState
-    line: str
-    port: int | None
-    peer: Peer
-    dialog: DialogRecord
-    session: SessionRecord | None
-    invite_cseq: int
-    ok: bytes = b""
-    """The 200 that is not acknowledged yet."""
-    ok_address: Address | None = None
-    invite_key: ServerKey = ()
-    delayed_offer: bool = False
-    interval: int = 0
-    """Seconds between session refreshes; 0: the session does not expire."""
-    refreshes: bool = False
-    takes_update: bool = False
-
-
 class Reliably:
     """A provisional response of ours that waits for its PRACK."""
 
@@ -193,16 +158,6 @@ class EarlyDialog:
         """Number of the last reliable response we acknowledged."""
         self.answer = b""
         """The answer it gave to our offer, which its 200 need not repeat."""
-
-
-class CallMark(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """A change of a recorded call's state; ``ended`` takes it out.
-
-    ``elsewhere``: its INVITE is withdrawn because somebody else answered.
-    """
-
-    tag: str
-    state: MarkState
 
 
 class TimerUser(Protocol):

@@ -9,19 +9,22 @@ from drivers.events import Cause
 from drivers.sip.core.call import (
     Call,
     CallInput,
-    CallMark,
-    CallRecord,
     CallState,
-    MarkState,
-    RecordState,
     TimerUser,
 )
 from drivers.sip.core.happenings import Ended
 from drivers.sip.core.services import Services
 from drivers.sip.dialog import Dialog
-from drivers.sip.in_call.unanswered import InviteRecord, given_up, invite_record
+from drivers.sip.in_call.unanswered import given_up, invite_record
+from drivers.sip.journal.records import (
+    BindingRecord,
+    CallMark,
+    CallRecord,
+    InviteRecord,
+    MarkState,
+    RecordState,
+)
 from drivers.sip.negotiation import Session
-from drivers.sip.stations.registrar import BindingRecord
 from drivers.sip.transport.address import Address
 
 _pack = msgspec.msgpack.Encoder().encode

@@ -12,7 +12,7 @@ import msgspec
 from drivers.api import CallDetails
 from drivers.events import Cause
 from drivers.sip.auth import Challenger
-from drivers.sip.core.call import Call, CallState, CallTimer, Peer
+from drivers.sip.core.call import Call, CallState, CallTimer
 from drivers.sip.core.calls import BINDING_KIND, Calls
 from drivers.sip.core.happenings import Happening, StationCame, StationWent
 from drivers.sip.core.in_dialog import InDialog
@@ -21,10 +21,11 @@ from drivers.sip.core.incoming import Incoming
 from drivers.sip.core.outbound import OutboundCalls
 from drivers.sip.core.services import Services
 from drivers.sip.in_call.parallel import Parallel
+from drivers.sip.journal.records import BindingRecord, Peer
 from drivers.sip.ladder import MessageLog
 from drivers.sip.options import SipOptions, StationAccount
 from drivers.sip.stations.flows import StationFlows
-from drivers.sip.stations.registrar import BindingRecord, Registrar
+from drivers.sip.stations.registrar import Registrar
 from drivers.sip.stations.subscriptions import Lamps
 from drivers.sip.stations.watching import Subscriptions
 from drivers.sip.transport.address import Address

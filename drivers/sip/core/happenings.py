@@ -6,10 +6,23 @@ import msgspec
 
 from drivers.api import RtpAddress, RtpFormat
 from drivers.events import Cause
-from drivers.sip.core.request import Identity
 
 if TYPE_CHECKING:
     from drivers.sip.core.call import Call
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """What an INVITE says about its parties; the fields are those of ``Ringing``."""
+
+    ani: str = ""
+    name: str = ""
+    dnis: str = ""
+    redirecting: str = ""
+    reason: str = ""
+    restricted: bool = False
+    uui: str = ""
+    headers: dict[str, str] = {}
+    hops: int = 70
 
 
 class Offered(msgspec.Struct, frozen=True):

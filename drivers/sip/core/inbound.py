@@ -6,7 +6,7 @@ from typing import Final
 from cython_ext.sip_wire import Message, WireError, format_host, parse_uri
 from drivers.errors import ProtocolError
 from drivers.events import Cause
-from drivers.sip.core.call import Call, CallInput, CallState, CallTimer, Peer, TimerUser
+from drivers.sip.core.call import Call, CallInput, CallState, CallTimer, TimerUser
 from drivers.sip.core.calls import Calls
 from drivers.sip.core.causes import reason_values, status_for
 from drivers.sip.core.happenings import Connected, HoldChanged, MediaAgreed, Offered, Replaced
@@ -17,6 +17,7 @@ from drivers.sip.dialog import Dialog
 from drivers.sip.in_call.reliable import may_answer, needs_offer
 from drivers.sip.in_call.replaces import Refused, replaced_call
 from drivers.sip.in_call.session_timer import supports
+from drivers.sip.journal.records import Peer
 from drivers.sip.negotiation import Session
 from drivers.sip.transaction import ServerKey
 from drivers.sip.trunks.identity import known_of_trunk

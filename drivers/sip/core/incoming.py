@@ -18,7 +18,7 @@ from cython_ext.sip_wire import (
 )
 from drivers.events import Cause
 from drivers.sip.auth import Challenger, Verdict
-from drivers.sip.core.call import Call, CallInput, CallState, Peer, TimerUser
+from drivers.sip.core.call import Call, CallInput, CallState, TimerUser
 from drivers.sip.core.calls import Calls
 from drivers.sip.core.causes import phrase
 from drivers.sip.core.in_dialog import InDialog, dialog_of
@@ -26,6 +26,7 @@ from drivers.sip.core.inbound import InboundCalls
 from drivers.sip.core.request import KNOWN_URI, Received, cancelled_key, merge_key, number_of
 from drivers.sip.core.services import ACCEPT, ALLOW, EXTENSIONS, Services
 from drivers.sip.dialog import Dialog
+from drivers.sip.journal.records import Peer
 from drivers.sip.machines import Input, State
 from drivers.sip.options import StationAccount
 from drivers.sip.stations.registrar import Registrar

@@ -4,8 +4,6 @@ import re
 from functools import lru_cache
 from typing import Final
 
-import msgspec
-
 from cython_ext.sip_wire import (
     Message,
     Via,
@@ -16,6 +14,7 @@ from cython_ext.sip_wire import (
     parse_uri,
 )
 from drivers.sip.core.causes import phrase
+from drivers.sip.core.happenings import Identity
 from drivers.sip.transaction import MergeKey, ServerKey, ServerTransaction
 from drivers.sip.transport.address import DEFAULT_PORTS, Address
 
@@ -124,20 +123,6 @@ def _stamped(text: str, via: Via, source: Address) -> str:
     if via.host != source[0]:
         return f"{text};received={source[0]}"
     return text
-
-
-class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """What an INVITE says about its parties; the fields are those of ``Ringing``."""
-
-    ani: str = ""
-    name: str = ""
-    dnis: str = ""
-    redirecting: str = ""
-    reason: str = ""
-    restricted: bool = False
-    uui: str = ""
-    headers: dict[str, str] = {}
-    hops: int = 70
 
 
 def identify(message: Message, *, trusted: bool) -> Identity:

@@ -6,8 +6,9 @@ from urllib.parse import quote
 import msgspec
 
 from cython_ext.sip_wire import Message, WireError
-from drivers.sip.core.call import Call, CallState, Peer
+from drivers.sip.core.call import Call, CallState
 from drivers.sip.core.calls import Calls
+from drivers.sip.journal.records import Peer
 
 _EARLY: Final = frozenset({CallState.CALLING, CallState.PROCEEDING})
 

@@ -6,33 +6,11 @@ reads the journal withdraws it: CANCEL with the same Via, Call-ID, From and numb
 200 that crosses gets its ACK and a BYE.
 """
 
-import msgspec
-
 from drivers.api import CallDetails
 from drivers.events import Cause
-from drivers.sip.core.call import Call, CallState, Peer, TimerUser
+from drivers.sip.core.call import Call, CallState, TimerUser
+from drivers.sip.journal.records import InviteRecord, Peer
 from drivers.sip.transport.address import Address
-
-
-class InviteRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """An INVITE as the journal keeps it until its final response; what a CANCEL must repeat."""
-
-    tag: str
-    """Our From tag, by which later records name the call."""
-    call_id: str
-    cseq: int
-    via: str
-    local: str
-    """The From value."""
-    uri: str
-    peer: str
-    is_station: bool
-    address: Address
-    routes: tuple[str, ...] = ()
-    hops: int = 70
-    """Max-Forwards."""
-    elsewhere: bool = False
-    """It was being withdrawn because somebody else answered, and must say so."""
 
 
 def invite_record(call: Call, address: Address) -> InviteRecord:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from drivers.sip.core.call import Call, CallState
 from drivers.sip.core.calls import Calls
 from drivers.sip.core.services import Services
-from drivers.sip.stations.registrar import BindingRecord, Registrar
+from drivers.sip.journal.records import BindingRecord
+from drivers.sip.stations.registrar import Registrar
 from drivers.sip.transport.address import Address
 
 

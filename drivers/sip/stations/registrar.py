@@ -19,6 +19,7 @@ from cython_ext.sip_wire import (
     parse_uri,
 )
 from drivers.sip.core.timers import Timers
+from drivers.sip.journal.records import BindingRecord
 from drivers.sip.options import SipOptions
 from drivers.sip.transport.address import Address
 
@@ -26,23 +27,6 @@ EXPIRES_DEFAULT: Final = 3600
 MOST_PATH: Final = 8  # proxies on the way to a telephone
 FLOW_TIMER: Final = "120"  # s between keep-alives of a telephone (RFC 5626 4.4.1)
 _EXPIRY: Final = 1  # the only timer of a binding
-
-
-class BindingRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """One phone of a station, as the journal keeps it; ``expires`` 0 takes it out."""
-
-    station: str
-    contact: str
-    """Contact URI, verbatim."""
-    source: Address
-    call_id: str
-    cseq: int
-    expires: float
-    """Seconds since the epoch."""
-    path: tuple[str, ...] = ()
-    """Proxies on the way to it, first the nearest to us (RFC 3327)."""
-    instance: str = ""
-    """The telephone and which of its flows this is (RFC 5626 4.2); empty: it does not say."""
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -18,7 +18,8 @@ from cython_ext.sip_wire import (
     parse_uri,
 )
 from drivers.api import CallDetails
-from drivers.sip.core.request import Identity, printable
+from drivers.sip.core.happenings import Identity
+from drivers.sip.core.request import printable
 from drivers.sip.options import TrunkOptions
 from drivers.sip.trunks.plan import rewrite
 from drivers.sip.trunks.trunk import user_part

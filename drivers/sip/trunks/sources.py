@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Final
 
-from drivers.sip.core.call import Peer
+from drivers.sip.journal.records import Peer
 from drivers.sip.options import networks
 from drivers.sip.trunks.trunk import Trunk
 

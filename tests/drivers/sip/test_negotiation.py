@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from drivers.sip.negotiation import NotAcceptable, Session, SessionRecord
+from drivers.sip.journal.records import SessionRecord
+from drivers.sip.negotiation import NotAcceptable, Session
 from drivers.sip.sdp import SdpError, parse_sdp
 
 

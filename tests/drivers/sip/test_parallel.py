@@ -6,7 +6,7 @@ from cython_ext.sip_wire import Message, parse
 from drivers.events import Cause
 from drivers.sip.core.call import Call, CallState
 from drivers.sip.core.happenings import AnsweredBy, Connected, Ended, Progressed
-from drivers.sip.stations.registrar import BindingRecord
+from drivers.sip.journal.records import BindingRecord
 from drivers.sip.transport.address import Address
 from tests.fakes.sip_bench import OFFER, PHONE, Bench, request, response
 

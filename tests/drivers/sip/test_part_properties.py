@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cython_ext.sip_wire import WireError, parse
-from drivers.sip.core.request import Identity
+from drivers.sip.core.happenings import Identity
 from drivers.sip.in_call.replaces import Replaces, parse_replaces
 from drivers.sip.in_call.session_timer import SHORTEST, asked, least, supports
 from drivers.sip.in_call.transfers import fragment_status

@@ -10,8 +10,7 @@ from cython_ext.sip_wire import Message, parse
 from drivers.api import CallDetails
 from drivers.events import Cause
 from drivers.sip.core.call import Call, CallState
-from drivers.sip.core.happenings import Ended, Offered
-from drivers.sip.core.request import Identity
+from drivers.sip.core.happenings import Ended, Identity, Offered
 from drivers.sip.options import SipOptions, TrunkOptions
 from drivers.sip.transport.address import Address
 from drivers.sip.trunks.gateways import Gateway, in_order

@@ -8,8 +8,8 @@ from drivers.api import CallDetails
 from drivers.events import Cause, Released
 from drivers.sip.core.call import Call
 from drivers.sip.core.calls import INVITE_KIND, MARK_KIND
+from drivers.sip.journal.records import BindingRecord
 from drivers.sip.simulator.agent import UserAgent
-from drivers.sip.stations.registrar import BindingRecord
 from drivers.sip.transport.address import Address
 from tests.fakes.sip_bench import OFFER, OPTIONS, PHONE, TRUNK, Bench, response
 

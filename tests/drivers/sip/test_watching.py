@@ -11,8 +11,8 @@ from cython_ext.sip_wire import Message, parse
 from drivers.events import Cause
 from drivers.sip.auth import Challenger, Verdict, credentials, digest_response, hash_secret
 from drivers.sip.core.call import Call
+from drivers.sip.journal.records import BindingRecord
 from drivers.sip.options import StationAccount
-from drivers.sip.stations.registrar import BindingRecord
 from drivers.sip.transport.address import Address
 from tests.fakes.sip_bench import OFFER, OPTIONS, Bench, request, response
 

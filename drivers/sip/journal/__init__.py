@@ -1,0 +1,1 @@
+"""What the SIP driver writes into the journal."""
