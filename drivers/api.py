@@ -176,14 +176,30 @@ class LadderStep(msgspec.Struct, frozen=True, kw_only=True):
     """The call's reference, as in ``Ringing.ref``."""
     title: str
     notes: str = ""
+    text: str = ""
+    """The whole message with stars for its secrets."""
+
+
+class LineSpan(msgspec.Struct, frozen=True):
+    """A line from one moment to another, seconds since the epoch."""
+
+    line: LineId
+    since: float
+    until: float
 
 
 @runtime_checkable
 class Ladders(Protocol):
     """A driver that keeps the last messages it sent and received."""
 
-    def ladder(self, names: Sequence[str], lines: Sequence[LineId]) -> Sequence[LadderStep]:
-        """The messages of the calls with these references or numbers, and of those on lines."""
+    def ladder(
+        self,
+        names: Sequence[str],
+        lines: Sequence[LineId],
+        past: Sequence[LineSpan] = (),
+    ) -> Sequence[LadderStep]:
+        """The messages of the calls with these references or numbers, of those on lines now,
+        and of those that were on lines then."""
 
 
 @runtime_checkable

@@ -264,6 +264,8 @@ class LadderRow(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     """Method, or status and phrase."""
     notes: str = ""
+    text: str = ""
+    """The whole message with stars for its secrets."""
 
 
 class Draining(msgspec.Struct, frozen=True, kw_only=True):

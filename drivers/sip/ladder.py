@@ -1,7 +1,7 @@
 """The last messages that passed, kept within bounds, and the ladder of one call drawn from them.
 
-Kept are the bytes as they were; they are read only when somebody looks. Shown are first lines
-and a few plain headers, so that no secret of an Authorization header leaves.
+Kept are the bytes as they were; they are read only when somebody looks. What is shown has
+stars for secrets (``sight/masking.py``).
 """
 
 from collections import deque
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from cython_ext.sip_wire import Message, WireError, format_host, parse
 from drivers.api import LadderStep
+from drivers.sip.sight.masking import readable
 
 SHOWN_MOST = 400
 """Steps of one ladder; the latest ones when there are more."""
@@ -48,7 +49,7 @@ class MessageLog:
                 message = _read(data)
                 if message is not None and message.call_id in refs:
                     peer = f"{transport} {format_host(host, port)}"
-                    found.append(_step(when, peer, message, out=out))
+                    found.append(_step(when, peer, message, data, out=out))
         return found[-SHOWN_MOST:]
 
 
@@ -69,7 +70,7 @@ def _parties(message: Message) -> Sequence[str]:
     return found
 
 
-def _step(when: float, peer: str, message: Message, *, out: bool) -> LadderStep:
+def _step(when: float, peer: str, message: Message, data: bytes, *, out: bool) -> LadderStep:
     cseq = message.cseq
     answer = f"{message.status} {message.reason}".strip()
     title = message.method if message.is_request else answer
@@ -88,4 +89,5 @@ def _step(when: float, peer: str, message: Message, *, out: bool) -> LadderStep:
         ref=message.call_id,
         title=title,
         notes=", ".join(note for note in notes if note.isprintable()),
+        text=readable(data),
     )

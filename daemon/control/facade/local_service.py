@@ -280,7 +280,7 @@ class LocalService(AdministratorRequests):
     async def ladder(self, actor: Actor, call: str) -> Sequence[LadderRow]:
         """The messages of one call."""
         self._accounts.require(actor, "technician", "administrator")
-        return self._supervision.ladder(call)
+        return await self._supervision.ladder(call)
 
     async def set_draining(self, actor: Actor, *, on: bool) -> Draining:
         """Take no new calls, or take them again."""

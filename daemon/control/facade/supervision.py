@@ -182,9 +182,9 @@ class SupervisorFacade:
         calls, places = len(controller.calls), len(controller.places.kept)
         return Draining(on=controller.draining, calls=calls, places=places)
 
-    def ladder(self, call: str) -> Sequence[LadderRow]:
+    async def ladder(self, call: str) -> Sequence[LadderRow]:
         """The messages of one call."""
-        return ladder(self._controller, call)
+        return await ladder(self._controller, call)
 
     def _lines(self) -> list[LineStatus]:
         by_line = {

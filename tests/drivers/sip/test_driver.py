@@ -2,10 +2,11 @@
 
 import asyncio
 import socket
+import time
 
 import pytest
 
-from drivers.api import Capability, LineId, RtpAddress, RtpFormat
+from drivers.api import Capability, LineId, LineSpan, RtpAddress, RtpFormat
 from drivers.errors import DeviceMissing, DriverError, LineBusy, NotCapable, OptionsError
 from drivers.events import Answered, Cause, Held, Released, Ringing, Seized
 from drivers.registry import available
@@ -263,3 +264,21 @@ def test_flood_guard_forgets_old_sources_and_never_limits_free_ones() -> None:
         guard.allows(str(number), 0.0)
         assert guard.allows("trunk", 0.0)
     assert len(guard._buckets) <= 4096
+
+
+async def test_ended_call_is_found_by_its_line_and_time(running, caller) -> None:
+    before = time.time()
+    caller.send("INVITE", body=LOOPBACK_OFFER)
+    ringing = await running.wait_for(Ringing)
+    line = LineId("carrier/1")
+    assert running.driver.refs([line]) == [ringing.ref]
+    caller.send("CANCEL")
+    await running.wait_for(Released)
+    driver = running.driver
+    assert driver.refs([line]) == []
+    assert driver.refs([], [LineSpan(line, before, time.time())]) == [ringing.ref]
+    assert driver.refs([], [LineSpan(LineId("carrier/2"), before, time.time())]) == []
+    assert driver.refs([], [LineSpan(line, before - 9, before)]) == []
+    titles = [step.title for step in driver.ladder([], [], [LineSpan(line, before, time.time())])]
+    assert titles[0] == "INVITE"
+    assert "CANCEL" in titles
