@@ -51,6 +51,7 @@ NAVIGATION: Final = {
     ),
     "system": (
         NavigationEntry("lines", "/lines", _WIRE, "plug"),
+        NavigationEntry("signalling", "/signalling", _WIRE, "ladder"),
         NavigationEntry("system", "/system", _WIRE, "gauge"),
     ),
 }

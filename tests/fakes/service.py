@@ -34,6 +34,7 @@ from daemon.service.messages import (
 )
 from tests.fakes.floor import PASSWORDS, sample_reasons, sample_status
 from tests.fakes.settings import FakeSettings
+from tests.fakes.signalling import sample_ladder
 
 SESSION_S = 8 * 3600.0
 
@@ -332,11 +333,7 @@ class FakeService(FakeSettings):
 
     async def ladder(self, actor: Actor, call: str) -> Sequence[LadderRow]:
         self._allow(actor, "technician", "administrator")
-        return [
-            LadderRow(
-                at=self.clock(), out=False, peer="udp 192.0.2.9:5060", ref=call, title="INVITE"
-            )
-        ]
+        return sample_ladder(call, self.clock())
 
     async def set_draining(self, actor: Actor, *, on: bool) -> Draining:
         self._allow(actor, "technician", "administrator")
