@@ -20,8 +20,6 @@ from daemon.language import pick
 DEFAULT_SECONDS: Final = 5.0
 LONGEST: Final = 600.0  # s
 DEFAULT_RATE: Final = 200
-PARSED: Final = 20_000  # messages in a pass of the parser's part of sip
-LONGEST_FLOOD: Final = 60.0  # s
 DEFAULT_CHANNELS: Final = 200
 PARSED_EACH: Final = 5  # passes of the parser's benchmark, see cython_ext/sip_wire/bench.py
 GUESSED_PARSE_US: Final = 2.0  # only to choose how many messages fill the time
@@ -35,18 +33,17 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         choices=tuple(sorted(_SUBJECTS)),
         help=pick(
             "acd: assignments of calls to agents; media: bridged channels; "
-            "parser: SIP messages; sip: answered SIP calls, needs SIPp",
-            "acd：来电分配；media：桥接通道；parser：SIP 消息解析；sip：应答的 SIP 呼叫，需要 SIPp",
+            "parser: SIP messages; sip: SIP calls, alone and through a whole hotline; needs SIPp",
+            "acd：来电分配；media：桥接通道；parser：SIP 消息解析；sip：SIP 呼叫，单独及经过整套热线，需要 SIPp",
         ),
     )
     parser.add_argument(
         "--seconds",
         type=float,
-        default=DEFAULT_SECONDS,
         metavar="N",
         help=pick(
-            f"how long to measure; {DEFAULT_SECONDS:g} if left out",
-            f"测量时长（秒），默认 {DEFAULT_SECONDS:g}",
+            f"how long to measure; {DEFAULT_SECONDS:g} if left out, sip: chosen for each figure",
+            f"测量时长（秒），默认 {DEFAULT_SECONDS:g}；sip 按各项自定",
         ),
     )
     parser.add_argument(
@@ -55,8 +52,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_RATE,
         metavar="N",
         help=pick(
-            f"sip: calls begun in a second; {DEFAULT_RATE} if left out",
-            f"sip：每秒发起的呼叫数，默认 {DEFAULT_RATE}",
+            f"sip: calls begun in a second where the driver is alone; {DEFAULT_RATE} if left out",
+            f"sip：单独测驱动时每秒发起的呼叫数，默认 {DEFAULT_RATE}",
         ),
     )
     parser.add_argument(
@@ -68,6 +65,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
             f"media: channels bridged in pairs; {DEFAULT_CHANNELS} if left out",
             f"media：两两桥接的通道数，默认 {DEFAULT_CHANNELS}",
         ),
+    )
+    parser.add_argument(
+        "--only",
+        metavar="KEY",
+        help=pick("sip: measure this figure alone", "sip：只测量此项"),
     )
     add_json(parser)
 
@@ -85,7 +87,7 @@ def _acd(arguments: argparse.Namespace) -> Result:
     if PURE_PYTHON:
         raise ImportError("HOOKFLASH_PURE_PYTHON is set")
     # The clock is processor time itself, so that the load lasts until that much is used.
-    return measure(arguments.seconds, cpu_seconds, time.perf_counter_ns)
+    return measure(arguments.seconds or DEFAULT_SECONDS, cpu_seconds, time.perf_counter_ns)
 
 
 def _media(arguments: argparse.Namespace) -> Result:
@@ -95,7 +97,7 @@ def _media(arguments: argparse.Namespace) -> Result:
     if not media.available():
         raise ImportError(media.reason())
     # Five rounds, so that each load is measured for so long together.
-    return run(arguments.channels, arguments.seconds / ROUNDS)
+    return run(arguments.channels, (arguments.seconds or DEFAULT_SECONDS) / ROUNDS)
 
 
 def _parser(arguments: argparse.Namespace) -> Result:
@@ -103,7 +105,9 @@ def _parser(arguments: argparse.Namespace) -> Result:
     from cython_ext.sip_wire import oracle
     from cython_ext.sip_wire.bench import message, microseconds
 
-    rounds = max(int(arguments.seconds * 1e6 / GUESSED_PARSE_US / PARSED_EACH), 1)
+    rounds = max(
+        int((arguments.seconds or DEFAULT_SECONDS) * 1e6 / GUESSED_PARSE_US / PARSED_EACH), 1
+    )
     quick = microseconds(sip_wire.parse, rounds)
     plain = microseconds(oracle.parse, max(rounds // 20, 1))
     return {
@@ -117,28 +121,22 @@ def _parser(arguments: argparse.Namespace) -> Result:
 def _sip(arguments: argparse.Namespace) -> Result:
     import uvloop
 
-    from cython_ext import sip_wire
-    from cython_ext.sip_wire.bench import microseconds
-    from drivers.errors import DriverError
-    from drivers.sip.bench import calls, loads
+    from daemon.benchmark.sip_measures import MEASURES, Load, run
 
-    seconds, rate = arguments.seconds, arguments.rate
-    number = max(int(rate * seconds), 1)
+    only = arguments.only
+    if only is not None and only not in MEASURES:
+        known = ", ".join(MEASURES)
+        raise CommandError(
+            pick(f"--only {only}: no such figure", f"--only {only}：没有此项"),
+            todo=pick(f"choose from {known}", f"可选：{known}"),
+            exit_code=WRONG_USAGE,
+        )
+    load = Load(seconds=arguments.seconds, rate=arguments.rate)
 
-    async def measure() -> Result:
-        return {
-            **await calls.run(calls=number, rate=rate),
-            "by_transport": await loads.by_transport(calls=number, rate=rate),
-            "cpu_s_per_1000_register": await loads.registrations(),
-            "parse_us": round(microseconds(sip_wire.parse, PARSED), 3),
-            "bytes_per_call": await loads.memory(),
-            "flood": await loads.flood(seconds=min(seconds, LONGEST_FLOOD)),
-        }
+    def say(key: str) -> None:
+        sys.stderr.write(f"bench sip: {key}\n")
 
-    try:
-        return uvloop.run(measure())
-    except DriverError as error:
-        raise CommandError(str(error), exit_code=FAILURE) from error
+    return uvloop.run(run(load, [only] if only else MEASURES, say))
 
 
 _SUBJECTS: Final[dict[str, Callable[[argparse.Namespace], Result]]] = {
@@ -183,7 +181,7 @@ def bench(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> None:
     wrong = ""
-    if not 0 < arguments.seconds <= LONGEST:
+    if arguments.seconds is not None and not 0 < arguments.seconds <= LONGEST:
         wrong = pick(
             f"--seconds must lie between 0 and {LONGEST:g}", f"--seconds 须在 0 与 {LONGEST:g} 之间"
         )

@@ -100,10 +100,24 @@ def test_media_sets_every_load_beside_the_floor_of_the_same_run(bench: Bench) ->
     assert 4000 < found["bytes_per_channel"] <= 8192
 
 
+@pytest.mark.parametrize("key", ["cpu_s_per_1000_single_leg", "cpu_s_per_1000_acd_call"])
 def test_sip_without_sipp_names_the_package(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, key: str
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    code, out, err = bench("sip", "--seconds", "0.1", "--json")
+    code, out, err = bench("sip", "--seconds", "0.1", "--json", "--only", key)
     assert (code, out) == (1, "")
     assert "sip-tester" in err
+
+
+def test_sip_measures_one_figure_and_says_so_on_stderr(bench: Bench) -> None:
+    code, out, err = bench("sip", "--only", "parse_us", "--json")
+    assert code == 0
+    assert list(json.loads(out)) == ["parse_us"]
+    assert err == "bench sip: parse_us\n"
+
+
+def test_sip_names_its_figures_when_one_is_not_known(bench: Bench) -> None:
+    code, out, err = bench("sip", "--only", "speed")
+    assert (code, out) == (2, "")
+    assert "cpu_s_per_1000_acd_call_2000_agents" in err

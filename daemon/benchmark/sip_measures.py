@@ -1,0 +1,113 @@
+"""The figures of ``hookflash bench sip``: one measure a key, in the order of the result.
+
+Two kinds: the SIP driver alone in this process (``drivers/sip/bench``), and a whole hotline in
+processes of its own (the modules beside this one).
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final
+
+import msgspec
+
+from cython_ext import sip_wire
+from cython_ext.sip_wire.bench import microseconds
+from daemon.benchmark import queue_calls
+from daemon.errors import CommandError
+from daemon.language import pick
+from drivers.errors import DriverError
+from drivers.sip.bench import calls, loads
+
+Figure = Any
+"""A number, or for some keys an object of numbers."""
+
+PARSED: Final = 20_000  # messages in a pass of the parser
+MANY_AGENTS: Final = 2000
+
+
+class Load(msgspec.Struct, frozen=True, kw_only=True):
+    """How long and how fast; what is left out is chosen for each measure."""
+
+    seconds: float | None = None
+    rate: int
+
+    def lasting(self, usual: float) -> float:
+        """Seconds of a measure that usually takes ``usual``."""
+        return usual if self.seconds is None else self.seconds
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """One figure and what else was counted."""
+
+    figure: Figure
+    details: dict[str, Any] = {}
+
+
+Measure = Callable[[Load], Awaitable[Measured]]
+
+
+async def run(load: Load, keys: Iterable[str], say: Callable[[str], None]) -> dict[str, Figure]:
+    """Measure the keys one after the other; CommandError when one cannot be measured."""
+    found: dict[str, Figure] = {}
+    details: dict[str, Any] = {}
+    for key in keys:
+        say(key)
+        try:
+            measured = await MEASURES[key](load)
+        except DriverError as error:
+            raise CommandError(f"{key}: {error}") from error
+        except TimeoutError as error:
+            what = pick("took too long; give a lower rate", "耗时过长；请降低速率")
+            raise CommandError(f"{key}: {what}") from error
+        found[key] = measured.figure
+        if measured.details:
+            details[key] = measured.details
+    return found | ({"details": details} if details else {})
+
+
+async def _single_leg(load: Load) -> Measured:
+    number = max(int(load.rate * load.lasting(5.0)), 1)
+    row = await calls.run(calls=number, rate=load.rate)
+    return Measured(row.pop("cpu_s_per_1000_single_leg"), row)
+
+
+async def _acd_call(load: Load) -> Measured:
+    row = await queue_calls.measure(load.lasting(20.0), agents=queue_calls.SERVING)
+    return Measured(row["cpu_s_per_1000"], row)
+
+
+async def _acd_call_many_agents(load: Load) -> Measured:
+    row = await queue_calls.measure(load.lasting(20.0), agents=MANY_AGENTS)
+    return Measured(row["cpu_s_per_1000"], row)
+
+
+async def _register(load: Load) -> Measured:
+    return Measured(await loads.registrations())
+
+
+async def _parse(load: Load) -> Measured:
+    return Measured(round(microseconds(sip_wire.parse, PARSED), 3))
+
+
+async def _memory(load: Load) -> Measured:
+    return Measured(await loads.memory())
+
+
+async def _flood(load: Load) -> Measured:
+    return Measured(await loads.flood(seconds=min(load.lasting(30.0), 60.0)))
+
+
+async def _by_transport(load: Load) -> Measured:
+    number = max(int(load.rate * load.lasting(5.0)), 1)
+    return Measured(await loads.by_transport(calls=number, rate=load.rate))
+
+
+MEASURES: Final[dict[str, Measure]] = {
+    "cpu_s_per_1000_single_leg": _single_leg,
+    "cpu_s_per_1000_acd_call": _acd_call,
+    "cpu_s_per_1000_acd_call_2000_agents": _acd_call_many_agents,
+    "cpu_s_per_1000_register": _register,
+    "parse_us": _parse,
+    "bytes_per_call": _memory,
+    "flood": _flood,
+    "by_transport": _by_transport,
+}
