@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 MAX_SLEW: Final = 500e-6  # s per s, as adjtime(3) does
+SLEW_EVERY: Final = 1e-3  # s; between two looks at wall time the monotonic clock is enough
 
 
 class SteadyClock:
@@ -21,18 +22,24 @@ class SteadyClock:
     ) -> None:
         self._wall = wall
         self._monotonic = monotonic
-        self._last = wall()
+        self._last = self._told = wall()
         self._last_monotonic = monotonic()
 
     def __call__(self) -> float:
         monotonic = self._monotonic()
-        elapsed = max(monotonic - self._last_monotonic, 0.0)
+        elapsed = monotonic - self._last_monotonic
+        if 0.0 <= elapsed < SLEW_EVERY:
+            self._told = told = self._last + elapsed
+            return told
+        elapsed = max(elapsed, 0.0)
         error = self._wall() - (self._last + elapsed)
         limit = elapsed * MAX_SLEW
-        self._last += elapsed + min(max(error, -limit), limit)
+        slewed = self._last + elapsed + min(max(error, -limit), limit)
+        # Slowed down it may be behind what was told a moment ago without the slew.
+        self._last = self._told = max(slewed, self._told)
         self._last_monotonic = monotonic
         return self._last
 
     def not_before(self, moment: float) -> None:
         """Never tell less than ``moment``: what was journaled has already happened."""
-        self._last = max(self._last, moment)
+        self._last = self._told = max(self._last, self._told, moment)
