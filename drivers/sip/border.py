@@ -9,11 +9,7 @@ from typing import Final
 import structlog
 
 from drivers.sip.core.endpoint import SipCore
-from drivers.sip.options import (
-    TRUNK_TRANSPORTS,
-    SipOptions,
-    TrunkOptions,
-)
+from drivers.sip.options import SipOptions, TrunkOptions
 from drivers.sip.streams.pool import StreamUser
 from drivers.sip.transport.address import Address
 from drivers.sip.transport.dns_lookup import DnsLookup
@@ -22,6 +18,7 @@ from drivers.sip.transport.keep_alive import answer
 from drivers.sip.transport.resolver import Lookup, Resolver
 from drivers.sip.transport.targets import host_and_port, is_address
 from drivers.sip.transport.transports import Transports
+from drivers.sip.trunks.faults import TRUNK_TRANSPORTS
 
 log = structlog.get_logger()
 

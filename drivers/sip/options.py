@@ -5,7 +5,10 @@ import ipaddress
 import msgspec
 
 from drivers.errors import OptionsError
+from drivers.sip.negotiation.formats import USUAL
+from drivers.sip.negotiation.terms import Terms, codec_faults, srtp_faults, srtp_over
 from drivers.sip.streams.tls import Certificate
+from drivers.sip.transport.address import DEFAULT_PORTS, SECURE
 from drivers.sip.transport.listening import (
     Listen,
     address_of,
@@ -13,20 +16,11 @@ from drivers.sip.transport.listening import (
     listener_faults,
     parse_listen,
 )
-from drivers.sip.transport.targets import host_and_port, is_address
-from drivers.sip.trunks.plan import GatewayOptions, NumberRule, plan_faults, prefix_faults
-
-CODECS = ("PCMA", "PCMU")
-"""Codecs the media engine carries, by their RTP names (RFC 3551)."""
+from drivers.sip.trunks.faults import trunk_faults
+from drivers.sip.trunks.plan import GatewayOptions, NumberRule, prefix_faults
 
 DIGESTS = ("MD5", "SHA-256")
 """Digest algorithms of stations (RFC 7616)."""
-
-HOLDS = ("sendonly", "inactive", "address")
-"""Ways to put a peer on hold (RFC 3264 8.4)."""
-
-TRUNK_TRANSPORTS = ("udp", "tcp", "tls")
-"""Transports towards a carrier."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -53,8 +47,18 @@ class TrunkOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Source addresses or networks (``192.0.2.0/24``) whose calls belong to this trunk."""
     max_calls: int = 30
     """Conversations at the same time, both directions together."""
-    codecs: tuple[str, ...] = CODECS
-    """Codecs in order of preference."""
+    codecs: tuple[str, ...] = USUAL
+    """Codecs in order of preference: PCMA, PCMU, G722, L16 and, last, OPUS, which is only
+    passed on between two telephones that have it."""
+    srtp: str = "allowed"
+    """Encrypted audio with keys by SDES: ``off``, ``allowed`` (offered, and taken where it is
+    offered) or ``required`` (a call without it is refused with 488)."""
+    ptime_ms: int = 20
+    """Audio in one packet that we ask for, 10 to 60; sent is what the peer asks for."""
+    rtcp_mux: bool = False
+    """Offer that RTCP shares the port of the audio (RFC 5761)."""
+    comfort_noise: bool = False
+    """Take comfort noise (RFC 3389): its peers may send nothing while somebody is silent."""
     target: str = ""
     """``address:port`` or name that outgoing calls are sent to; a name without a port is
     looked up by RFC 3263, a failing place followed by the next. Empty: incoming calls only."""
@@ -172,8 +176,14 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     user_agent: str = "Hookflash"
     """Value of User-Agent and Server."""
     trunks: tuple[TrunkOptions, ...] = ()
-    station_codecs: tuple[str, ...] = CODECS
+    station_codecs: tuple[str, ...] = USUAL
     """Codecs of stations in order of preference."""
+    station_srtp: str | dict[str, str] = "allowed"
+    """Like a trunk's ``srtp``, for all stations, or for those of each transport:
+    ``{tls = "required", udp = "off"}``; those not named are ``allowed``."""
+    srtp_in_clear: bool = False
+    """Write keys also into messages that are not encrypted (udp, tcp, ws): only where nobody
+    else can read these. Else what is sent there counts as ``off``."""
     expires_min_s: int = 60
     """Shorter registrations are refused with 423."""
     expires_max_s: int = 3600
@@ -286,7 +296,17 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
                 "must be above 0 and at most t2; 0.5 is usual",
                 "必须大于 0 且不大于 t2；通常为 0.5",
             )
-        found += _codec_faults("station_codecs", self.station_codecs)
+        found += codec_faults("station_codecs", self.station_codecs)
+        for transport, policy in self._station_policies().items():
+            if transport not in ("", *DEFAULT_PORTS):
+                known = ", ".join(DEFAULT_PORTS)
+                en, zh = (
+                    f"{transport!r}: name one of {known}",
+                    f"{transport!r}：请写其中之一：{known}",
+                )
+                fault("station_srtp", en, zh)
+            readable = transport not in ("", *SECURE) and not self.srtp_in_clear
+            found += srtp_faults("station_srtp", policy, readable=readable)
         found += prefix_faults("emergency", self.emergency)
         names = [trunk.name for trunk in self.trunks]
         loopback = is_loopback(self)
@@ -298,8 +318,22 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
                     f"two trunks are called {trunk.name!r}; rename one",
                     f"有两条中继都叫 {trunk.name!r}；请给其中一条改名",
                 )
-            found += _trunk_faults(key, trunk, loopback=loopback)
+            found += trunk_faults(key, trunk, loopback=loopback, in_clear=self.srtp_in_clear)
         return found
+
+    def terms(self, trunk: str, transport: str) -> Terms:
+        """What audio may be agreed where messages go over a transport; no name: a station."""
+        if trunk:
+            one = next(each for each in self.trunks if each.name == trunk)
+            srtp = srtp_over(one.srtp, transport, in_clear=self.srtp_in_clear)
+            return Terms(one.codecs, srtp, one.ptime_ms, one.rtcp_mux, one.comfort_noise)
+        policies = self._station_policies()
+        policy = policies.get(transport, policies.get("", "allowed"))
+        return Terms(self.station_codecs, srtp_over(policy, transport, in_clear=self.srtp_in_clear))
+
+    def _station_policies(self) -> dict[str, str]:
+        policy = self.station_srtp
+        return {"": policy} if isinstance(policy, str) else policy
 
     def check(self) -> None:
         """Raise the first fault as OptionsError, if there is one."""
@@ -310,70 +344,3 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 def networks(trunk: TrunkOptions) -> list[Network]:
     """The trunk's source networks; ValueError when one is not an address."""
     return [ipaddress.ip_network(text, strict=False) for text in trunk.addresses]
-
-
-def _trunk_faults(key: str, trunk: TrunkOptions, *, loopback: bool) -> list[OptionsError]:
-    found: list[OptionsError] = []
-    if not trunk.name or any(c in trunk.name for c in "/: \r\n"):
-        en, zh = "must be a word without '/', ':' or spaces", "必须是不含 '/'、':' 和空格的词"
-        found.append(OptionsError(f"{key}.name", en, zh))
-    if trunk.max_calls < 1:
-        found.append(OptionsError(f"{key}.max_calls", "must be at least 1", "必须至少为 1"))
-    if trunk.hold not in HOLDS:
-        known = ", ".join(HOLDS)
-        en, zh = f"{trunk.hold!r} is no way to hold; choose from {known}", f"可选：{known}"
-        found.append(OptionsError(f"{key}.hold", en, f"没有保持方式 {trunk.hold!r}；{zh}"))
-    found += plan_faults(key, trunk, _is_target)
-    if not (trunk.addresses or trunk.target or trunk.gateways):
-        en = "name the carrier's addresses, else it has no calls"
-        zh = "请写运营商的地址，否则没有通话"
-        found.append(OptionsError(f"{key}.addresses", en, zh))
-    for text in trunk.addresses:
-        try:
-            network = ipaddress.ip_network(text, strict=False)
-        except ValueError:
-            en = f"{text!r} is not an address or network; write 192.0.2.7 or 192.0.2.0/24"
-            zh = f"{text!r} 不是地址或网段；请写如 192.0.2.7 或 192.0.2.0/24"
-            found.append(OptionsError(f"{key}.addresses", en, zh))
-            continue
-        if network.prefixlen == 0 and not loopback:
-            en = "the whole Internet is not a trunk; name the carrier's addresses"
-            zh = "整个互联网不是中继；请写运营商的地址"
-            found.append(OptionsError(f"{key}.addresses", en, zh))
-    if trunk.transport not in ("", *TRUNK_TRANSPORTS):
-        known = ", ".join(TRUNK_TRANSPORTS)
-        en = f"{trunk.transport!r} is not carried to trunks; choose from {known}"
-        zh = f"中继不支持 {trunk.transport!r}；可选：{known}"
-        found.append(OptionsError(f"{key}.transport", en, zh))
-    if trunk.target:
-        try:
-            host_and_port(trunk.target)
-        except ValueError:
-            en = (
-                f"{trunk.target!r} is neither an address with a port nor a name; "
-                "write 192.0.2.7:5060 or sip.carrier.example"
-            )
-            zh = (
-                f"{trunk.target!r} 既不是带端口的地址，也不是域名；"
-                "请写如 192.0.2.7:5060 或 sip.carrier.example"
-            )
-            found.append(OptionsError(f"{key}.target", en, zh))
-    return found + _codec_faults(f"{key}.codecs", trunk.codecs)
-
-
-def _is_target(text: str) -> bool:
-    try:
-        return is_address(host_and_port(text)[0])
-    except ValueError:
-        return False
-
-
-def _codec_faults(key: str, codecs: tuple[str, ...]) -> list[OptionsError]:
-    known = ", ".join(CODECS)
-    unknown = [codec for codec in codecs if codec not in CODECS]
-    if unknown:
-        en = f"{unknown[0]!r} is not carried; choose from {known}"
-        return [OptionsError(key, en, f"不支持 {unknown[0]!r}；可选：{known}")]
-    if not codecs:
-        return [OptionsError(key, f"name at least one of {known}", f"请至少写其中一个：{known}")]
-    return []

@@ -8,7 +8,7 @@ from drivers.events import Cause
 from drivers.sip.core.request import Received
 from drivers.sip.dialog import Dialog
 from drivers.sip.journal.records import CallRecord, Peer, RecordState
-from drivers.sip.negotiation import Session
+from drivers.sip.negotiation.session import Session
 from drivers.sip.transaction import ClientTransaction, ServerKey
 from drivers.sip.transport.address import Address
 

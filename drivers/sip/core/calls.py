@@ -24,7 +24,7 @@ from drivers.sip.journal.records import (
     MarkState,
     RecordState,
 )
-from drivers.sip.negotiation import Session
+from drivers.sip.negotiation.session import Session
 from drivers.sip.transport.address import Address
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -165,7 +165,8 @@ class Calls:
         call.state = next(state for state, name in _STATE_NAMES.items() if name == record.state)
         call.line, call.port = record.line, record.port
         call.dialog = dialog
-        call.session = None if record.session is None else Session.restore(record.session)
+        if record.session is not None:
+            call.session = Session.restore(record.session, self.services.random.randbytes)
         call.wants_hold = call.session is not None and call.session.on_hold
         call.cseq = record.invite_cseq
         call.answered = call.state is CallState.CONFIRMED

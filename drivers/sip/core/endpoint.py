@@ -201,17 +201,24 @@ class SipCore:
             raise NotAllowed(f"the call went through too many exchanges to reach trunk {trunk}")
         seat = place.admit(number, self.services.timers.now, places)
         peer = Peer(trunk, False, place.options.codecs)
-        first, *rest = seat.places()
-        call = self._new_call(peer, seat.uri(), first, line=line, ani=place.caller(ani))
-        call.seat, call.details, call.places = seat, details, rest
+        usable = self._where_keys_may_go(peer, seat.places())
+        if not usable:
+            seat.leave()
+            raise NotAllowed(
+                f"audio of trunk {trunk} must be encrypted, but it is not called by tls"
+            )
+        call = self._new_call(peer, seat.uri(), usable[0], line=line, ani=place.caller(ani))
+        call.seat, call.details, call.places = seat, details, usable[1:]
         return call
 
     def dial_station(self, station: str, *, line: str, ani: str) -> Call:
         """Prepare a call to all phones of a station; KeyError when none is registered."""
         bindings = self.registrar.find_all(station)
+        peer = Peer(station, True, self.options.station_codecs)
+        usable = set(self._where_keys_may_go(peer, [binding.source for binding in bindings]))
+        bindings = [binding for binding in bindings if binding.source in usable]
         if not bindings:
             raise KeyError(station)
-        peer = Peer(station, True, self.options.station_codecs)
         lead, *others = (
             self._new_call(peer, binding.contact, binding.source, line=line, ani=ani)
             for binding in bindings
@@ -317,6 +324,14 @@ class SipCore:
     def _replaced(self, call: Call) -> None:
         standing = call.state is CallState.CONFIRMED
         self.release(call, Cause.NORMAL if standing else Cause.ANSWERED_ELSEWHERE)
+
+    def _where_keys_may_go(self, peer: Peer, places: Sequence[Address]) -> list[Address]:
+        """The places but those where audio must be encrypted and its keys would be readable."""
+        return [
+            place
+            for place in places
+            if self.services.terms(peer.name, place.transport, station=peer.is_station).possible
+        ]
 
     def _new_call(self, peer: Peer, uri: str, address: Address, *, line: str, ani: str) -> Call:
         services = self.services

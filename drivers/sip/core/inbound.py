@@ -18,7 +18,8 @@ from drivers.sip.in_call.reliable import may_answer, needs_offer
 from drivers.sip.in_call.replaces import Refused, replaced_call
 from drivers.sip.in_call.session_timer import supports
 from drivers.sip.journal.records import Peer
-from drivers.sip.negotiation import Session
+from drivers.sip.negotiation.session import Session
+from drivers.sip.negotiation.terms import NotAcceptable
 from drivers.sip.transaction import ServerKey
 from drivers.sip.trunks.identity import known_of_trunk
 from drivers.sip.trunks.trunk import user_part
@@ -66,19 +67,22 @@ class InboundCalls:
         session = Session(
             host=services.audio_host,
             port=0,
-            codecs=peer.codecs,
+            terms=services.terms(peer.name, received.source.transport, station=peer.is_station),
+            new_key=services.random.randbytes,
             session_id=self._session_id(),
             # With a proxy on the way the audio comes from elsewhere than the messages.
             signalled_from=received.source[0] if peer.is_station and not dialog.routes else "",
             hold_style="sendonly" if trunk is None else trunk.hold,
         )
-        if message.body:
-            try:
+        try:
+            if message.body:
                 session.consider(message.body)
-            except ProtocolError:
-                services.count("invite_not_acceptable")
-                services.respond(received, 488, headers=[warning(services.host)])
-                return
+            else:
+                session.check_offer()
+        except ProtocolError as error:
+            services.count("invite_not_acceptable")
+            services.respond(received, 488, headers=[warning(services.host, error)])
+            return
         call = Call(owner, inbound=True, ref=message.call_id, local_tag=tag, peer=peer)
         call.dialog = dialog
         call.session = session
@@ -308,9 +312,10 @@ def _stays(call: Call) -> None:
     """Nobody ends replaced calls."""
 
 
-def warning(host: str) -> tuple[str, str]:
-    """The Warning of a 488: nothing in the offer that we carry (RFC 3261 20.43)."""
-    return "Warning", f'305 {host} "Incompatible media format"'
+def warning(host: str, error: ProtocolError) -> tuple[str, str]:
+    """The Warning of a 488: why nothing in the offer can be taken (RFC 3261 20.43)."""
+    code, text = error.warning if isinstance(error, NotAcceptable) else NotAcceptable.warning
+    return "Warning", f'{code} {host} "{text}"'
 
 
 def _routes(received: Received) -> Headers:

@@ -19,7 +19,7 @@ from drivers.sip.in_call.parallel import GLOBAL, Parallel
 from drivers.sip.in_call.reliable import early_dialog, is_reliable
 from drivers.sip.in_call.retries import Retries
 from drivers.sip.in_call.session_timer import note_methods
-from drivers.sip.negotiation import Session
+from drivers.sip.negotiation.session import Session
 from drivers.sip.transaction import ClientTransaction
 from drivers.sip.trunks.identity import from_value, identity_headers
 
@@ -45,7 +45,10 @@ class OutboundCalls:
         call.session = Session(
             host=host,
             port=port,
-            codecs=call.peer.codecs,
+            terms=services.terms(
+                call.peer.name, call.address.transport, station=call.peer.is_station
+            ),
+            new_key=services.random.randbytes,
             session_id=services.random.getrandbits(31) + 1,
             signalled_from=call.address[0] if call.peer.is_station else "",
             hold_style="sendonly" if trunk is None else trunk.hold,

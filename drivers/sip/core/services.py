@@ -8,6 +8,7 @@ from cython_ext.sip_wire import format_host
 from drivers.sip.core.happenings import Happening
 from drivers.sip.core.request import Received
 from drivers.sip.core.timers import Timers
+from drivers.sip.negotiation.terms import Terms
 from drivers.sip.options import SipOptions, TrunkOptions
 from drivers.sip.transaction import Transactions
 from drivers.sip.transport.address import Address
@@ -43,6 +44,7 @@ class Services:
         self.audio_host = ""
         """Address of our audio, as the last port had it; empty before the first."""
         self._trunks = {trunk.name: trunk for trunk in options.trunks}
+        self._terms: dict[tuple[str, str], Terms] = {}
         self.random = rng
         self.journal = journal
         self.timers = Timers()
@@ -83,6 +85,14 @@ class Services:
     def trunk(self, name: str) -> TrunkOptions | None:
         """Options of a trunk."""
         return self._trunks.get(name)
+
+    def terms(self, name: str, transport: str, *, station: bool) -> Terms:
+        """What audio may be agreed with a trunk or a station, whose messages come so."""
+        key = "" if station else name, transport
+        known = self._terms.get(key)
+        if known is None:
+            known = self._terms[key] = self.options.terms(key[0], transport)
+        return known
 
     def token(self) -> str:
         """A tag, branch tail or Call-ID that nobody guesses: 64 random bits."""

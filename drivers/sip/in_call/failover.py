@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from cython_ext.sip_wire import Message
+from drivers.errors import ProtocolError
 from drivers.sip.core.call import Call, CallInput, CallState, CallTimer
 from drivers.sip.core.calls import Calls
 from drivers.sip.core.services import Headers, Services
@@ -71,7 +72,13 @@ class Failover:
         self.services.count("failed_over")
         session.withdraw()
         self.calls.step(call, CallInput.CHALLENGE)
-        self._invite(call, session.offer(), [])
+        peer, transport = call.peer, call.address.transport
+        session.begin_anew(self.services.terms(peer.name, transport, station=peer.is_station))
+        try:
+            body = session.offer()
+        except ProtocolError:  # its keys would be readable on the way there
+            return self.next_place(call)
+        self._invite(call, body, [])
         return True
 
 

@@ -15,7 +15,7 @@ from drivers.sip.dialog import Dialog
 from drivers.sip.in_call.ending import Ending
 from drivers.sip.in_call.requests import DialogRequest, Requests
 from drivers.sip.in_call.session_timer import SessionTimers
-from drivers.sip.negotiation import OfferState
+from drivers.sip.negotiation.session import OfferState
 
 GLARE_SLOTS: Final = 201  # of 10 ms: 0 to 2 s, or 2.1 to 4 s for the owner of the Call-ID (14.1)
 OWNER_SLOTS: Final = 191

@@ -13,7 +13,7 @@ from drivers.sip.core.services import SDP_TYPE, Headers, Services
 from drivers.sip.dialog import Dialog
 from drivers.sip.in_call.requests import Requests
 from drivers.sip.in_call.session_timer import supports
-from drivers.sip.negotiation import OfferState
+from drivers.sip.negotiation.session import OfferState
 
 LAST_RSEQ: Final = 2**31 - 1
 REQUIRE: Final = ("Require", "100rel")

@@ -9,6 +9,8 @@ from typing import Literal
 import msgspec
 
 from drivers.api import RtpAddress, RtpFormat
+from drivers.sip.negotiation.crypto import Crypto
+from drivers.sip.negotiation.terms import Terms
 from drivers.sip.transport.address import Address
 
 RecordState = Literal["accepted", "confirmed", "closing", "ending"]
@@ -58,6 +60,13 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     fmt: RtpFormat | None
     signalled_from: str = ""
     hold_style: str = "sendonly"
+    terms: Terms | None = None
+    """None: only the codecs are said, everything else is as usual."""
+    profile: str = "RTP/AVP"
+    offered: tuple[Crypto, ...] = ()
+    """Our keys as they were described last."""
+    offered_mux: bool = False
+    noise: bool = False
 
 
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -1,15 +1,24 @@
 """Offer and answer: codecs, keys, directions, versions, refused streams."""
 
+from random import Random
+
 import msgspec
 import pytest
 
 from drivers.sip.journal.records import SessionRecord
-from drivers.sip.negotiation import NotAcceptable, Session
+from drivers.sip.negotiation.session import Session
+from drivers.sip.negotiation.terms import NotAcceptable, Terms
 from drivers.sip.sdp import SdpError, parse_sdp
 
 
 def session(*codecs: str) -> Session:
-    return Session(host="192.0.2.1", port=6000, codecs=codecs or ("PCMA", "PCMU"), session_id=7)
+    return Session(
+        host="192.0.2.1",
+        port=6000,
+        terms=Terms(codecs or ("PCMA", "PCMU")),
+        session_id=7,
+        new_key=Random(7).randbytes,
+    )
 
 
 def offer(*media: str, host: str = "192.0.2.9", extra: str = "") -> bytes:
@@ -172,7 +181,8 @@ def test_restored_session_goes_on_with_hold_and_version() -> None:
     ours = session()
     answer(ours, offer("m=audio 4000 RTP/AVP 8", "a=sendonly"))
     data = msgspec.msgpack.encode(ours.record())
-    other = Session.restore(msgspec.msgpack.decode(data, type=SessionRecord))
+    record = msgspec.msgpack.decode(data, type=SessionRecord)
+    other = Session.restore(record, Random(8).randbytes)
     assert other.peer_holds
     body = offer("m=audio 4000 RTP/AVP 8", "a=sendonly")
     assert answer(other, body) == answer(ours, body)

@@ -1,0 +1,130 @@
+"""A description of the peer, and what we make of it."""
+
+import ipaddress
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from drivers.api import RtpAddress
+from drivers.sip.negotiation.crypto import Crypto, usable
+from drivers.sip.negotiation.formats import Chosen, packet_time, pick
+from drivers.sip.negotiation.terms import IMPOSSIBLE, NotAcceptable, NotEncrypted, Terms
+from drivers.sip.sdp import Media, Sdp, parse_sdp
+
+PLAIN: Final = frozenset({"RTP/AVP", "RTP/AVPF"})
+ENCRYPTED: Final = frozenset({"RTP/SAVP", "RTP/SAVPF"})
+"""Profiles whose keys come by SDES."""
+
+DIRECTIONS: Final = {
+    "sendrecv": (True, True),
+    "sendonly": (True, False),
+    "recvonly": (False, True),
+    "inactive": (False, False),
+}
+
+
+class Offer(NamedTuple):
+    """The stream of a description that we take; the same for an answer."""
+
+    sdp: Sdp
+    place: int
+    """Of the stream among the others."""
+    profile: str
+    chosen: Chosen
+    crypto: Crypto | None
+    """The peer's key; None: the stream is plain."""
+    ptime_ms: int
+    rtcp_mux: bool
+    remote: RtpAddress
+    sends: bool
+    receives: bool
+
+
+def read_offer(body: bytes, terms: Terms, *, own_host: str, signalled_from: str) -> Offer:
+    """Read an offer; SdpError, or NotAcceptable for one that has nothing for us."""
+    sdp = parse_sdp(body)
+    found = _choose(sdp, terms)
+    remote, sends, receives = _peer(sdp, found.place, own_host, signalled_from)
+    media = sdp.media[found.place]
+    return Offer(
+        sdp,
+        found.place,
+        media.protocol,
+        found.chosen,
+        found.crypto,
+        packet_time(media.attributes),
+        media.attribute("rtcp-mux") is not None,
+        remote,
+        sends,
+        receives,
+    )
+
+
+class _Found(NamedTuple):
+    place: int
+    chosen: Chosen
+    crypto: Crypto | None
+
+
+def _choose(sdp: Sdp, terms: Terms) -> _Found:
+    """The stream to take: an encrypted one before a plain one, then the first."""
+    best: _Found | None = None
+    too_plain = False
+    for place, media in enumerate(sdp.media):
+        if media.kind != "audio" or media.port == 0:
+            continue
+        chosen = pick(media.formats, media.attributes, terms.codecs)
+        if chosen is None:
+            continue
+        lines = [] if terms.srtp == "off" else usable(media.attributes)
+        crypto = lines[0] if lines else None
+        if not _fits(media.protocol, terms.srtp, crypto):
+            too_plain = True
+        elif best is None or (best.crypto is None and crypto is not None):
+            best = _Found(place, chosen, crypto)
+    if best is not None:
+        return best
+    if too_plain:
+        raise NotEncrypted("no stream that is encrypted, or not, as it must be here")
+    raise NotAcceptable("no audio stream with a codec of ours")
+
+
+def _fits(profile: str, srtp: str, crypto: Crypto | None) -> bool:
+    """Whether a stream may be taken; keys in a plain profile count too (RFC 8643)."""
+    if srtp == IMPOSSIBLE:
+        return False
+    if profile in PLAIN:
+        return crypto is not None or srtp != "required"
+    return profile in ENCRYPTED and crypto is not None
+
+
+def _peer(
+    sdp: Sdp, place: int, own_host: str, signalled_from: str
+) -> tuple[RtpAddress, bool, bool]:
+    media = sdp.media[place]
+    host = media.host or sdp.host
+    try:
+        address = _address(host)
+    except ValueError:
+        raise NotAcceptable(f"media address {host[:64]!r} is not an IP address") from None
+    if own_host and (":" in host) is not (":" in own_host):
+        raise NotAcceptable("media address of the other IP version")
+    sends, receives = _direction(sdp, media)
+    if address.is_unspecified:  # hold as RFC 2543 had it: c=0.0.0.0
+        receives = False
+    behind = signalled_from
+    if (":" in behind) is not (":" in host):
+        behind = ""  # messages over IPv6 say nothing about where IPv4 audio comes from
+    return RtpAddress(behind or host, media.port), sends, receives
+
+
+@lru_cache(maxsize=1024)
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    return ipaddress.ip_address(host)  # few peers, many calls: worth remembering
+
+
+def _direction(sdp: Sdp, media: Media) -> tuple[bool, bool]:
+    for attributes in (media.attributes, sdp.attributes):
+        for name, _ in attributes:
+            if name in DIRECTIONS:
+                return DIRECTIONS[name]
+    return True, True

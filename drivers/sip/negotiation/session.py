@@ -1,0 +1,363 @@
+"""Both descriptions of one call: answers an offer, makes one, takes an answer (RFC 3264).
+
+What the media engine must do follows as ``(RtpAddress, RtpFormat)``.
+"""
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Final
+
+from drivers.api import RtpAddress, RtpFormat, SrtpKeys
+from drivers.sip.journal.records import SessionRecord
+from drivers.sip.negotiation.crypto import SUITES, Crypto
+from drivers.sip.negotiation.formats import PAYLOADS, clock_of
+from drivers.sip.negotiation.offer import Offer, read_offer
+from drivers.sip.negotiation.terms import NotAcceptable, NotEncrypted, Terms
+from drivers.sip.negotiation.wording import Stream, offered_events, worded
+
+ONLY_TAG: Final = "1"  # of our key in an offer while a call stands
+
+
+class OfferState(Enum):
+    """Who owes whom an answer (RFC 3264 4: one open offer at a time)."""
+
+    STABLE = auto()
+    CONSIDERED = auto()
+    """The peer's offer waits for our answer."""
+    OFFERED = auto()
+    """Our offer waits for the peer's answer."""
+
+
+class Session:
+    """Both descriptions of one call and what they agreed on."""
+
+    __slots__ = (
+        "_chosen",
+        "_considered",
+        "_described",
+        "_new_key",
+        "_noise",
+        "_offered",
+        "_offered_mux",
+        "_profile",
+        "_refused",
+        "fmt",
+        "hold_style",
+        "host",
+        "on_hold",
+        "peer_holds",
+        "port",
+        "remote",
+        "session_id",
+        "signalled_from",
+        "state",
+        "terms",
+        "version",
+    )
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        terms: Terms,
+        session_id: int,
+        new_key: Callable[[int], bytes],
+        signalled_from: str = "",
+        hold_style: str = "sendonly",
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.terms = terms
+        self.session_id = session_id
+        self.version = session_id - 1  # the first description makes it session_id
+        self.signalled_from = signalled_from
+        """Host that a phone's messages come from: its audio is there too, whatever address it
+        knows itself by (NAT, several interfaces). Empty: what it describes is right."""
+        self.hold_style = hold_style
+        """How we put the peer on hold, one of the options' ``HOLDS``."""
+        self.on_hold = False
+        """We put the peer on hold."""
+        self.peer_holds = False
+        self.state = OfferState.STABLE
+        self.remote: RtpAddress | None = None
+        self.fmt: RtpFormat | None = None
+        self._new_key = new_key
+        self._considered: Offer | None = None
+        self._described = b""
+        # Place of our stream among the m-lines, and the refused others: their number and
+        # order never change within a session (RFC 3264 8).
+        self._chosen = 0
+        self._refused: tuple[tuple[str, str, str], ...] = ()
+        self._profile = _first_profile(terms)
+        self._offered: tuple[Crypto, ...] = ()
+        """Our keys as they were described last."""
+        self._offered_mux = False
+        self._noise = False
+
+    @property
+    def info_digits(self) -> bool:
+        """Whether keys come as INFO because telephone-event was not agreed."""
+        return self.fmt is not None and self.fmt.dtmf_payload_type is None
+
+    @property
+    def holds_keys(self) -> bool:
+        """Whether its record must be kept from others."""
+        return bool(self._offered) or (self.fmt is not None and self.fmt.srtp is not None)
+
+    def offer(self, *, new_keys: bool = False) -> bytes:
+        """Make an offer: everything we carry, or the codec in use while a call stands.
+
+        The key in use is offered again, or with ``new_keys`` another one.
+        """
+        if self.state is not OfferState.STABLE:
+            raise NotAcceptable("an offer is open already")
+        self.check_offer()
+        sends = not (self.on_hold and self.hold_style == "inactive")
+        stream = self._offered_stream(sends=sends, receives=not self.on_hold)
+        self._offered = self._offered_keys(new_keys=new_keys)
+        self._offered_mux = stream.rtcp_mux
+        self.state = OfferState.OFFERED
+        return self._describe(stream, self._offered)
+
+    def check_offer(self) -> None:
+        """Raise NotEncrypted when no offer of ours can be made here."""
+        if not self.terms.possible:
+            raise NotEncrypted("audio must be encrypted, but its keys would be readable here")
+
+    def begin_anew(self, terms: Terms) -> None:
+        """Offer to another place, to which other terms may apply; nothing is agreed yet."""
+        if terms != self.terms:
+            self.terms, self._offered = terms, ()
+            self._profile = _first_profile(terms)
+
+    def offer_again(self) -> bytes:
+        """Offer what stands, unchanged and under the same version (RFC 4028 7.4)."""
+        if self.state is not OfferState.STABLE or not self._described:
+            raise NotAcceptable("an offer is open already, or nothing was described yet")
+        self.state = OfferState.OFFERED
+        return self.described()
+
+    def described(self) -> bytes:
+        """Our description as it was last sent."""
+        return self._numbered(self._described)
+
+    def withdraw(self) -> None:
+        """Forget an offer that was refused (491, 488); what stood before still stands."""
+        self.state = OfferState.STABLE
+
+    def consider(self, body: bytes) -> None:
+        """Take an offer to ``answer``; SdpError or NotAcceptable leave all as it was."""
+        if self.state is OfferState.OFFERED:
+            raise NotAcceptable("an offer is open already")
+        self._considered = self._read(body)
+        self.state = OfferState.CONSIDERED
+
+    def answer(self) -> bytes:
+        """Answer the offer under consideration."""
+        offer = self._considered
+        if offer is None:
+            raise NotAcceptable("no offer to answer")
+        self._considered = None
+        self.state = OfferState.STABLE
+        send, receive = offer.receives, offer.sends and not self.on_hold
+        self._chosen = offer.place
+        self._refused = tuple(
+            (other.kind, other.protocol, other.formats[0])
+            for place, other in enumerate(offer.sdp.media)
+            if place != offer.place
+        )
+        self._profile = offer.profile
+        own = self._own_key(offer.crypto)
+        self._agree(offer, own, send=send, receive=receive, rtcp_mux=offer.rtcp_mux)
+        self.peer_holds = not offer.receives
+        payload, codec, dtmf, noise = offer.chosen
+        stream = Stream(
+            offer.profile,
+            ((payload, codec),),
+            () if dtmf is None else ((dtmf, clock_of(codec)),),
+            noise and self.terms.comfort_noise,
+            offer.ptime_ms,
+            offer.rtcp_mux,
+            send,
+            receive,
+        )
+        self._offered = () if own is None else (own,)
+        self._offered_mux = offer.rtcp_mux
+        return self._describe(stream, self._offered)
+
+    def accept(self, body: bytes) -> None:
+        """Take the answer to our offer; SdpError or NotAcceptable when it is none."""
+        self.state = OfferState.STABLE
+        answer = self._read(body)
+        if answer.profile.removesuffix("F") != self._profile.removesuffix("F"):
+            raise NotAcceptable(f"{self._profile} answered by {answer.profile[:32]}")
+        self._agree(
+            answer,
+            self._key_named(answer.crypto),
+            send=answer.receives,
+            receive=answer.sends and not self.on_hold,
+            rtcp_mux=answer.rtcp_mux and self._offered_mux,
+        )
+        if not self.on_hold:
+            self.peer_holds = not answer.receives
+
+    def record(self) -> SessionRecord:
+        """Everything needed to go on after a restart."""
+        usual = self.terms == Terms(self.terms.codecs)
+        return SessionRecord(
+            host=self.host,
+            port=self.port,
+            session_id=self.session_id,
+            version=self.version,
+            codecs=self.terms.codecs,
+            on_hold=self.on_hold,
+            peer_holds=self.peer_holds,
+            described=self._described,
+            refused=self._refused,
+            chosen=self._chosen,
+            remote=self.remote,
+            fmt=self.fmt,
+            signalled_from=self.signalled_from,
+            hold_style=self.hold_style,
+            terms=None if usual else self.terms,
+            profile=self._profile,
+            offered=self._offered,
+            offered_mux=self._offered_mux,
+            noise=self._noise,
+        )
+
+    @classmethod
+    def restore(cls, record: SessionRecord, new_key: Callable[[int], bytes]) -> "Session":
+        """Rebuild a session; an offer open at the time of the crash is forgotten."""
+        session = cls(
+            host=record.host,
+            port=record.port,
+            terms=record.terms or Terms(record.codecs),
+            session_id=record.session_id,
+            new_key=new_key,
+            signalled_from=record.signalled_from,
+            hold_style=record.hold_style,
+        )
+        session.version = record.version
+        session.on_hold = record.on_hold
+        session.peer_holds = record.peer_holds
+        session.remote = record.remote
+        session.fmt = record.fmt
+        session._described = record.described
+        session._refused = record.refused
+        session._chosen = record.chosen
+        session._profile = record.profile
+        session._offered = record.offered
+        session._offered_mux = record.offered_mux
+        session._noise = record.noise
+        return session
+
+    # Keys
+
+    def _offered_keys(self, *, new_keys: bool) -> tuple[Crypto, ...]:
+        """Our keys for an offer: one a suite at first, that of the suite in use later."""
+        if self.fmt is None:
+            if self.terms.srtp == "off":
+                return ()
+            return self._offered or tuple(
+                Crypto(str(place), suite, self._new_key(size))
+                for place, (suite, size) in enumerate(SUITES.items(), start=1)
+            )
+        srtp = self.fmt.srtp
+        if srtp is None:
+            return ()
+        key = self._new_key(SUITES[srtp.suite]) if new_keys else srtp.outward
+        return (Crypto(ONLY_TAG, srtp.suite, key),)
+
+    def _own_key(self, theirs: Crypto | None) -> Crypto | None:
+        """Our key for the answer to an offered one: the one in use while its suite stays."""
+        if theirs is None:
+            return None
+        used = None if self.fmt is None else self.fmt.srtp
+        if used is not None and used.suite == theirs.suite:
+            return Crypto(theirs.tag, theirs.suite, used.outward)
+        return Crypto(theirs.tag, theirs.suite, self._new_key(SUITES[theirs.suite]))
+
+    def _key_named(self, theirs: Crypto | None) -> Crypto | None:
+        """Our offered key that an answer takes up."""
+        if theirs is None:
+            return None
+        for own in self._offered:
+            if own.tag == theirs.tag and own.suite == theirs.suite:
+                return own
+        raise NotAcceptable("the answer takes a key that was not offered")
+
+    # Parts of a description
+
+    def _agree(
+        self, offer: Offer, own: Crypto | None, *, send: bool, receive: bool, rtcp_mux: bool
+    ) -> None:
+        payload, codec, dtmf, noise = offer.chosen
+        theirs = offer.crypto
+        keys = None
+        if own is not None and theirs is not None:
+            keys = SrtpKeys(suite=own.suite, inward=theirs.key, outward=own.key)
+        self.remote = offer.remote
+        self._noise = noise and self.terms.comfort_noise
+        self.fmt = RtpFormat(
+            payload_type=int(payload),
+            codec=codec,
+            dtmf_payload_type=None if dtmf is None else int(dtmf),
+            ptime_ms=offer.ptime_ms,
+            send=send,
+            receive=receive,
+            rtcp_mux=rtcp_mux,
+            srtp=keys,
+        )
+
+    def _read(self, body: bytes) -> Offer:
+        return read_offer(body, self.terms, own_host=self.host, signalled_from=self.signalled_from)
+
+    def _offered_stream(self, *, sends: bool, receives: bool) -> Stream:
+        fmt, terms = self.fmt, self.terms
+        if fmt is None:
+            return Stream(
+                self._profile,
+                tuple((PAYLOADS[codec], codec) for codec in terms.codecs),
+                offered_events(terms.codecs),
+                terms.comfort_noise,
+                terms.ptime_ms,
+                terms.rtcp_mux,
+                sends,
+                receives,
+            )
+        events = fmt.dtmf_payload_type
+        return Stream(
+            self._profile,
+            ((str(fmt.payload_type), fmt.codec),),
+            () if events is None else ((str(events), clock_of(fmt.codec)),),
+            self._noise,
+            fmt.ptime_ms,
+            fmt.rtcp_mux,
+            sends,
+            receives,
+        )
+
+    def _describe(self, stream: Stream, keys: tuple[Crypto, ...]) -> bytes:
+        # Version 0 stands in while comparing: it goes up by one exactly when something changed.
+        zero = self.on_hold and self.hold_style == "address" and ":" not in self.host
+        connection = "0.0.0.0" if zero else self.host  # noqa: S104 - hold as RFC 2543 had it
+        text = worded(stream, self._refused, self._chosen, self.host, connection)
+        lines = "".join([f"a=crypto:{key.value()}\r\n" for key in keys])
+        described = (
+            f"{text.start}{self.session_id} 0{text.middle}{self.port}{text.stream}{lines}{text.end}"
+        ).encode()
+        if described != self._described:
+            self._described = described
+            self.version += 1
+        return self._numbered(described)
+
+    def _numbered(self, described: bytes) -> bytes:
+        start = f"o=- {self.session_id} "
+        return described.replace(f"{start}0 ".encode(), f"{start}{self.version} ".encode(), 1)
+
+
+def _first_profile(terms: Terms) -> str:
+    # Keys in a plain profile: a peer that knows none still answers (RFC 8643).
+    return "RTP/SAVP" if terms.srtp == "required" else "RTP/AVP"

@@ -1,0 +1,87 @@
+"""How our own description is worded."""
+
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from drivers.sip.negotiation.formats import DTMF_EVENTS, DTMF_PAYLOADS, ENCODINGS, NOISE, clock_of
+from drivers.sip.negotiation.offer import DIRECTIONS
+from drivers.sip.sdp import Media, Origin, Sdp, build_sdp
+
+_DIRECTION_NAMES: Final = {flags: name for name, flags in DIRECTIONS.items()}
+
+
+class Stream(NamedTuple):
+    """Our stream in a description, without what is different in every call."""
+
+    profile: str
+    formats: tuple[tuple[str, str], ...]
+    """Payload type and codec."""
+    dtmf: tuple[tuple[str, str], ...]
+    """Payload type and clock of telephone events."""
+    noise: bool
+    ptime_ms: int
+    rtcp_mux: bool
+    sends: bool
+    receives: bool
+
+
+class Worded(NamedTuple):
+    """A description in pieces; between them stand session id, port, and lines with keys."""
+
+    start: str
+    middle: str
+    stream: str
+    """Of our stream, behind its port."""
+    end: str
+    """Streams behind ours."""
+
+
+def offered_events(codecs: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Telephone events for each clock of the codecs, in their order."""
+    clocks = dict.fromkeys(clock_of(codec) for codec in codecs)
+    return tuple((DTMF_PAYLOADS[clock], clock) for clock in clocks)
+
+
+@lru_cache(maxsize=1024)
+def worded(
+    stream: Stream,
+    refused: tuple[tuple[str, str, str], ...],
+    chosen: int,
+    host: str,
+    connection: str,
+) -> Worded:
+    """Word a description: of many calls few differ in more than what is left out."""
+    attributes = [("rtpmap", f"{payload} {ENCODINGS[codec]}") for payload, codec in stream.formats]
+    numbers = [payload for payload, _ in stream.formats]
+    if stream.noise:
+        numbers.append(NOISE)
+        attributes.append(("rtpmap", f"{NOISE} CN/8000"))
+    for payload, clock in stream.dtmf:
+        numbers.append(payload)
+        attributes.append(("rtpmap", f"{payload} telephone-event/{clock}"))
+        attributes.append(("fmtp", f"{payload} {DTMF_EVENTS}"))
+    attributes.append(("ptime", str(stream.ptime_ms)))
+    if stream.rtcp_mux:
+        attributes.append(("rtcp-mux", ""))
+    attributes.append((_DIRECTION_NAMES[stream.sends, stream.receives], ""))
+    others = [
+        Media(kind=kind, port=0, protocol=protocol, formats=(payload,))
+        for kind, protocol, payload in refused
+    ]
+    ours = Media(
+        kind="audio",
+        port=1,
+        protocol=stream.profile,
+        formats=tuple(numbers),
+        attributes=tuple(attributes),
+    )
+    before = _text((*others[:chosen], ours), host, connection)
+    whole = _text((*others[:chosen], ours, *others[chosen:]), host, connection)
+    start, _, rest = before.partition("0 0")
+    middle, _, own = rest.partition("m=audio 1 ")
+    return Worded(start, f"{middle}m=audio ", f" {own}", whole.removeprefix(before))
+
+
+def _text(media: tuple[Media, ...], host: str, connection: str) -> str:
+    sdp = Sdp(origin=Origin("-", 0, 0, host), host=connection, media=media)
+    return build_sdp(sdp).decode()
