@@ -36,6 +36,7 @@ from daemon.control.facade.in_force import InForce
 from daemon.control.facade.live import LivePicture
 from daemon.control.facade.local_service import LocalService
 from daemon.control.facade.settings.administration import Administration
+from daemon.control.facade.sight.facade import SightFacade
 from daemon.control.facade.supervision import SupervisorFacade
 from daemon.control.flows.preparation import prepare_flows
 from daemon.control.flows.prompts import Prompts
@@ -131,7 +132,7 @@ class ControlProcess:
         await self._remember(controller)
         picture = LivePicture(controller, self.clock)
         audit = AuditLog(self.clock, self.ids)
-        service = await self._service(controller, picture, audit, in_force)
+        service = await self._service(controller, media, picture, audit, in_force)
         server = ServiceServer(service, self.site.socket("control"))
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -208,7 +209,12 @@ class ControlProcess:
             tasks.create_task(Watchdog(controller).run(), name="watchdog")
 
     async def _service(
-        self, controller: Controller, picture: LivePicture, audit: AuditLog, in_force: InForce
+        self,
+        controller: Controller,
+        media: MediaLink,
+        picture: LivePicture,
+        audit: AuditLog,
+        in_force: InForce,
     ) -> LocalService:
         history = HistoryFacade(controller, self.site, self.clock)
         agents = AgentFacade(controller, self.clock, history.past_calls)
@@ -233,6 +239,7 @@ class ControlProcess:
             history=history,
             flows=self.flows,
             picture=picture,
+            sight=SightFacade(controller, media, self.writer.counters, self.clock),
         )
 
     async def _remember(self, controller: Controller) -> None:

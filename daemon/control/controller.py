@@ -97,6 +97,8 @@ class Controller:
         """Set whenever the live picture may have changed."""
         self._journal = journal
         self._max_calls = max_calls
+        self.streams: Counter[str] = Counter()
+        """Packets of the RTP streams that ended, summed up."""
         self._watched: dict[LineId, CallLife] = {}
         self._reasons: defaultdict[int, dict[int, tuple[int, ...]]] = defaultdict(dict)
         """By call and agent."""

@@ -1,6 +1,7 @@
 """What media tells, passed on to the call or the board that it concerns."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Final, Protocol
 
@@ -48,6 +49,7 @@ class Hearing(Protocol):
     prompts: Prompts
     calls: dict[int, CallLife]
     dirty: asyncio.Event
+    streams: Counter[str]
 
 
 class MediaEvents:
@@ -97,6 +99,12 @@ class MediaEvents:
                 del self._legs[next(iter(self._legs))]
 
     def _stream_ended(self, port: PortId, ended: StreamEnded) -> None:
+        sums = self._control.streams
+        sums["streams"] += 1
+        sums["packets_in"] += ended.packets_in
+        sums["packets_out"] += ended.packets_out
+        sums["lost"] += ended.lost
+        sums["late"] += ended.late
         owner = self._legs.pop(port, None)
         if owner is not None:
             self._control.records.stream(*owner, ended)

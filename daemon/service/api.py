@@ -9,6 +9,7 @@ it, and is audited by control. Every refusal is a ``ServiceError``.
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
+from daemon.service.figures import Figures
 from daemon.service.live import LiveState, LiveUpdate
 from daemon.service.messages import (
     Actor,
@@ -242,6 +243,9 @@ class TechnicianService(Protocol):
 
     async def ladder(self, actor: Actor, call: str) -> Sequence[LadderRow]:
         """The signalling of one call, oldest first; not-found when nothing of it is kept."""
+
+    async def figures(self) -> Figures:
+        """Counts for monitoring; what cannot be had is left out."""
 
     async def set_draining(self, actor: Actor, *, on: bool) -> Draining:
         """Take no new calls until the next start, so that calls run out; or take them again."""

@@ -15,6 +15,7 @@ from daemon.control.facade.in_force import InForce
 from daemon.control.facade.live import LivePicture
 from daemon.control.facade.local_service import LocalService
 from daemon.control.facade.settings.administration import Administration
+from daemon.control.facade.sight.facade import SightFacade
 from daemon.control.facade.supervision import SupervisorFacade
 from daemon.service.api import Service
 from daemon.service.credentials import PasswordKeeper
@@ -110,6 +111,7 @@ class FacadeRig:
             history=history,
             flows=flows,
             picture=self.picture,
+            sight=SightFacade(controller, None, self.writer.counters, clock),
         )
         await self.writer.start()
         self._tasks = [

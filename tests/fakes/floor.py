@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from daemon.service.credentials import PasswordKeeper
+from daemon.service.figures import Figures
 from daemon.service.live import (
     KeptCaller,
     LiveAgent,
@@ -263,4 +264,16 @@ def sample_status(now: float) -> SystemStatus:
             LineStatus(line="board/3", driver="board", state="down", detail="no battery"),
         ),
         warnings=(Text("The demo password is in use.", "正在使用演示密码。"),),
+    )
+
+
+def sample_figures(now: float) -> Figures:
+    """Counts of an hour."""
+    return Figures(
+        at=now,
+        media={"load": 0.12, "late_ticks": 4.0, "ticks": 720_000.0, "ports": 6.0, "busy_s": 43.5},
+        streams={"streams": 40, "packets_in": 96_000, "packets_out": 95_900, "lost": 12, "late": 3},
+        records={"rows": 400, "failures": 1, "waiting": 2},
+        stations=3,
+        places=1,
     )

@@ -14,6 +14,7 @@ from daemon.service.credentials import (
     secret_hash,
 )
 from daemon.service.errors import ServiceError, ServiceUnreachableError
+from daemon.service.figures import Figures
 from daemon.service.live import (
     LiveState,
     LiveUpdate,
@@ -32,7 +33,7 @@ from daemon.service.messages import (
     SystemStatus,
     Text,
 )
-from tests.fakes.floor import PASSWORDS, sample_reasons, sample_status
+from tests.fakes.floor import PASSWORDS, sample_figures, sample_reasons, sample_status
 from tests.fakes.settings import FakeSettings
 from tests.fakes.signalling import sample_ladder
 
@@ -334,6 +335,9 @@ class FakeService(FakeSettings):
     async def ladder(self, actor: Actor, call: str) -> Sequence[LadderRow]:
         self._allow(actor, "technician", "administrator")
         return sample_ladder(call, self.clock())
+
+    async def figures(self) -> Figures:
+        return sample_figures(self.clock())
 
     async def set_draining(self, actor: Actor, *, on: bool) -> Draining:
         self._allow(actor, "technician", "administrator")

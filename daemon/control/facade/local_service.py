@@ -12,8 +12,10 @@ from daemon.control.facade.history import HistoryFacade
 from daemon.control.facade.live import LivePicture
 from daemon.control.facade.settings.administration import Administration
 from daemon.control.facade.settings.requests import AdministratorRequests
+from daemon.control.facade.sight.facade import SightFacade
 from daemon.control.facade.supervision import SupervisorFacade
 from daemon.service.errors import ServiceError
+from daemon.service.figures import Figures
 from daemon.service.live import LiveState, LiveUpdate
 from daemon.service.messages import (
     Actor,
@@ -52,6 +54,7 @@ class LocalService(AdministratorRequests):
         history: HistoryFacade,
         flows: FlowSettings,
         picture: LivePicture,
+        sight: SightFacade,
     ) -> None:
         super().__init__(accounts, audit, administration, flows)
         self._clock = clock
@@ -59,6 +62,7 @@ class LocalService(AdministratorRequests):
         self._supervision = supervision
         self._history = history
         self._picture = picture
+        self._sight = sight
 
     # -- everybody ------------------------------------------------------------------------
 
@@ -280,7 +284,11 @@ class LocalService(AdministratorRequests):
     async def ladder(self, actor: Actor, call: str) -> Sequence[LadderRow]:
         """The messages of one call."""
         self._accounts.require(actor, "technician", "administrator")
-        return await self._supervision.ladder(call)
+        return await self._sight.ladder(call)
+
+    async def figures(self) -> Figures:
+        """Counts for monitoring."""
+        return await self._sight.figures()
 
     async def set_draining(self, actor: Actor, *, on: bool) -> Draining:
         """Take no new calls, or take them again."""

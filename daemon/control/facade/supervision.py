@@ -18,7 +18,6 @@ from daemon.control.calls.context import (
 )
 from daemon.control.controller import Controller
 from daemon.control.facade.agents import AgentFacade
-from daemon.control.facade.ladders import ladder
 from daemon.control.facade.why_agent import why_agent
 from daemon.readiness import endpoints
 from daemon.service.errors import ServiceError
@@ -26,7 +25,6 @@ from daemon.service.messages import (
     Actor,
     Draining,
     DriverStatus,
-    LadderRow,
     LineStatus,
     ProcessStatus,
     SystemStatus,
@@ -181,10 +179,6 @@ class SupervisorFacade:
         controller = self._controller
         calls, places = len(controller.calls), len(controller.places.kept)
         return Draining(on=controller.draining, calls=calls, places=places)
-
-    async def ladder(self, call: str) -> Sequence[LadderRow]:
-        """The messages of one call."""
-        return await ladder(self._controller, call)
 
     def _lines(self) -> list[LineStatus]:
         by_line = {

@@ -1,0 +1,1 @@
+"""What technicians look at: messages of calls, figures for monitoring, captures, bans."""
