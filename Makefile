@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 KERNELS := $(wildcard cython_ext/*/*.pyx cython_ext/*/*.pxd cython_ext/*/*.h) cython_ext/media_floor/floor.c \
            $(filter-out cython_ext/media/_media.c,$(wildcard cython_ext/media/*.c)) \
-           $(wildcard acd_core/*.py acd_core/*/*.py) setup.py
+           $(wildcard acd_core/*.py acd_core/*/*.py drivers/*.py drivers/sip/*.py drivers/sip/*/*.py) setup.py
 
 .PHONY: help setup system dev build docs bench lint format types test unit e2e browser pure engine-test sanitize fuzz soak check demo clean
 

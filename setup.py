@@ -56,15 +56,15 @@ def extensions() -> list[Extension]:
     return found
 
 
-def engine(folder: Path) -> list[Extension]:
-    """The distribution engine, compiled from its Python; see cython_ext/compiled_modules.py."""
+def compiled(group: compiled_modules.Group, folder: Path) -> list[Extension]:
+    """A group of modules compiled from their Python; see cython_ext/compiled_modules.py."""
     from mypyc.build import mypycify
 
     found = mypycify(
-        [f"{name.replace('.', '/')}.py" for name in compiled_modules.MODULES],
-        group_name=compiled_modules.LIBRARY.removesuffix("__mypyc"),
+        group.source_files,
+        group_name=group.library.removesuffix("__mypyc"),
         opt_level="2",
-        target_dir="build/engine",
+        target_dir=f"build/{group.name}",
     )
     # Beside the sources they would be found even when they are older than these.
     for extension in found:
@@ -73,26 +73,35 @@ def engine(folder: Path) -> list[Extension]:
 
 
 class BuildExtensions(build_ext):
-    """Builds the kernels, and the engine unless it is built already."""
+    """Builds the kernels, and each group of compiled modules unless it is built already."""
 
     def finalize_options(self) -> None:
-        self.engine = compiled_modules.FOLDER / compiled_modules.digest(ROOT)
-        there = compiled_modules.CompiledFinder(ROOT / self.engine).complete
-        if not ((self.inplace or self.editable_mode) and there):
-            self.distribution.ext_modules += engine(self.engine)
+        self.folders = {
+            group: compiled_modules.FOLDER / compiled_modules.digest(group, ROOT)
+            for group in compiled_modules.GROUPS
+        }
+        for group, folder in self.folders.items():
+            there = compiled_modules.CompiledFinder(group, ROOT / folder).complete
+            if not ((self.inplace or self.editable_mode) and there):
+                self.distribution.ext_modules += compiled(group, folder)
         super().finalize_options()
 
     def run(self) -> None:
         super().run()
-        if compiled_modules.digest(ROOT) != self.engine.name:
-            self.warn("acd_core/ changed while it was compiled, so it runs plain: build again")
-            shutil.rmtree(ROOT / self.engine, ignore_errors=True)
+        for group, folder in self.folders.items():
+            if compiled_modules.digest(group, ROOT) != folder.name:
+                self.warn(
+                    f"{group.name} changed while it was compiled, so it runs plain: build again"
+                )
+                shutil.rmtree(ROOT / folder, ignore_errors=True)
 
     def copy_extensions_to_source(self) -> None:
-        (ROOT / self.engine).mkdir(parents=True, exist_ok=True)
+        names = {folder.name for folder in self.folders.values()}
+        for name in names:
+            (ROOT / compiled_modules.FOLDER / name).mkdir(parents=True, exist_ok=True)
         super().copy_extensions_to_source()
         for older in (ROOT / compiled_modules.FOLDER).iterdir():
-            if older.name != self.engine.name:
+            if older.name not in names:
                 shutil.rmtree(older)
 
 

@@ -2,4 +2,4 @@
 
 from cython_ext import compiled_modules
 
-compiled_modules.install()
+compiled_modules.install(compiled_modules.ENGINE)

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from acd_core.routing.registry import strategies
-from cython_ext.compiled_modules import installed
+from cython_ext.compiled_modules import ENGINE, SIP, is_built
 from cython_ext.implementation import PURE_PYTHON
 from daemon.config import FILE, Config, DriverSection, is_loopback, load_config
 from daemon.errors import ConfigError, DaemonError, Fault
@@ -154,7 +154,8 @@ def _kernels() -> Iterator[Fault]:
                 "unset it and build the kernels: make build", "请取消此变量并编译内核：make build"
             ),
         )
-    elif not installed():
+        return
+    if not is_built(ENGINE):
         yield Fault(
             file="system",
             key="acd_core",
@@ -162,6 +163,17 @@ def _kernels() -> Iterator[Fault]:
                 "distribution runs as plain Python, at a third of its speed: "
                 "its sources changed after the last build",
                 "分配引擎以纯 Python 运行，速度约为三分之一：源文件在上次编译后有改动",
+            ),
+            todo="make build",
+        )
+    if not is_built(SIP):
+        yield Fault(
+            file="system",
+            key="drivers/sip",
+            what=pick(
+                "SIP signalling runs as plain Python and costs more: "
+                "its sources changed after the last build",
+                "SIP 信令以纯 Python 运行，开销更大：源文件在上次编译后有改动",
             ),
             todo="make build",
         )

@@ -64,7 +64,7 @@ def test_package_init_holds_a_docstring_only(package: str) -> None:
         install = [ast.unparse(line) for line in body[1:]]
         assert install == [
             "from cython_ext import compiled_modules",
-            "compiled_modules.install()",
+            "compiled_modules.install(compiled_modules.ENGINE)",
         ]
         del body[1:]
     assert len(body) == 1

@@ -279,7 +279,7 @@ def measure(
                 "agents": whole.agents,
                 "queues": whole.queues,
                 "waiting": whole.waiting,
-                "compiled": compiled_modules.installed(),
+                "compiled": compiled_modules.installed(compiled_modules.ENGINE),
             },
         },
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cython_ext.compiled_modules import FOLDER, LIBRARY, MODULES, ROOT, CompiledFinder, digest
+from cython_ext.compiled_modules import ENGINE, FOLDER, ROOT, CompiledFinder, digest
 
 HISTORY = Path(__file__).parent / "any_history.py"
 
@@ -44,20 +44,20 @@ def copied(tmp_path: Path) -> Path:
 
 
 def test_a_changed_source_has_another_digest(copied: Path) -> None:
-    before = digest(copied)
-    assert before == digest(copied) == digest(ROOT)
+    before = digest(ENGINE, copied)
+    assert before == digest(ENGINE, copied) == digest(ENGINE, ROOT)
     source = copied / "acd_core" / "floor" / "lines.py"
     source.write_text(source.read_text() + "# changed\n")
-    assert digest(copied) != before
+    assert digest(ENGINE, copied) != before
 
 
 def test_half_a_set_of_compiled_modules_is_not_used(tmp_path: Path) -> None:
     suffix = EXTENSION_SUFFIXES[0]
-    for name in MODULES:
+    for name in ENGINE.modules:
         (tmp_path / f"{name.replace('.', '_')}{suffix}").touch()
-    assert not CompiledFinder(tmp_path).complete
-    (tmp_path / f"{LIBRARY}{suffix}").touch()
-    finder = CompiledFinder(tmp_path)
+    assert not CompiledFinder(ENGINE, tmp_path).complete
+    (tmp_path / f"{ENGINE.library}{suffix}").touch()
+    finder = CompiledFinder(ENGINE, tmp_path)
     assert finder.complete
     found = finder.find_spec("acd_core.engine", None)
     assert found is not None
@@ -66,5 +66,5 @@ def test_half_a_set_of_compiled_modules_is_not_used(tmp_path: Path) -> None:
 
 
 def test_a_build_leaves_one_whole_set() -> None:
-    folders = [folder for folder in (ROOT / FOLDER).iterdir() if folder.is_dir()]
-    assert [CompiledFinder(folder).complete for folder in folders] == [True]
+    folders = [folder for folder in (ROOT / FOLDER).glob("acd_*") if folder.is_dir()]
+    assert [CompiledFinder(ENGINE, folder).complete for folder in folders] == [True]
