@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cython_ext.compiled_modules import ENGINE, SIP, Group
 from daemon import self_check
 from daemon.__main__ import main
 from daemon.command_line import all_commands, broken_commands, find_command
@@ -234,13 +235,16 @@ def test_without_compiled_kernels_check_and_run_say_that_there_is_no_audio(
     assert (started.returncode, says in started.stderr) == (2, True)
 
 
-@pytest.mark.parametrize("compiled", [True, False])
-def test_check_says_whether_distribution_is_compiled(
-    monkeypatch: pytest.MonkeyPatch, compiled: bool
+@pytest.mark.parametrize(
+    ("built", "noted"),
+    [((ENGINE, SIP), []), ((SIP,), ["acd_core"]), ((ENGINE,), ["drivers/sip"])],
+)
+def test_check_says_what_is_not_compiled(
+    monkeypatch: pytest.MonkeyPatch, built: tuple[Group, ...], noted: list[str]
 ) -> None:
-    monkeypatch.setattr(self_check, "installed", lambda: compiled)
+    monkeypatch.setattr(self_check, "is_built", lambda group: group in built)
     monkeypatch.setattr(self_check, "PURE_PYTHON", False)
-    assert [note.key for note in self_check._kernels()] == ([] if compiled else ["acd_core"])
+    assert [note.key for note in self_check._kernels()] == noted
 
 
 @pytest.mark.parametrize(
