@@ -58,6 +58,7 @@ async def _serve(site: SiteDirectory) -> None:
             zone=zone,
             language=site.config.site.language,
             secure=tls is not None,
+            metrics_from=web.metrics_from,
         ),
     )
     listening = _listen(web.address, web.port)

@@ -36,6 +36,8 @@ class ConsoleOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Served over TLS: cookies are marked Secure."""
     rate: float = 30.0
     """Requests a second that one address may send, on average."""
+    metrics_from: tuple[str, ...] = ()
+    """Addresses and networks that may read ``/metrics`` without a token."""
 
 
 class SessionCache:

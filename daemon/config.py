@@ -51,6 +51,9 @@ class WebOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """PEM file, relative to the site directory; empty serves plain HTTP."""
     tls_key: str = ""
     """PEM file of its key, relative to the site directory."""
+    metrics_from: tuple[str, ...] = ()
+    """Addresses and networks that may read ``/metrics`` without a token, such as
+    ``127.0.0.1``; with none, only a technician's or an administrator's token opens it."""
 
 
 class RecordsOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -262,6 +265,15 @@ def _check_web(toml: TomlFile, web: WebOptions) -> None:
     if bool(web.tls_certificate) != bool(web.tls_key):
         missing = "tls_key" if web.tls_certificate else "tls_certificate"
         toml.fault(("web", missing), pick("is missing", "缺少"))
+    for text in web.metrics_from:
+        try:
+            ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            toml.fault(
+                ("web", "metrics_from"),
+                pick(f"{text!r} is no address or network", f"{text!r} 不是地址或网段"),
+                pick("write 127.0.0.1 or 192.0.2.0/24", "请写如 127.0.0.1 或 192.0.2.0/24"),
+            )
     if not is_loopback(web.address) and not web.tls_certificate:
         toml.fault(
             ("web", "address"),

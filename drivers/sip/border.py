@@ -124,8 +124,14 @@ class Border:
         return self.look_up(dns.lookup())
 
     def counters(self) -> dict[str, int]:
-        """What was dropped before the parser."""
+        """What was dropped before the parser, and what is held at this moment."""
+        core, streams = self._core, self.transports.streams
+        transactions = core.services.transactions
         return {
+            "transactions_open": len(transactions.servers) + len(transactions.clients),
+            "registrations_now": len(core.registrar.records()),
+            "subscriptions_open": len(core.watching),
+            "connections_open": 0 if streams is None else len(streams.flows),
             "flood_dropped": self.guard.flood.dropped,
             "socket_errors": self.transports.errors,
             "sources_banned_now": len(self.guard.bans.active(self._clock())),

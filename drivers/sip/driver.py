@@ -385,7 +385,9 @@ class SipDriver:
         line = self._carrier(ended.call)
         if line is not None:
             line.drop()
-            self._past.append((line.id, ended.call.ref, self.core.services.timers.now))
+            services = self.core.services
+            self._past.append((line.id, ended.call.ref, services.timers.now))
+            services.count(f"ended_{ended.cause.name.lower()}")
             self.emit(Released(line=line.id, cause=ended.cause, detail=ended.detail))
             self.give_back(line)
 

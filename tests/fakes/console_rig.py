@@ -93,14 +93,21 @@ def make_hotline(clock) -> FakeService:
 
 @asynccontextmanager
 async def running_console(
-    folder: Path, hotline: FakeService, site: Path, *, rate: float = 500.0
+    folder: Path,
+    hotline: FakeService,
+    site: Path,
+    *,
+    rate: float = 500.0,
+    metrics_from: tuple[str, ...] = (),
 ) -> AsyncIterator[ConsoleRig]:
     """Serve a console whose facade is reached over a real Unix socket."""
     server = ServiceServer(hotline, folder / "c")
     await server.start()
     client = ServiceClient(folder / "c")
     records = Records(site / "hookflash.db", ZONE)
-    options = ConsoleOptions(site=site, name="Harbour Clinic", zone=ZONE, rate=rate)
+    options = ConsoleOptions(
+        site=site, name="Harbour Clinic", zone=ZONE, rate=rate, metrics_from=metrics_from
+    )
     app = create_console(
         client.service, records, options, clock=hotline.clock, name=f"console{next(_names)}"
     )

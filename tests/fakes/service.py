@@ -337,6 +337,8 @@ class FakeService(FakeSettings):
         return sample_ladder(call, self.clock())
 
     async def figures(self) -> Figures:
+        if self.away:
+            raise ServiceUnreachableError
         return sample_figures(self.clock())
 
     async def set_draining(self, actor: Actor, *, on: bool) -> Draining:

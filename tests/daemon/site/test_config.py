@@ -223,3 +223,10 @@ addresses = ["nowhere"]
         ("drivers.sip", "port"),
         ("drivers.sip.trunks[1]", "addresses"),
     }
+
+
+def test_who_may_read_the_figures_is_an_address_or_network() -> None:
+    good = parse_config(b'[web]\nmetrics_from = ["127.0.0.1", "2001:db8::/32"]\n')
+    assert good.web.metrics_from == ("127.0.0.1", "2001:db8::/32")
+    (fault,) = faults('[web]\nmetrics_from = ["everybody"]\n')
+    assert "everybody" in str(fault)

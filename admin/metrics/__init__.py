@@ -1,0 +1,1 @@
+"""Figures for Prometheus: what they are called, and how they are written."""
