@@ -1,6 +1,10 @@
 """Makes the drivers of a site, brings back what they knew, opens and closes them."""
 
+import os
+import secrets
 from collections.abc import Callable
+from pathlib import Path
+from typing import Final
 
 import msgspec
 import structlog
@@ -23,6 +27,8 @@ from drivers.sip.options import SipOptions
 
 log = structlog.get_logger()
 
+SEAL_KEY_OCTETS: Final = 32
+
 
 class DriverSet:
     """All drivers of one site, as control has them."""
@@ -40,6 +46,7 @@ class DriverSet:
         self._journal = journal
         self._before = endpoints(site.run_dir, "control")
         """Where the control process before this one listened."""
+        self._seal_key = _seal_key(site.run_dir)
         self._made = [self._make(section) for section in site.config.drivers]
         self.table = LineTable(self._made)
 
@@ -110,6 +117,7 @@ class DriverSet:
                 journal=lambda kind, payload: self._keep(name, kind, payload),
                 name=name,
                 folder=self._site.path,
+                seal_key=self._seal_key,
             )
             return OpenDriver(driver=sip, kind=section.kind, stations=sip, lamps=sip)
         driver = registry.available()[section.kind].factory(options, name=name)
@@ -125,3 +133,25 @@ class DriverSet:
 
     def _keep(self, name: str, kind: str, payload: bytes) -> None:
         self._journal.append(f"{DRIVER_KIND}{name}:{kind}", payload, self._clock())
+
+
+def _seal_key(run_dir: Path) -> bytes:
+    """The key of sealed journal records, made when there is none.
+
+    It lies among the sockets, which no backup of the site holds and which in ``/run`` end with
+    the machine's run: by then the audio that it could open is over.
+    """
+    path = run_dir / "journal.key"
+    try:
+        key = path.read_bytes()
+    except FileNotFoundError:
+        key = b""
+    if len(key) == SEAL_KEY_OCTETS:
+        return key
+    key = secrets.token_bytes(SEAL_KEY_OCTETS)
+    fresh = path.with_name("journal.key.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key)
+    fresh.replace(path)
+    return key

@@ -60,7 +60,8 @@ class SipDriver:
 
     ``clock`` gives seconds since the epoch. ``journal(kind, payload)`` is called before each
     message that changes a call or registration leaves; ``restore`` takes the same pairs.
-    ``folder`` is where the paths in the options begin.
+    ``folder`` is where the paths in the options begin. ``seal_key`` opens what an earlier run
+    with the same key has sealed: its records of encrypted calls.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class SipDriver:
         random: Random | None = None,
         name: str = "sip",
         folder: Path = Path(),
+        seal_key: bytes = b"",
     ) -> None:
         options.check()
         rng = SystemRandom() if random is None else random
@@ -86,6 +88,7 @@ class SipDriver:
             rng=rng,
             journal=journal,
             secret=secrets.token_bytes(32),
+            seal_key=seal_key,
         )
         self.ports: AudioPorts | None = None
         self.border = Border(

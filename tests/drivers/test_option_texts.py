@@ -33,6 +33,11 @@ BROKEN: list[SipOptions | CtiLinkOptions | VoiceBoardOptions] = [
         timers=TimerOptions(t1=0.0),
     ),
     SipOptions(listen="0.0.0.0"),
+    SipOptions(
+        station_codecs=("OPUS", "PCMA"),
+        station_srtp={"sctp": "off", "udp": "required", "tls": "sometimes"},
+        trunks=(TrunkOptions(name="a", target="192.0.2.1", ptime_ms=25),),
+    ),
     CtiLinkOptions(device="", audit_at="24:00", probe_station="abc"),
     VoiceBoardOptions(channels=(), simulated=True, country="xx"),
     VoiceBoardOptions(
@@ -53,7 +58,7 @@ def said_twice(fault: OptionsError) -> bool:
 
 def test_every_fault_is_said_in_both_languages() -> None:
     found = [fault for options in BROKEN for fault in options.faults()]
-    assert len({fault.message for fault in found}) == 27
+    assert len({fault.message for fault in found}) == 32
     for fault in found:
         assert said_twice(fault), (fault.message, fault.zh)
         assert str(fault) == f"{fault.key}: {fault.text('en')}"

@@ -24,6 +24,7 @@ from drivers.sip.journal.records import (
     MarkState,
     RecordState,
 )
+from drivers.sip.journal.sealing import SealBroken
 from drivers.sip.negotiation.session import Session
 from drivers.sip.transport.address import Address
 
@@ -35,6 +36,8 @@ _read_mark = msgspec.msgpack.Decoder(CallMark).decode
 _read_binding = msgspec.msgpack.Decoder(BindingRecord).decode
 
 CALL_KIND: Final = "sip.call"
+KEYED_KIND: Final = "sip.keyed"
+"""A call with SRTP keys, sealed."""
 INVITE_KIND: Final = "sip.invite"
 MARK_KIND: Final = "sip.mark"
 BINDING_KIND: Final = "sip.binding"
@@ -92,7 +95,7 @@ class Calls:
     def save(self, call: Call, state: RecordState) -> None:
         """Write the whole call to the journal, before the message it describes leaves."""
         self._recorded.add(call.local_tag)
-        self.services.journal(CALL_KIND, _pack(call.record(state)))
+        self.services.journal(*self._record(call, state))
 
     def save_invite(self, call: Call, address: Address) -> None:
         """Write down who may ring for us, before the INVITE leaves.
@@ -123,8 +126,9 @@ class Calls:
         bindings: list[BindingRecord] = []
         for kind, payload in records:
             try:
-                if kind == CALL_KIND:
-                    record = _read_call(payload)
+                if kind in (CALL_KIND, KEYED_KIND):
+                    opened = self.services.sealer.open(payload) if kind == KEYED_KIND else payload
+                    record = _read_call(opened)
                     latest[record.dialog.local_tag] = record
                 elif kind == INVITE_KIND:
                     invite = _read_invite(payload)
@@ -133,7 +137,7 @@ class Calls:
                     _apply(latest, _read_mark(payload))
                 elif kind == BINDING_KIND:
                     bindings.append(_read_binding(payload))
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, SealBroken):
                 self.services.count("journal_unreadable")
         calls = [self._rebuild(record, owner) for record in latest.values()]
         return calls, bindings
@@ -141,12 +145,18 @@ class Calls:
     def snapshot(self) -> list[tuple[str, bytes]]:
         """Records that say the same as all written so far, for a shorter journal."""
         return [
-            (CALL_KIND, _pack(call.record(_STATE_NAMES[call.state])))
+            self._record(call, _STATE_NAMES[call.state])
             if call.state in _STATE_NAMES
             else (INVITE_KIND, _pack(invite_record(call, call.place)))
             for call in self._calls.values()
             if call.local_tag in self._recorded
         ]
+
+    def _record(self, call: Call, state: RecordState) -> tuple[str, bytes]:
+        packed = _pack(call.record(state))
+        if call.session is not None and call.session.holds_keys:
+            return KEYED_KIND, self.services.sealer.seal(packed)
+        return CALL_KIND, packed
 
     def _rebuild(self, record: CallRecord | InviteRecord, owner: TimerUser) -> Call:
         if isinstance(record, InviteRecord):

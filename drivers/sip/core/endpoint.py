@@ -22,6 +22,7 @@ from drivers.sip.core.outbound import OutboundCalls
 from drivers.sip.core.services import Services
 from drivers.sip.in_call.parallel import Parallel
 from drivers.sip.journal.records import BindingRecord, Peer
+from drivers.sip.journal.sealing import Sealer
 from drivers.sip.ladder import MessageLog
 from drivers.sip.options import SipOptions, StationAccount
 from drivers.sip.stations.flows import StationFlows
@@ -50,8 +51,11 @@ class SipCore:
         rng: random.Random,
         journal: Callable[[str, bytes], None],
         secret: bytes,
+        seal_key: bytes = b"",
     ) -> None:
-        services = Services(options, host=host, port=port, rng=rng, journal=journal)
+        # Without a key of longer life than ours nobody after us reads what was sealed.
+        sealer = Sealer(seal_key or secret, rng.randbytes)
+        services = Services(options, host=host, port=port, rng=rng, journal=journal, sealer=sealer)
         self.services = services
         self.options = options
         self.calls = Calls(services)

@@ -8,6 +8,7 @@ from cython_ext.sip_wire import format_host
 from drivers.sip.core.happenings import Happening
 from drivers.sip.core.request import Received
 from drivers.sip.core.timers import Timers
+from drivers.sip.journal.sealing import Sealer
 from drivers.sip.negotiation.terms import Terms
 from drivers.sip.options import SipOptions, TrunkOptions
 from drivers.sip.transaction import Transactions
@@ -21,6 +22,7 @@ EXTENSIONS: Final = frozenset({"100rel", "timer", "replaces", "norefersub", "pat
 """Option tags that a request may require of us."""
 ACCEPT: Final = ("Accept", "application/sdp")
 SDP_TYPE: Final = ("Content-Type", "application/sdp")
+TOKENS_DRAWN: Final = 64  # at a time
 
 Headers = list[tuple[str, str]]
 
@@ -36,8 +38,10 @@ class Services:
         port: int,
         rng: random.Random,
         journal: Callable[[str, bytes], None],
+        sealer: Sealer,
     ) -> None:
         self.options = options
+        self.sealer = sealer
         self.host = host
         """Address we write into our messages."""
         self.port = port
@@ -46,6 +50,7 @@ class Services:
         self._trunks = {trunk.name: trunk for trunk in options.trunks}
         self._terms: dict[tuple[str, str], Terms] = {}
         self.random = rng
+        self._tokens: list[str] = []
         self.journal = journal
         self.timers = Timers()
         self.out: list[tuple[bytes, Address]] = []
@@ -96,11 +101,15 @@ class Services:
 
     def token(self) -> str:
         """A tag, branch tail or Call-ID that nobody guesses: 64 random bits."""
-        return f"{self.random.getrandbits(64):016x}"
+        if not self._tokens:
+            # Random bits cost a system call each time, whatever their number.
+            digits = f"{self.random.getrandbits(64 * TOKENS_DRAWN):0{16 * TOKENS_DRAWN}x}"
+            self._tokens = [digits[at : at + 16] for at in range(0, len(digits), 16)]
+        return self._tokens.pop()
 
     def branch(self) -> str:
         """A new branch of our own."""
-        return f"z9hG4bK{self.random.getrandbits(64):016x}"
+        return f"z9hG4bK{self.token()}"
 
     def respond(
         self,

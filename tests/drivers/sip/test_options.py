@@ -1,5 +1,7 @@
 """Options: each fault is found, names its key and says what to write."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -12,8 +14,18 @@ def keys(options: SipOptions) -> list[str]:
     return [fault.key for fault in options.faults()]
 
 
+def trunk(**changed: Any) -> TrunkOptions:
+    return TrunkOptions(name="a", target="192.0.2.1", **changed)
+
+
 def test_defaults_have_no_fault() -> None:
     SipOptions().check()
+
+
+def test_required_encryption_is_no_fault_where_keys_are_not_readable() -> None:
+    SipOptions(trunks=(trunk(srtp="required", transport="tls"),)).check()
+    SipOptions(trunks=(trunk(srtp="required"),), srtp_in_clear=True).check()
+    SipOptions(station_srtp={"tls": "required", "udp": "off"}).check()
 
 
 @pytest.mark.parametrize(
@@ -43,6 +55,13 @@ def test_defaults_have_no_fault() -> None:
             SipOptions(trunks=(TrunkOptions(name="a", target="192.0.2.1", codecs=("X",)),)),
             "trunks[0].codecs",
         ),
+        (SipOptions(station_codecs=("OPUS", "PCMA")), "station_codecs"),
+        (SipOptions(station_srtp="sometimes"), "station_srtp"),
+        (SipOptions(station_srtp={"sctp": "off"}), "station_srtp"),
+        (SipOptions(station_srtp={"udp": "required"}), "station_srtp"),
+        (SipOptions(trunks=(trunk(srtp="yes"),)), "trunks[0].srtp"),
+        (SipOptions(trunks=(trunk(srtp="required"),)), "trunks[0].srtp"),
+        (SipOptions(trunks=(trunk(ptime_ms=25),)), "trunks[0].ptime_ms"),
     ],
 )
 def test_fault_names_its_key(options: SipOptions, key: str) -> None:
