@@ -67,6 +67,7 @@ class Transactions:
             **dict.fromkeys((Input.TIMER_I, Input.TIMER_K), timing.t4),
             Input.TIMER_D: max(32.0, 64 * t1),
         }
+        timers.often(0.0, *self.delays.values())
 
     def open_server(
         self, key: ServerKey, address: Address, *, invite: bool, merge: MergeKey | None

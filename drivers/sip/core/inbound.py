@@ -37,6 +37,7 @@ class InboundCalls:
         self.calls = calls
         self.in_dialog = in_dialog
         self._offers: dict[ServerKey, Call] = {}
+        services.timers.often(TRYING_AFTER)
         in_dialog.reliable.on_acknowledged = self._acknowledged
         in_dialog.reliable.on_given_up = self.refuse
         self.on_replaced: Callable[[Call], None] = _stays

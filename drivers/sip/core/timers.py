@@ -1,6 +1,11 @@
-"""Deadlines of the core: many owners, one heap, time passed in."""
+"""Deadlines of the core: many owners, time passed in.
+
+Most deadlines come after one of few delays (T1, 64 times T1, T4): those of one delay are in the
+order in which they were started, so each such delay has a line, and only the others a heap.
+"""
 
 import heapq
+from collections import deque
 from typing import Final, Protocol
 
 TIDIED_ABOVE: Final = 4096  # entries; fewer cost nothing worth mentioning
@@ -14,48 +19,85 @@ class TimerOwner(Protocol):
     def timer_fired(self, timer: int) -> None: ...
 
 
+Deadline = tuple[float, int, TimerOwner, int]
+"""When, the number that orders equal ones, whose, and which of the owner's."""
+
+
 class Timers:
-    """All deadlines of the core in one heap; ``now`` is set by whoever drives the core."""
+    """All deadlines of the core; ``now`` is set by whoever drives the core."""
 
     def __init__(self) -> None:
         self.now = 0.0
-        self._heap: list[tuple[float, int, TimerOwner, int]] = []
+        self._heap: list[Deadline] = []
+        self._lines: dict[float, deque[Deadline]] = {}
+        self._first: Deadline | None = None
+        """The earliest deadline, unless it was stopped since; None: to be looked for."""
         self._count = 0
         self._tidy_at = TIDIED_ABOVE
 
     def __len__(self) -> int:
         """Entries, also of deadlines that were stopped and not tidied away yet."""
-        return len(self._heap)
+        return len(self._heap) + sum(map(len, self._lines.values()))
+
+    def often(self, *delays: float) -> None:
+        """Expect many deadlines after these delays: half a minute at most, since those that
+        were stopped are kept as long."""
+        for delay in delays:
+            self._lines.setdefault(delay, deque())
 
     def start(self, owner: TimerOwner, timer: int, delay: float) -> None:
         """Let ``timer`` of the owner fire after ``delay`` seconds; a running one is replaced."""
         when = self.now + delay
         owner.timers[timer] = when
         self._count += 1
-        heapq.heappush(self._heap, (when, self._count, owner, timer))
-        if len(self._heap) > self._tidy_at:
-            self._tidy()
+        one: Deadline = (when, self._count, owner, timer)
+        line = self._lines.get(delay)
+        # A line stays in order even when somebody sets ``now`` back.
+        if line is not None and (not line or line[-1][0] <= when):
+            line.append(one)
+        else:
+            heapq.heappush(self._heap, one)
+            if len(self._heap) > self._tidy_at:
+                self._tidy()
+        if self._first is not None and when < self._first[0]:
+            self._first = one
 
     def next_deadline(self) -> float | None:
         """When the earliest running timer fires; None when none runs."""
-        heap = self._heap
-        while heap:
-            when, _, owner, timer = heap[0]
-            if owner.timers.get(timer) == when:
-                return when
-            heapq.heappop(heap)  # stopped or started anew since
-        return None
+        first = self._first
+        if first is None or first[2].timers.get(first[3]) != first[0]:
+            first = self._first = self._look()
+        return None if first is None else first[0]
 
     def fire(self, now: float) -> None:
         """Fire everything that is due at ``now``, in order of its deadline."""
-        heap = self._heap
-        while heap and heap[0][0] <= now:
-            when, _, owner, timer = heapq.heappop(heap)
-            if owner.timers.get(timer) == when:
-                del owner.timers[timer]
-                self.now = max(self.now, when)
-                owner.timer_fired(timer)
+        while (when := self.next_deadline()) is not None and when <= now:
+            first, self._first = self._first, None
+            assert first is not None
+            del first[2].timers[first[3]]  # its entry goes with the others that do not run
+            self.now = max(self.now, when)
+            first[2].timer_fired(first[3])
         self.now = max(self.now, now)
+
+    def _look(self) -> Deadline | None:
+        """The earliest deadline that runs; stopped ones in front of it are dropped."""
+        heap = self._heap
+        found: Deadline | None = None
+        while heap:
+            found = heap[0]
+            if found[2].timers.get(found[3]) == found[0]:
+                break
+            heapq.heappop(heap)  # stopped or started anew since
+            found = None
+        for line in self._lines.values():
+            while line:
+                one = line[0]
+                if one[2].timers.get(one[3]) == one[0]:
+                    if found is None or one < found:
+                        found = one
+                    break
+                line.popleft()
+        return found
 
     def _tidy(self) -> None:
         """Drop what was stopped: a session of half an hour must not outlive its short call."""
