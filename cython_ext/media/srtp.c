@@ -19,6 +19,7 @@
 #define RTCP_TAG 10        /* RFC 3711: 80 bits in SRTCP, whatever SRTP has (RFC 4568 6.2.2) */
 #define WINDOW 64          /* packets, RFC 3711 3.3.2 */
 #define ENCRYPTED 0x80000000u
+#define LATE_START 8       /* rollovers tried at first: a stream may be some hours old */
 
 enum { RTP_KEY, RTP_AUTH, RTP_SALT, RTCP_KEY, RTCP_AUTH, RTCP_SALT };
 
@@ -122,10 +123,7 @@ static int prepare(half *made, enum hf_suite suite, const uint8_t *master, int f
 
 hf_srtp *hf_srtp_new(enum hf_suite suite, const uint8_t *key_and_salt)
 {
-    hf_srtp *made;
-    if (suite == HF_NO_SUITE)
-        return NULL;
-    made = calloc(1, sizeof *made);
+    hf_srtp *made = suite == HF_NO_SUITE ? NULL : calloc(1, sizeof *made);
     if (!made)
         return NULL;
     made->suite = suite;
@@ -144,6 +142,16 @@ void hf_srtp_free(hf_srtp *srtp)
     EVP_CIPHER_CTX_free(srtp->rtcp.cipher);
     OPENSSL_cleanse(srtp, sizeof *srtp);
     free(srtp);
+}
+
+void hf_srtp_continue(hf_srtp *made, const hf_srtp *before)
+{
+    if (made->suite != before->suite || memcmp(made->rtp.salt, before->rtp.salt, CM_SALT) ||
+        memcmp(&made->rtp.hash, &before->rtp.hash, sizeof made->rtp.hash))
+        return;
+    made->sender = before->sender;
+    made->rtcp_index = before->rtcp_index, made->rtcp_highest = before->rtcp_highest;
+    made->rtcp_seen = before->rtcp_seen, made->rtcp_known = before->rtcp_known;
 }
 
 static uint32_t get32(const uint8_t *at)
@@ -237,11 +245,10 @@ int hf_srtp_protect(hf_srtp *srtp, uint8_t *packet, int size)
         own->rollovers++;
     own->highest = sequence;
     make_iv(srtp->suite, &srtp->rtp, ssrc, (uint64_t)own->rollovers << 16 | sequence, iv);
-    if (srtp->suite == HF_AES_GCM_128) {
-        if (!seal(&srtp->rtp, iv, packet, head, NULL, packet + head, size - head))
-            return HF_SRTP_FORGED;
-        return size + GCM_TAG;
-    }
+    if (srtp->suite == HF_AES_GCM_128)
+        return seal(&srtp->rtp, iv, packet, head, NULL, packet + head, size - head)
+                   ? size + GCM_TAG
+                   : HF_SRTP_FORGED;
     if (!crypt_ctr(&srtp->rtp, iv, packet + head, size - head))
         return HF_SRTP_FORGED;
     put32(rollovers, own->rollovers);
@@ -287,6 +294,21 @@ static int open_rtp(hf_srtp *srtp, uint8_t *packet, int size, int head, uint32_t
            crypt_ctr(&srtp->rtp, iv, packet + head, body - head);
 }
 
+/* The index that fits. The first packet of a context does not say how often its stream has
+ * rolled over. GCM deciphers before it judges; the same once more gives the packet back. */
+static uint64_t open_near(hf_srtp *srtp, uint8_t *packet, int size, int head, uint32_t ssrc,
+                          uint64_t index)
+{
+    int tries = srtp->sender.known ? 1 : LATE_START;
+    for (; tries > 0; tries--, index += 0x10000) {
+        if (open_rtp(srtp, packet, size, head, ssrc, index))
+            return index;
+        if (srtp->suite == HF_AES_GCM_128)
+            open_rtp(srtp, packet, size, head, ssrc, index);
+    }
+    return UINT64_MAX;
+}
+
 int hf_srtp_unprotect(hf_srtp *srtp, uint8_t *packet, int size)
 {
     source from = srtp->sender;
@@ -305,7 +327,8 @@ int hf_srtp_unprotect(hf_srtp *srtp, uint8_t *packet, int size)
     highest = (uint64_t)from.rollovers << 16 | from.highest;
     if (was_seen(highest, index, from.seen))
         return HF_SRTP_REPLAYED;
-    if (!open_rtp(srtp, packet, size, head, ssrc, index))
+    index = open_near(srtp, packet, size, head, ssrc, index);
+    if (index == UINT64_MAX)
         return HF_SRTP_FORGED;
     from.seen = mark_seen(highest, index, from.seen);
     if (index > highest) {

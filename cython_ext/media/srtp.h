@@ -20,6 +20,8 @@ int hf_srtp_key_length(enum hf_suite suite);
 /* Key and salt of ``hf_srtp_key_length`` octets; NULL when libcrypto refuses. */
 hf_srtp *hf_srtp_new(enum hf_suite suite, const uint8_t *key_and_salt);
 void hf_srtp_free(hf_srtp *srtp);
+/* Of the same key: goes on with the indices, as the other direction's new key must not stop. */
+void hf_srtp_continue(hf_srtp *made, const hf_srtp *before);
 
 /* In place; the new size. There must be room for the trailer. */
 int hf_srtp_protect(hf_srtp *srtp, uint8_t *packet, int size);

@@ -92,6 +92,47 @@ static void packets_come_back_and_nothing_else_does(enum hf_suite suite, int tag
     hf_srtp_free(stranger);
 }
 
+/* Who comes to an old stream finds out its rollovers; who gets a new keyring for the other
+ * direction's sake goes on, also with what was seen. */
+static void old_streams_are_found_and_kept(enum hf_suite suite, int tag)
+{
+    uint8_t master[HF_SRTP_MOST] = {7, 7}, other[HF_SRTP_MOST] = {8};
+    uint8_t plain[256], packet[256], copy[256];
+    hf_srtp *to = hf_srtp_new(suite, master), *late = hf_srtp_new(suite, master);
+    hf_srtp *again, *kept, *changed;
+    uint32_t i;
+    int size = 0;
+    for (i = 0; i < 3 * 65536 + 40; i += 64) {
+        size = make_packet(plain, (uint16_t)i, 99);
+        memcpy(packet, plain, sizeof packet);
+        CHECK(hf_srtp_protect(to, packet, size) == size + tag);
+    }
+    memcpy(copy, packet, sizeof copy);
+    copy[20] ^= 1;
+    CHECK(hf_srtp_unprotect(late, copy, size + tag) == HF_SRTP_FORGED);
+    memcpy(copy, packet, sizeof copy);
+    CHECK(hf_srtp_unprotect(late, copy, size + tag) == size);
+    CHECK(memcmp(copy, plain, (size_t)size) == 0);
+    kept = hf_srtp_new(suite, master);
+    hf_srtp_continue(kept, late);
+    memcpy(copy, packet, sizeof copy);
+    CHECK(hf_srtp_unprotect(kept, copy, size + tag) == HF_SRTP_REPLAYED);
+    changed = hf_srtp_new(suite, other);
+    hf_srtp_continue(changed, late);
+    CHECK(hf_srtp_unprotect(changed, packet, size + tag) == HF_SRTP_FORGED);
+    again = hf_srtp_new(suite, master);
+    hf_srtp_continue(again, to);
+    size = make_packet(plain, 41, 99);
+    memcpy(packet, plain, sizeof packet);
+    CHECK(hf_srtp_unprotect(kept, packet, hf_srtp_protect(again, packet, size)) == size);
+    CHECK(memcmp(packet, plain, (size_t)size) == 0);
+    hf_srtp_free(to);
+    hf_srtp_free(late);
+    hf_srtp_free(kept);
+    hf_srtp_free(changed);
+    hf_srtp_free(again);
+}
+
 static void late_packets_count_once(void)
 {
     static uint8_t packets[80][256];
@@ -151,6 +192,9 @@ void test_srtp(void)
     packets_come_back_and_nothing_else_does(HF_AES_CM_32, 4);
     packets_come_back_and_nothing_else_does(HF_AES_GCM_128, 16);
     late_packets_count_once();
+    old_streams_are_found_and_kept(HF_AES_CM_80, 10);
+    old_streams_are_found_and_kept(HF_AES_CM_32, 4);
+    old_streams_are_found_and_kept(HF_AES_GCM_128, 16);
     reports_are_sealed_too(HF_AES_CM_80, 14);
     reports_are_sealed_too(HF_AES_CM_32, 14);
     reports_are_sealed_too(HF_AES_GCM_128, 20);
