@@ -178,17 +178,25 @@ class Dialog:
             return self.source
         try:
             uri = parse_name_addr(self.routes[0]).uri if self.routes else self.target
-            place = parse_uri(uri)
         except WireError:
             return self.source
-        source = self.source
-        transport = _transport(place, source)
-        flow = source.flow if transport == source.transport else 0
-        port = place.port or DEFAULT_PORTS[transport]
-        if place.host != source.host and not _is_reachable(place.host, source.host):
-            return source
-        # A connection is used as long as it stands; then it is opened again to this place.
-        return Address(place.host, port, transport, flow)
+        return next_hop(uri, self.source)
+
+
+def next_hop(uri: str, source: Address) -> Address:
+    """Where the URI of a Route, Path or Contact leads; to ``source``, where messages came from,
+    when that is no address we can reach."""
+    try:
+        place = parse_uri(uri)
+    except WireError:
+        return source
+    transport = _transport(place, source)
+    flow = source.flow if transport == source.transport else 0
+    port = place.port or DEFAULT_PORTS[transport]
+    if place.host != source.host and not _is_reachable(place.host, source.host):
+        return source
+    # A connection is used as long as it stands; then it is opened again to this place.
+    return Address(place.host, port, transport, flow)
 
 
 def _contact(message: Message) -> str:

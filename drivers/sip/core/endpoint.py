@@ -26,7 +26,7 @@ from drivers.sip.journal.sealing import Sealer
 from drivers.sip.ladder import MessageLog
 from drivers.sip.options import SipOptions, StationAccount
 from drivers.sip.stations.flows import StationFlows
-from drivers.sip.stations.registrar import Registrar
+from drivers.sip.stations.registrar import Registrar, way_to
 from drivers.sip.stations.subscriptions import Lamps
 from drivers.sip.stations.watching import Subscriptions
 from drivers.sip.transport.address import Address
@@ -224,7 +224,7 @@ class SipCore:
         if not bindings:
             raise KeyError(station)
         lead, *others = (
-            self._new_call(peer, binding.contact, binding.source, line=line, ani=ani)
+            self._new_call(peer, binding.contact, way_to(binding), line=line, ani=ani)
             for binding in bindings
         )
         for call, binding in zip((lead, *others), bindings, strict=True):

@@ -19,6 +19,7 @@ from cython_ext.sip_wire import (
     parse_uri,
 )
 from drivers.sip.core.timers import Timers
+from drivers.sip.dialog import next_hop
 from drivers.sip.journal.records import BindingRecord
 from drivers.sip.options import SipOptions
 from drivers.sip.transport.address import Address
@@ -134,19 +135,19 @@ class Registrar:
             self._take(bindings.pop(record.contact, None))
             if record.expires:
                 binding = bindings[record.contact] = Binding(record, self)
-                self._sources[record.source] = record.station
+                self._keep_source(record)
                 # One already over fires at the first look at the clock, which reports it.
                 self.timers.start(binding, _EXPIRY, record.expires - self.timers.now)
 
     def is_at(self, host: str) -> bool:
         """Whether any telephone is registered from this address."""
-        return any(source.host == host for source in self._sources)
+        return any(record.source.host == host for record in self.records())
 
     def flow_lost(self, source: Address) -> None:
         """A connection is gone, and with it whoever registered on it (RFC 5626 6)."""
         if source not in self._sources:
             return
-        for record in [one for one in self.records() if one.source == source]:
+        for record in [one for one in self.records() if one.source == source and not one.path]:
             self._drop(record)
             self._gone(record.station, "connection lost")
 
@@ -191,7 +192,7 @@ class Registrar:
         self._journal(record)
         self._take(bindings.get(contact))
         binding = bindings[contact] = Binding(record, self)
-        self._sources[source] = station
+        self._keep_source(record)
         self.timers.start(binding, _EXPIRY, expires)
         self._came(record)
 
@@ -221,7 +222,13 @@ class Registrar:
     def _take(self, binding: Binding | None) -> None:
         if binding is not None:
             binding.timers.clear()
-            self._sources.pop(binding.record.source, None)
+            if not binding.record.path:
+                self._sources.pop(binding.record.source, None)
+
+    def _keep_source(self, record: BindingRecord) -> None:
+        """Know the telephone by its address, unless that is a proxy's, which others share."""
+        if not record.path:
+            self._sources[record.source] = record.station
 
     def _gone(self, station: str, reason: str) -> None:
         if not self._bindings.get(station):
@@ -237,6 +244,15 @@ class Registrar:
             )
             for b in self._bindings.get(station, {}).values()
         )
+
+
+def way_to(record: BindingRecord) -> Address:
+    """Where calls to a telephone are sent: to where its registration came from. A proxy in front
+    of it (RFC 3327 5.3) is also found by its Path, for its connection may be a new one by then."""
+    if not record.path:
+        return record.source
+    way = next_hop(parse_name_addr(record.path[0]).uri, record.source)
+    return way if way.host == record.source.host else record.source
 
 
 def _contact(value: str) -> NameAddr:
