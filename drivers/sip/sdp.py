@@ -5,9 +5,8 @@ Lenient in (LF alone, unknown lines, missing ``s=``/``t=``), strict out.
 
 from functools import lru_cache
 
-import msgspec
-
 from drivers.errors import ProtocolError
+from drivers.sip.negotiation.description import Media, Origin, Sdp
 
 MAX_LINES = 512
 MAX_MEDIA = 16
@@ -16,48 +15,6 @@ KNOWN_LENGTH = 64
 
 class SdpError(ProtocolError):
     """Bytes that are not a usable session description."""
-
-
-class Origin(msgspec.Struct, frozen=True):
-    """The ``o=`` line: who made the description, and which version of it this is."""
-
-    username: str = "-"
-    session_id: int = 0
-    version: int = 0
-    host: str = "127.0.0.1"
-
-
-class Media(msgspec.Struct, frozen=True, kw_only=True):
-    """One ``m=`` line with what belongs to it."""
-
-    kind: str
-    port: int
-    """0: refused or switched off."""
-    protocol: str = "RTP/AVP"
-    formats: tuple[str, ...] = ()
-    """Payload types, verbatim."""
-    host: str = ""
-    """Address of its own ``c=`` line; empty when it has none."""
-    attributes: tuple[tuple[str, str], ...] = ()
-    """Name and value of each ``a=`` line, in order; the value may be empty."""
-
-    def attribute(self, name: str) -> str | None:
-        """Value of the first attribute of this name; None when there is none."""
-        for found, value in self.attributes:
-            if found == name:
-                return value
-        return None
-
-
-class Sdp(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole session description."""
-
-    origin: Origin
-    name: str = "-"
-    host: str = ""
-    """Address of the session's ``c=`` line; empty when only media have one."""
-    attributes: tuple[tuple[str, str], ...] = ()
-    media: tuple[Media, ...] = ()
 
 
 def parse_sdp(data: bytes) -> Sdp:

@@ -6,9 +6,10 @@ from typing import Final, NamedTuple
 
 from drivers.api import RtpAddress
 from drivers.sip.negotiation.crypto import Crypto, usable
+from drivers.sip.negotiation.description import Media, Sdp
 from drivers.sip.negotiation.formats import Chosen, packet_time, pick
 from drivers.sip.negotiation.terms import IMPOSSIBLE, NotAcceptable, NotEncrypted, Terms
-from drivers.sip.sdp import Media, Sdp, parse_sdp
+from drivers.sip.sdp import parse_sdp
 
 PLAIN: Final = frozenset({"RTP/AVP", "RTP/AVPF"})
 ENCRYPTED: Final = frozenset({"RTP/SAVP", "RTP/SAVPF"})

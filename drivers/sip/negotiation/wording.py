@@ -3,9 +3,10 @@
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from drivers.sip.negotiation.description import Media, Origin, Sdp
 from drivers.sip.negotiation.formats import DTMF_EVENTS, DTMF_PAYLOADS, ENCODINGS, NOISE, clock_of
 from drivers.sip.negotiation.offer import DIRECTIONS
-from drivers.sip.sdp import Media, Origin, Sdp, build_sdp
+from drivers.sip.sdp import build_sdp
 
 _DIRECTION_NAMES: Final = {flags: name for name, flags in DIRECTIONS.items()}
 

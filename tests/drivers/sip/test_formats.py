@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers.sip.negotiation.description import Media
 from drivers.sip.negotiation.formats import CODECS, packet_time
 from drivers.sip.negotiation.session import Session
 from drivers.sip.negotiation.terms import NotAcceptable, Terms
-from drivers.sip.sdp import Media, parse_sdp
+from drivers.sip.sdp import parse_sdp
 
 ALL = CODECS
 

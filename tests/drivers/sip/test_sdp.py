@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.sip.sdp import Media, Origin, Sdp, SdpError, build_sdp, parse_sdp
+from drivers.sip.negotiation.description import Media, Origin, Sdp
+from drivers.sip.sdp import SdpError, build_sdp, parse_sdp
 from tests.fakes.sip_bench import OFFER
 
 WORD = st.text(

@@ -6,9 +6,10 @@ import pytest
 
 from drivers.api import SrtpKeys
 from drivers.sip.negotiation.crypto import SUITES, Crypto, usable
+from drivers.sip.negotiation.description import Media
 from drivers.sip.negotiation.session import Session
 from drivers.sip.negotiation.terms import NotAcceptable, NotEncrypted, Terms, srtp_over
-from drivers.sip.sdp import Media, parse_sdp
+from drivers.sip.sdp import parse_sdp
 
 CM = "AES_CM_128_HMAC_SHA1_80"
 SHORT = "AES_CM_128_HMAC_SHA1_32"
