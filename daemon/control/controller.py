@@ -102,6 +102,8 @@ class Controller:
         self._watched: dict[LineId, CallLife] = {}
         self._reasons: defaultdict[int, dict[int, tuple[int, ...]]] = defaultdict(dict)
         """By call and agent."""
+        self._kept: dict[int, bytes] = {}  # each call's state as it was journaled last
+        self._stations_of: tuple[dict[str, int], dict[int, str]] = ({}, {})  # seats, by agent
         self._answered_today: Counter[int] = Counter()
         self._media = MediaEvents(self)
         self._lamps = LampSwitch(lines)
@@ -209,7 +211,9 @@ class Controller:
         self.dirty.set()
 
     def _station_of(self, agent: int) -> str:
-        return next((station for station, seat in self.seats.items() if seat == agent), "")
+        if self._stations_of[0] is not self.seats:  # made anew whenever somebody sits down
+            self._stations_of = (self.seats, {seat: name for name, seat in self.seats.items()})
+        return self._stations_of[1].get(agent, "")
 
     def request(self, call: int, request: CallRequest) -> bool:
         """Pass on what a person asks of a call; False when there is no such call."""
@@ -351,10 +355,13 @@ class Controller:
         self._lamps.set(mailbox, on=on)
 
     def keep(self, call: Call) -> None:
-        """Journal the call as it is now, and show it."""
-        self._journal.append(JOURNAL_KIND, encode_call(call), self.clock())
-        self._index(call)
-        self.dirty.set()
+        """Journal the call as it is now, if that is new, and show it."""
+        state = encode_call(call)
+        if state != self._kept.get(call.id):
+            self._kept[call.id] = state
+            self._journal.append(JOURNAL_KIND, state, self.clock())
+            self._index(call)
+            self.dirty.set()
 
     def _index(self, call: Call) -> None:
         if call.phase is Phase.ENDED:
@@ -375,5 +382,6 @@ class Controller:
         call = life.call
         self.calls.pop(call.id, None)
         self._reasons.pop(call.id, None)
+        self._kept.pop(call.id, None)
         self._media.ports.pop(call.caller.port or NO_PORT, None)
         self.dirty.set()

@@ -1,6 +1,7 @@
 """Finds the audio for what a flow says: spoken texts and uploaded files, ready for media."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -29,9 +30,12 @@ class Prompts:
 
     def __init__(self, site: Path, speech: PromptMaker) -> None:
         self.site = site
+        self._uploads = str(site / "prompts")
         self._speech = speech
         self._files: dict[str, str] = {}
         self._missing: set[str] = set()
+        self._sources: dict[str, tuple[int, Path | None]] = {}
+        """By name, when its folder was changed last and what was found in it then."""
 
     async def path(self, prompt: Speech) -> str:
         """Where the audio of a prompt is; empty when it cannot be had.
@@ -67,7 +71,7 @@ class Prompts:
         known = self._files.get(name)
         if known and (self.site / known).is_file():
             return known
-        source = self._source(name)
+        source = self._look(name)
         if source is None:
             raise SpeechError(f"prompts/{name}: no such file; upload it or say a text instead")
         path = await self._speech.convert(str(source.relative_to(self.site)), name)
@@ -75,8 +79,25 @@ class Prompts:
         return path
 
     def _source(self, name: str) -> Path | None:
+        """The uploaded file; each call asks, so it is looked for when the folder has changed."""
+        changed = _changed_ns(f"{self._uploads}/{name}".rpartition("/")[0])
+        before, found = self._sources.get(name, (-1, None))
+        if before != changed:
+            found = self._look(name)
+            self._sources[name] = (changed, found)
+        return found
+
+    def _look(self, name: str) -> Path | None:
         for suffix in ("", *SUFFIXES):
             candidate = self.site / "prompts" / f"{name}{suffix}"
             if candidate.is_file():
                 return candidate
         return None
+
+
+def _changed_ns(folder: str) -> int:
+    """When a file was put into a folder or taken out of it last; 0 without the folder."""
+    try:
+        return os.stat(folder).st_mtime_ns
+    except OSError:
+        return 0
