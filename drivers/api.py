@@ -56,6 +56,32 @@ class SrtpKeys(msgspec.Struct, frozen=True):
         return f"SrtpKeys({self.suite})"  # keys belong into no log
 
 
+class DtlsOffer(msgspec.Struct, frozen=True):
+    """What our description says of a port with DTLS-SRTP (RFC 5763) and perhaps ICE-lite."""
+
+    fingerprint: str
+    """Value of ``a=fingerprint``: ``sha-256 AB:CD:...``."""
+    ufrag: str
+    """Value of ``a=ice-ufrag``; empty without ICE."""
+    password: str
+
+    def __repr__(self) -> str:
+        return f"DtlsOffer({self.fingerprint}, {self.ufrag})"  # passwords belong into no log
+
+
+class DtlsPeer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the peer's description says of its DTLS-SRTP and ICE."""
+
+    client: bool
+    """Whether we begin the handshake: our ``a=setup`` is active, the peer's passive."""
+    fingerprints: tuple[str, ...]
+    """Values of its ``a=fingerprint`` lines, verbatim."""
+    ufrag: str = ""
+    """Value of its ``a=ice-ufrag``."""
+    remote: RtpAddress | None = None
+    """Where it is, when there is no ICE."""
+
+
 class RtpFormat(msgspec.Struct, frozen=True, kw_only=True):
     """What a negotiated RTP stream carries."""
 
@@ -107,6 +133,18 @@ class AudioPorts(Protocol):
         """Send keys as RFC 4733 events or tones, whichever the port negotiated."""
 
 
+class DtlsPorts(Protocol):
+    """Audio ports whose keys come by DTLS-SRTP; control implements it over the link to media."""
+
+    async def open_dtls(
+        self, port: PortId, *, ice: bool = True, ufrag: str = "", password: str = ""
+    ) -> DtlsOffer:
+        """Prepare an open RTP port for DTLS, with ICE-lite or without; again: restart its ICE."""
+
+    async def connect_dtls(self, port: PortId, peer: DtlsPeer) -> None:
+        """Tell it who the peer is, so that the handshake may begin."""
+
+
 class Line(Protocol):
     """One resource that carries at most one conversation."""
 
@@ -155,6 +193,7 @@ class Driver(Protocol):
         """Named counts since start, per method, status and cause of refusal."""
 
 
+@runtime_checkable
 class DetailedDialing(Protocol):
     """A line that can say more of an outgoing call than its numbers."""
 
@@ -162,6 +201,14 @@ class DetailedDialing(Protocol):
         self, number: str, details: CallDetails, *, ani: str = "", name: str = ""
     ) -> None:
         """Like ``Line.dial``; DriverError when the trunk's limits forbid the call."""
+
+
+@runtime_checkable
+class EarlyAudio(Protocol):
+    """A line whose caller may hear us before the answer."""
+
+    async def open_early(self) -> bool:
+        """Open its audio; False when that cannot be."""
 
 
 class LadderStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,6 +249,37 @@ class Ladders(Protocol):
         and of those that were on lines then."""
 
 
+class BanEntry(msgspec.Struct, frozen=True):
+    """Somebody whom a driver does not listen to for a while."""
+
+    kind: str
+    """source or account."""
+    name: str
+    since: float
+    until: float
+    times: int
+    """How often lately; each ban is longer than the one before."""
+    reason: str
+
+
+class BanList(Protocol):
+    """Who is banned at a driver."""
+
+    def banned(self) -> Sequence[BanEntry]:
+        """All bans that stand now."""
+
+    def release(self, name: str) -> bool:
+        """End the ban of a source or account; False when there is none."""
+
+
+@runtime_checkable
+class Guarded(Protocol):
+    """A driver that bans strangers."""
+
+    @property
+    def border(self) -> BanList: ...
+
+
 @runtime_checkable
 class Transfers(Protocol):
     """A driver whose far ends can ask for transfers (event ``Transferred``)."""
@@ -217,6 +295,14 @@ class MessageLamps(Protocol):
     """A driver that can light message-waiting lamps."""
 
     async def set_lamp(self, station: str, *, on: bool) -> None: ...
+
+
+@runtime_checkable
+class BusyLamps(Protocol):
+    """A driver whose telephones can watch more than stations (dialog-info, RFC 4235)."""
+
+    def show_busy(self, name: str, *, busy: bool) -> None:
+        """Whether what a name stands for is in use now."""
 
 
 class Stations(Protocol):

@@ -6,9 +6,10 @@ from cython_ext.media.clips import EngineError
 if not PURE_PYTHON:
     from cython_ext.media.engine import Engine
     from cython_ext.media.reported import Event
+    from cython_ext.media.securing import Secured
     from cython_ext.media.streams import Srtp
 
-    __all__ = ["Engine", "EngineError", "Event", "Srtp", "available", "reason"]
+    __all__ = ["Engine", "EngineError", "Event", "Secured", "Srtp", "available", "reason"]
 else:
     __all__ = ["EngineError", "available", "reason"]
 

@@ -129,7 +129,7 @@ cdef extern from "engine.h":
     ctypedef struct hf_engine:
         int wake, started
         char scheduling[96]
-        hf_event_ring events, file_events
+        hf_event_ring events, file_events, transport_events
         hf_engine_counts counts
 
     hf_engine *hf_engine_new(int realtime, int silence_seconds)

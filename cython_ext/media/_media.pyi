@@ -14,6 +14,8 @@ ROOM: Final[int]
 RECORDER: Final[int]
 TAP: Final[int]
 KEYRING: Final[int]
+SECURE: Final[int]
+ON_TRANSPORT: Final[int]
 
 AES_CM_80: Final[int]
 AES_CM_32: Final[int]
@@ -138,3 +140,18 @@ class Core:
     def port_counters(self, handle: Handle) -> dict[str, float]: ...
     def counters(self) -> dict[str, float]: ...
     def lateness(self) -> list[int]: ...
+    def open_transport(
+        self, port: Handle, ufrag: str, password: str
+    ) -> tuple[Handle, str] | None: ...
+    def restart_transport(self, transport: Handle, ufrag: str, password: str) -> None: ...
+    def describe_peer(
+        self,
+        transport: Handle,
+        ufrag: str,
+        digests: list[bytes],
+        host: str,
+        port: int,
+        *,
+        client: bool,
+    ) -> None: ...
+    def transport_figures(self, transport: Handle) -> tuple[dict[str, float], str, int]: ...

@@ -12,6 +12,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from cython_ext.media._engine cimport *
+from cython_ext.media._figures cimport engine_figures, port_figures
+from cython_ext.media._transport cimport *
 
 MEMBERS, MOST_MEMBERS = HF_MEMBERS, HF_MOST_MEMBERS
 MAX_PORTS = HF_PHASES * HF_PHASE_PORTS
@@ -30,9 +32,10 @@ ADD_PORT, CLOSE_PORT, PLAY, STOP_PLAY = HF_ADD_PORT, HF_CLOSE_PORT, HF_PLAY, HF_
 JOIN, LEAVE, GAIN, END_ROOM = HF_JOIN, HF_LEAVE, HF_GAIN, HF_END_ROOM
 RECORD, STOP_RECORD, PAUSE_RECORD = HF_RECORD, HF_STOP_RECORD, HF_PAUSE_RECORD
 OPEN_TAP, CLOSE_TAP, ARM, GROW = HF_OPEN_TAP, HF_CLOSE_TAP, HF_ARM, HF_GROW
+SECURE, ON_TRANSPORT = HF_SECURE, HF_ON_TRANSPORT
 
 _CARRIES_SUBJECT = frozenset({ADD_PORT, GROW})
-_CARRIES_OBJECT = frozenset({PLAY, JOIN, RECORD, OPEN_TAP, HEAR_CALLER})
+_CARRIES_OBJECT = frozenset({PLAY, JOIN, RECORD, OPEN_TAP, HEAR_CALLER, SECURE})
 
 
 @cython.final
@@ -234,7 +237,8 @@ cdef class Core:
         cdef hf_event event
         found = []
         while (hf_event_pop(&self.engine.events, &event) or
-               hf_event_pop(&self.engine.file_events, &event)):
+               hf_event_pop(&self.engine.file_events, &event) or
+               hf_event_pop(&self.engine.transport_events, &event)):
             found.append((event.kind, event.id, event.port, event.code, event.value,
                           event.source))
         return found
@@ -252,7 +256,9 @@ cdef class Core:
         object = hf_retired_take(self.engine)
         while object != NULL:
             following = object.next_retired
-            handle = self._held.pop(<size_t>object)
+            # Paths and the keys of DTLS are made by the engine's own threads.
+            handle = self._held.pop(<size_t>object, None) or handle_of(object)
+            (<Handle>handle).handed = True
             found.append(handle)
             self._retired.append((hf_commands_pushed(self.engine), handle))
             object = following
@@ -353,48 +359,42 @@ cdef class Core:
 
     def port_counters(self, Handle handle):
         """Packets, losses and delays of a port; what RTCP has not told yet is left out."""
-        cdef hf_port *port = <hf_port *>handle.pointer
-        counts, jitter, rtcp = &port.counts, &port.jitter, &port.rtcp
-        found = {
-            "packets_in": float(counts.packets_in), "packets_out": float(counts.packets_out),
-            "lost": float(jitter.lost), "late": float(jitter.late), "bad": float(counts.bad),
-            "duplicate": float(jitter.duplicate), "dropped": float(jitter.dropped),
-            "resyncs": float(jitter.resyncs), "foreign": float(counts.foreign),
-            "ssrc_changes": float(counts.ssrc_changes),
-            "other_keys": float(counts.other_keys), "not_sent": float(counts.not_sent),
-            "underruns": float(counts.underruns), "overruns": float(counts.overruns),
-            "forged": float(counts.forged), "replayed": float(counts.replayed),
-            "delay_ms": jitter.target / 8.0, "expected": float(hf_rtcp_expected(rtcp)),
-            "lost_on_way": float(hf_rtcp_lost(rtcp)), "jitter_ms": rtcp.jitter / 128.0 / hf_codec_clock(port.law),
-            "reports_in": float(rtcp.reports_in), "reports_out": float(rtcp.reports_out),
-            "bad_reports": float(rtcp.bad),
-        }
-        if rtcp.has_far:
-            found["far_lost"] = float(rtcp.far_lost)
-            found["far_jitter_ms"] = rtcp.far_jitter / 8.0 / hf_codec_clock(port.law)
-        if rtcp.has_round_trip:
-            found["round_trip_ms"] = rtcp.round_trip_us / 1e3
-        return found
+        return port_figures(<hf_port *>handle.pointer)
 
     def counters(self):
         """Counts, late ticks, and microseconds per phase."""
-        cdef hf_engine_counts *counts = &self.engine.counts
-        cdef int phase
-        lost = self.engine.events.overflow + self.engine.file_events.overflow
-        found = {
-            "ports": float(counts.ports), "ticks": float(counts.ticks),
-            "late_ticks": float(counts.late_ticks), "skipped_ticks": float(counts.skipped_ticks),
-            "worst_late_us": counts.worst_late_ns / 1e3, "busy_s": counts.busy_ns / 1e9,
-            "worst_phase_us": counts.worst_phase_ns / 1e3, "load": counts.load_ppm / 1e6,
-            "events_lost": float(lost), "cpu_s": hf_engine_cpu(self.engine),
-            "files_cpu_s": hf_engine_files_cpu(self.engine),
-        }
-        for phase in range(HF_PHASES):
-            ticks = max(<double>counts.phase_ticks[phase], 1.0)
-            found[f"phase{phase}_us"] = counts.phase_ns[phase] / 1e3 / ticks
-            found[f"phase{phase}_worst_us"] = counts.phase_worst_ns[phase] / 1e3
-        return found
+        return engine_figures(self.engine)
 
     def lateness(self):
-        """Ticks by how late they began, in steps of 0.25 ms; the last holds all beyond."""
         return [self.engine.counts.late[step] for step in range(HF_LATE_STEPS)]
+
+    def open_transport(self, Handle port, str ufrag, str password):
+        """The port's new transport and our fingerprint; None when the engine is busy."""
+        cdef hf_credentials own
+        error = hf_handshakes_start(self.engine)
+        if error:
+            raise OSError(error, os.strerror(error))
+        put_credentials(&own, ufrag, password)
+        handle = handle_of(hf_transport_new(self.engine, <hf_port *>port.pointer,
+                                            &own if ufrag else NULL))
+        fingerprint = hf_handshakes_fingerprint(self.engine).decode()
+        return (handle, fingerprint) if self.push(SECURE, port, handle) else None
+
+    def restart_transport(self, Handle transport, str ufrag, str password):
+        """Other ICE credentials (RFC 8445 9)."""
+        cdef hf_credentials own
+        put_credentials(&own, ufrag, password)
+        if hf_transport_restart(<hf_transport *>transport.pointer, &own) < 0:
+            raise MemoryError
+
+    def describe_peer(self, Handle transport, str ufrag, list digests, str host, int port, *,
+                      bint client):
+        """Tell a transport who its peer is; ValueError for a host that is no address."""
+        cdef hf_peer peer
+        fill_peer(&peer, ufrag, digests, host, port, client)
+        if hf_transport_describe(<hf_transport *>transport.pointer, &peer) < 0:
+            raise MemoryError
+
+    def transport_figures(self, Handle transport):
+        """Counts of a transport and where its peer is: {}, host, port."""
+        return figures_of_transport(<hf_transport *>transport.pointer)

@@ -1,4 +1,5 @@
 #include "engine.h"
+#include "transport.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -44,6 +45,8 @@ void hf_port_detach(hf_engine *engine, hf_port *port)
     hear_caller(engine, port, NULL);
     if (port->kind == HF_RTP)
         hf_reports_bye(engine, port);
+    if (port->transport)
+        hf_transport_detach(engine, port);
     if (port->keyring)
         hf_retire(engine, &port->keyring->head);
     port->keyring = NULL;
@@ -54,10 +57,15 @@ void hf_port_detach(hf_engine *engine, hf_port *port)
 /* With the flag the keyring of the command replaces the one before, also by none. */
 static void connect_port(hf_engine *engine, hf_port *port, const hf_command *command)
 {
+    hf_keyring *before = port->keyring;
     if (command->flag) {
-        if (port->keyring)
-            hf_retire(engine, &port->keyring->head);
         port->keyring = command->object;
+        if (before && port->keyring) {
+            hf_srtp_continue(port->keyring->in, before->in);
+            hf_srtp_continue(port->keyring->out, before->out);
+        }
+        if (before)
+            hf_retire(engine, &before->head);
     }
     hf_rtp_connect(port, &command->stream);
 }
@@ -176,6 +184,9 @@ static void run(hf_engine *engine, hf_command *command)
     case HF_CLOSE_TAP:
         close_tap(engine, port);
         break;
+    case HF_SECURE: /* once a port; it is the transport's keys from now on */
+        hf_transport_attach(port, command->object);
+        break;
     case HF_ARM:
         if (command->flag & HF_ARM_FAX)
             hf_faxtone_watch(&port->fax, command->flag & 1);
@@ -214,6 +225,8 @@ void hf_object_free(hf_object *object)
     } else if (object->kind == HF_KEYRING) {
         hf_srtp_free(((hf_keyring *)object)->in);
         hf_srtp_free(((hf_keyring *)object)->out);
+    } else if (object->kind == HF_TRANSPORT) {
+        hf_transport_free((hf_transport *)object);
     } else if (object->kind == HF_PLAYER) {
         free(((hf_player *)object)->clips);
         free(((hf_player *)object)->tones);

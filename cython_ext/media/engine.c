@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "engine.h"
+#include "transport.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -148,6 +149,7 @@ static void *engine_run(void *argument)
         engine->wall = wall_ns();
         hf_commands_run(engine);
         hf_engine_tick(engine, phase);
+        hf_transports_tick(engine);
         measure(&engine->counts, phase, late, now_ns() - begun);
         phase = (phase + 1) % HF_PHASES;
         next += HF_TICK_NS;
@@ -209,6 +211,7 @@ void hf_engine_stop(hf_engine *engine)
     for (phase = 0; phase < HF_PHASES; phase++)
         while (engine->count[phase] > 0)
             hf_port_detach(engine, engine->ports[phase][engine->count[phase] - 1]);
+    hf_handshakes_stop(engine);
     hf_files_stop(engine);
 }
 
@@ -217,6 +220,7 @@ void hf_engine_free(hf_engine *engine)
     if (!engine)
         return;
     hf_engine_stop(engine);
+    hf_handshakes_stop(engine); /* of an engine that a test has never started */
     close(engine->wake);
     free(engine);
 }

@@ -45,7 +45,8 @@
 #define HF_TAP_SAMPLES 65536
 #define HF_TAP_HEADER 64
 
-enum hf_kind { HF_PORT, HF_PLAYER, HF_ROOM, HF_RECORDER, HF_TAP, HF_KEYRING, HF_CALLER_ID };
+enum hf_kind { HF_PORT, HF_PLAYER, HF_ROOM, HF_RECORDER, HF_TAP, HF_KEYRING, HF_CALLER_ID,
+               HF_TRANSPORT, HF_PATH };
 
 /* Head of everything that travels between the threads. */
 typedef struct hf_object {
@@ -178,6 +179,8 @@ struct hf_port {
     float noise;         /* amplitude of comfort noise, 0: none is asked for */
     uint32_t noise_seed;
     hf_keyring *keyring; /* NULL: plain RTP */
+    struct hf_transport *transport; /* NULL: neither ICE nor DTLS */
+    int handed;          /* datagrams for it in this frame */
     int rtcp_fd;         /* -1: none, or shared with the audio */
     hf_rtcp rtcp;
     int has_peer, silent_frames, concealed, primed, dead, polls;
@@ -212,7 +215,8 @@ struct hf_port {
 
 enum hf_op {
     HF_ADD_PORT, HF_CONNECT, HF_CLOSE_PORT, HF_KEYS, HF_PLAY, HF_STOP_PLAY, HF_JOIN, HF_LEAVE,
-    HF_GAIN, HF_END_ROOM, HF_GROW, HF_PAUSE_RECORD, HF_HEAR_CALLER, HF_RECORD, HF_STOP_RECORD, HF_OPEN_TAP, HF_CLOSE_TAP, HF_ARM
+    HF_GAIN, HF_END_ROOM, HF_GROW, HF_PAUSE_RECORD, HF_HEAR_CALLER, HF_RECORD, HF_STOP_RECORD, HF_OPEN_TAP, HF_CLOSE_TAP, HF_ARM,
+    HF_SECURE
 };
 
 #define HF_ARM_FAX 2 /* flag of HF_ARM: for fax tones, not for speech; 1: on */
@@ -227,7 +231,7 @@ typedef struct {
 } hf_command;
 
 enum hf_event_kind { HF_ON_KEY, HF_ON_PLAY, HF_ON_RECORD, HF_ON_SPEECH, HF_ON_SILENCE,
-                     HF_ON_DEVICE, HF_ON_CALLER };
+                     HF_ON_DEVICE, HF_ON_CALLER, HF_ON_TRANSPORT };
 
 typedef struct {
     enum hf_event_kind kind;
@@ -258,8 +262,10 @@ typedef struct hf_engine {
     char scheduling[96];
     hf_command commands[HF_COMMANDS];
     _Atomic uint32_t command_head, command_tail;
-    hf_event_ring events, file_events;
+    hf_event_ring events, file_events, transport_events;
     _Atomic(hf_object *) retired;
+    _Atomic(struct hf_handshakes *) handshakes; /* NULL: no port ever had a transport */
+    _Atomic(struct hf_transport *) answered, finished;
     hf_port *ports[HF_PHASES][HF_PHASE_PORTS];
     int count[HF_PHASES];
     hf_engine_counts counts;
@@ -316,6 +322,7 @@ int hf_rtp_bind(const char *host, int port, int *bound); /* descriptor or -errno
 int hf_address(const char *host, int port, struct sockaddr_storage *out, socklen_t *length);
 void hf_rtp_connect(hf_port *port, const hf_stream *stream);
 int hf_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
+int hf_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 void hf_rtp_receive(hf_engine *engine, hf_port *port);
 /* Sends ``sent``, or ``raw`` octets of our codec when given. */
 void hf_rtp_send(hf_port *port, const hf_key_frame *key, const uint8_t *raw, int length);

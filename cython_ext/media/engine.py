@@ -14,6 +14,7 @@ from cython_ext.media.clips import ClipCache, EngineError, accepted, factor
 from cython_ext.media.held import OpenPort, open_recording
 from cython_ext.media.listening import Listening
 from cython_ext.media.reported import CallerPieces, Event, event_of
+from cython_ext.media.securing import Securing
 
 PEAK_0_DBM0: Final = 22300.0  # of one sine; full scale of mu-law is +3.17 dBm0 (G.711)
 
@@ -22,7 +23,7 @@ _FSK: Final = ("bell202", "v23")
 _KEYS: Final = b"0123456789*#ABCD,"
 
 
-class Engine(Bridging, Listening):
+class Engine(Bridging, Listening, Securing):
     """One engine thread; every method returns at once and belongs to one Python thread."""
 
     def __init__(self, *, realtime: bool = True, rtp_silence_s: int = 20) -> None:
@@ -71,13 +72,18 @@ class Engine(Bridging, Listening):
         ("record", recording, port, path, duration_ms, chain, paused_ms, gap_ms, reason),
         ("speech", port), ("fax", port, kind),
         ("silent", port, seconds), ("device", port, kind, value),
+        ("transport", port, what, detail, number), see ``Securing``
         ("stream", port, counters) when a port that carried something has been closed
         """
         # First what is retired: its events were reported before, so they are seen below.
         retired = self._core.retired()
         found = []
         for event in self._core.events():
-            told = self._callers.event(*event) or event_of(*event, self._recordings)
+            told = (
+                self._callers.event(*event)
+                or self._transport_event(*event)
+                or event_of(*event, self._recordings)
+            )
             found += [told] if len(told) > 1 else []
         for handle in retired:
             found += self._forget(handle)
@@ -152,6 +158,7 @@ class Engine(Bridging, Listening):
         found = self._port(port)
         if found.kind != "rtp" or law not in streams.LAWS:
             raise EngineError("bad-argument", f"port {port} cannot carry RTP with law {law!r}")
+        rtcp_mux = self._muxed(port, rtcp_mux=rtcp_mux, keys=srtp is not None)
         new_keys = srtp != found.srtp
         keys = streams.keyring(port, srtp) if new_keys else None
         reports = streams.reports_socket(found, rtcp_mux=rtcp_mux)
@@ -180,7 +187,9 @@ class Engine(Bridging, Listening):
                 streams.give_up(reports)
         accepted(done)
         found.g722 = found.g722 or law == "G722"
-        found.remote, found.srtp = (host, rtp_port), srtp
+        if found.transport is None:
+            found.remote = (host, rtp_port)
+        found.srtp = srtp
         found.reports = found.reports or reports != streams.NO_FD
 
     def open_device(self, port: int, fd: int, law: str, *, digits: str = "inband") -> None:
@@ -379,7 +388,8 @@ class Engine(Bridging, Listening):
 
     def port_counters(self, port: int) -> dict[str, float]:
         """Packets, losses and delays of a port."""
-        return self._core.port_counters(self._port(port).handle)
+        figures = self._core.port_counters(self._port(port).handle)
+        return {**figures, **self._transport_figures(port)}
 
     def counters(self) -> dict[str, float]:
         """Counts, late ticks, and microseconds per phase."""

@@ -22,10 +22,35 @@ def open_recording(path: str, *, chain: bool) -> tuple[int, int]:
         raise
 
 
+class Transport:
+    """ICE and DTLS of a port, as its owner knows them."""
+
+    __slots__ = ("described", "handle", "ice", "state")
+
+    def __init__(self, handle: Handle, *, ice: bool) -> None:
+        self.handle = handle
+        self.ice = ice
+        self.described: object = None
+        """Fingerprints and role; they stay for the life of the association."""
+        self.state = "new"
+        """new, connecting, connected, failed or closed, as browsers call it (W3C WebRTC)."""
+
+
 class OpenPort:
     """An open port as its owner knows it."""
 
-    __slots__ = ("bridge", "g722", "handle", "kind", "local", "remote", "reports", "srtp", "tap")
+    __slots__ = (
+        "bridge",
+        "g722",
+        "handle",
+        "kind",
+        "local",
+        "remote",
+        "reports",
+        "srtp",
+        "tap",
+        "transport",
+    )
 
     def __init__(self, handle: Handle, kind: str, host: str = "", rtp_port: int = 0) -> None:
         self.handle = handle
@@ -37,6 +62,7 @@ class OpenPort:
         self.srtp: object = None
         self.reports = False
         self.g722 = False
+        self.transport: Transport | None = None
 
 
 class Room:

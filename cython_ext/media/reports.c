@@ -102,7 +102,7 @@ static void send_report(hf_engine *engine, hf_port *port, int bye)
     struct sockaddr_storage to = port->target;
     struct sockaddr_in *four = (struct sockaddr_in *)&to;
     int fd = port->stream.rtcp_mux ? port->fd : port->rtcp_fd, size;
-    if (fd < 0 || !port->connected || !port->target_length)
+    if (fd < 0 || !port->connected || !port->target_length || (port->transport && !port->keyring))
         return;
     if (!port->stream.rtcp_mux) /* RFC 3550 11: the next port up */
         four->sin_port = htons((uint16_t)(ntohs(four->sin_port) + 1));

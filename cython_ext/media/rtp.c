@@ -1,4 +1,5 @@
 #include "engine.h"
+#include "transport.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -121,7 +122,7 @@ int hf_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage
                   &((const struct sockaddr_in6 *)b)->sin6_addr, sizeof(struct in6_addr)) == 0;
 }
 
-static int same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+int hf_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
     return hf_same_host(a, b) && ((const struct sockaddr_in *)a)->sin_port ==
                                   ((const struct sockaddr_in *)b)->sin_port;
@@ -130,8 +131,8 @@ static int same_address(const struct sockaddr_storage *a, const struct sockaddr_
 void hf_rtp_connect(hf_port *port, const hf_stream *stream)
 {
     int moved = stream->remote_length != port->stream.remote_length ||
-                !same_address(&stream->remote, &port->stream.remote);
-    if (!port->connected || moved) {
+                !hf_same_address(&stream->remote, &port->stream.remote);
+    if (!port->transport && (!port->connected || moved)) {
         port->target = stream->remote;
         port->target_length = stream->remote_length;
         port->latched = 0;
@@ -170,9 +171,11 @@ void hf_rtp_connect(hf_port *port, const hf_stream *stream)
  * negotiated host, and another port of it only after a silence. */
 static int from_peer(hf_port *port, const struct sockaddr_storage *from, socklen_t length)
 {
+    if (port->transport)
+        return 1; /* is_believable has seen to it */
     if (port->stream.remote_length && !hf_same_host(&port->stream.remote, from))
         return 0;
-    if (port->latched && same_address(&port->target, from))
+    if (port->latched && hf_same_address(&port->target, from))
         return 1;
     if (port->latched && (!hf_same_host(&port->target, from) ||
                           port->silent_frames < RELATCH_FRAMES))
@@ -261,8 +264,11 @@ static int unwrap(hf_engine *engine, hf_port *port, uint8_t *data, int size, int
     return 0;
 }
 
+/* With ICE or DTLS only where the peer has proved to be, and nothing before there are keys. */
 static int is_believable(hf_port *port, const struct sockaddr_storage *from)
 {
+    if (port->transport)
+        return port->keyring && hf_same_address(&port->target, from);
     return !port->stream.remote_length || hf_same_host(&port->stream.remote, from);
 }
 
@@ -270,6 +276,7 @@ void hf_rtp_receive(hf_engine *engine, hf_port *port)
 {
     uint8_t data[LARGEST];
     int drain = ++port->polls % POLLS_A_ROUND == 0 || port->jitter.filling, i;
+    port->handed = 0;
     for (i = 0; i < PACKETS_AT_ONCE; i++) {
         struct sockaddr_storage from;
         char control[64];
@@ -280,11 +287,15 @@ void hf_rtp_receive(hf_engine *engine, hf_port *port)
         hf_rtp packet;
         if (size < 0)
             return;
+        if (port->transport && size > 0 && data[0] < HF_FIRST_RTP) {
+            hf_transport_hand(engine, port, data, (int)size, &from, message.msg_namelen);
+            continue;
+        }
         if (!port->connected || !port->stream.receive)
             continue;
         wall = hf_arrival(&message, engine->wall);
         /* A stranger's packet costs no cryptography and moves no replay window. */
-        if (port->keyring && !is_believable(port, &from)) {
+        if ((port->keyring || port->transport) && !is_believable(port, &from)) {
             atomic_fetch_add_explicit(&port->counts.foreign, 1, memory_order_relaxed);
             continue;
         }
@@ -358,7 +369,8 @@ static void send_audio(hf_port *port)
 
 void hf_rtp_send(hf_port *port, const hf_key_frame *key, const uint8_t *raw, int length)
 {
-    if (port->connected && port->stream.send && port->target_length) {
+    if (port->connected && port->stream.send && port->target_length &&
+        (port->keyring || !port->transport)) {
         if (key->step == HF_KEY_PACKET && port->key_source == HF_RFC4733) {
             uint8_t payload[4];
             hf_key_payload(payload, hf_key_event(key->key), key->last, KEY_VOLUME,

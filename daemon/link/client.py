@@ -11,7 +11,7 @@ from daemon.link import messages as told
 from daemon.link.channel import Channel
 from daemon.link.errors import MessageError
 from daemon.link.messages import MediaEvent, Reply, Snapshot
-from drivers.api import PortId, RtpAddress, RtpFormat
+from drivers.api import DtlsOffer, DtlsPeer, PortId, RtpAddress, RtpFormat
 
 PATIENCE: Final = 5.0  # s, a command waits this long, reconnects included
 
@@ -105,6 +105,33 @@ class MediaLink:
                 srtp_suite=fmt.srtp.suite if fmt.srtp else "",
                 srtp_inward=fmt.srtp.inward if fmt.srtp else b"",
                 srtp_outward=fmt.srtp.outward if fmt.srtp else b"",
+            )
+        )
+
+    async def open_dtls(
+        self, port: PortId, *, ice: bool = True, ufrag: str = "", password: str = ""
+    ) -> DtlsOffer:
+        """Take the keys of a port from DTLS, and find its peer by ICE; or restart its ICE.
+
+        Asked between ``open_rtp`` and our description. IceSelected and DtlsChanged tell the rest.
+        """
+        command = ask.OpenDtls(port=port, ice=ice, ufrag=ufrag, password=password)
+        reply = await self._ask(command, told.DtlsOpened)
+        return DtlsOffer(reply.fingerprint, reply.ufrag, reply.password)
+
+    async def connect_dtls(self, port: PortId, peer: DtlsPeer) -> None:
+        """Tell a port what the peer's description says, so that the handshake may begin.
+
+        The stream itself is set with ``connect_rtp``, before or after.
+        """
+        await self._do(
+            ask.ConnectDtls(
+                port=port,
+                client=peer.client,
+                fingerprints=peer.fingerprints,
+                ufrag=peer.ufrag,
+                host=peer.remote.host if peer.remote else "",
+                rtp_port=peer.remote.port if peer.remote else 0,
             )
         )
 

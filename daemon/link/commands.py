@@ -70,6 +70,41 @@ class ConnectRtp(Command, frozen=True, kw_only=True):
     """Key and salt that we seal with."""
 
 
+class OpenDtls(Command, frozen=True, kw_only=True):
+    """Take the keys of an RTP port from DTLS-SRTP (RFC 5763); answered by DtlsOpened.
+
+    Asked again for the same port it restarts ICE: other credentials, the same association.
+    The stream itself is set with ConnectRtp, whose address does not count then.
+    """
+
+    port: Port
+    ice: Truth = True
+    """Find the peer by ICE-lite (RFC 8445); without it by its address."""
+    ufrag: String = ""
+    """Ours, 4 to 256 characters; empty to have one made."""
+    password: String = ""
+    """Ours, 22 to 256 characters; empty to have one made."""
+
+
+class ConnectDtls(Command, frozen=True, kw_only=True):
+    """Tell who the peer is, so that the handshake may begin; told by DtlsChanged.
+
+    Refused as ``fingerprint`` without one of a kind that is supported, as ``dtls-connected``
+    with others than before.
+    """
+
+    port: Port
+    client: Truth
+    """We begin: our ``a=setup`` is active; else it is passive."""
+    fingerprints: Annotated[tuple[str, ...], Many(TEXT)]
+    """Values of the peer's ``a=fingerprint``, such as ``sha-256 AB:CD:...``."""
+    ufrag: String = ""
+    """The peer's, with ICE. Its password is of no use to a lite agent."""
+    host: String = ""
+    """Without ICE: address of the peer, verbatim; empty to learn it."""
+    rtp_port: Number16 = 0
+
+
 class ClosePort(Command, frozen=True, kw_only=True):
     """Give a port back."""
 

@@ -75,6 +75,16 @@ class RtpOpened(Reply, frozen=True, kw_only=True):
     rtp_port: Number16
 
 
+class DtlsOpened(Reply, frozen=True, kw_only=True):
+    """What our description says of a port with DTLS."""
+
+    fingerprint: String
+    """Of our certificate, ``sha-256 AB:CD:...``."""
+    ufrag: String
+    """Empty without ICE."""
+    password: String
+
+
 class TapOpened(Reply, frozen=True, kw_only=True):
     """A tap's ring; the memfd and the eventfd travel with the packet."""
 
@@ -93,6 +103,8 @@ class PortState(msgspec.Struct, frozen=True, kw_only=True):
     remote_host: String = ""
     remote_port: Number16 = 0
     claimed: Truth = True
+    dtls: String = ""
+    """new, connecting, connected, failed or closed; empty without DTLS."""
 
 
 class BridgeState(msgspec.Struct, frozen=True, kw_only=True):
@@ -242,6 +254,25 @@ class CallerHeard(MediaEvent, frozen=True, kw_only=True):
     port: Port
     message: Raw
     """Type, length, parameters and checksum (GR-30, EN 300 659-3)."""
+
+
+class IceSelected(MediaEvent, frozen=True, kw_only=True):
+    """The peer's address was proved and nominated, or is another one now."""
+
+    port: Port
+    host: String
+    rtp_port: Number16
+
+
+class DtlsChanged(MediaEvent, frozen=True, kw_only=True):
+    """The handshake of a port has ended, or its association."""
+
+    port: Port
+    state: String
+    """connected (audio flows), failed or closed (by the peer; no audio any more)."""
+    detail: String = ""
+    """The SRTP suite, or why it failed: timeout, certificate (not the fingerprint's), profile (no
+    SRTP suite in common), alert (the peer refused) or protocol."""
 
 
 class HostEvent(MediaEvent, frozen=True, kw_only=True):

@@ -47,6 +47,10 @@ def event_of(kind: str, rest: list[Report], relative: Callable[[str], str]) -> M
             return told.DeviceEvent(port=PortId(port), kind=what, value=value)
         case "stream", [int(port), dict(counted)]:
             return stream_ended(PortId(port), counted)
+        case "transport", [int(port), "selected", str(host), int(rtp_port)]:
+            return told.IceSelected(port=PortId(port), host=host, rtp_port=rtp_port)
+        case "transport", [int(port), str(state), str(detail), _]:
+            return told.DtlsChanged(port=PortId(port), state=state, detail=detail)
         case "caller", [int(port), bytes(message)]:
             return told.CallerHeard(port=PortId(port), message=message)
     raise ValueError(f"the engine reports an unknown {kind}")

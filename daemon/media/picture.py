@@ -37,6 +37,7 @@ def take_picture(
             remote_host=remote_host,
             remote_port=remote_port,
             claimed=claimed(PortId(port)),
+            dtls=engine.dtls_state(port),
         )
         for port, kind, host, rtp_port, remote_host, remote_port in engine.ports()
     ]

@@ -123,6 +123,15 @@ class Ports:
         self._perform: dict[type[Command], Callable[..., told.Reply | Carried | None]] = {
             ask.OpenRtp: self._open_rtp,
             ask.ConnectRtp: self._connect_rtp,
+            ask.OpenDtls: self._open_dtls,
+            ask.ConnectDtls: lambda c: engine.connect_dtls(
+                c.port,
+                client=c.client,
+                fingerprints=c.fingerprints,
+                ufrag=c.ufrag,
+                host=c.host,
+                rtp_port=c.rtp_port,
+            ),
             ask.ClosePort: lambda c: self.close(c.port),
             ask.SendDigits: lambda c: engine.send_digits(c.port, c.digits),
             ask.Play: self._play,
@@ -277,6 +286,14 @@ class Ports:
             receive=command.receive,
             rtcp_mux=command.rtcp_mux,
             srtp=_keys_of(command),
+        )
+
+    def _open_dtls(self, command: ask.OpenDtls) -> told.DtlsOpened:
+        opened = self._engine.open_dtls(
+            command.port, ice=command.ice, ufrag=command.ufrag, password=command.password
+        )
+        return told.DtlsOpened(
+            fingerprint=opened.fingerprint, ufrag=opened.ufrag, password=opened.password
         )
 
     def _play(self, command: ask.Play) -> None:
