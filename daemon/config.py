@@ -21,7 +21,17 @@ from drivers.errors import OptionsError
 from speech.options import SpeechOptions
 
 FILE: Final = "hookflash.toml"
-SECTIONS: Final = ("site", "media", "speech", "web", "records", "journal", "outgoing", "drivers")
+SECTIONS: Final = (
+    "site",
+    "media",
+    "speech",
+    "web",
+    "records",
+    "journal",
+    "outgoing",
+    "telephones",
+    "drivers",
+)
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
 
@@ -89,6 +99,30 @@ class OutgoingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Caller number shown to the called party; empty: what the trunk has."""
 
 
+class TelephoneOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[telephones]``: what people inside may dial, and the codes they dial for it."""
+
+    pick_up: Annotated[str, msgspec.Meta(pattern="^[*#][0-9*#]{0,4}$")] = "*8"
+    """Takes a call that rings elsewhere; with a telephone's name behind it, the call there."""
+    park: Annotated[str, msgspec.Meta(pattern="^[*#][0-9*#]{0,4}$")] = "*5"
+    """A call transferred to it rests in the first free slot; slots are ``*51`` and so on."""
+    slots: Annotated[int, msgspec.Meta(ge=0, le=9)] = 9
+    """Slots for parked callers; 0: nobody is parked."""
+    park_s: Annotated[float, msgspec.Meta(ge=5, le=3600)] = 120.0
+    """Seconds until the telephone rings again that parked a caller."""
+    allowed: tuple[Annotated[str, msgspec.Meta(pattern="^[+]?[0-9]{1,15}$")], ...] = ()
+    """Beginnings of outside numbers that telephones and the console may call; empty: none."""
+    max_outside: Annotated[int, msgspec.Meta(ge=0)] = 10
+    """Such calls at the same time."""
+    max_per_hour: Annotated[int, msgspec.Meta(ge=0)] = 60
+    """Such calls that one telephone begins within any hour."""
+
+    @property
+    def slot_names(self) -> tuple[str, ...]:
+        """What is dialled to take the caller of each slot back."""
+        return tuple(f"{self.park}{number}" for number in range(1, self.slots + 1))
+
+
 class DriverSection(msgspec.Struct, frozen=True, kw_only=True):
     """``[drivers.<name>]``: one driver with the options its kind declares."""
 
@@ -110,6 +144,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     records: RecordsOptions = RecordsOptions()
     journal: JournalOptions = JournalOptions()
     outgoing: OutgoingOptions = OutgoingOptions()
+    telephones: TelephoneOptions = TelephoneOptions()
     drivers: tuple[DriverSection, ...] = ()
 
     def driver(self, name: str) -> DriverSection:
@@ -144,6 +179,7 @@ def parse_config(content: bytes) -> Config:
     records = toml.table(("records",), RecordsOptions)
     journal = toml.table(("journal",), JournalOptions)
     outgoing = toml.table(("outgoing",), OutgoingOptions)
+    telephones = toml.table(("telephones",), TelephoneOptions)
     drivers = _drivers(toml)
     # What is sound in a faulty table is checked too: every fault at once.
     if (some_site := site or toml.sound_part(("site",), SiteOptions)) is not None:
@@ -153,7 +189,7 @@ def parse_config(content: bytes) -> Config:
     _own_faults(toml, ("media",), media or toml.sound_part(("media",), MediaOptions))
     _own_faults(toml, ("speech",), speech or toml.sound_part(("speech",), SpeechOptions))
     toml.check()
-    if not (site and media and speech and web and records and journal and outgoing):
+    if not (site and media and speech and web and records and journal and outgoing and telephones):
         raise ConfigError(toml.faults)
     return Config(
         site=site,
@@ -163,6 +199,7 @@ def parse_config(content: bytes) -> Config:
         records=records,
         journal=journal,
         outgoing=outgoing,
+        telephones=telephones,
         drivers=drivers,
     )
 

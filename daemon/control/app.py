@@ -190,6 +190,7 @@ class ControlProcess:
             dial_plan=DialPlan((), {}),
             max_calls=MAX_CALLS,
             outgoing=self.site.config.outgoing,
+            telephones=self.site.config.telephones,
         )
         views = engine.snapshot(self.clock()).queues
         held = {place.call for view in views for place in view.callbacks}

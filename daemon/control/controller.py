@@ -22,13 +22,15 @@ from acd_core.commands import (
 from acd_core.engine import AcdEngine
 from acd_core.events import AgentReachable, AgentUnreachable, DayBegan
 from acd_core.ids import AgentId, SkillId, TierId
-from daemon.config import OutgoingOptions
+from daemon.config import OutgoingOptions, TelephoneOptions
 from daemon.control.acd_runner import AcdRunner
 from daemon.control.calls.call import Call, Leg, Phase, encode_call
-from daemon.control.calls.context import CallRequest, EndingCall, HangUpRequest
+from daemon.control.calls.context import EndingCall, HangUpRequest
 from daemon.control.calls.lamp_switch import LampSwitch
 from daemon.control.calls.last_agents import LastAgents
 from daemon.control.calls.life import CallLife
+from daemon.control.calls.moves.asking import CallRequest
+from daemon.control.calls.moves.switchboard import Switchboard
 from daemon.control.calls.places import ANY_LINE, KeptPlaces
 from daemon.control.dial_plan import DialPlan, Target
 from daemon.control.facade.directory import Directory, QueueInfo
@@ -47,9 +49,10 @@ from drivers.events import Cause, LineEvent
 log = structlog.get_logger()
 
 JOURNAL_KIND: Final = "call"
+CODES: Final = TelephoneOptions()
 
 
-class Controller:
+class Controller(Switchboard):
     """All calls of this process."""
 
     def __init__(
@@ -69,7 +72,9 @@ class Controller:
         dial_plan: DialPlan,
         max_calls: int,
         outgoing: OutgoingOptions = ANY_LINE,
+        telephones: TelephoneOptions = CODES,
     ) -> None:
+        super().__init__(telephones)
         self.clock = clock
         self.ids = ids
         self.records = records
@@ -173,6 +178,10 @@ class Controller:
             name=event.name,
             redirecting=event.redirecting,
             reason=event.reason,
+            restricted=event.restricted,
+            uui=event.uui,
+            headers=dict(event.headers),
+            hops=event.hops,
         )
         self.start_call(call)
 

@@ -45,6 +45,10 @@ class DialPlan:
         # The longest prefix wins, then the order of the text: never the order of a hash.
         self._prefixes.sort(key=lambda item: (-len(item[0]), item[0]))
 
+    def names(self, dnis: str) -> bool:
+        """Whether a number is listed itself, not only by its beginning."""
+        return dnis in self._exact
+
     def find(self, dnis: str, now: float) -> Target | None:
         """The target of a called number at a moment; None when nobody has that number."""
         entry = self._exact.get(dnis)

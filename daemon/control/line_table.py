@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from drivers.api import Driver, Line, LineId, MessageLamps, Stations, Transfers
+from drivers.api import BusyLamps, Driver, Line, LineId, MessageLamps, Stations, Transfers
 from drivers.ctilink.details import CallDetail, CallDetails
 from drivers.errors import DeviceMissing, DriverError
 from drivers.events import LineEvent
@@ -93,6 +93,12 @@ class LineTable:
         """The driver of a line, where its far ends can ask for transfers."""
         driver = self._owner(line)
         return driver if isinstance(driver, Transfers) else None
+
+    def show_busy(self, name: str, *, busy: bool) -> None:
+        """Light or darken the lamp of something that is no station, such as a parking slot."""
+        for item in self._opened.values():
+            if isinstance(item.driver, BusyLamps):
+                item.driver.show_busy(name, busy=busy)
 
     def trunks_beside(self, line: LineId) -> tuple[LineId, ...]:
         """Every trunk line of the driver that has this line."""

@@ -14,7 +14,7 @@ import msgspec
 from acd_core.agent import AgentState
 from acd_core.commands import AgentStateChanged
 from acd_core.ids import to_text
-from daemon.control.calls.call import Call, Leg, OpenRecording, OpenSegment, Visit, ring_of
+from daemon.control.calls.call import Call, Leg, Onward, OpenRecording, OpenSegment, Visit, ring_of
 from daemon.link.messages import StreamEnded
 from daemon.recordings.audio_file import Left
 from daemon.store.rows import (
@@ -29,8 +29,8 @@ from daemon.store.rows import (
 )
 
 JOURNAL_KIND: Final = "row"
-BEYOND: Final = ("transfer", "outside")
-"""Segments of a call with somebody whom no queue found: ringing, and talking."""
+BEYOND: Final = ("transfer", "outside", "consult", "parked")
+"""Segments of a call with somebody whom no queue found: ringing, talking, asked, or nobody."""
 _WITH_CALL: Final = (AgentState.TALKING, AgentState.ON_HOLD, AgentState.WRAP_UP)
 
 _encoder = msgspec.msgpack.Encoder()
@@ -167,12 +167,23 @@ class Records:
         )
 
     def open_segment(
-        self, call: Call, kind: str, now: float, *, agent: int = 0, on_agent_leg: bool = False
+        self,
+        call: Call,
+        kind: str,
+        now: float,
+        *,
+        agent: int = 0,
+        on_agent_leg: bool = False,
+        onward: Onward | None = None,
+        leg: Leg | None = None,
+        detail: dict[str, str] | None = None,
     ) -> None:
         """Begin a segment of a kind, on the leg of the caller, the agent, or who is beyond."""
-        leg = call.agent_leg if on_agent_leg and call.agent_leg else call.caller
-        if kind in BEYOND and call.onward is not None:
-            leg = call.onward.leg
+        if leg is None:
+            leg = call.agent_leg if on_agent_leg and call.agent_leg else call.caller
+        if onward is not None:
+            leg = onward.leg
+            detail = {"to": onward.to, "by": onward.by, "way": onward.way}
         in_visit = call.visit is not None and kind not in ("ivr", "message", *BEYOND)
         visit = call.visit.id if call.visit is not None and in_visit else 0
         segment = OpenSegment(
@@ -184,6 +195,7 @@ class Records:
             visit=visit,
             queue=call.visit.queue if visit and call.visit else 0,
             agent=agent,
+            detail=detail or {},
         )
         call.segments[ring_of(agent) if kind == "ring" else kind] = segment
         self._write(_segment_row(call, segment))
@@ -208,7 +220,7 @@ class Records:
                 # A segment ends no earlier than it began, whatever the clock was slewed by.
                 ended_ms=max(milliseconds(now), row.started_ms),
                 result=result,
-                detail=detail or {},
+                detail=detail or row.detail,
             )
         )
         return max(now - segment.started, 0.0)
@@ -374,6 +386,7 @@ def _segment_row(call: Call, segment: OpenSegment) -> SegmentRow:
         line=segment.line,
         queue_id=segment.queue or None,
         agent_id=segment.agent or None,
+        detail=dict(segment.detail),
     )
 
 

@@ -19,9 +19,11 @@ from acd_core.ids import from_text
 from daemon.control.acd_runner import JOURNAL_KIND as ACD_KIND
 from daemon.control.calls.call import Call, Phase, decode_call
 from daemon.control.calls.life import CallLife
+from daemon.control.calls.moves.switchboard import PAIR_KIND
 from daemon.control.calls.places import GIVEN_UP_KIND as PLACE_OVER_KIND
 from daemon.control.calls.places import JOURNAL_KIND as PLACE_KIND
 from daemon.control.calls.places import KeptCaller, decode_place
+from daemon.control.calls.resuming import left_busy
 from daemon.control.checkpoint import read_checkpoint
 from daemon.control.controller import JOURNAL_KIND as CALL_KIND
 from daemon.control.controller import Controller
@@ -75,10 +77,10 @@ def read_back(records: Iterable[Record], engine: AcdEngine, applied: int) -> Rec
                     recovered.events += 1
                     _replay(engine, record)
                 case kind if kind == CALL_KIND:
-                    call = decode_call(record.payload)
-                    calls[call.id] = call
-                    if call.phase is Phase.ENDED:
-                        del calls[call.id]
+                    _keep_call(calls, record.payload)
+                case kind if kind == PAIR_KIND:
+                    for each in msgspec.msgpack.decode(record.payload, type=list[bytes]):
+                        _keep_call(calls, each)
                 case kind if kind == PLACE_KIND:
                     caller = decode_place(record.payload)
                     places[caller.call] = caller
@@ -102,6 +104,13 @@ def read_back(records: Iterable[Record], engine: AcdEngine, applied: int) -> Rec
     recovered.driver_records = dict(driver_records)
     recovered.open_rows = list(rows.values())
     return recovered
+
+
+def _keep_call(calls: dict[int, Call], payload: bytes) -> None:
+    call = decode_call(payload)
+    calls[call.id] = call
+    if call.phase is Phase.ENDED:
+        del calls[call.id]
 
 
 def _unfold(records: Iterable[Record]) -> Iterator[Record]:
@@ -231,6 +240,8 @@ class Recovery:
             for leg in call.partners:
                 if leg.line not in restored:
                     self.lost_legs.append((call.id, leg.line))
+        for event in left_busy(found.alive, self._controller.acd.floor()):
+            self._controller.acd.submit(event)
         if calls:
             log.info("calls recovered", alive=len(found.alive), dead=len(found.dead))
         return found.alive

@@ -14,8 +14,9 @@ from acd_core.events import AgentConfigured, AgentLoggedIn, AgentReady, QueueCon
 from acd_core.ids import AgentId, IdSource, QueueId
 from acd_core.opening_hours import parse_hours
 from acd_core.snapshot import AgentView
+from daemon.config import TelephoneOptions
 from daemon.control.calls.call import Call, Phase
-from daemon.control.controller import Controller
+from daemon.control.controller import CODES, Controller
 from daemon.control.dial_plan import DialPlan, NumberEntry
 from daemon.control.facade.directory import AgentInfo, Directory, QueueInfo, TierInfo
 from daemon.control.flows.prompts import Prompts
@@ -32,7 +33,7 @@ from tests.fakes.link import FakeMedia
 from tests.fakes.listener import FakeSpeech
 
 START = 1_790_000_000.0  # Unix seconds at the beginning of a test: Monday, 2026-09-21
-LIVED = ("ivr", "wait", "talk", "hold", "outside")
+LIVED = ("ivr", "wait", "talk", "hold", "outside", "parked")
 """Kinds of segments that a caller lives through, one after the other."""
 
 Row = TypeVar("Row", bound=HistoryRow)
@@ -113,8 +114,10 @@ class ControlRig:
         max_calls: int = 100,
         before: "ControlRig | None" = None,
         clock: Callable[[], float] | None = None,
+        telephones: TelephoneOptions = CODES,
     ) -> None:
         self.site = site
+        self.telephones = telephones
         self.queues = tuple(queues) or (make_queue(),)
         self.agents = agents
         self.tiers = tiers
@@ -160,6 +163,7 @@ class ControlRig:
             directory=directory,
             dial_plan=DialPlan(NUMBERS, {"never": parse_hours("UTC", {}, {})}),
             max_calls=max_calls,
+            telephones=telephones,
         )
         self.controller.stations = tuple(stations)
         self._running: asyncio.Task[None] | None = None
@@ -185,7 +189,12 @@ class ControlRig:
         await self.crash()
         self.driver.restart()
         rig = ControlRig(
-            self.site, queues=self.queues, agents=self.agents, tiers=self.tiers, before=self
+            self.site,
+            queues=self.queues,
+            agents=self.agents,
+            tiers=self.tiers,
+            before=self,
+            telephones=self.telephones,
         )
         self.__dict__.update(rig.__dict__)
         told = self.book.applied if applied is None else applied
@@ -275,6 +284,14 @@ class ControlRig:
         await self.seat("ann")
         line = await self.call_sales(**caller)
         return line, await self.answer("2001")
+
+    async def dial(self, station: str, number: str, *, second: bool = False) -> FakeLine:
+        """Somebody dials at a station, on a second line when it carries a call already."""
+        name = f"station:{station}#2" if second else f"station:{station}"
+        line = self.driver.line(LineId(name))
+        self.driver.ring(ani=station, dnis=number, line=line)
+        await self.settle()
+        return line
 
     async def hang_up(self, line: FakeLine) -> None:
         """The far end of a line hangs up."""

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from enum import Enum, auto
+from typing import Any
 
 import msgspec
 
-from drivers.api import AudioPorts, Capability, Line, LineId, PortId
+from drivers.api import AudioPorts, CallDetails, Capability, Line, LineId, PortId
 from drivers.errors import DriverError, LineBusy, LinkLost, NotCapable
 from drivers.events import (
     Answered,
@@ -45,6 +46,9 @@ class State(Enum):
     TALKING = auto()
 
 
+NO_DETAILS = CallDetails()
+
+
 class Dialled(msgspec.Struct, frozen=True):
     """A call that control placed."""
 
@@ -52,6 +56,7 @@ class Dialled(msgspec.Struct, frozen=True):
     number: str
     ani: str
     name: str
+    details: CallDetails = NO_DETAILS
 
 
 class FakeLine:
@@ -69,17 +74,29 @@ class FakeLine:
         """What a request raises, by its name, once."""
 
     async def dial(self, number: str, *, ani: str = "", name: str = "") -> None:
+        await self.dial_with(number, NO_DETAILS, ani=ani, name=name)
+
+    async def dial_with(
+        self, number: str, details: CallDetails, *, ani: str = "", name: str = ""
+    ) -> None:
         self._note("dial")
         if self.state is not State.IDLE:
             raise LineBusy(f"{self.id} is in use")
         self.state = State.DIALLING
-        self.driver.dialled.append(Dialled(self.id, number, ani, name))
+        self.driver.dialled.append(Dialled(self.id, number, ani, name, details))
         self.driver.emit(Seized(line=self.id))
 
     async def answer(self) -> None:
         self._note("answer")
         if self.state is State.RINGING:
             await self.talk()
+
+    async def open_early(self) -> bool:
+        self._note("open_early")
+        if self.state is not State.RINGING or self.port is not None:
+            return False
+        self.port, _ = await self.driver.ports.open_rtp()
+        return True
 
     async def release(self, cause: Cause | None = None) -> None:
         self._note("release")
@@ -106,7 +123,8 @@ class FakeLine:
 
     async def talk(self) -> None:
         """The conversation stands."""
-        self.port, _ = await self.driver.ports.open_rtp()
+        if self.port is None:
+            self.port, _ = await self.driver.ports.open_rtp()
         self.state = State.TALKING
         self.driver.emit(Answered(line=self.id))
 
@@ -150,7 +168,8 @@ class FakeDriver:
         self.registered = set(stations)
         self._events: asyncio.Queue[LineEvent | None] = asyncio.Queue()
         numbers = [LineId(f"{name}/{number}") for number in range(1, trunks + 1)]
-        names = [LineId(f"station:{station}") for station in stations]
+        names = [LineId(f"station:{name}{more}") for name in stations for more in ("", "#2")]
+        self.busy: list[tuple[str, bool]] = []
         self._lines = {line: FakeLine(self, line) for line in (*numbers, *names)}
         self._trunks = numbers
 
@@ -205,7 +224,15 @@ class FakeDriver:
     async def set_lamp(self, station: str, *, on: bool) -> None:
         self.lamps.append((station, on))
 
+    def show_busy(self, name: str, *, busy: bool) -> None:
+        self.busy.append((name, busy))
+
     # What a test says
+
+    async def early(self, line: FakeLine) -> None:
+        """The network of the far end says something before the answer."""
+        line.port, _ = await self.ports.open_rtp()
+        self.emit(Progress(line=line.id, tone="early"))
 
     def restart(self) -> None:
         """The process of the driver is a new one: only conversations stand."""
@@ -230,6 +257,7 @@ class FakeDriver:
         name: str = "",
         restricted: bool = False,
         line: FakeLine | None = None,
+        **more: Any,
     ) -> FakeLine:
         """Let a call arrive on a free trunk line."""
         free = line or next(
@@ -237,7 +265,9 @@ class FakeDriver:
         )
         free.state = State.RINGING
         ref = f"call-{free.id}"
-        event = Ringing(line=free.id, ani=ani, dnis=dnis, name=name, restricted=restricted, ref=ref)
+        event = Ringing(
+            line=free.id, ani=ani, dnis=dnis, name=name, restricted=restricted, ref=ref, **more
+        )
         self.emit(event)
         return free
 

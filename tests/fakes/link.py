@@ -141,6 +141,8 @@ class FakeMedia:
         self._fail("bridge")
         self._known(a)
         self._known(b)
+        left = {key for key, both in self.bridges.items() if {a, b} & both}
+        self.bridges = {key: both for key, both in self.bridges.items() if key not in left}
         self.bridges[bridge] = frozenset((a, b))
         self.bridged.append(self.bridges[bridge])
 

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from daemon.control.calls.moves.tables import ConsultState, DirectState, ParkState
 from drivers.api import LineId, PortId
 
 
@@ -24,6 +25,8 @@ class Phase(StrEnum):
     ON_HOLD = "on_hold"
     OUTSIDE = "outside"
     """He talks with somebody whom no queue found."""
+    PARKED = "parked"
+    """He hears music in a slot until somebody takes him back."""
     ENDED = "ended"
 
 
@@ -39,6 +42,7 @@ class Step(StrEnum):
     RETRIEVE = "retrieve"
     LEAVE_QUEUE = "leave_queue"
     GO_OUT = "go_out"
+    PARK = "park"
     END = "end"
 
 
@@ -58,6 +62,13 @@ TABLE: Final[dict[tuple[Phase, Step], Phase]] = {
     (Phase.TALKING, Step.GO_OUT): Phase.OUTSIDE,
     (Phase.ON_HOLD, Step.GO_OUT): Phase.OUTSIDE,
     (Phase.OUTSIDE, Step.LEAVE_QUEUE): Phase.FLOW,
+    # Picked up by somebody whom the queue did not name.
+    (Phase.WAITING, Step.GO_OUT): Phase.OUTSIDE,
+    (Phase.OFFERED, Step.GO_OUT): Phase.OUTSIDE,
+    (Phase.TALKING, Step.PARK): Phase.PARKED,
+    (Phase.ON_HOLD, Step.PARK): Phase.PARKED,
+    (Phase.OUTSIDE, Step.PARK): Phase.PARKED,
+    (Phase.PARKED, Step.GO_OUT): Phase.OUTSIDE,
     **{(phase, Step.END): Phase.ENDED for phase in Phase if phase is not Phase.ENDED},
 }
 
@@ -93,6 +104,59 @@ class Onward(msgspec.Struct, kw_only=True):
     by_agent: bool = False
     after_agent: bool = False
     """The agent who asked has hung up; the caller hears it ring."""
+    by: str = ""
+    """Who moved the caller here: a login, a station, or empty for a flow."""
+    way: str = ""
+    """How: blind, attended, pick-up, park or direct."""
+    replaces: str = ""
+    """Dialog elsewhere that the call to the target takes over (RFC 3891)."""
+    referred_by: str = ""
+    early: bool = False
+    """Caller and target are joined already, for what the target's network says."""
+
+
+class Consult(msgspec.Struct, kw_only=True):
+    """Somebody whom the agent asks while the caller waits (attended transfer)."""
+
+    to: str
+    leg: Leg
+    by: str
+    state: ConsultState = ConsultState.RINGS
+    bridge: int = 0
+    """Of agent and target, while they talk."""
+    player: int = 0
+    """What the target hears while the agent is with the caller, or the agent while it rings."""
+
+
+class Guest(msgspec.Struct, kw_only=True):
+    """Somebody more in the conversation of caller and agent (conference)."""
+
+    to: str
+    leg: Leg
+    by: str
+
+
+class Parked(msgspec.Struct, kw_only=True):
+    """Where the caller rests."""
+
+    slot: str
+    by: str
+    """Station of who parked him: it rings when nobody takes him back in time."""
+    since: float
+    state: ParkState = ParkState.RESTS
+    returns: int = 0
+
+
+class Direct(msgspec.Struct, kw_only=True):
+    """A call that somebody inside began: at a telephone, or with a click."""
+
+    station: str
+    to: str
+    state: DirectState = DirectState.TARGET_RINGS
+    agent: int = 0
+    """Key of who sits there: no calls are offered to him meanwhile."""
+    by: str = ""
+    """Login of who clicked."""
 
 
 class Part(StrEnum):
@@ -126,6 +190,8 @@ class OpenSegment(msgspec.Struct, kw_only=True):
     visit: int = 0
     queue: int = 0
     agent: int = 0
+    detail: dict[str, str] = {}
+    """Of those with somebody else: who moved the caller there, to whom, and how."""
 
 
 class Visit(msgspec.Struct, kw_only=True):
@@ -169,6 +235,10 @@ class Call(msgspec.Struct, kw_only=True):
     onward: Onward | None = None
     supervision: Supervision | None = None
     """Lasts at most as long as caller and agent are joined."""
+    consult: Consult | None = None
+    guests: list[Guest] = []
+    parked: Parked | None = None
+    direct: Direct | None = None
     phase: Phase = Phase.RINGING
     since: float = 0.0
     """When the present phase began."""
@@ -207,6 +277,16 @@ class Call(msgspec.Struct, kw_only=True):
     """``out`` for those that we called."""
     callback: int = 0
     """The call whose kept place this one is to take; 0 for none."""
+    engaged: list[int] = []
+    """Keys of agents who are in it although no queue has put them there."""
+    restricted: bool = False
+    """The caller withholds the number."""
+    uui: str = ""
+    """User-to-user information, passed on as it came (RFC 7433)."""
+    headers: dict[str, str] = {}
+    """Headers that the trunks' options let through, passed on as they came."""
+    hops: int = 70
+    """How many more hops the call may take (Max-Forwards)."""
 
     def step(self, step: Step, now: float) -> None:
         """Move to the next phase; raise IllegalStep when the table has none."""
@@ -237,15 +317,23 @@ class Call(msgspec.Struct, kw_only=True):
         """Every leg, the caller's first."""
         onward = self.onward.leg if self.onward is not None else None
         supervisor = self.supervision.leg if self.supervision is not None else None
-        others = (self.agent_leg, *self.ringing.values(), onward, supervisor)
+        consulted = self.consult.leg if self.consult is not None else None
+        guests = (guest.leg for guest in self.guests)
+        others = (self.agent_leg, *self.ringing.values(), onward, supervisor, consulted, *guests)
         return (self.caller, *(leg for leg in others if leg is not None))
 
     @property
     def partners(self) -> tuple[Leg, ...]:
         """Legs beside the caller's that stand: of those who talk with him, or listen."""
-        beside = [each.leg for each in (self.onward, self.supervision) if each is not None]
+        parts = (self.onward, self.supervision, self.consult, *self.guests)
+        beside = [each.leg for each in parts if each is not None]
         standing = (leg for leg in beside if leg.answered)
         return (*((self.agent_leg,) if self.agent_leg is not None else ()), *standing)
+
+    def let_go(self) -> None:
+        """Forget everybody but the caller."""
+        self.agent_leg = self.onward = self.supervision = self.consult = None
+        self.guests = []
 
     def rung_on(self, line: LineId) -> int:
         """Key of the agent whose station rings on a line; 0 for none."""

@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-import msgspec
-
 from acd_core.commands import OfferToAgent
 from acd_core.ids import AgentId, SkillId, TierId
 from daemon.config import OutgoingOptions
 from daemon.control.acd_runner import AcdRunner
 from daemon.control.calls.call import Call, Part
+from daemon.control.calls.moves.asking import CallRequest, Moving
 from daemon.control.calls.places import KeptPlaces
 from daemon.control.dial_plan import Target
 from daemon.control.facade.directory import QueueInfo
@@ -20,10 +19,6 @@ from daemon.control.flows.prompts import Prompts
 from daemon.control.records import Records
 from drivers.api import Line, LineId, PortId, Transfers
 from drivers.ctilink.details import CallDetail
-
-
-class CallRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of what people ask of a call."""
 
 
 class HangUpRequest(CallRequest, frozen=True, kw_only=True):
@@ -102,7 +97,7 @@ class EndingCall(Protocol):
     call: Call
 
 
-class CallContext(Protocol):
+class CallContext(Moving, Protocol):
     """The control process as one call sees it."""
 
     clock: Callable[[], float]

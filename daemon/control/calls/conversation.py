@@ -89,13 +89,16 @@ class Conversation:
         match event:
             case line_events.Held() if self.call.phase is Phase.TALKING:
                 await self.held()
-            case line_events.Retrieved() if self.call.phase is Phase.ON_HOLD:
+            case line_events.Retrieved() if (
+                self.call.phase is Phase.ON_HOLD and self.call.consult is None
+            ):
                 await self.retrieved()
             case line_events.Transferred() if self.call.connected:
-                await self._life.onward.from_agent(event)
+                if not await self._life.moves.transferred(event):
+                    await self._life.onward.from_agent(event)
             case line_events.Released() | line_events.LineDown() if self.call.connected:
                 self.call.agent_leg = None
-                await self.agent_left()
+                await self._life.moves.agent_left()
             case _:
                 pass
 
@@ -131,7 +134,7 @@ class Conversation:
     async def hold(self, *, on: bool) -> None:
         """A person asks for hold at the desk; the station's own key arrives as an event."""
         leg = self.call.agent_leg
-        if leg is None:
+        if leg is None or self.call.consult is not None:
             return
         line = self._context.line(leg.line)
         if on and self.call.phase is Phase.TALKING:

@@ -6,7 +6,6 @@ of its own beside it and changes the call only through the hooks in ``flows/call
 """
 
 import asyncio
-from typing import Final
 
 import structlog
 
@@ -18,17 +17,14 @@ from acd_core.commands import (
     CallTimedOut,
     CallWaiting,
     ConnectToAgent,
-    LeaveReason,
     OfferToAgent,
-    RefuseReason,
     WithdrawOffer,
 )
 from acd_core.events import CallAbandoned, CallbackFailed
 from acd_core.ids import CallId, to_text
-from daemon.control.calls.call import Call, IllegalStep, Phase, Step, Visit
+from daemon.control.calls.call import Call, IllegalStep, Phase, Step
 from daemon.control.calls.context import (
     CallContext,
-    CallRequest,
     HangUpRequest,
     HoldRequest,
     PauseRecordingRequest,
@@ -36,29 +32,21 @@ from daemon.control.calls.context import (
     TransferRequest,
 )
 from daemon.control.calls.conversation import Conversation
+from daemon.control.calls.moves.asking import CallRequest, MoveRequest
+from daemon.control.calls.moves.moves import Moves
 from daemon.control.calls.offering import Offering, StationAwaited
 from daemon.control.calls.onward import GoingOnward, OnwardDue
 from daemon.control.calls.resuming import half_connected, offers_lost, talks
 from daemon.control.calls.supervising import Supervising
 from daemon.control.flows.call_flow import CallFlow
+from daemon.control.flows.visits import Visits
 from daemon.link.messages import MediaEvent, RecordFinished
 from drivers import events as line_events
 from drivers.api import LineId
 from drivers.errors import DriverError
 from drivers.events import Cause, LineEvent
-from ivr.inputs import QueueLeft
 
 log = structlog.get_logger()
-
-TOLD: Final = {
-    LeaveReason.NO_AGENTS: "no_agents",
-    LeaveReason.CLOSED: "closed",
-    LeaveReason.UNATTENDED: "closed",
-    RefuseReason.NO_AGENTS: "no_agents",
-    RefuseReason.CLOSED: "closed",
-    RefuseReason.UNATTENDED: "closed",
-}
-"""Why the queue gave a call up, as flows are told, where it is not what it looks like."""
 
 CallInput = LineEvent | MediaEvent | AcdCommand | CallRequest | StationAwaited | OnwardDue
 
@@ -73,6 +61,8 @@ class CallLife:
         self.conversation = Conversation(self, context)
         self.onward = GoingOnward(self, context)
         self.supervising = Supervising(self, context)
+        self.visits = Visits(self, context)
+        self.moves = Moves(self, context)
         self.gone: set[LineId] = set()
         """Lines whose release was told, handled or not: they may carry another call by now."""
         self._context = context
@@ -84,6 +74,13 @@ class CallLife:
         if isinstance(happened, line_events.Released):
             self.gone.add(happened.line)
         self._inbox.put_nowait(happened)
+
+    def pass_on(self, line: LineId, to: "CallLife") -> None:
+        """Let another call hear what has happened on a line that is its own now."""
+        waiting = [self._inbox.get_nowait() for _ in range(self._inbox.qsize())]
+        for happened in waiting:
+            theirs = isinstance(happened, LineEvent) and happened.line == line
+            (to if theirs else self).tell(happened)
 
     async def run(self, *, restored: bool = False) -> None:
         """Live through the call; returns when it has ended."""
@@ -123,6 +120,8 @@ class CallLife:
 
     async def _begin(self) -> None:
         call, context = self.call, self._context
+        if await self.moves.direct.begin():
+            return
         if call.phase is Phase.DIALLING:
             await self._dial()
             return
@@ -181,7 +180,9 @@ class CallLife:
         await self.conversation.resume_recording()
         self.onward.forget_ringing()
         await self.supervising.resume()
-        self.flow.resume()
+        if call.direct is None:
+            self.flow.resume()
+        await self.moves.resume()
         if call.connected and not talks(self._context.acd.floor(), call.id):
             self.tell(HangUpRequest(by="system"))  # its end was on its way
         self._log.info("call goes on after a restart", phase=call.phase)
@@ -207,12 +208,15 @@ class CallLife:
                     await self.onward.from_desk(to)
                 case SupervisingRequest():
                     await self.supervising.asked(happened)
+                case MoveRequest():
+                    await self.moves.asked(happened)
                 case _:
                     await self._command(happened)
         except IllegalStep as error:
             # Two sides acted at once; the one that came first counts.
             self._log.info("too late for the call", what=type(happened).__name__, why=str(error))
         await self.supervising.follow()
+        await self.moves.follow()
         return changed
 
     async def _line_event(self, event: LineEvent) -> bool:
@@ -229,10 +233,14 @@ class CallLife:
             await self.onward.happened(event, call.onward)
         elif call.supervision is not None and event.line == call.supervision.leg.line:
             await self.supervising.happened(event, call.supervision)
+        else:
+            await self.moves.happened(event)
         return True
 
     async def _caller_event(self, event: LineEvent) -> None:
         call, now = self.call, self._context.clock()
+        if call.direct is not None and await self.moves.direct.caller_event(event, call.direct):
+            return
         match event:
             case line_events.Answered() if call.phase in (Phase.RINGING, Phase.DIALLING):
                 call.step(Step.ANSWER, now)
@@ -273,13 +281,13 @@ class CallLife:
             case ConnectToAgent():
                 await self.conversation.connect(command)
             case CallTimedOut(reason=reason):
-                await self._leave_queue("timed_out", str(reason), TOLD.get(reason, "timed_out"))
+                await self.visits.left("timed_out", reason)
             case CallRefused(reason=reason):
-                await self._leave_queue("refused", str(reason), TOLD.get(reason, "refused"))
+                await self.visits.left("refused", reason)
             case OnwardDue(leg=leg):
                 await self.onward.due(leg)
             case CallMoved():
-                self._moved(command)
+                self.visits.moved(command)
             case AnnounceToCaller() if self.call.phase is Phase.WAITING:
                 self.flow.announce(command)
             case CallWaiting():
@@ -288,45 +296,6 @@ class CallLife:
                 pass
 
     # -- leaving --------------------------------------------------------------------------
-
-    async def _leave_queue(self, outcome: str, detail: str, told: str) -> None:
-        """The queue gave the call up: to the flow that the queue names, or back to its own."""
-        call, now = self.call, self._context.clock()
-        self.close_visit(outcome, detail)
-        call.step(Step.LEAVE_QUEUE, now)
-        self._context.records.open_segment(call, "ivr", now)
-        queue = self._context.queue_by_key(call.queue)
-        follow = ""
-        if queue is not None:
-            follow = queue.on_full if outcome == "refused" else queue.on_timeout
-        if follow and follow != call.flow and self._context.flows.get(follow) is not None:
-            await self.flow.switch(follow)
-        else:
-            self.flow.signal(QueueLeft(reason=told))
-
-    def _moved(self, command: CallMoved) -> None:
-        """The engine put the call into another queue: one visit ended, another one began."""
-        call, context, now = self.call, self._context, self._context.clock()
-        before = call.visit
-        self.close_visit("overflowed", str(command.reason))
-        call.queue = command.queue
-        call.visit = Visit(
-            id=context.ids(),
-            queue=command.queue,
-            entered=now,
-            priority=before.priority if before is not None else 0,
-        )
-        context.records.open_segment(call, "wait", now)
-        context.records.visit(call, call.visit)
-
-    def close_visit(self, outcome: str, detail: str = "") -> None:
-        """End the present stay in a queue with its one outcome."""
-        call, now = self.call, self._context.clock()
-        self._context.records.close_segment(call, "wait", now, result=outcome)
-        if call.visit is not None and not call.visit.closed:
-            call.visit.closed = True
-            self._context.records.visit(call, call.visit, left=now, outcome=outcome, detail=detail)
-            call.outcome = outcome
 
     async def end(
         self,
@@ -349,9 +318,11 @@ class CallLife:
         call.step(Step.END, now)
         for agent in tuple(call.ringing):
             self.offering.close(agent, "withdrawn" if was_waiting else "answered_elsewhere")
-        call.agent_leg = call.onward = call.supervision = None
+        call.let_go()
+        self.moves.parking.taken_back()
+        self.moves.engage()
         if was_waiting:
-            self.close_visit("abandoned")
+            self.visits.close("abandoned")
             context.acd.submit(CallAbandoned(call=CallId(call.id)))
         if was_connected:
             self.conversation.finish(now)

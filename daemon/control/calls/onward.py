@@ -11,12 +11,13 @@ import msgspec
 import structlog
 
 from acd_core.ids import to_text
-from daemon.control.calls.call import Leg, Onward, Step
+from daemon.control.calls.call import Leg, Onward, Phase, Step
 from daemon.control.calls.context import CallContext
+from daemon.control.calls.moves.passing_on import details_of, dial, goes_round
 from daemon.control.calls.places import DIALLABLE
 from daemon.link.errors import LinkError
 from drivers import events as line_events
-from drivers.api import Line
+from drivers.api import EarlyAudio, Line
 from drivers.errors import DriverError, LineBusy
 from drivers.events import Cause, LineEvent
 from ivr.inputs import Finished, TransferFailed
@@ -64,12 +65,13 @@ class GoingOnward:
         """
         if self.call.onward is not None and self.call.onward.leg.answered:
             return ""
-        refused = await self._ring(Onward(to=to, leg=self._leg()), timeout_s)
+        refused = await self.ring(Onward(to=to, leg=self._leg(), way="blind"), timeout_s)
         if not refused:
-            await self._ringback()
+            await self.ringback()
         return refused
 
-    async def _ringback(self) -> None:
+    async def ringback(self) -> None:
+        """Let the caller hear that it rings."""
         port = self.call.caller.port
         if port is not None:
             self.call.player = self._context.ids()
@@ -77,41 +79,60 @@ class GoingOnward:
 
     async def from_agent(self, asked: line_events.Transferred) -> None:
         """The agent's telephone asks that the caller is connected with somebody else."""
-        onward = Onward(to=asked.to, leg=self._leg(), transfer=asked.transfer, by_agent=True)
-        if self.call.onward is not None or asked.other is not None:
+        onward = Onward(
+            to=asked.to,
+            leg=self._leg(),
+            transfer=asked.transfer,
+            by_agent=True,
+            by=self._context.name_of(self.call.agent),
+            way="attended" if asked.replaces else "blind",
+            replaces=asked.replaces,
+            referred_by=asked.referred_by,
+        )
+        if self.call.onward is not None or self.call.consult is not None:
             await self._report(onward, Cause.NOT_IMPLEMENTED)
             return
-        refused = await self._ring(onward, AGENT_PATIENCE_S)
+        refused = await self.ring(onward, AGENT_PATIENCE_S)
         if refused:
             await self._report(onward, Cause.NO_ROUTE)
 
     async def from_desk(self, to: str) -> None:
         """The agent asks at the desk; the caller stays when it cannot be."""
-        if self.call.onward is None:
-            await self._ring(Onward(to=to, leg=self._leg(), by_agent=True), AGENT_PATIENCE_S)
+        if self.call.onward is None and self.call.consult is None:
+            by = self._context.name_of(self.call.agent)
+            onward = Onward(to=to, leg=self._leg(), by_agent=True, by=by, way="blind")
+            await self.ring(onward, AGENT_PATIENCE_S)
 
     def possible(self, to: str) -> bool:
         """Whether a target can be rung now."""
-        return self.call.onward is None and self._line(to)[0] is not None
+        call = self.call
+        return call.onward is None and call.consult is None and self.line_to(to)[0] is not None
 
     async def agent_left(self, onward: Onward) -> None:
         """The agent who asked hung up before the target answered: the caller hears it ring."""
         onward.after_agent, onward.transfer = True, ""
-        await self._ringback()
+        await self.ringback()
 
     async def happened(self, event: LineEvent, onward: Onward) -> None:
         """Something happened on the target's line."""
         match event:
-            case line_events.Progress():
+            case line_events.Progress(tone=tone):
                 transfers = self._context.transfers(self.call)
                 if onward.transfer and transfers is not None:
                     await transfers.transfer_rings(onward.transfer)
+                if tone == "early" and not onward.early and not self.call.connected:
+                    await self._open_early(onward)
             case line_events.Answered() if not onward.leg.answered:
-                await self._connect(onward)
+                if self.call.direct is not None and self.call.phase is not Phase.PARKED:
+                    await self._life.moves.direct.target_answers(onward)
+                else:
+                    await self.connect(onward)
+            case line_events.Transferred():
+                await self._life.moves.transferred(event)
             case line_events.Released() | line_events.LineDown():
                 cause = getattr(event, "cause", Cause.DESTINATION_OUT_OF_ORDER)
-                if onward.leg.answered:
-                    await self._over()
+                if onward.leg.answered and self.call.phase is Phase.OUTSIDE:
+                    await self._over(onward)
                 else:
                     await self._fail(onward, cause)
             case _:
@@ -133,33 +154,50 @@ class GoingOnward:
     def _leg(self) -> Leg:
         return Leg(id=self._context.ids(), line=self.call.caller.line)
 
-    async def _ring(self, onward: Onward, patience_s: float) -> str:
+    async def ring(self, onward: Onward, patience_s: float) -> str:
         """Ring the target; why it cannot be, or nothing."""
         call, context = self.call, self._context
-        line, number = self._line(onward.to)
+        if goes_round(call):
+            self._log.warning("call goes round in circles, it goes no further", to=onward.to)
+            return "loop"
+        line, number = self.line_to(onward.to)
         if line is None:
             self._log.warning("transfer has no line", to=onward.to, why=number)
             return number
         onward.leg.line = line.id
         call.onward = onward
-        self._life.gone.discard(line.id)
-        context.watch(line.id, self._life)
-        context.records.open_segment(call, "transfer", context.clock())
-        shown = context.outgoing.number if number != onward.to else call.ani
+        context.records.open_segment(call, "transfer", context.clock(), onward=onward)
         try:
-            await line.dial(number, ani=shown, name=call.name)
+            await self.dial(line, number, onward)
         except DriverError as error:
             self._log.warning("transfer cannot be dialled", to=onward.to, why=str(error))
-            context.watch(line.id, None)
             context.records.close_segment(call, "transfer", context.clock(), result="failed")
             call.onward = None
             return "busy" if isinstance(error, LineBusy) else "unreachable"
-        loop = asyncio.get_running_loop()
-        loop.call_later(patience_s, self._life.tell, OnwardDue(onward.leg.id))
-        self._log.info("call goes onward", to=onward.to, line=line.id, by_agent=onward.by_agent)
+        self.expect(onward, patience_s)
+        self._log.info("call goes onward", to=onward.to, line=line.id, by=onward.by)
         return ""
 
-    def _line(self, to: str) -> tuple[Line | None, str]:
+    async def dial(self, line: Line, number: str, onward: Onward) -> None:
+        """Place the call to a target, in the name of this call; DriverError when it cannot be."""
+        call, context = self.call, self._context
+        self._life.gone.discard(line.id)
+        context.watch(line.id, self._life)
+        inside = context.is_station(onward.to)
+        own = "" if inside else context.outgoing.number
+        details = details_of(call, onward, own_number=bool(own))
+        try:
+            await dial(line, number, details, ani=own or call.ani, name=call.name)
+        except DriverError:
+            context.watch(line.id, None)
+            raise
+
+    def expect(self, onward: Onward, patience_s: float) -> None:
+        """Give a target so long to answer."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(patience_s, self._life.tell, OnwardDue(onward.leg.id))
+
+    def line_to(self, to: str) -> tuple[Line | None, str]:
         """The line towards a target with the number to dial; else None with the reason."""
         context = self._context
         if context.is_station(to):
@@ -171,7 +209,7 @@ class GoingOnward:
             return None, "unknown"
         return context.free_trunk(), context.outgoing.prefix + to
 
-    async def _connect(self, onward: Onward) -> None:
+    async def connect(self, onward: Onward) -> None:
         """Join caller and target; an agent who had the caller is free."""
         call, context, now = self.call, self._context, self._context.clock()
         onward.leg.port = context.line(onward.leg.line).port
@@ -183,31 +221,70 @@ class GoingOnward:
         was_connected = call.connected
         await self._report(onward, None)
         call.step(Step.GO_OUT, now)
-        onward.leg.answered = now
+        self._life.moves.parking.taken_back()
+        onward.leg.answered = onward.leg.answered or now
+        call.onward, call.agent_leg = onward, None
         if was_connected:
             conversation.finish(now)
             await conversation.stop_recording()
-            await conversation.unbridge()
-            call.agent_leg = None
+        elif call.direct is not None:
+            call.answered = call.answered or now
         elif not onward.after_agent:
             call.outcome = "transferred_out"
-        for kind in ("transfer", "ivr"):
+        await conversation.unbridge()
+        for kind in ("transfer", "ivr", "parked"):
             context.records.close_segment(call, kind, now, result="answered")
-        context.records.open_segment(call, "outside", now)
+        context.records.open_segment(call, "outside", now, onward=onward)
         await conversation.quiet()
+        await self._join(onward)
+        if agent_leg is not None:
+            await self._life.release(agent_leg.line, Cause.NORMAL)
+
+    async def rejoin(self, onward: Onward) -> None:
+        """One of the two is somebody else now: they talk on."""
+        call, context, now = self.call, self._context, self._context.clock()
+        context.records.close_segment(call, "outside", now, result="moved")
+        context.records.open_segment(call, "outside", now, onward=onward)
+        await self._life.conversation.unbridge()
+        await self._life.conversation.quiet()
+        onward.leg.port = onward.leg.port or context.line(onward.leg.line).port
+        await self._join(onward)
+
+    async def _open_early(self, onward: Onward) -> None:
+        """Let the caller hear what the target's network says before the answer."""
+        call, context = self.call, self._context
+        caller = context.line(call.caller.line)
+        if not call.caller.answered:
+            if not isinstance(caller, EarlyAudio) or not await caller.open_early():
+                return  # his telephone rings as it always does
+            call.caller.port = caller.port
+        onward.leg.port = context.line(onward.leg.line).port
+        if onward.leg.port is None or call.caller.port is None:
+            return
+        onward.early = True
+        await self._life.conversation.quiet()
+        await self._join(onward)
+
+    async def _join(self, onward: Onward) -> None:
+        """Let caller and target hear each other; the target is let go when media cannot."""
+        call, context = self.call, self._context
+        if onward.leg.port is None or call.caller.port is None:
+            raise DriverError(
+                f"cannot join {call.caller.line} and {onward.leg.line}: no audio port"
+            )
         call.bridge = context.ids()
         try:
             await context.media.bridge(call.bridge, call.caller.port, onward.leg.port)
         except LinkError as error:
             self._log.error("caller and target cannot be joined", why=str(error))
             await self._life.release(onward.leg.line, Cause.TEMPORARY_FAILURE)
-        if agent_leg is not None:
-            await self._life.release(agent_leg.line, Cause.NORMAL)
 
-    async def _over(self) -> None:
+    async def _over(self, onward: Onward) -> None:
         """The target hung up; the flow says whether the caller hears more."""
         call, context, now = self.call, self._context, self._context.clock()
         call.onward = None
+        if await self._life.moves.over(onward, None):
+            return
         call.step(Step.LEAVE_QUEUE, now)
         context.records.close_segment(call, "outside", now)
         await self._life.conversation.unbridge()
@@ -220,6 +297,10 @@ class GoingOnward:
         call.onward = None
         self._context.records.close_segment(call, "transfer", self._context.clock(), result=reason)
         await self._report(onward, cause)
+        if onward.early:
+            await self._life.conversation.unbridge()
+        if await self._life.moves.over(onward, cause):
+            return
         if onward.after_agent:
             await self._life.conversation.quiet()
             self._life.flow.signal(Finished())

@@ -4,11 +4,12 @@ The old one may have been killed between any two records of its journal, so the 
 rows and the distribution engine can be one step apart: here they are brought together.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from acd_core.agent import AgentState
 from acd_core.events import (
     AcdEvent,
+    AgentFree,
     AgentReachable,
     AgentUnreachable,
     OfferAccepted,
@@ -47,6 +48,16 @@ def offers_lost(call: int, floor: Snapshot) -> Iterator[AcdEvent]:
                 # leave without agents. Accepting is refused when he had accepted already.
                 yield OfferAccepted(call=waiting.call, agent=waiting.agent)
                 yield OfferRejected(call=waiting.call, agent=waiting.agent, reason="lost")
+
+
+def left_busy(calls: Iterable[Call], floor: Snapshot) -> Iterator[AcdEvent]:
+    """Frees agents whose call of their own has not survived."""
+    engaged = {agent for call in calls for agent in call.engaged}
+    for view in floor.agents:
+        # Who talks, or works after a call, is busy afterwards if he was so before.
+        marked = view.state in (AgentState.BUSY, AgentState.WRAP_UP, *WITH_CALLER)
+        if marked and view.agent not in engaged:
+            yield AgentFree(agent=view.agent)
 
 
 def half_connected(call: Call) -> bool:

@@ -239,7 +239,8 @@ def _of_agent(
     elif view.state in OFFERED and not his:
         fault = Fault.OFFER_UNKNOWN
     elif view.state is AgentState.BUSY and not any(
-        one.connected and one.agent == view.agent for one in calls.values()
+        (one.connected and one.agent == view.agent) or view.agent in one.engaged
+        for one in calls.values()
     ):
         fault = Fault.BUSY_WITH_NOTHING
     elif view.state is AgentState.READY and not reachable(view.station):

@@ -72,7 +72,7 @@ class CallFlow:
 
     def resume(self) -> None:
         """Run the flow from where it was when control ended."""
-        talks = self._call.connected or self._call.phase is Phase.OUTSIDE
+        talks = self._call.connected or self._call.phase in (Phase.OUTSIDE, Phase.PARKED)
         self._run(in_queue=self._call.in_queue or talks)
         if talks and self._runner is not None:
             self._runner.agent_talks(on=True)
@@ -120,16 +120,20 @@ class CallFlow:
 
     async def hold_music(self) -> None:
         """Let the caller hear music while the agent has the call on hold, else a soft signal."""
-        call, context = self._call, self._context
-        if call.caller.port is None:
-            return
-        call.player = context.ids()
+        call = self._call
+        if call.caller.port is not None:
+            call.player = self._context.ids()
+            await self.music_for(call.caller.port, call.player)
+
+    async def music_for(self, port: PortId, player: int) -> None:
+        """Let somebody hear the music of the call, else a soft signal."""
+        context = self._context
         music = await context.prompts.music(self.music())
         if music:
-            await context.media.play(call.caller.port, call.player, (music,), repeat=0)
+            await context.media.play(port, player, (music,), repeat=0)
         else:
             # Silence would sound like a line that is dead.
-            await context.media.play_tone(call.caller.port, call.player, HOLD_TONE, HOLD_MS)
+            await context.media.play_tone(port, player, HOLD_TONE, HOLD_MS)
 
     def _run(self, *, in_queue: bool) -> None:
         call, context = self._call, self._context
@@ -238,7 +242,7 @@ class CallFlow:
         without = msgspec.structs.replace(offered, callback=None)
         if offered.callback is not None and context.acd.submit(without):
             return None
-        self._life.close_visit("refused", "fault")
+        self._life.visits.close("refused", "fault")
         self._back_from_queue(now)
         return QueueLeft(reason="refused")
 
@@ -276,7 +280,7 @@ class CallFlow:
         withdrawn = CallWithdrawn(call=CallId(call.id), outcome=Outcome.OVERFLOWED)
         if not self._context.acd.submit(withdrawn):
             return False
-        self._life.close_visit("overflowed")
+        self._life.visits.close("overflowed")
         self._back_from_queue(now)
         return True
 
@@ -290,7 +294,7 @@ class CallFlow:
         if not context.acd.submit(taken):
             context.places.give_up(call.id)
             return False
-        self._life.close_visit("callback_taken")
+        self._life.visits.close("callback_taken")
         self._back_from_queue(now)
         return True
 

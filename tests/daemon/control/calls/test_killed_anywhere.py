@@ -8,6 +8,7 @@ import pytest
 from acd_core.agent import AgentState
 from daemon.control.calls.call import Part
 from daemon.control.calls.context import SuperviseRequest
+from tests.fakes import move_stories
 from tests.fakes.control_rig import ControlRig, make_queue
 from tests.fakes.line import FakeLine, State
 from tests.fakes.sound_records import assert_identity
@@ -126,6 +127,10 @@ async def everybody_hangs_up(rig: ControlRig) -> None:
         if line.state is State.TALKING and line.id.startswith("fake/"):
             await rig.hang_up(line)
     await rig.later(60)
+    for line in lines:  # who talk with each other inside, and nobody outside
+        if line.state is State.TALKING:
+            await rig.hang_up(line)
+    await rig.later(60)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +144,13 @@ async def everybody_hangs_up(rig: ControlRig) -> None:
         (answered_by_one_of_several, "ring_progressively"),
         (several_miss, "ring_all"),
         (supervised, "longest_idle"),
+        (move_stories.consulted, "longest_idle"),
+        (move_stories.conferred, "longest_idle"),
+        (move_stories.joined_by_telephone, "longest_idle"),
+        (move_stories.parked, "longest_idle"),
+        (move_stories.picked_up, "longest_idle"),
+        (move_stories.picked_up, "ring_all"),
+        (move_stories.called_inside, "longest_idle"),
     ],
 )
 async def test_killed_after_any_record(
@@ -147,13 +159,17 @@ async def test_killed_after_any_record(
     finished = False
     for records in range(4, RECORDS):
         site = tmp_path / str(records)
-        rig = ControlRig(site, queues=[make_queue(wrap_up_s=5.0, strategy=rule, ring_step_s=1.0)])
+        rig = ControlRig(
+            site,
+            queues=[make_queue(wrap_up_s=5.0, strategy=rule, ring_step_s=1.0)],
+            telephones=move_stories.TELEPHONES,
+        )
         await rig.start()
         kill_after(rig, records)
         try:
             await story(rig)
             finished = rig.journal.last_sequence < records
-        except (Killed, StopIteration, AssertionError):
+        except (Killed, StopIteration, RuntimeError, LookupError, AssertionError):
             # The story asks for what the dead process no longer does.
             finished = False
         await rig.again()

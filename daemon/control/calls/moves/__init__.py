@@ -1,0 +1,1 @@
+"""What people do with a call beside talking: consult, transfer, park, pick up, confer, dial."""

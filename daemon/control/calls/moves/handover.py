@@ -1,0 +1,166 @@
+"""Legs that go from one call to another: attended transfer at a telephone, retrieving, pick-up.
+
+The call that receives asks the one that gives and waits for it, so both stand still while the
+leg changes hands, and one record of the journal holds both. The giving call is over then.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from acd_core.ids import to_text
+from daemon.control.calls.call import Leg, Onward, Phase, Step
+from daemon.control.calls.context import CallContext
+from daemon.control.calls.moves.asking import GiveLeg
+from drivers import events as line_events
+from drivers.api import LineId
+from drivers.events import Cause
+
+if TYPE_CHECKING:
+    from daemon.control.calls.life import CallLife
+
+log = structlog.get_logger()
+
+PATIENCE_S: Final = 2.0  # s; two calls that ask each other both give up
+
+
+class Handover:
+    """Both ends of it, for one call."""
+
+    def __init__(self, life: "CallLife", context: CallContext) -> None:
+        self.call = life.call
+        self._life = life
+        self._context = context
+        self._log = log.bind(call=to_text(life.call.id))
+
+    async def attended(self, asked: line_events.Transferred) -> Cause | None:
+        """A telephone in two calls asks to leave both: why it cannot be, or None."""
+        if asked.other is None:
+            return Cause.NOT_IMPLEMENTED
+        other = self._context.life_on(asked.other)
+        if other is None or other is self._life:
+            return Cause.NO_ROUTE
+        if self._is_agents(other, asked.other) and not self._is_agents(self._life, asked.line):
+            # The records of a queue's call go on: it is that one which receives.
+            self._log.info("attended transfer is made in the other call")
+            turned = line_events.Transferred(
+                line=asked.other,
+                to=asked.to,
+                transfer=asked.transfer,
+                other=asked.line,
+                referred_by=asked.referred_by,
+            )
+            other.tell(turned)
+            return None
+        by = self._who(asked.line)
+
+        def take(leg: Leg) -> None:
+            self._place(leg, asked, by)
+
+        if not await self._ask(other, asked.other, take):
+            return Cause.TEMPORARY_FAILURE
+        await self._life.moves.after_taking(asked)
+        return None
+
+    async def take_from(self, giver: "CallLife", line: LineId, onward: Onward) -> bool:
+        """Let who began another call talk with the caller of this one; False: he cannot."""
+
+        def take(leg: Leg) -> None:
+            onward.leg = leg
+            self.call.onward = onward
+
+        return await self._ask(giver, line, take)
+
+    async def give(self, asked: GiveLeg) -> None:
+        """Another call wants a leg of this one."""
+        call, context = self.call, self._context
+        leg = self._leg_beside(asked.line)
+        if asked.done.done():
+            return  # who asked has given up
+        if leg is None or leg.line in self._life.gone or call.phase is Phase.ENDED:
+            asked.done.set_result(False)
+            return
+        rest = [each for each in call.legs if each.id != leg.id]
+        bridge, player = call.bridge, call.player
+        now = context.clock()
+        for kind in tuple(call.segments):
+            context.records.close_segment(call, kind, now, result="moved")
+        asked.take(leg)
+        call.answered = call.answered or call.caller.answered
+        outcome = "answered" if call.answered else "failed"
+        context.records.call(call, ended=now, outcome=outcome, ended_by="agent")
+        call.step(Step.END, now)
+        call.let_go()
+        call.bridge = call.player = 0
+        asked.to.call.engaged = sorted({*asked.to.call.engaged, *call.engaged})
+        context.keep_together(asked.to.call, call)
+        context.watch(leg.line, asked.to)
+        asked.to.gone.discard(leg.line)
+        self._life.pass_on(leg.line, asked.to)
+        asked.done.set_result(True)
+        self._log.info("leg goes to another call", line=leg.line, to=to_text(asked.to.call.id))
+        # The bridge is ended last of all: until then the other call may still be joining them.
+        if player:
+            await context.media.stop_play(player)
+        if bridge:
+            await context.media.unbridge(bridge)
+        for each in rest:
+            await self._life.release(each.line, Cause.NORMAL)
+
+    def _leg_beside(self, line: LineId) -> Leg | None:
+        """Who is in this call beside the one whose part is over."""
+        call = self.call
+        if call.direct is None:
+            return None
+        if not line:
+            return call.caller if call.caller.answered else None
+        if call.caller.line == line:
+            return call.onward.leg if call.onward is not None else None
+        if call.onward is not None and call.onward.leg.line == line and call.caller.answered:
+            return call.caller
+        return None
+
+    async def _ask(self, giver: "CallLife", line: LineId, take: Callable[[Leg], None]) -> bool:
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        giver.tell(GiveLeg(line=line, to=self._life, take=take, done=done))
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await done
+        except TimeoutError:
+            self._log.warning("the other call does not give its leg", line=line)
+            return False
+
+    def _place(self, leg: Leg, asked: line_events.Transferred, by: str) -> None:
+        """Put a leg where the telephone was that transfers."""
+        call = self.call
+        onward = Onward(
+            to=self._named(leg),
+            leg=leg,
+            transfer=asked.transfer,
+            by_agent=True,
+            by=by,
+            way="attended",
+            referred_by=asked.referred_by,
+        )
+        if call.caller.line == asked.line and call.onward is not None:
+            # Who began this call leaves it: the other one takes his place as its first leg.
+            call.caller = leg
+            call.onward.by, call.onward.way = by, "attended"
+        else:
+            call.onward = onward
+
+    def _named(self, leg: Leg) -> str:
+        station = self._context.station_at(leg.line)
+        life = self._context.life_on(leg.line)
+        onward = life.call.onward if life is not None else None
+        return station or (onward.to if onward is not None and onward.leg is leg else leg.line)
+
+    def _who(self, line: LineId) -> str:
+        station = self._context.station_at(line)
+        return self._context.name_of(self._context.seat_of(station), station)
+
+    def _is_agents(self, life: "CallLife", line: LineId) -> bool:
+        leg = life.call.agent_leg
+        return leg is not None and leg.line == line

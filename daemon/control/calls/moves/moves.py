@@ -1,0 +1,201 @@
+"""All that people do with one call beside talking, as its life sees it."""
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from acd_core.events import AgentBusy, AgentFree
+from acd_core.ids import AgentId, to_text
+from daemon.control.calls.call import Leg, Onward, Phase
+from daemon.control.calls.context import CallContext
+from daemon.control.calls.moves.asking import (
+    ConsultDue,
+    ConsultRequest,
+    ConsultStepRequest,
+    GiveLeg,
+    MoveRequest,
+    ParkDue,
+    ParkRequest,
+)
+from daemon.control.calls.moves.conferring import Conferring
+from daemon.control.calls.moves.consulting import PATIENCE_S, Consulting
+from daemon.control.calls.moves.dialled import Slot, wish_of
+from daemon.control.calls.moves.direct import Directly
+from daemon.control.calls.moves.handover import Handover
+from daemon.control.calls.moves.parking import Parking
+from daemon.control.calls.moves.picking_up import PickingUp, TakeThis
+from daemon.control.calls.moves.tables import IllegalMove
+from daemon.control.calls.resuming import talks
+from drivers import events as line_events
+from drivers.events import Cause, LineEvent
+
+if TYPE_CHECKING:
+    from daemon.control.calls.life import CallLife
+
+log = structlog.get_logger()
+
+
+class Moves:
+    """Consulting, conferring, parking, picking up, dialling, and handing legs over."""
+
+    def __init__(self, life: "CallLife", context: CallContext) -> None:
+        self.call = life.call
+        self.consulting = Consulting(life, context)
+        self.conferring = Conferring(life, context)
+        self.parking = Parking(life, context)
+        self.picking_up = PickingUp(life, context)
+        self.direct = Directly(life, context)
+        self.handover = Handover(life, context)
+        self._life = life
+        self._context = context
+        self._log = log.bind(call=to_text(life.call.id))
+
+    async def asked(self, request: MoveRequest) -> None:
+        """Somebody asks for a move, or one of its times is over."""
+        try:
+            match request:
+                case ConsultRequest():
+                    await self.consulting.begin(request)
+                case ConsultStepRequest(step=step):
+                    await self.consulting.step(step)
+                case ConsultDue(leg=leg):
+                    await self.consulting.due(leg)
+                case ParkRequest(slot=slot, by=by):
+                    await self.parking.park(slot, by)
+                case ParkDue(since=since):
+                    await self.parking.due(since)
+                case TakeThis():
+                    await self.picking_up.taken(request)
+                case GiveLeg():
+                    await self.handover.give(request)
+                case _:
+                    self._log.error("unknown move", what=type(request).__name__)
+        except IllegalMove as error:
+            self._log.info("too late for the move", what=type(request).__name__, why=str(error))
+
+    async def happened(self, event: LineEvent) -> None:
+        """Something happened on a line that is neither the caller's nor an agent's."""
+        call = self.call
+        if call.consult is not None and call.consult.leg.line == event.line:
+            await self.consulting.happened(event, call.consult)
+            return
+        for guest in call.guests:
+            if guest.leg.line == event.line:
+                await self.conferring.happened(event, guest)
+                return
+
+    async def transferred(self, asked: line_events.Transferred) -> bool:
+        """A telephone asks to hand its call on; False: an ordinary blind transfer."""
+        station = self._context.station_at(asked.line)
+        context = self._context
+        wish = wish_of(asked.to, context.telephones, context.is_station)
+        cause: Cause | None = None
+        if isinstance(wish, Slot) and station and asked.other is None:
+            if not await self.parking.park(wish.name, station):
+                cause = Cause.CONGESTION
+            await self._report(asked, cause)
+        elif asked.other is not None:
+            cause = await self.handover.attended(asked)
+            if cause is not None:
+                await self._report(asked, cause)
+        elif self.call.agent_leg is not None and asked.line == self.call.agent_leg.line:
+            return False
+        else:
+            await self._report(asked, Cause.NOT_IMPLEMENTED)
+        return True
+
+    async def after_taking(self, asked: line_events.Transferred) -> None:
+        """The other call has given its leg: join whoever is left."""
+        call, context, onward = self.call, self._context, self.call.onward
+        if onward is None:
+            return
+        if call.agent_leg is not None and call.agent_leg.line == asked.line:
+            if onward.leg.answered:
+                await self._life.onward.connect(onward)
+            else:
+                context.records.open_segment(call, "transfer", context.clock(), onward=onward)
+                self._life.onward.expect(onward, PATIENCE_S)
+            return
+        if call.direct is not None and call.direct.station == context.station_at(asked.line):
+            call.direct.agent = 0
+        await self._life.onward.rejoin(onward)
+        await self._report(asked, None)
+        await self._life.release(asked.line, Cause.NORMAL)
+
+    async def agent_left(self) -> None:
+        """The agent hung up: whoever he was asking, or had asked in, goes on with the caller."""
+        if self.call.consult is not None:
+            await self.consulting.complete()
+            return
+        heir = self.conferring.heir()
+        if heir is not None:
+            self.call.onward = heir
+            await self._life.onward.connect(heir)
+            return
+        await self._life.conversation.agent_left()
+
+    async def over(self, onward: Onward, cause: Cause | None) -> bool:
+        """Who was called beyond the queues left, or did not come; True when that is all."""
+        call = self.call
+        if call.phase is Phase.PARKED:
+            await self.parking.unanswered()
+            return True
+        heir = self.conferring.heir() if cause is None else None
+        if heir is not None:
+            call.onward = heir
+            await self._life.onward.rejoin(heir)
+            return True
+        if call.direct is None:
+            return False
+        outcome = "" if cause is None else "failed"
+        by = "caller" if cause is None else "system"
+        await self._life.end(cause or Cause.NORMAL, by=by, outcome=outcome)
+        return True
+
+    async def follow(self) -> None:
+        """Do what the call wants of its guests now."""
+        await self.conferring.follow()
+        self.engage()
+
+    def engage(self) -> None:
+        """Tell the engine which agents talk in this call although no queue has put them there."""
+        present = self._at_seats()
+        before, self.call.engaged = self.call.engaged, sorted(present)
+        for agent in present.difference(before):
+            self._context.acd.submit(AgentBusy(agent=AgentId(agent)))
+        for agent in set(before).difference(present):
+            if not any(agent in life.call.engaged for life in self._context.lives()):
+                self._context.acd.submit(AgentFree(agent=AgentId(agent)))
+
+    async def resume(self) -> None:
+        """After a restart: finish what was begun, and forget what cannot be."""
+        call, onward, context = self.call, self.call.onward, self._context
+        if call.phase in (Phase.OUTSIDE, Phase.PARKED) and talks(context.acd.floor(), call.id):
+            self._life.conversation.finish(context.clock())  # the agent's end was on its way
+        if onward is not None and onward.leg.answered and call.phase is not Phase.OUTSIDE:
+            if onward.leg.line in self._life.gone:
+                call.onward = None  # he left before he was joined
+                context.records.close_segment(call, "transfer", context.clock(), result="lost")
+            else:
+                await self.picking_up.finish(onward)
+        await self.consulting.resume()
+        await self.parking.resume()
+        if call.direct is not None:
+            await self.direct.resume()
+        await self.follow()
+
+    def _at_seats(self) -> set[int]:
+        """Agents in this call whom no queue has put there."""
+        call, context = self.call, self._context
+        if call.phase is Phase.ENDED:
+            return set()
+        legs: list[Leg] = [call.caller] if call.direct is not None else []
+        parts = (call.onward, call.consult, *call.guests)
+        legs += [each.leg for each in parts if each is not None and each.leg.answered]
+        seats = {context.seat_of(context.station_at(leg.line)) for leg in legs}
+        return seats - {0, call.agent if call.connected else 0}
+
+    async def _report(self, asked: line_events.Transferred, cause: Cause | None) -> None:
+        transfers = self._context.transfers_at(asked.line)
+        if asked.transfer and transfers is not None:
+            await transfers.transfer_ended(asked.transfer, cause)
