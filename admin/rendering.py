@@ -52,6 +52,7 @@ NAVIGATION: Final = {
     "system": (
         NavigationEntry("lines", "/lines", _WIRE, "plug"),
         NavigationEntry("signalling", "/signalling", _WIRE, "ladder"),
+        NavigationEntry("bans", "/bans", _WIRE, "shield"),
         NavigationEntry("system", "/system", _WIRE, "gauge"),
     ),
 }

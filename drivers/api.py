@@ -280,6 +280,37 @@ class Guarded(Protocol):
     def border(self) -> BanList: ...
 
 
+class BanEntry(msgspec.Struct, frozen=True):
+    """Somebody whom a driver does not listen to for a while."""
+
+    kind: str
+    """source or account."""
+    name: str
+    since: float
+    until: float
+    times: int
+    """How often lately; each ban is longer than the one before."""
+    reason: str
+
+
+class BanList(Protocol):
+    """Who is banned at a driver."""
+
+    def banned(self) -> Sequence[BanEntry]:
+        """All bans that stand now."""
+
+    def release(self, name: str) -> bool:
+        """End the ban of a source or account; False when there is none."""
+
+
+@runtime_checkable
+class Guarded(Protocol):
+    """A driver that bans strangers."""
+
+    @property
+    def border(self) -> BanList: ...
+
+
 @runtime_checkable
 class Transfers(Protocol):
     """A driver whose far ends can ask for transfers (event ``Transferred``)."""

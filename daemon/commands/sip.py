@@ -1,4 +1,4 @@
-"""``hookflash sip ladder``: the signalling of one call, message by message."""
+"""``hookflash sip``: the signalling of a call, whom SIP does not listen to, the firewall."""
 
 import argparse
 import asyncio
@@ -11,6 +11,7 @@ import msgspec
 
 from daemon.command_line import FAILURE, add_json, command
 from daemon.commands._on_behalf import add_actor, asked
+from daemon.commands._sip_bans import run_bans, run_firewall
 from daemon.errors import CommandError
 from daemon.language import pick
 
@@ -21,46 +22,90 @@ COLUMN: Final = 34  # characters between two life lines of the drawing
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("subject", choices=("ladder",), help=pick("what to show", "显示内容"))
+    actions = parser.add_subparsers(
+        dest="action", metavar="ACTION", required=True, prog=parser.prog
+    )
+    _ladder_arguments(_action(actions, "ladder", "draw one call", "画出某个通话"))
+    what = "who is not listened to", "查看被封禁的来源和账号"
+    bans = _action(actions, "bans", *what)
+    bans.add_argument(
+        "--release",
+        metavar="NAME",
+        default="",
+        help=pick("listen to this source or account again", "解除此来源或账号的封禁"),
+    )
+    said = pick("load a site's bans into nftables", "将站点的封禁载入 nftables")
+    firewall = actions.add_parser("firewall", help=said, description=said)
+    firewall.add_argument(
+        "file", metavar="FILE", help=pick("the driver's bans_file", "驱动的 bans_file 文件")
+    )
+
+
+def _action(
+    actions: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, en: str, zh: str
+) -> argparse.ArgumentParser:
+    """An action that asks the running hotline."""
+    action = actions.add_parser(name, help=pick(en, zh), description=pick(en, zh))
+    # --site may stand before or after the action.
+    action.add_argument(
+        "--site",
+        metavar="DIR",
+        default=argparse.SUPPRESS,
+        help=pick("the site directory", "站点目录"),
+    )
+    add_actor(action)
+    add_json(action)
+    return action
+
+
+def _ladder_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "call",
         metavar="CALL",
         help=pick(
-            "a running call's 13 characters, a Call-ID, or the number of a party",
-            "正在进行的通话的 13 位编号、Call-ID，或某一方的号码",
+            "a call's 13 characters, a Call-ID, or the number of a party",
+            "通话的 13 位编号、Call-ID，或某一方的号码",
         ),
     )
-    add_actor(parser)
-    add_json(parser)
+    parser.add_argument(
+        "--messages",
+        action="store_true",
+        help=pick(
+            "write each message as well, secrets starred", "同时输出每条消息，机密以星号代替"
+        ),
+    )
 
 
 @command(
     "sip",
-    "Draw the SIP messages of one call as a ladder",
-    "以梯形图显示某个通话的 SIP 消息",
+    "Draw the SIP messages of a call; see and end bans",
+    "以梯形图显示通话的 SIP 消息；查看和解除封禁",
     arguments=_arguments,
 )
 def sip(arguments: argparse.Namespace) -> int:
     """Ask the running hotline; exit 1 when it knows nothing of the call."""
     from daemon.service.errors import ServiceError
 
+    if arguments.action == "firewall":
+        return run_firewall(arguments)
+    run = {"ladder": _ladder, "bans": run_bans}[arguments.action]
     try:
-        rows = asyncio.run(_ask(arguments))
+        return asyncio.run(run(arguments))
     except ServiceError as error:
         raise CommandError(pick(error.en, error.zh), exit_code=FAILURE) from error
+
+
+async def _ladder(arguments: argparse.Namespace) -> int:
+    async with asked(arguments) as (service, actor):
+        rows = await service.ladder(actor, arguments.call)
     if arguments.json:
         sys.stdout.write(msgspec.json.encode({"ladder": rows}).decode() + "\n")
     else:
-        sys.stdout.write(draw(rows))
+        sys.stdout.write(draw(rows, messages=arguments.messages))
     return 0
 
 
-async def _ask(arguments: argparse.Namespace) -> "Sequence[LadderRow]":
-    async with asked(arguments) as (service, actor):
-        return await service.ladder(actor, arguments.call)
-
-
-def draw(rows: "Sequence[LadderRow]") -> str:
+def draw(rows: "Sequence[LadderRow]", *, messages: bool = False) -> str:
     """The ladder as text: we are the left line, each peer is one further to the right."""
     peers = list(dict.fromkeys(row.peer for row in rows))
     head = " " * 13 + pick("hotline", "热线").ljust(8)
@@ -71,4 +116,6 @@ def draw(rows: "Sequence[LadderRow]") -> str:
         arrow = f"{title:-^{width - 1}}>" if row.out else f"<{title:-^{width - 1}}"
         when = dt.datetime.fromtimestamp(row.at, dt.UTC).astimezone()
         lines.append(f"{when:%H:%M:%S}.{when.microsecond // 1000:03d}    |{arrow}|  {row.notes}")
+        if messages:
+            lines += [f"    {line}" for line in row.text.rstrip().splitlines()] + [""]
     return "\n".join(lines) + "\n"

@@ -15,6 +15,7 @@ from daemon.service.messages import (
     Actor,
     ApiToken,
     Applied,
+    BanRow,
     ChangeEntry,
     Decision,
     Desk,
@@ -243,6 +244,12 @@ class TechnicianService(Protocol):
 
     async def ladder(self, actor: Actor, call: str) -> Sequence[LadderRow]:
         """The signalling of one call, oldest first; not-found when nothing of it is kept."""
+
+    async def bans(self, actor: Actor) -> Sequence[BanRow]:
+        """Sources and accounts that are not listened to, the newest first."""
+
+    async def release_ban(self, actor: Actor, name: str) -> None:
+        """Listen to a source or account again; not-found when it is not banned. Audited."""
 
     async def figures(self) -> Figures:
         """Counts for monitoring; what cannot be had is left out."""

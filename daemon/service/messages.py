@@ -268,6 +268,21 @@ class LadderRow(msgspec.Struct, frozen=True, kw_only=True):
     """The whole message with stars for its secrets."""
 
 
+class BanRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody whom a driver does not listen to for a while."""
+
+    driver: str
+    kind: str
+    """source or account."""
+    name: str
+    """Address of a source, or user name."""
+    since: float
+    until: float
+    times: int = 1
+    """How often lately; each ban is longer than the one before."""
+    reason: str = ""
+
+
 class Draining(msgspec.Struct, frozen=True, kw_only=True):
     """How far the hotline is from being empty."""
 

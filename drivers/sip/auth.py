@@ -28,6 +28,7 @@ QOPS: Final = ("auth", "auth-int")
 """Qualities of protection, the one that is chosen first in front."""
 NONCE_LIFETIME: Final = 300.0  # s; an older one is answered with stale=true
 NONCES_KEPT: Final = 20_000
+NAMED_MOST: Final = 64  # characters of a user name that guesses are counted for
 
 MD5_ALONE: Final = re.compile(r"baresip v[012]\.")
 """User agents that give up registering when any challenge names an algorithm they lack,
@@ -49,7 +50,7 @@ class Checked(msgspec.Struct, frozen=True):
 
     verdict: Verdict
     user: str = ""
-    """Authenticated station; only set with GOOD."""
+    """Authenticated station with GOOD, who it says it is with WRONG, else empty."""
 
 
 class Challenger:
@@ -100,7 +101,7 @@ class Challenger:
         body: bytes = b"",
     ) -> Checked:
         """Check the Authorization values of a request against the stations' secrets."""
-        verdict = Verdict.MISSING
+        verdict, named = Verdict.MISSING, ""
         for value in values:
             try:
                 credentials = parse_auth(value)
@@ -111,9 +112,10 @@ class Challenger:
             if credentials.scheme.lower() != "digest" or params.get("realm") != self.realm:
                 continue
             verdict = self._check_one(params, method, uri, accounts, now, body)
+            named = params.get("username", "")[:NAMED_MOST]
             if verdict is Verdict.GOOD:
                 return Checked(verdict, params["username"])
-        return Checked(verdict)
+        return Checked(verdict, named if verdict is Verdict.WRONG else "")
 
     def _check_one(
         self,

@@ -8,12 +8,14 @@ from typing import Final
 
 import structlog
 
+from drivers.api import BanEntry
 from drivers.sip.core.endpoint import SipCore
 from drivers.sip.options import SipOptions, TrunkOptions
 from drivers.sip.streams.pool import StreamUser
 from drivers.sip.transport.address import Address
+from drivers.sip.transport.bans import Bans, nftables
 from drivers.sip.transport.dns_lookup import DnsLookup
-from drivers.sip.transport.guard import Bans, FloodGuard, Guard, nftables
+from drivers.sip.transport.guard import FloodGuard, Guard
 from drivers.sip.transport.keep_alive import answer
 from drivers.sip.transport.resolver import Lookup, Resolver
 from drivers.sip.transport.targets import host_and_port, is_address
@@ -23,6 +25,7 @@ from drivers.sip.trunks.faults import TRUNK_TRANSPORTS
 log = structlog.get_logger()
 
 NAMES_KEPT: Final = 1024
+ACCOUNT_WINDOW: Final = 600.0  # s in which wrong passwords for one account add up
 
 
 class Border:
@@ -56,6 +59,12 @@ class Border:
             count=count,
             banned=self._banned,
         )
+        self.accounts = Bans(
+            after=options.account_ban_after,
+            seconds=options.account_ban_s,
+            may_ban=lambda account: True,
+            window=ACCOUNT_WINDOW,
+        )
         self.transports = Transports(
             options,
             datagram=self._datagram,
@@ -74,6 +83,8 @@ class Border:
         )
         core.services.blame = self._blame
         core.services.pardon = self.guard.bans.pardon
+        core.services.account_wait = self._account_wait
+        core.services.blame_account = self._blame_account
 
     async def open(self) -> None:
         """Open every listener and tell the core where they are."""
@@ -135,7 +146,24 @@ class Border:
             "flood_dropped": self.guard.flood.dropped,
             "socket_errors": self.transports.errors,
             "sources_banned_now": len(self.guard.bans.active(self._clock())),
+            "accounts_banned_now": len(self.accounts.active(self._clock())),
         }
+
+    def banned(self) -> list[BanEntry]:
+        """Sources and accounts that are not listened to now."""
+        now = self._clock()
+        return [
+            BanEntry(kind, ban.name, ban.since, ban.until, ban.times, ban.reason)
+            for kind, bans in (("source", self.guard.bans), ("account", self.accounts))
+            for ban in bans.active(now)
+        ]
+
+    def release(self, name: str) -> bool:
+        """Listen to a source or account again; False when it was not banned."""
+        found = self.guard.bans.release(name)
+        if found:
+            self._export()
+        return self.accounts.release(name) or found
 
     # What arrives
 
@@ -193,8 +221,34 @@ class Border:
     def _blame(self, host: str, reason: str) -> None:
         self.guard.blame(host, self._clock(), reason)
 
+    def _account_wait(self, account: str, host: str) -> float:
+        """For how many seconds an account is not listened to from here.
+
+        Its own telephones are heard all the same: nobody who guesses may silence them.
+        """
+        left = self.accounts.left(account, self._clock())
+        if not left or any(b.source.host == host for b in self._core.registrar.find_all(account)):
+            return 0.0
+        return left
+
+    def _blame_account(self, account: str, host: str) -> None:
+        if not account:
+            return
+        if any(b.source.host == host for b in self._core.registrar.find_all(account)):
+            return
+        now = self._clock()
+        if self.accounts.blame(account, now, reason="wrong passwords"):
+            self._core.services.count("accounts_banned")
+            left = self.accounts.left(account, now)
+            log.warning("sip account banned", account=account, source=host, seconds=left)
+
     def _banned(self, host: str, reason: str) -> None:
-        log.warning("sip source banned", source=host, reason=reason, seconds=self._options.ban_s)
+        left = self.guard.bans.left(host, self._clock())
+        log.warning("sip source banned", source=host, reason=reason, seconds=round(left))
+        self._export()
+
+    def _export(self) -> None:
+        """Write the bans file, when one is wanted."""
         self._bans_changed = True
         if self._bans_path is not None and (self._writing is None or self._writing.done()):
             work = self._write_bans(self._bans_path)
@@ -203,7 +257,8 @@ class Border:
     async def _write_bans(self, path: Path) -> None:
         while self._bans_changed:  # also by a ban that came while the file was written
             self._bans_changed = False
-            text = nftables(self.guard.bans.active(self._clock()))
+            now = self._clock()
+            text = nftables((ban.name, ban.until - now) for ban in self.guard.bans.active(now))
             try:
                 await asyncio.to_thread(_replace, path, text)
             except OSError as error:

@@ -163,7 +163,12 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Offences within a minute (wrong passwords, calls without a right, bytes that are no SIP)
     after which a source is not listened to; 0: never."""
     ban_s: float = 600.0
-    """How long a ban lasts, in seconds."""
+    """How long a first ban lasts, in seconds; each further one within a day doubles."""
+    account_ban_after: int = 30
+    """Wrong passwords for one user name within ten minutes, from any sources, after which it is
+    heard from its registered telephones only; 0: never."""
+    account_ban_s: float = 60.0
+    """How long that lasts at first, in seconds; each further time within a day doubles."""
     bans_file: str = ""
     """File in the site directory that holds the bans as an nftables script; empty: none."""
     realm: str = "hookflash"

@@ -23,6 +23,7 @@ from daemon.service.messages import (
     Actor,
     ApiToken,
     Applied,
+    BanRow,
     Decision,
     Desk,
     Draining,
@@ -51,6 +52,7 @@ class FakeService(FakeSettings):
         self.stations = ["2001", "2002", "2003"]
         self.audit: list[tuple[str, str, str]] = []
         self.drains = False
+        self.banned: list[BanRow] = []
         self.played: list[str] = []
         self.paused_since = 0.0
         self.away = False
@@ -335,6 +337,17 @@ class FakeService(FakeSettings):
     async def ladder(self, actor: Actor, call: str) -> Sequence[LadderRow]:
         self._allow(actor, "technician", "administrator")
         return sample_ladder(call, self.clock())
+
+    async def bans(self, actor: Actor) -> Sequence[BanRow]:
+        self._allow(actor, "technician", "administrator")
+        return [row for row in self.banned if row.until > self.clock()]
+
+    async def release_ban(self, actor: Actor, name: str) -> None:
+        self._allow(actor, "technician", "administrator")
+        if not any(row.name == name for row in self.banned):
+            raise ServiceError("not-found", f"{name} is not banned.", f"{name} 未被封禁。")
+        self.audit.append((actor.login, "ban.release", name))
+        self.banned = [row for row in self.banned if row.name != name]
 
     async def figures(self) -> Figures:
         if self.away:

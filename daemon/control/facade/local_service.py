@@ -21,6 +21,7 @@ from daemon.service.messages import (
     Actor,
     ApiToken,
     Applied,
+    BanRow,
     Decision,
     Desk,
     Draining,
@@ -36,6 +37,7 @@ log = structlog.get_logger()
 
 ADMINISTRATOR = ("administrator",)
 SUPERVISOR = ("supervisor", "administrator")
+WIRE = ("technician", "administrator")
 STAFF = ("agent", "supervisor", "administrator", "technician")
 
 
@@ -283,8 +285,19 @@ class LocalService(AdministratorRequests):
 
     async def ladder(self, actor: Actor, call: str) -> Sequence[LadderRow]:
         """The messages of one call."""
-        self._accounts.require(actor, "technician", "administrator")
+        self._accounts.require(actor, *WIRE)
         return await self._sight.ladder(call)
+
+    async def bans(self, actor: Actor) -> Sequence[BanRow]:
+        """Whom drivers do not listen to."""
+        self._accounts.require(actor, *WIRE)
+        return self._sight.bans()
+
+    async def release_ban(self, actor: Actor, name: str) -> None:
+        """Listen to somebody again."""
+        self._accounts.require(actor, *WIRE)
+        self._audit.note(actor, "ban.release", name)
+        self._sight.release_ban(name)
 
     async def figures(self) -> Figures:
         """Counts for monitoring."""
@@ -292,7 +305,7 @@ class LocalService(AdministratorRequests):
 
     async def set_draining(self, actor: Actor, *, on: bool) -> Draining:
         """Take no new calls, or take them again."""
-        self._accounts.require(actor, "technician", "administrator")
+        self._accounts.require(actor, *WIRE)
         self._audit.note(actor, "drain.on" if on else "drain.off", "")
         return self._supervision.set_draining(on=on)
 

@@ -5,7 +5,6 @@ kind has a counter.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final
 
 from cython_ext.sip_wire import (
@@ -23,7 +22,16 @@ from drivers.sip.core.calls import Calls
 from drivers.sip.core.causes import phrase
 from drivers.sip.core.in_dialog import InDialog, dialog_of
 from drivers.sip.core.inbound import InboundCalls
-from drivers.sip.core.request import KNOWN_URI, Received, cancelled_key, merge_key, number_of
+from drivers.sip.core.request import (
+    KNOWN_URI,
+    Received,
+    as_utf8,
+    cancelled_key,
+    known_fault,
+    merge_key,
+    number_of,
+    uri_fault,
+)
 from drivers.sip.core.services import ACCEPT, ALLOW, EXTENSIONS, Services
 from drivers.sip.dialog import Dialog
 from drivers.sip.journal.records import Peer
@@ -79,7 +87,7 @@ class Incoming:
     def receive(self, data: bytes, source: Address) -> None:
         """Take one datagram."""
         if not data.isascii():
-            data = _as_utf8(data)
+            data = as_utf8(data)
         try:
             message = parse(data)
         except WireError as error:
@@ -169,7 +177,7 @@ class Incoming:
             services.respond(received, 405, headers=[ALLOW])
             return False
         uri = message.uri
-        status = _known_fault(uri) if len(uri) <= KNOWN_URI else _uri_fault(uri)
+        status = known_fault(uri) if len(uri) <= KNOWN_URI else uri_fault(uri)
         if status:
             services.count("uri_not_supported" if status == 416 else "uri_malformed")
             services.respond(received, status)
@@ -324,11 +332,17 @@ class Incoming:
         now, method, uri = services.timers.now, message.method, message.uri
         checked = self.challenger.check(values, method, uri, self.accounts, now, message.body)
         host = received.source.host
+        if checked.verdict is Verdict.WRONG:
+            services.blame(host, "wrong password")
+            services.blame_account(checked.user, host)
+        wait = services.account_wait(checked.user, host)
+        if wait > 0.0:  # a right password gets the same answer: who guesses learns nothing
+            services.count("account_refused")
+            services.respond(received, 503, headers=[("Retry-After", str(int(wait) + 1))])
+            return ""
         if checked.verdict is Verdict.GOOD:
             services.pardon(host)
             return checked.user
-        if checked.verdict is Verdict.WRONG:
-            services.blame(host, "wrong password")
         services.count(f"auth_{checked.verdict.name.lower()}")
         asked = self.challenger.challenges(
             services.timers.now,
@@ -373,26 +387,3 @@ class Incoming:
             return
         services.count(f"sent_{error.status}")
         services.send(data, source)
-
-
-def _uri_fault(uri: str) -> int:
-    """The status that refuses a request URI; 0 for one we understand."""
-    try:
-        parse_uri(uri)
-    except WireError as error:
-        return error.status or 400
-    return 0
-
-
-_known_fault: Final = lru_cache(maxsize=512)(_uri_fault)
-"""The same with a memory: a hotline has few numbers."""
-
-
-def _as_utf8(data: bytes) -> bytes:
-    """The datagram with a head in UTF-8: old exchanges write names in Latin-1."""
-    head, blank, body = data.partition(b"\r\n\r\n")
-    try:
-        head.decode()
-    except UnicodeDecodeError:
-        return head.decode("latin-1").encode() + blank + body
-    return data

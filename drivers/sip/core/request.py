@@ -192,3 +192,26 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(letter for letter in text if letter.isprintable())
+
+
+def as_utf8(data: bytes) -> bytes:
+    """The datagram with a head in UTF-8: old exchanges write names in Latin-1."""
+    head, blank, body = data.partition(b"\r\n\r\n")
+    try:
+        head.decode()
+    except UnicodeDecodeError:
+        return head.decode("latin-1").encode() + blank + body
+    return data
+
+
+def uri_fault(uri: str) -> int:
+    """The status that refuses a request URI; 0 for one we understand."""
+    try:
+        parse_uri(uri)
+    except WireError as error:
+        return error.status or 400
+    return 0
+
+
+known_fault: Final = lru_cache(maxsize=512)(uri_fault)
+"""The same with a memory: a hotline has few numbers."""

@@ -60,6 +60,10 @@ class Services:
         """Told the host of a request that should not have been, and why."""
         self.pardon: Callable[[str], None] = _unheard
         """Told the host of one that proved who it is."""
+        self.blame_account: Callable[[str, str], None] = _unheard
+        """Told the account and the host of a wrong password."""
+        self.account_wait: Callable[[str, str], float] = _no_wait
+        """For how many seconds an account is not listened to from a host."""
         self.is_open: Callable[[Address], bool] = lambda address: True
         """Whether the flow of an address still stands."""
         self.transactions = Transactions(
@@ -137,3 +141,8 @@ class Services:
 
 def _unheard(*_: str) -> None:
     """Who has no guard does not listen."""
+
+
+def _no_wait(account: str, host: str) -> float:
+    """Who has no guard hears every account."""
+    return 0.0

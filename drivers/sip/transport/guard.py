@@ -4,18 +4,22 @@ Nothing here reads a clock. Sources that belong to a trunk or to a registered te
 banned, because a datagram's source can be forged.
 """
 
-import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
+from drivers.sip.transport.bans import Bans
+
 SOURCES_KEPT: Final = 4096
-OFFENCE_WINDOW: Final = 60.0  # s in which offences add up
 AT_ONCE: Final = 1_000_000  # offences that are a ban whatever the limit
 
 _USER_AGENT: Final = b"\nuser-agent:"
 SCANNERS: Final = (
     b"friendly-scanner",
+    b"friendly-request",
     b"sipvicious",
+    b"siparmyknife",
+    b"sivus",
+    b"vaxipuseragent",
     b"sipcli",
     b"sip-scan",
     b"sipscan",
@@ -84,56 +88,6 @@ class CallLimit:
         return True
 
 
-class Bans:
-    """Sources that are not listened to for a while."""
-
-    def __init__(self, *, after: int, seconds: float, may_ban: Callable[[str], bool]) -> None:
-        self._after = after
-        self._seconds = seconds
-        self._may_ban = may_ban
-        self._offences: dict[str, tuple[int, float]] = {}
-        self._until: dict[str, float] = {}
-
-    def blame(self, host: str, now: float, *, offences: int = 1) -> bool:
-        """Count an offence; True when the source is banned by it."""
-        if self._after <= 0 or host in self._until:
-            return False
-        before, since = self._offences.pop(host, (0, now))
-        if now - since > OFFENCE_WINDOW:
-            before, since = 0, now
-        if before + offences < self._after:
-            if len(self._offences) >= SOURCES_KEPT:
-                del self._offences[next(iter(self._offences))]
-            self._offences[host] = before + offences, since
-            return False
-        if not self._may_ban(host):
-            return False
-        if len(self._until) >= SOURCES_KEPT:
-            del self._until[next(iter(self._until))]  # the oldest ban
-        self._until[host] = now + self._seconds
-        return True
-
-    def pardon(self, host: str) -> None:
-        """Forget the offences of a source that proved who it is."""
-        self._offences.pop(host, None)
-
-    def is_banned(self, host: str, now: float) -> bool:
-        """Whether the source is not listened to now."""
-        if not self._until:
-            return False
-        until = self._until.get(host)
-        if until is None:
-            return False
-        if until <= now:
-            del self._until[host]
-            return False
-        return True
-
-    def active(self, now: float) -> list[tuple[str, float]]:
-        """Banned sources and the seconds that are left."""
-        return [(host, until - now) for host, until in self._until.items() if until > now]
-
-
 class Guard:
     """Decides on each message before it is parsed."""
 
@@ -179,7 +133,9 @@ class Guard:
 
     def blame(self, host: str, now: float, reason: str, *, offences: int = 1) -> None:
         """Count an offence of a source: wrong password, garbage, calls without a right."""
-        if not self._is_trunk(host) and self.bans.blame(host, now, offences=offences):
+        if self._is_trunk(host):
+            return
+        if self.bans.blame(host, now, offences=offences, reason=reason):
             self._count("sources_banned")
             self._banned(host, reason)
 
@@ -194,22 +150,3 @@ def is_scanner(data: bytes) -> bool:
         return False
     line = head[start + len(_USER_AGENT) : head.find(b"\n", start + 1) % (len(head) + 1)].strip()
     return line.startswith(SCANNERS)
-
-
-def nftables(banned: Iterable[tuple[str, float]]) -> str:
-    """An nftables script that makes two sets hold exactly these sources, with their time left.
-
-    ``nft -f`` reads it; rules such as ``ip saddr @sip_banned_v4 drop`` are the administrator's.
-    """
-    sources: dict[int, list[str]] = {4: [], 6: []}
-    for host, left in banned:
-        address = ipaddress.ip_address(host.partition("%")[0])
-        sources[address.version].append(f"{address} timeout {max(1, round(left))}s")
-    lines = ["add table inet hookflash"]
-    for version, entries in sources.items():
-        name = f"inet hookflash sip_banned_v{version}"
-        lines.append(f"add set {name} {{ type ipv{version}_addr; flags timeout; }}")
-        lines.append(f"flush set {name}")
-        if entries:
-            lines.append(f"add element {name} {{ {', '.join(entries)} }}")
-    return "\n".join(lines) + "\n"

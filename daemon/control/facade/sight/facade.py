@@ -7,9 +7,10 @@ from typing import Final, Protocol
 import structlog
 
 from daemon.control.controller import Controller
+from daemon.control.facade.sight.bans import bans, release_ban
 from daemon.control.facade.sight.ladders import ladder
 from daemon.service.figures import Figures
-from daemon.service.messages import LadderRow
+from daemon.service.messages import BanRow, LadderRow
 from drivers.errors import DriverError
 
 log = structlog.get_logger()
@@ -42,6 +43,14 @@ class SightFacade:
     async def ladder(self, call: str) -> Sequence[LadderRow]:
         """The messages of one call."""
         return await ladder(self._controller, call)
+
+    def bans(self) -> Sequence[BanRow]:
+        """Whom drivers do not listen to."""
+        return bans(self._controller)
+
+    def release_ban(self, name: str) -> None:
+        """Listen to somebody again."""
+        release_ban(self._controller, name)
 
     async def figures(self) -> Figures:
         """Counts since start; those of media are left out while it is away."""

@@ -2,8 +2,24 @@
 
 from daemon.control.facade.sight.facade import SightFacade
 from daemon.link.errors import MediaAway
+from drivers.api import BanEntry
 from tests.fakes.facade_rig import ANN, ROOT, SUE, TINA, FacadeRig
 from tests.fakes.refusals import refused
+
+
+class Border:
+    """One ban, as a driver keeps it."""
+
+    def __init__(self) -> None:
+        self.entries = [BanEntry("source", "203.0.113.9", 1.0, 2.0, 2, "scanner")]
+
+    def banned(self) -> list[BanEntry]:
+        return self.entries
+
+    def release(self, name: str) -> bool:
+        before = len(self.entries)
+        self.entries = [entry for entry in self.entries if entry.name != name]
+        return len(self.entries) < before
 
 
 class CountedMedia:
@@ -46,3 +62,20 @@ async def test_figures_come_without_media_when_it_is_away(hotline: FacadeRig) ->
     assert (await sight.figures()).media == {"load": 0.25, "late_ticks": 3.0}
     media.away = True
     assert (await sight.figures()).media == {}
+
+
+async def test_bans_are_seen_and_released_by_technicians(hotline: FacadeRig) -> None:
+    hotline.driver.border = Border()
+    (row,) = await hotline.service.bans(TINA)
+    assert (row.driver, row.kind, row.name, row.times) == (
+        hotline.driver.name,
+        "source",
+        "203.0.113.9",
+        2,
+    )
+    assert (await refused(hotline.service.bans(SUE))).code == "forbidden"
+    assert (await refused(hotline.service.release_ban(ANN, row.name))).code == "forbidden"
+    await hotline.service.release_ban(TINA, row.name)
+    assert await hotline.service.bans(TINA) == []
+    assert (await refused(hotline.service.release_ban(TINA, row.name))).code == "not-found"
+    assert ("tina", "ban.release", row.name) in await hotline.acts()

@@ -4,16 +4,8 @@ from collections import Counter
 
 import pytest
 
-from drivers.sip.transport.guard import (
-    OFFENCE_WINDOW,
-    SOURCES_KEPT,
-    Bans,
-    CallLimit,
-    FloodGuard,
-    Guard,
-    is_scanner,
-    nftables,
-)
+from drivers.sip.transport.bans import DOUBLINGS, KEPT, REMEMBERED_S, Bans, nftables
+from drivers.sip.transport.guard import CallLimit, FloodGuard, Guard, is_scanner
 from tests.fakes.sip_bench import request
 
 GOOD = request("OPTIONS")
@@ -30,16 +22,16 @@ def test_source_is_banned_after_enough_offences_and_forgiven_in_time() -> None:
     assert made.blame("h", 3.0)
     assert not made.blame("h", 3.5)  # banned already: nothing new
     assert made.is_banned("h", 62.9)
-    assert made.active(60.0) == [("h", 3.0)]
+    assert [(ban.name, ban.since, ban.until) for ban in made.active(60.0)] == [("h", 3.0, 63.0)]
     assert not made.is_banned("h", 63.0)
     assert made.active(63.0) == []
 
 
 def test_offences_far_apart_do_not_add_up() -> None:
     made = bans()
-    times = [0.0, 1.0, OFFENCE_WINDOW + 1, OFFENCE_WINDOW + 2]
+    times = [0.0, 1.0, 60.0 + 1, 60.0 + 2]
     assert not any(made.blame("h", now) for now in times)
-    assert made.blame("h", OFFENCE_WINDOW + 3)
+    assert made.blame("h", 60.0 + 3)
 
 
 def test_success_wipes_out_offences() -> None:
@@ -55,6 +47,31 @@ def test_who_must_not_be_banned_is_not() -> None:
     assert not any(made.blame("h", 0.0) for _ in range(10))
 
 
+def test_each_further_ban_is_twice_as_long_up_to_a_limit() -> None:
+    made, now = bans(after=1), 0.0
+    for times in range(1, DOUBLINGS + 4):
+        assert made.blame("h", now, reason="wrong password")
+        (ban,) = made.active(now)
+        assert (ban.times, ban.reason) == (times, "wrong password")
+        assert ban.until - now == 60.0 * 2 ** min(times - 1, DOUBLINGS)
+        now = ban.until + 1.0
+    now += REMEMBERED_S
+    assert made.blame("h", now)
+    assert made.left("h", now) == 60.0
+
+
+def test_released_name_is_heard_and_begins_anew() -> None:
+    made = bans(after=2)
+    made.blame("h", 0.0)
+    made.blame("h", 0.0)
+    assert made.release("h")
+    assert not made.release("h")
+    assert not made.is_banned("h", 0.0)
+    assert not made.blame("h", 1.0)
+    assert made.blame("h", 1.0)
+    assert made.active(1.0)[0].times == 1
+
+
 def test_zero_means_never() -> None:
     made = bans(after=0)
     assert not any(made.blame("h", 0.0) for _ in range(100))
@@ -62,12 +79,12 @@ def test_zero_means_never() -> None:
 
 def test_memory_is_bounded_however_many_sources_there_are() -> None:
     made = bans(after=2)
-    for number in range(3 * SOURCES_KEPT):
+    for number in range(3 * KEPT):
         made.blame(f"a{number}", 0.0)
         made.blame(f"b{number}", 0.0)
         made.blame(f"b{number}", 0.0)
-    assert len(made.active(0.0)) == SOURCES_KEPT
-    assert made.is_banned(f"b{3 * SOURCES_KEPT - 1}", 1.0)
+    assert len(made.active(0.0)) == KEPT
+    assert made.is_banned(f"b{3 * KEPT - 1}", 1.0)
 
 
 @pytest.mark.parametrize(
