@@ -120,6 +120,8 @@ class Controller(Switchboard):
         """Route events until cancelled; ``lost_legs`` are agents' lines that did not survive."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
+            for slot in self.telephones.slot_names:
+                self.slot_changed(slot, taken=False)
             for call in restored:
                 self._start(call, restored=True)
             for _, line in lost_legs:

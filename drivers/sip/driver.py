@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from random import Random, SystemRandom
 
-import msgspec
 import structlog
 
-from drivers.api import AudioPorts, LadderStep, Line, LineId, LineSpan, PortId
+from drivers.api import AudioPorts, LadderStep, Line, LineId, LineSpan
 from drivers.errors import DriverError, LineBusy
 from drivers.events import (
     Cause,
@@ -33,25 +32,14 @@ from drivers.sip.core.happenings import (
     StationCame,
     StationWent,
 )
-from drivers.sip.line import SipLine
+from drivers.sip.line import RestoredCall, SipLine
 from drivers.sip.line_events import line_event, replaced, ringing
 from drivers.sip.options import SipOptions, StationAccount
+from drivers.sip.stations.lines import free_line, in_use
 
 log = structlog.get_logger()
 
 TIMER_GRAIN = 0.005  # s; deadlines closer together than this share one wake-up
-
-
-class RestoredCall(msgspec.Struct, frozen=True):
-    """A call that stood before the restart and stands again."""
-
-    line: LineId
-    port: PortId | None
-    ref: str
-    """SIP Call-ID, as in ``Ringing.ref``."""
-    state: str
-    """``answered``; ``answering`` while the caller's ACK is still due (``Answered`` follows)."""
-    inbound: bool
 
 
 @register("sip", options=SipOptions)
@@ -195,7 +183,7 @@ class SipDriver:
         line = self._lines.get(LineId(f"station:{station}"))
         if line is None or not self.reachable(station):
             raise DriverError(f"station {station} is not registered")
-        if line.call is not None:
+        if in_use(self._lines, station):
             raise LineBusy(f"station {station} is in a call")
         return line
 
@@ -208,6 +196,11 @@ class SipDriver:
         core = self.act()
         core.lamps.set_lamp(station, on=on)
         core.watching.changed(station, "message-summary")
+        self.flush()
+
+    def show_busy(self, name: str, *, busy: bool) -> None:
+        """Let telephones that watch something besides stations know whether it is in use."""
+        self.act().watching.show(name, busy=busy)
         self.flush()
 
     # Ladders
@@ -369,8 +362,9 @@ class SipDriver:
     def _offer(self, offered: Offered) -> None:
         call = offered.call
         if call.peer.is_station:
-            line = self._lines.get(LineId(f"station:{call.peer.name}"))
-            if line is None or line.call is not None:
+            name = call.peer.name
+            line = free_line(self._lines, name, lambda i: SipLine(self, i, name, is_station=True))
+            if line is None:
                 self.core.release(call, Cause.BUSY)
                 return
         else:

@@ -39,6 +39,18 @@ class Stream(msgspec.Struct, frozen=True):
     fmt: RtpFormat
 
 
+class RestoredCall(msgspec.Struct, frozen=True):
+    """A call that stood before the restart and stands again."""
+
+    line: LineId
+    port: PortId | None
+    ref: str
+    """SIP Call-ID, as in ``Ringing.ref``."""
+    state: str
+    """``answered``; ``answering`` while the caller's ACK is still due (``Answered`` follows)."""
+    inbound: bool
+
+
 class SipLine:
     """Carries at most one call; events about its audio keep their order."""
 
@@ -188,6 +200,12 @@ class SipLine:
         opened = self.driver.act().open_early(call, address.host, address.port)
         self.driver.flush()
         return opened
+
+    async def audio_restarted(self) -> None:
+        """Media was started anew, and the port opened again: offer what was lost with the old."""
+        if self.call is not None:
+            self.driver.act().renew_keys(self.call)
+            self.driver.flush()
 
     # For the driver
 

@@ -170,6 +170,8 @@ class FakeDriver:
         numbers = [LineId(f"{name}/{number}") for number in range(1, trunks + 1)]
         names = [LineId(f"station:{name}{more}") for name in stations for more in ("", "#2")]
         self.busy: list[tuple[str, bool]] = []
+        """How lamps that are no station's changed."""
+        self.lit: dict[str, bool] = {}
         self._lines = {line: FakeLine(self, line) for line in (*numbers, *names)}
         self._trunks = numbers
 
@@ -225,7 +227,10 @@ class FakeDriver:
         self.lamps.append((station, on))
 
     def show_busy(self, name: str, *, busy: bool) -> None:
-        self.busy.append((name, busy))
+        before = self.lit.get(name, False)
+        self.lit[name] = busy
+        if busy is not before:
+            self.busy.append((name, busy))
 
     # What a test says
 

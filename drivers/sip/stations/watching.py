@@ -95,6 +95,8 @@ class Subscriptions:
         self._summary = summary
         self.by_tag: dict[str, Subscription] = {}
         self._by_watched: dict[tuple[str, str], list[Subscription]] = {}
+        self._others: dict[str, bool] = {}
+        """What can be watched beside stations, such as parking slots, and whether it is in use."""
 
     def __len__(self) -> int:
         return len(self.by_tag)
@@ -110,7 +112,7 @@ class Subscriptions:
             services.respond(received, 489, headers=allowed)
             return
         watched = station if package == "message-summary" else _user(message.uri)
-        if watched not in stations:
+        if watched not in stations and (package != "dialog" or watched not in self._others):
             services.respond(received, 404)
             return
         expires = self._expires(received)
@@ -151,6 +153,13 @@ class Subscriptions:
         """A call of the station changed, or its lamp: tell who watches it."""
         for one in tuple(self._by_watched.get((package, station), ())):
             self._notify(one, "active")
+
+    def show(self, name: str, *, busy: bool) -> None:
+        """Let something be watched that is no station, and tell whether it is in use."""
+        before = self._others.get(name)
+        self._others[name] = busy
+        if before is not busy:
+            self.changed(name)
 
     def end(self, one: Subscription, reason: str) -> None:
         """End a subscription with a last NOTIFY."""
@@ -226,6 +235,8 @@ class Subscriptions:
             shown = _SHOWN.get(call.state)
             if shown is not None and not call.reported:
                 lines.append(_dialog(call, shown, self.services.via_host))
+        if self._others.get(one.watched):
+            lines.append('<dialog id="1"><state>confirmed</state></dialog>')
         return "\r\n".join([*lines, "</dialog-info>", ""]).encode()
 
 
