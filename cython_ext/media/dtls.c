@@ -22,6 +22,7 @@ struct hf_dtls {
     hf_dtls_setup setup;
     enum hf_dtls_state state;
     enum hf_dtls_cause cause;
+    int is_listening; /* a server that has not seen a cookie yet */
     int64_t limit, deadline;
     const uint8_t *incoming; /* the datagram that is being read */
     int incoming_size;
@@ -164,11 +165,44 @@ static void listen(hf_dtls *dtls)
         fail(dtls, why(dtls));
 }
 
+static int make_ssl(hf_dtls *dtls)
+{
+    SSL *ssl = SSL_new(dtls->identity->context);
+    BIO *bio = ssl ? BIO_new(dtls->identity->datagrams) : NULL;
+    if (!bio) {
+        SSL_free(ssl);
+        return 0;
+    }
+    BIO_set_data(bio, dtls);
+    SSL_set_bio(ssl, bio, bio);
+    SSL_set_app_data(ssl, dtls);
+    SSL_set_mtu(ssl, HF_DTLS_MTU);
+    DTLS_set_timer_cb(ssl, next_timer);
+    dtls->is_listening = dtls->setup.cookies && !dtls->setup.client;
+    if (dtls->setup.client)
+        SSL_set_connect_state(ssl);
+    else
+        SSL_set_accept_state(ssl);
+    dtls->ssl = ssl;
+    return 1;
+}
+
+/* RFC 6347 4.2.1: until a hello brings the cookie of its address nothing is kept of it. A wrong
+ * cookie is answered like none, so that a stranger ends nothing that others begin. */
+static int is_invited(hf_dtls *dtls)
+{
+    BIO_ADDR *unused = BIO_ADDR_new();
+    int invited = unused && DTLSv1_listen(dtls->ssl, unused) > 0;
+    BIO_ADDR_free(unused);
+    dtls->is_listening = !invited;
+    return invited;
+}
+
 static void go_on(hf_dtls *dtls, int64_t now)
 {
     int done, error;
     ERR_clear_error(); /* the queue belongs to the thread, not to this association */
-    if (dtls->state == HF_DTLS_SHAKING) {
+    if (dtls->state == HF_DTLS_SHAKING && (!dtls->is_listening || is_invited(dtls))) {
         done = SSL_do_handshake(dtls->ssl);
         error = SSL_get_error(dtls->ssl, done);
         if (done == 1)
@@ -187,29 +221,15 @@ static void go_on(hf_dtls *dtls, int64_t now)
 hf_dtls *hf_dtls_new(const hf_identity *identity, const hf_dtls_setup *setup, int64_t now)
 {
     hf_dtls *dtls = calloc(1, sizeof *dtls);
-    BIO *bio;
     if (!dtls)
         return NULL;
     dtls->identity = identity;
     dtls->setup = *setup;
     dtls->limit = now + LIMIT_NS;
-    dtls->ssl = SSL_new(identity->context);
-    bio = dtls->ssl ? BIO_new(identity->datagrams) : NULL;
-    if (!bio) {
-        hf_dtls_free(dtls);
+    if (!make_ssl(dtls)) {
+        free(dtls);
         return NULL;
     }
-    BIO_set_data(bio, dtls);
-    SSL_set_bio(dtls->ssl, bio, bio);
-    SSL_set_app_data(dtls->ssl, dtls);
-    SSL_set_mtu(dtls->ssl, HF_DTLS_MTU);
-    DTLS_set_timer_cb(dtls->ssl, next_timer);
-    if (setup->cookies && !setup->client)
-        SSL_set_options(dtls->ssl, SSL_OP_COOKIE_EXCHANGE);
-    if (setup->client)
-        SSL_set_connect_state(dtls->ssl);
-    else
-        SSL_set_accept_state(dtls->ssl);
     go_on(dtls, now);
     return dtls;
 }

@@ -185,6 +185,18 @@ static int put_error(uint8_t *out, int at, const hf_stun *request, enum hf_stun_
     return at + padded * 2;
 }
 
+int hf_stun_end(uint8_t *out, int at, const char *password)
+{
+    if (password && seal(out, at, password, out + at + 4) == 0) {
+        attribute(out, at, INTEGRITY, DIGEST);
+        at += 4 + DIGEST;
+    }
+    put16(out + 2, at + 8 - HEADER);
+    put32(out + at + 4, crc32(out, at) ^ FINGERPRINT_XOR);
+    attribute(out, at, FINGERPRINT, 4);
+    return at + 8;
+}
+
 int hf_stun_answer(uint8_t out[HF_STUN_ANSWER], const hf_stun *request, enum hf_stun_code code,
                    const struct sockaddr_storage *to, const char *password)
 {
@@ -194,12 +206,5 @@ int hf_stun_answer(uint8_t out[HF_STUN_ANSWER], const hf_stun *request, enum hf_
     memcpy(out + 8, request->transaction, 12);
     at = code == HF_STUN_OK ? put_address(out, at, request, to)
                             : put_error(out, at, request, code);
-    if (password && seal(out, at, password, out + at + 4) == 0) {
-        attribute(out, at, INTEGRITY, DIGEST);
-        at += 4 + DIGEST;
-    }
-    put16(out + 2, at + 8 - HEADER);
-    put32(out + at + 4, crc32(out, at) ^ FINGERPRINT_XOR);
-    attribute(out, at, FINGERPRINT, 4);
-    return at + 8;
+    return hf_stun_end(out, at, password);
 }

@@ -37,5 +37,8 @@ int hf_stun_is_sealed(const uint8_t *data, const hf_stun *message, const char *p
  * without a password it carries no integrity. Returns its size. */
 int hf_stun_answer(uint8_t out[HF_STUN_ANSWER], const hf_stun *request, enum hf_stun_code code,
                    const struct sockaddr_storage *to, const char *password);
+/* Ends a message of ``at`` octets with integrity (unless without a password), fingerprint and
+ * its length; there must be room for 32 octets more. Returns its size. */
+int hf_stun_end(uint8_t *out, int at, const char *password);
 
 #endif

@@ -326,11 +326,15 @@ int main(void)
     test_signals();
     test_bridge();
     test_passing();
+    test_copies();
     test_fsk();
     test_long();
     test_rooms();
     test_chain();
     test_srtp();
+    test_ice();
+    test_dtls();
+    test_transports();
     test_reports();
     printf("media engine: %d checks, %d failed\n", checks, failures);
     return failures != 0;

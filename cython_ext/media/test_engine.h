@@ -44,10 +44,16 @@ void test_signals(void); /* test_signals.c: DTMF limits, speech */
 void test_bridge(void);  /* test_engine.c: ports on real sockets */
 void test_rooms(void);   /* test_rooms.c: who hears whom, without clicks */
 void test_chain(void);   /* test_chain.c: links of a recording, a full disk */
+void test_ice(void);     /* test_ice.c: STUN vectors, checks, nomination */
+void test_dtls(void);    /* test_dtls.c: handshakes, loss, wrong certificates */
+void test_transports(void); /* test_transports.c: ports with ICE and DTLS, and their thread */
+int test_check(uint8_t out[256], const char *username, const char *password, uint32_t priority,
+               int flags);
 void test_fsk(void);     /* test_fsk.c: caller identity */
 void test_long(void);    /* test_long.c: a day of drift, loss, order */
 void test_srtp(void);    /* test_srtp.c: keys, sealing, replay */
 void test_reports(void); /* test_reports.c: RTCP */
+void test_copies(void);  /* test_copies.c: packets for a capture */
 void test_passing(void); /* test_passing.c: payload that passes as it came */
 
 #endif

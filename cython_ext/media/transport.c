@@ -146,7 +146,8 @@ static int may_shake(const hf_transport *transport, const struct sockaddr_storag
     return !transport->peer.remote_length || hf_same_host(&transport->peer.remote, from);
 }
 
-/* Keeps a hello that came before the peer's description: it spares the peer's timer. */
+/* Keeps a hello that came too early, before the peer's description or its first check: it
+ * spares the peer a timer. */
 static void keep(hf_transport *transport, const uint8_t *data, int size,
                  const struct sockaddr_storage *from, socklen_t length)
 {
@@ -172,6 +173,8 @@ static void received_dtls(hf_transport *transport, const uint8_t *data, int size
         return;
     if (!may_shake(transport, from)) {
         atomic_fetch_add_explicit(&transport->counts.strangers, 1, memory_order_relaxed);
+        if (transport->is_shaking)
+            keep(transport, data, size, from, length);
         return;
     }
     if (transport->is_shaking || transport->ice) {
@@ -185,6 +188,17 @@ static void received_dtls(hf_transport *transport, const uint8_t *data, int size
     hf_dtls_receive(transport->dtls, data, size, &four->sin_port,
                     from->ss_family == AF_INET ? 6 : 22, now);
     look(transport);
+}
+
+static void take_early(hf_transport *transport, int64_t now)
+{
+    uint8_t *early = transport->early;
+    if (!early || !transport->is_described || !may_shake(transport, &transport->early_from))
+        return;
+    transport->early = NULL;
+    received_dtls(transport, early, transport->early_size, &transport->early_from,
+                  transport->early_length, now);
+    free(early);
 }
 
 static void received_stun(hf_transport *transport, const uint8_t *data, int size,
@@ -201,12 +215,13 @@ static void received_stun(hf_transport *transport, const uint8_t *data, int size
     atomic_store_explicit(&transport->counts.checks, agent->checks, memory_order_relaxed);
     atomic_store_explicit(&transport->counts.refused, agent->refused, memory_order_relaxed);
     atomic_store_explicit(&transport->counts.malformed, agent->malformed, memory_order_relaxed);
-    if (!moved)
-        return;
-    transport->to = *from;
-    transport->to_length = length;
-    point(transport, from, length);
-    begin(transport, now);
+    if (moved) {
+        transport->to = *from;
+        transport->to_length = length;
+        point(transport, from, length);
+        begin(transport, now);
+    }
+    take_early(transport, now);
 }
 
 void hf_transport_received(hf_transport *transport, const uint8_t *data, int size,
@@ -220,7 +235,6 @@ void hf_transport_received(hf_transport *transport, const uint8_t *data, int siz
 
 void hf_transport_described(hf_transport *transport, const hf_peer *peer, int64_t now)
 {
-    uint8_t *early = transport->early;
     memcpy(transport->agent.peer, peer->ufrag, sizeof transport->agent.peer);
     if (transport->is_described)
         return; /* an ICE restart; the association stays (RFC 8842 5.5) */
@@ -232,11 +246,7 @@ void hf_transport_described(hf_transport *transport, const hf_peer *peer, int64_
         transport->to_length = peer->remote_length;
     }
     begin(transport, now);
-    transport->early = NULL;
-    if (early && transport->dtls)
-        hf_transport_received(transport, early, transport->early_size, &transport->early_from,
-                              transport->early_length, now);
-    free(early);
+    take_early(transport, now);
 }
 
 void hf_transport_wake(hf_transport *transport, int64_t now)
