@@ -172,6 +172,14 @@ class Line(Protocol):
     async def transfer(self, number: str) -> None: ...
 
 
+@runtime_checkable
+class RestartedAudio(Protocol):
+    """A line that must agree anew on what a media process held alone."""
+
+    async def audio_restarted(self) -> None:
+        """Media was started anew; the line's port is open again, its keys and indices are lost."""
+
+
 class Driver(Protocol):
     """Owns the hardware or the socket of one trunk."""
 
@@ -247,37 +255,6 @@ class Ladders(Protocol):
     ) -> Sequence[LadderStep]:
         """The messages of the calls with these references or numbers, of those on lines now,
         and of those that were on lines then."""
-
-
-class BanEntry(msgspec.Struct, frozen=True):
-    """Somebody whom a driver does not listen to for a while."""
-
-    kind: str
-    """source or account."""
-    name: str
-    since: float
-    until: float
-    times: int
-    """How often lately; each ban is longer than the one before."""
-    reason: str
-
-
-class BanList(Protocol):
-    """Who is banned at a driver."""
-
-    def banned(self) -> Sequence[BanEntry]:
-        """All bans that stand now."""
-
-    def release(self, name: str) -> bool:
-        """End the ban of a source or account; False when there is none."""
-
-
-@runtime_checkable
-class Guarded(Protocol):
-    """A driver that bans strangers."""
-
-    @property
-    def border(self) -> BanList: ...
 
 
 class BanEntry(msgspec.Struct, frozen=True):

@@ -44,6 +44,7 @@ from daemon.control.journal import SNAPSHOT, Journal
 from daemon.control.records import Records
 from daemon.control.recovery import Recovered, Recovery, read_back
 from daemon.link.client import MediaLink
+from daemon.link.lasting import LastingMediaLink
 from daemon.readiness import announce
 from daemon.service.socket_server import ServiceServer
 from daemon.site_directory import SiteDirectory
@@ -118,7 +119,7 @@ class ControlProcess:
         self.records.restore(recovered.open_rows, {call.id for call in recovered.calls})
         await self.flows.activate_drafts()
         await self.flows.keep_versions((c.flow, c.flow_version) for c in recovered.calls)
-        media = await MediaLink.connect(
+        media = await LastingMediaLink.connect(
             self.site.socket("media"), self.ids, patience_s=MEDIA_PATIENCE
         )
         await self.speech.open()

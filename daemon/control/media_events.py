@@ -9,6 +9,7 @@ import structlog
 
 from daemon.control.calls.call import Call, Leg
 from daemon.control.calls.context import BridgingMedia
+from daemon.control.calls.conversation import CUT_OFF
 from daemon.control.calls.life import CallLife
 from daemon.control.flows.prompts import Prompts
 from daemon.control.line_table import LineTable
@@ -23,9 +24,9 @@ from daemon.link.messages import (
     StreamEnded,
 )
 from daemon.recordings.audio_file import Left, what_is_left
-from drivers.api import PortId
+from drivers.api import PortId, RestartedAudio
 from drivers.errors import DriverError
-from drivers.events import LineDown
+from drivers.events import Cause, LineDown
 
 log = structlog.get_logger()
 
@@ -83,8 +84,8 @@ class MediaEvents:
                         self._hosted[host].happened(payload)
                 case MediaRestarted() | EventsLost():
                     restarted = isinstance(event, MediaRestarted)
-                    if restarted:
-                        self._media_restarted()
+                    if isinstance(event, MediaRestarted):
+                        await self._media_restarted(event)
                     for driver in self._hosted.values():
                         await _resync(driver, restarted=restarted)
                 case _:
@@ -114,17 +115,61 @@ class MediaEvents:
         if life is not None:
             life.tell(event)
 
-    def _media_restarted(self) -> None:
-        """Every audio port is gone, so every conversation is."""
-        control = self._control
-        self._legs.clear()
-        log.error("media process restarted, calls are lost", calls=len(control.calls))
-        for row in control.records.open_recordings():
-            control.records.recording_finished(
-                row.id, what_is_left(control.prompts.site / row.path)
-            )
+    async def _media_restarted(self, event: MediaRestarted) -> None:
+        """The link has brought back what media held; here is what it cannot.
+
+        Recordings go on in files of their own, keys are agreed anew, and a leg whose UDP port
+        somebody else took ends. Boards tell of their calls themselves.
+        """
+        control, lost = self._control, set(event.lost)
+        calls = len(control.calls)
+        log.error("media process restarted", calls=calls, ports_lost=len(lost))
+        paths = {row.id: row.path for row in control.records.open_recordings()}
+        cut = {number: (path, self._what_is_left(path)) for number, path in paths.items()}
         for life in tuple(control.calls.values()):
-            life.tell(LineDown(line=life.call.caller.line, reason="media process restarted"))
+            recording = life.call.recording
+            if recording is not None and recording.id in cut:
+                path, left = cut.pop(recording.id)
+                control.records.recording_finished(recording.id, left)
+                life.tell(_cut_off(recording.id, life.call.caller.port, path, left))
+            life.tell(event)
+            for leg in life.call.legs:
+                await self._leg_restarted(life, leg, lost)
+        for number, (_, left) in cut.items():
+            control.records.recording_finished(number, left)
+        control.dirty.set()
+
+    def _what_is_left(self, path: str) -> Left:
+        return what_is_left(self._control.prompts.site / path)
+
+    async def _leg_restarted(self, life: CallLife, leg: Leg, lost: set[PortId]) -> None:
+        is_lost = leg.port in lost
+        if is_lost:
+            why = "media process restarted, its audio port is taken"
+            log.error("leg cannot be opened again", line=leg.line, port=leg.port)
+            life.tell(LineDown(line=leg.line, reason=why))
+        try:
+            line = self._control.lines.line(leg.line)
+            if not is_lost and isinstance(line, RestartedAudio):
+                await line.audio_restarted()
+            elif is_lost and leg is not life.call.caller:
+                # The caller's own line is released by the end of the call.
+                await line.release(Cause.RESOURCE_UNAVAILABLE)
+        except DriverError as error:
+            log.warning("leg is not set up anew", line=leg.line, why=str(error))
+
+
+def _cut_off(recording: int, port: PortId | None, path: str, left: Left) -> RecordFinished:
+    """What a call hears of its recording that ended with the media process."""
+    return RecordFinished(
+        recording=recording,
+        port=port or NO_PORT,
+        path=path,
+        duration_ms=left.duration_ms,
+        reason=CUT_OFF,
+        chain=left.chain,
+        paused_ms=left.paused_ms,
+    )
 
 
 async def _resync(driver: RemoteDriver, *, restarted: bool) -> None:

@@ -41,18 +41,29 @@ class Answer(msgspec.Struct, frozen=True):
 class _Waiting:
     """A command that has no reply yet."""
 
-    __slots__ = ("answer", "packet")
+    __slots__ = ("ahead", "answer", "packet")
 
-    def __init__(self, packet: bytes, answer: asyncio.Future[Answer]) -> None:
+    def __init__(self, packet: bytes, answer: asyncio.Future[Answer], *, ahead: bool) -> None:
         self.packet = packet
         self.answer = answer
+        self.ahead = ahead
 
 
 class Channel:
     """Numbered commands and replies, and the stream of events."""
 
-    def __init__(self, path: Path, *, patience_s: float, last_seen: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        patience_s: float,
+        last_seen: tuple[int, int],
+        waits_for_release: bool = False,
+    ) -> None:
         self._path = path
+        self._waits_for_release = waits_for_release
+        self._holds_back = False
+        """Another media process is there, and is to be told something ahead of the rest."""
         self._patience = patience_s
         self._session = secrets.randbits(63)
         self._instance, self._last_event = last_seen
@@ -101,8 +112,17 @@ class Channel:
         while (event := await self._events.get()) is not None:
             yield event
 
-    async def ask(self, command: Command) -> Answer:
-        """Send a command and wait for its reply; MediaRefused, MediaAway, LinkClosed."""
+    def release(self) -> None:
+        """Another media process has been told what comes first: send what waited."""
+        self._holds_back = False
+        if self.connected:
+            self._send_waiting(ahead=False)
+
+    async def ask(self, command: Command, *, ahead: bool = False) -> Answer:
+        """Send a command and wait for its reply; MediaRefused, MediaAway, LinkClosed.
+
+        With ``waits_for_release`` all but those ``ahead`` wait when media was started anew.
+        """
         if self._task is None:
             raise LinkClosed("the link to media was closed")
         number = self._next_command
@@ -111,8 +131,8 @@ class Channel:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
         timer = loop.call_later(self._patience, _give_up, answer)
-        self._waiting[number] = _Waiting(packet, answer)
-        if self._socket is not None and self.connected:
+        self._waiting[number] = _Waiting(packet, answer, ahead=ahead)
+        if self._socket is not None and self.connected and (ahead or not self._holds_back):
             self._socket.send(packet)
         try:
             found = await answer
@@ -205,14 +225,20 @@ class Channel:
         if self._instance not in (0, welcome.instance):
             self._events.put_nowait(MediaRestarted())
             self._last_event = 0
+            self._holds_back = self._waits_for_release
         elif self._instance == 0:
             self._last_event = welcome.last_event
         self._instance = welcome.instance
         if welcome.missed:
             self._events.put_nowait(EventsLost(missed=welcome.missed))
         self._welcomed.set()
-        if self._socket is not None:
-            for number in sorted(self._waiting):
+        self._send_waiting(ahead=True)
+        if not self._holds_back:
+            self._send_waiting(ahead=False)
+
+    def _send_waiting(self, *, ahead: bool) -> None:
+        for number in sorted(self._waiting):
+            if self._socket is not None and self._waiting[number].ahead is ahead:
                 self._socket.send(self._waiting[number].packet)
 
     def _happened(self, event: MediaEvent) -> None:

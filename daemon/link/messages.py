@@ -285,6 +285,10 @@ class HostEvent(MediaEvent, frozen=True, kw_only=True):
 class MediaRestarted(MediaEvent, frozen=True, kw_only=True):
     """The media process is a new one: every port is gone. Made by the client."""
 
+    lost: Annotated[tuple[PortId, ...], Many(U64)] = ()
+    """Ports that could not be opened again, by a link that tells the new process what the old
+    one held."""
+
 
 class EventsLost(MediaEvent, frozen=True, kw_only=True):
     """Events between were no longer kept; take a snapshot. Made by the client."""

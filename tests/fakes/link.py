@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 import msgspec
 
@@ -289,8 +289,22 @@ class FakeMedia:
             )
         )
 
-    def restart(self) -> None:
-        """The media process is a new one."""
+    def restart(self, *, lost: Iterable[PortId] = ()) -> None:
+        """The media process is a new one, which was told what the old one held.
+
+        Recordings and taps ended with that; ``lost`` ports could not be opened again.
+        """
+        for held in (self.recorders, self.pauses, self.paused_s, self.taps):
+            held.clear()
+        for port in lost:
+            self.ports.discard(port)
+            self.players = {key: one for key, one in self.players.items() if one.port != port}
+            self.bridges = {key: both for key, both in self.bridges.items() if port not in both}
+            self.parts.pop(port, None)
+        self._tell(MediaRestarted(lost=tuple(lost)))
+
+    def restart_without_control(self) -> None:
+        """The media process is a new one, and nobody knew what the old one held."""
         for held in (self.ports, self.players, self.recorders, self.bridges, self.parts):
             held.clear()
         self._tell(MediaRestarted())

@@ -1,7 +1,7 @@
 """The conversation of a call: joining caller and agent, hold, and its end."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from daemon.control.calls.life import CallLife
 
 log = structlog.get_logger()
+
+CUT_OFF: Final = "cut-off"
+"""Why a recording ended: with its media process."""
 
 
 class Conversation:
@@ -217,6 +220,17 @@ class Conversation:
         """After a restart: media records, or does not, as the agent last wished."""
         recording = self.call.recording
         if self.call.connected and recording is not None:
+            await self._pause(recording)
+
+    async def record_again(self, before: OpenRecording) -> None:
+        """Media was started anew: what follows is a recording of its own, paused like the first."""
+        port = self.call.caller.port
+        if not self.call.connected or port is None:
+            return
+        await self._record(port)
+        recording = self.call.recording
+        if recording is not None and before.paused:
+            recording.paused = before.paused
             await self._pause(recording)
 
     async def _pause(self, recording: OpenRecording) -> bool:

@@ -31,7 +31,7 @@ from daemon.control.calls.context import (
     SupervisingRequest,
     TransferRequest,
 )
-from daemon.control.calls.conversation import Conversation
+from daemon.control.calls.conversation import CUT_OFF, Conversation
 from daemon.control.calls.moves.asking import CallRequest, MoveRequest
 from daemon.control.calls.moves.moves import Moves
 from daemon.control.calls.offering import Offering, StationAwaited
@@ -267,6 +267,8 @@ class CallLife:
             and recording.kind == "call"
         ):
             self.call.recording = None
+            if event.reason == CUT_OFF:
+                await self.conversation.record_again(recording)
             return
         self.flow.signal(event)
 

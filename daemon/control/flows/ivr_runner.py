@@ -21,6 +21,7 @@ from daemon.control.flows.queue_words import no_callback
 from daemon.link.errors import LinkError
 from daemon.link.messages import (
     DigitDetected,
+    MediaRestarted,
     PlayFinished,
     RecordFinished,
     SpeechStarted,
@@ -195,6 +196,9 @@ class IvrRunner:
                     )
                 case NoInput() if not digits:
                     return TimedOut()
+                case MediaRestarted() if ears.usable:
+                    log.warning("caller is not listened to any more, going on with keys")
+                    ears.close()
                 case EngineDown(reason=reason):
                     log.warning("no speech recognition, going on with keys", why=reason)
                     ears.fail()

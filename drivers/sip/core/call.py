@@ -221,6 +221,7 @@ class Call:
         "uri",
         "via",
         "wants_hold",
+        "wants_keys",
     )
 
     def __init__(
@@ -245,6 +246,8 @@ class Call:
         """The ACK carries the answer to our offer."""
         self.reinvite: DialogRequest | None = None
         self.wants_hold = False
+        self.wants_keys = False
+        """Media has lost the state of our SRTP key: another one is to be offered."""
         self.takes_update = False
         """The peer allows UPDATE."""
         self.interval = 0

@@ -259,6 +259,10 @@ class SipCore:
         """Hold or retrieve the peer."""
         self.in_dialog.offers.set_hold(call, hold=hold)
 
+    def renew_keys(self, call: Call) -> None:
+        """Agree on another SRTP key where the call has one: media was started anew."""
+        self.in_dialog.offers.renew_keys(call)
+
     def set_stations(self, accounts: Sequence[StationAccount]) -> None:
         """Replace the station accounts; phones of those that are gone are forgotten."""
         self.incoming.set_accounts(accounts)

@@ -48,27 +48,35 @@ class Offers:
         call.wants_hold = hold
         self.settled(call)
 
+    def renew_keys(self, call: Call) -> None:
+        """Offer another SRTP key of ours by re-INVITE; later when one is open."""
+        session = call.session
+        if session is not None and session.fmt is not None and session.fmt.srtp is not None:
+            call.wants_keys = True
+            self.settled(call)
+
     def settled(self, call: Call) -> None:
-        """No offer is open any more: send our re-INVITE if the hold state is not the wanted one."""
+        """No offer is open any more: send our re-INVITE if hold or keys are not the wanted ones."""
         session = call.session
         if not self._is_free(call) or session is None or session.fmt is None:
             return
-        if session.on_hold == call.wants_hold:
+        before = session.on_hold
+        if before == call.wants_hold and not call.wants_keys:
             return
         session.on_hold = call.wants_hold
         try:
-            body = session.offer()
+            body = session.offer(new_keys=call.wants_keys)
         except ProtocolError:
-            session.on_hold = not call.wants_hold
+            session.on_hold = before
             return
-        self._send(call, body, changes_hold=True)
+        self._send(call, body, changes_hold=session.on_hold != before)
 
     def refresh(self, call: Call) -> bool:
         """Offer what stands once more, unchanged; False while another exchange is open."""
         session = call.session
         if not self._is_free(call) or session is None:
             return False
-        if session.on_hold != call.wants_hold:
+        if session.on_hold != call.wants_hold or call.wants_keys:
             self.settled(call)
             return call.reinvite is not None
         try:
@@ -135,6 +143,7 @@ class Offers:
         if status < 300:
             dialog.refresh_target(message)
             self.timers.agree_as_client(call, message)
+            call.wants_keys = False
             self._take_answer(call, message)
         elif status in (408, 481):
             session.withdraw()
@@ -165,6 +174,7 @@ class Offers:
             return call.reinvite is not None
         if changes_hold and call.session is not None:
             call.wants_hold = call.session.on_hold
+        call.wants_keys = False
         services.count("reinvite_refused")
         return False
 

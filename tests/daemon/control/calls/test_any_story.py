@@ -179,6 +179,11 @@ async def media_restarts(rig: ControlRig) -> None:
     await rig.settle()
 
 
+async def media_restarts_and_somebody_has_a_port(rig: ControlRig) -> None:
+    rig.media.restart(lost=sorted(rig.media.ports)[:1])
+    await rig.settle()
+
+
 async def control_killed(rig: ControlRig) -> None:
     await rig.again()
 
@@ -232,6 +237,7 @@ ACTIONS: tuple[Callable[[ControlRig], Awaitable[None]], ...] = (
     everybody_ready,
     media_deaf_for_a_moment,
     media_restarts,
+    media_restarts_and_somebody_has_a_port,
     control_killed,
     moment,
     while_passes,

@@ -12,6 +12,7 @@ from acd_core.events import decode
 from daemon.control import app
 from daemon.control.acd_runner import JOURNAL_KIND
 from daemon.control.calls.call import Phase
+from daemon.control.calls.context import PauseRecordingRequest
 from daemon.link.errors import MediaAway, MediaRefused
 from daemon.store.rows import RecordingRow
 from drivers.api import LineId
@@ -61,14 +62,84 @@ async def test_line_that_cannot_be_answered_fails_the_call(rig: ControlRig) -> N
     assert_sound(rig)
 
 
-async def test_media_restarts_and_every_call_ends_with_its_records(rig: ControlRig) -> None:
+async def test_media_restarts_and_every_call_goes_on(rig: ControlRig) -> None:
+    await rig.seat("ann")
+    talking = await rig.call_sales(ani="1")
+    await rig.answer("2001")
+    waiting = await rig.call_sales(ani="2")
+    choosing = await rig.call(ani="3")
+    await rig.later(10)
+    first = rig.call_on(talking).recording
+    assert first is not None
+    rig.media.restart()
+    await rig.settle()
+    assert [rig.phase(line) for line in (talking, waiting, choosing)] == [
+        Phase.TALKING,
+        Phase.WAITING,
+        Phase.FLOW,
+    ]
+    second = rig.call_on(talking).recording
+    assert second is not None
+    assert second.id != first.id
+    assert list(rig.media.recorders) == [second.id]
+    # The menu is heard to its end, and keys are taken as before.
+    await rig.hear_out(choosing)
+    await rig.press(choosing, "1")
+    assert rig.phase(choosing) is Phase.WAITING
+    for line in (talking, waiting, choosing):
+        await rig.hang_up(line)
+    assert [row.kind for row in rig.book.newest(RecordingRow)] == ["call", "call"]
+    assert_sound(rig)
+
+
+async def test_pause_of_a_recording_outlives_media(rig: ControlRig) -> None:
+    await rig.seat("ann")
+    line = await rig.call_sales()
+    await rig.answer("2001")
+    recording = rig.call_on(line).recording
+    assert recording is not None
+    asked = PauseRecordingRequest(on=True, done=asyncio.get_running_loop().create_future())
+    rig.controller.request(rig.call_on(line).id, asked)
+    await rig.settle()
+    rig.media.restart()
+    await rig.settle()
+    again = rig.call_on(line).recording
+    assert again is not None
+    assert again.id != recording.id
+    assert set(rig.media.pauses) == {again.id}
+
+
+async def test_leg_whose_port_is_taken_after_a_restart_of_media_ends(rig: ControlRig) -> None:
+    await rig.seat("ann")
+    talking = await rig.call_sales(ani="1")
+    phone = await rig.answer("2001")
+    waiting = await rig.call_sales(ani="2")
+    port = rig.call_on(waiting).caller.port
+    agents = rig.call_on(talking).agent_leg
+    assert port is not None
+    assert agents is not None
+    rig.media.restart(lost=[port])
+    await rig.settle()
+    assert waiting.released_with == [Cause.DESTINATION_OUT_OF_ORDER]
+    assert rig.phase(talking) is Phase.TALKING
+    assert agents.port is not None
+    rig.media.restart(lost=[agents.port])
+    await rig.settle()
+    assert phone.released_with
+    await rig.hang_up(talking)
+    outcomes = {row.ani: row.outcome for row in rig.calls()}
+    assert outcomes == {"1": "answered", "2": "abandoned"}
+    assert_sound(rig)
+
+
+async def test_every_port_is_taken_and_every_call_ends_with_its_records(rig: ControlRig) -> None:
     await rig.seat("ann")
     talking = await rig.call_sales(ani="1")
     phone = await rig.answer("2001")
     waiting = await rig.call_sales(ani="2")
     choosing = await rig.call(ani="3")
     await rig.later(10)
-    rig.media.restart()
+    rig.media.restart(lost=sorted(rig.media.ports))
     await rig.settle()
     assert rig.controller.calls == {}
     outcomes = {row.ani: row.outcome for row in rig.calls()}

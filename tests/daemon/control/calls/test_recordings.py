@@ -169,5 +169,6 @@ async def test_a_media_process_that_died_leaves_what_its_files_say(rig: ControlR
     link = write_recording(rig.site / rig.media.recorded[-1].path, 4.0, closed=False)
     rig.media.restart()
     await rig.settle()
-    [row] = rig.book.newest(RecordingRow)
+    row, following = rig.book.newest(RecordingRow)
     assert (row.duration_ms, row.chain) == (4000, link)
+    assert following.ended_ms is None

@@ -189,7 +189,7 @@ async def test_media_gone_too_ends_every_call(rig: ControlRig) -> None:
     waiting = await rig.call_sales()
     await rig.later(10)
     await rig.crash()
-    rig.media.restart()
+    rig.media.restart_without_control()
     await rig.again()
     assert sorted(row.outcome for row in rig.calls()) == ["abandoned", "answered"]
     assert waiting.released_with == [Cause.TEMPORARY_FAILURE]

@@ -1,0 +1,109 @@
+"""A link to media that outlives media: another process is told what the one before held.
+
+While it is told, all other commands wait, so that nobody takes the UDP port of a caller or
+asks for something of a port that is not back yet.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
+from typing import Final, Self
+
+import msgspec
+
+from daemon.link import messages as told
+from daemon.link.channel import Channel
+from daemon.link.client import PATIENCE, Kind, MediaLink
+from daemon.link.errors import LinkError, MediaRefused
+from daemon.link.messages import Command, MediaEvent, MediaRestarted, Snapshot
+from daemon.link.scene import Scene
+from daemon.logs import get_logger
+from drivers.api import PortId
+
+AT_ONCE: Final = 200  # commands under way; a socket's buffer holds some hundred
+
+log = get_logger(__name__)
+
+
+class LastingMediaLink(MediaLink):
+    """A ``MediaLink`` whose ``MediaRestarted`` comes when everything is back that can be."""
+
+    def __init__(self, channel: Channel, ids: Callable[[], int]) -> None:
+        super().__init__(channel, ids)
+        self._scene = Scene()
+
+    @classmethod
+    async def connect(
+        cls,
+        path: Path | str,
+        ids: Callable[[], int],
+        *,
+        patience_s: float = PATIENCE,
+        last_seen: tuple[int, int] = (0, 0),
+    ) -> Self:
+        """Connect to media's socket; its events must be read, or nothing comes back."""
+        channel = Channel(
+            Path(path), patience_s=patience_s, last_seen=last_seen, waits_for_release=True
+        )
+        await channel.open()
+        return cls(channel, ids)
+
+    async def events(self) -> AsyncIterator[MediaEvent]:
+        """Yield every event once and in order, until the link is closed; for one reader."""
+        async for event in self._channel.events():
+            if isinstance(event, MediaRestarted):
+                yield msgspec.structs.replace(event, lost=await self._bring_back())
+            else:
+                self._scene.happened(event)
+                yield event
+
+    async def snapshot(self) -> Snapshot:
+        """Tell what media holds now."""
+        found = await super().snapshot()
+        self._scene.recall(found)
+        return found
+
+    async def _ask(self, command: Command, kind: type[Kind]) -> Kind:
+        reply = await super()._ask(command, kind)
+        self._scene.note(command, reply)
+        return reply
+
+    async def _bring_back(self) -> tuple[PortId, ...]:
+        """Tell a new media process what the old one held; the ports that it cannot open."""
+        scene = self._scene
+        lost = {
+            port
+            for port, fault in await self._tell(scene.openings())
+            # It is there already when media ended once more while it was told.
+            if not (isinstance(fault, MediaRefused) and fault.code == "port-exists")
+        }
+        for port in lost:
+            scene.happened(told.PortClosed(port=port, reason="lost"))
+        faults = await self._tell(scene.settings())
+        self._channel.release()
+        log.info(
+            "media holds again what it held",
+            ports=len(scene.rtp_ports),
+            lost=len(lost),
+            faults=len(faults),
+        )
+        return tuple(sorted(lost))
+
+    async def _tell(self, commands: Iterable[Command]) -> list[tuple[PortId, LinkError]]:
+        """Tell in order, many at once; what was not carried out, by its port."""
+        faults = []
+        every = list(commands)
+        for first in range(0, len(every), AT_ONCE):
+            some = every[first : first + AT_ONCE]
+            asked = [self._channel.ask(command, ahead=True) for command in some]
+            for command, answer in zip(
+                some, await asyncio.gather(*asked, return_exceptions=True), strict=True
+            ):
+                if isinstance(answer, LinkError):
+                    port = getattr(command, "port", PortId(0))
+                    kind = type(command).__name__
+                    log.warning("not brought back", port=port, command=kind, why=str(answer))
+                    faults.append((port, answer))
+                elif isinstance(answer, BaseException):
+                    raise answer
+        return faults
