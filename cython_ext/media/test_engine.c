@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "transport.h"
+
 #include "engine.h"
 
 int checks, failures;
@@ -189,6 +191,29 @@ static void change_keys(hf_engine *engine, hf_port *port)
     CHECK(hf_command_push(engine, &sent) == 0);
 }
 
+/* A port has at most one transport; its owner knows. */
+static void secure(hf_engine *engine, hf_port *port)
+{
+    static const hf_credentials own = {"mine", "abcdefghijklmnopqrstuv"};
+    hf_transport *transport;
+    if (port->transport || hf_handshakes_open(engine))
+        return;
+    hf_commands_run(engine); /* it may be waiting in the ring */
+    if (port->transport)
+        return;
+    transport = hf_transport_new(engine, port, &own);
+    test_command(engine, HF_SECURE, port, transport);
+    if (test_random() % 2)
+        CHECK(hf_transport_restart(transport, &own) == 0);
+}
+
+static void handshakes(hf_engine *engine)
+{
+    if (atomic_load(&engine->handshakes))
+        hf_handshakes_round(atomic_load(&engine->handshakes), 1);
+    hf_transports_tick(engine);
+}
+
 /* Ports come and go under players, rooms and taps in any order: nothing may dangle. */
 static void any_order_of_commands_is_safe(void)
 {
@@ -208,7 +233,7 @@ static void any_order_of_commands_is_safe(void)
             ports[pick] = test_port(engine, pick, HF_ALAW, &far, &bound);
             continue;
         }
-        switch (test_random() % 11) {
+        switch (test_random() % 12) {
         case 0:
             test_command(engine, HF_CLOSE_PORT, ports[pick], NULL);
             ports[pick] = NULL;
@@ -255,9 +280,14 @@ static void any_order_of_commands_is_safe(void)
             test_command(engine, HF_GROW, larger, rooms[other]);
             rooms[other] = larger;
             break;
+        case 10:
+            secure(engine, ports[pick]);
+            break;
         default:
             if (test_random() % 2)
                 test_frame(engine);
+            if (test_random() % 2)
+                handshakes(engine);
             if (test_random() % 2)
                 count = collect(engine, waiting, count, players);
         }
@@ -271,6 +301,7 @@ static void any_order_of_commands_is_safe(void)
             test_command(engine, HF_END_ROOM, NULL, rooms[round]);
     }
     test_frame(engine);
+    handshakes(engine);
     CHECK(collect(engine, waiting, count, players) == 0);
     CHECK(engine->counts.ports == 0);
     close(far.fd);

@@ -9,9 +9,12 @@
 #include <unistd.h>
 
 #include "engine.h"
+#include "handshakes.h"
+#include "transport.h"
 
-#define LARGEST 1024
+#define LARGEST 1500
 #define ROUND 1000 /* cases between two looks at the clock */
+#define HANDSHAKES 20
 
 static uint32_t state;
 
@@ -124,8 +127,11 @@ typedef struct {
     socklen_t length;
 } whole;
 
-static whole whole_open(void)
+/* With ``secured`` the port has ICE and DTLS, as that of a browser. */
+static whole whole_open(int secured)
 {
+    static const hf_credentials own = {"mine", "abcdefghijklmnopqrstuv"};
+    static const hf_peer peer = {.ufrag = "peer"};
     whole made = {.engine = hf_engine_new(0, 1)};
     hf_command command = {.op = HF_ADD_PORT};
     int bound;
@@ -142,6 +148,13 @@ static whole whole_open(void)
     command.stream.send = command.stream.receive = command.stream.rtcp_mux = 1;
     command.stream.rtcp_fd = -1;
     hf_command_push(made.engine, &command);
+    if (secured && hf_handshakes_open(made.engine) == 0) {
+        hf_transport *transport = hf_transport_new(made.engine, made.port, &own);
+        command.op = HF_SECURE;
+        command.object = transport;
+        hf_command_push(made.engine, &command);
+        hf_transport_describe(transport, &peer);
+    }
     return made;
 }
 
@@ -156,6 +169,11 @@ static void whole_port(whole *at, const uint8_t *data, int size)
     hf_commands_run(at->engine);
     for (phase = 0; phase < HF_PHASES; phase++)
         hf_engine_tick(at->engine, phase);
+    if (atomic_load(&at->engine->handshakes))
+        hf_handshakes_round(atomic_load(&at->engine->handshakes), at->engine->wall);
+    hf_transports_tick(at->engine);
+    while (hf_event_pop(&at->engine->transport_events, &event))
+        continue;
     while (hf_event_pop(&at->engine->events, &event))
         continue;
     while (recv(at->fd, (uint8_t[2048]){0}, 2048, MSG_DONTWAIT) > 0)
@@ -165,10 +183,17 @@ static void whole_port(whole *at, const uint8_t *data, int size)
 static void whole_close(whole *at)
 {
     hf_command command = {.op = HF_CLOSE_PORT, .subject = at->port};
+    hf_object *object, *next;
     hf_command_push(at->engine, &command);
     hf_commands_run(at->engine);
-    hf_object_free(hf_retired_take(at->engine));
     close(at->fd);
+    hf_engine_stop(at->engine);
+    if (atomic_load(&at->engine->handshakes))
+        hf_handshakes_stop(at->engine);
+    for (object = hf_retired_take(at->engine); object; object = next) {
+        next = object->next_retired;
+        hf_object_free(object);
+    }
     hf_engine_free(at->engine);
 }
 
@@ -179,7 +204,7 @@ int main(int count, char **words)
     time_t until = time(NULL) + (time_t)seconds;
     hf_srtp *to[3], *from[3];
     unsigned long cases = 0;
-    whole port;
+    whole port, browser;
     int i;
     state = count > 2 ? (uint32_t)strtoul(words[2], NULL, 10) : (uint32_t)time(NULL) | 1;
     printf("seed %u\n", state);
@@ -187,12 +212,16 @@ int main(int count, char **words)
     signal(SIGPIPE, SIG_IGN);
     hf_g711_init();
     hf_dtmf_init();
-    port = whole_open();
+    port = whole_open(0);
+    browser = whole_open(1);
+    fuzz_handshakes_open();
     for (i = 0; i < 3; i++) {
         to[i] = hf_srtp_new((enum hf_suite)(i + 1), master);
         from[i] = hf_srtp_new((enum hf_suite)(i + 1), master);
     }
-    while (time(NULL) < until)
+    while (time(NULL) < until) {
+        for (i = 0; i < HANDSHAKES; i++)
+            fuzz_dtls(mutate, draw);
         for (i = 0; i < ROUND; i++, cases++) {
             int reports = (int)(draw() % 2);
             int size = reports ? seed_rtcp(data) : seed_rtp(data);
@@ -203,12 +232,20 @@ int main(int count, char **words)
             size = mutate(data, size);
             parse(data, size);
             whole_port(&port, data, size);
+            size = fuzz_check(data, draw());
+            if (draw() % 4)
+                size = mutate(data, size);
+            fuzz_stun(data, size, draw());
+            whole_port(&browser, data, size);
         }
+    }
     for (i = 0; i < 3; i++) {
         hf_srtp_free(to[i]);
         hf_srtp_free(from[i]);
     }
     whole_close(&port);
+    whole_close(&browser);
+    fuzz_handshakes_close();
     printf("%lu packets, none did harm\n", cases);
     return 0;
 }
