@@ -86,6 +86,9 @@ class SegmentLine(msgspec.Struct, frozen=True, kw_only=True):
     agent: str
     agent_name: str
     result: str
+    moved_by: str = ""
+    """Who moved the caller there: a login, or a station."""
+    moved_to: str = ""
 
 
 class RecordingLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -327,6 +330,8 @@ def _segment_line(segment: Segment, names: _Names) -> SegmentLine:
         agent=agent,
         agent_name=agent_name,
         result=segment.result,
+        moved_by=str(segment.detail.get("by", "")),
+        moved_to=str(segment.detail.get("to", "")),
     )
 
 

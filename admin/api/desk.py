@@ -30,6 +30,18 @@ class Target(msgspec.Struct, frozen=True):
     to: str
 
 
+class Step(msgspec.Struct, frozen=True):
+    """What happens to a consultation: swap, complete, join or cancel."""
+
+    step: str
+
+
+class Parking(msgspec.Struct, frozen=True):
+    """Where the caller rests; empty: in the first slot that is free."""
+
+    slot: str = ""
+
+
 class RecordingPause(msgspec.Struct, frozen=True):
     """Whether silence is recorded instead of the conversation."""
 
@@ -121,6 +133,70 @@ async def transfer(request: ConsoleRequest) -> HTTPResponse:
     """Until the target answers the caller stays."""
     target = read_body(request, Target)
     return reply(await request.console.service.transfer(request.actor, target.to))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/desk/consult",
+    "Ask somebody while the caller waits",
+    "咨询他人，来电者保持",
+    roles=AGENT,
+    body=Target,
+    result=Desk,
+)
+async def consult(request: ConsoleRequest) -> HTTPResponse:
+    """An attended transfer begins so; the caller hears music."""
+    target = read_body(request, Target)
+    return reply(await request.console.service.consult(request.actor, target.to))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/desk/consult-step",
+    "Go to the other one, hand over, talk all three, or come back",
+    "切换通话对象、完成转接、三方通话或取消咨询",
+    roles=AGENT,
+    body=Step,
+    result=Desk,
+)
+async def consult_step(request: ConsoleRequest) -> HTTPResponse:
+    """One of swap, complete, join and cancel; 409 when nobody is being asked."""
+    given = read_body(request, Step)
+    return reply(await request.console.service.consult_step(request.actor, given.step))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/desk/park",
+    "Let the caller rest in a slot",
+    "将来电者驻留",
+    roles=AGENT,
+    body=Parking,
+    result=Desk,
+)
+async def park(request: ConsoleRequest) -> HTTPResponse:
+    """Whoever dials the slot takes the caller back."""
+    given = read_body(request, Parking)
+    return reply(await request.console.service.park(request.actor, given.slot))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/desk/dial",
+    "Ring my telephone and call a number, a colleague or a code",
+    "先振我的话机，再呼叫号码、同事或功能码",
+    roles=AGENT,
+    body=Target,
+    result=Desk,
+)
+async def dial(request: ConsoleRequest) -> HTTPResponse:
+    """Numbers outside only where the site allows them (`[telephones]`)."""
+    target = read_body(request, Target)
+    return reply(await request.console.service.dial(request.actor, target.to))
 
 
 @endpoint(

@@ -125,6 +125,28 @@ class AgentService(Protocol):
         Conflict when the target cannot be reached; until it answers the caller stays.
         """
 
+    async def consult(self, actor: Actor, to: str) -> Desk:
+        """Ring a number, a station or a colleague, whom the actor asks while the caller waits.
+
+        Conflict when the target cannot be reached, or somebody is being asked already.
+        """
+
+    async def consult_step(self, actor: Actor, step: str) -> Desk:
+        """Do swap, complete, join or cancel; wrong-state when nobody is being asked."""
+
+    async def park(self, actor: Actor, slot: str) -> Desk:
+        """Let the caller hear music in a slot, an empty one being the first that is free.
+
+        Conflict when it is taken; the actor's telephone rings when nobody takes him back.
+        """
+
+    async def dial(self, actor: Actor, to: str) -> Desk:
+        """Ring the actor's telephone and then call a number, a station, a colleague or a code.
+
+        Conflict where the site does not allow the number or not so often, when the telephone
+        is in use, or there is no call to take; wrong-state without a seat.
+        """
+
     async def hang_up(self, actor: Actor) -> Desk:
         """End the actor's own call."""
 

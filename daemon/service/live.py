@@ -135,6 +135,8 @@ class LiveAgent(msgspec.Struct, frozen=True, kw_only=True):
     queues: tuple[str, ...] = ()
     """Slugs of the queues whose skills the agent has."""
     answered_today: int = 0
+    with_others: str = ""
+    """Whom the agent asks, and who else is in the conversation; empty when nobody."""
 
 
 class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,7 +147,7 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     dnis: str
     state: str
-    """ringing, ivr, waiting, offered, talking, on_hold, voicemail, ending."""
+    """ringing, ivr, waiting, offered, talking, on_hold, parked, outside, voicemail, ending."""
     since: float
     """When the present state began."""
     started: float

@@ -102,6 +102,26 @@ class CallerCard(msgspec.Struct, frozen=True, kw_only=True):
     """The newest of them, at most five."""
 
 
+class Consultation(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody whom an agent asks while the caller waits."""
+
+    to: str
+    state: str
+    """rings, with_target (agent and he talk) or with_caller (he hears music)."""
+
+
+class ParkedCaller(msgspec.Struct, frozen=True, kw_only=True):
+    """A caller who rests in a slot."""
+
+    slot: str
+    """What is dialled to take him back."""
+    ani: str
+    name: str = ""
+    since: float
+    by: str
+    """Station that parked him."""
+
+
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """All that an agent's desk shows."""
 
@@ -128,6 +148,11 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the call is recorded: on, paused, or nothing."""
     recording_since: float = 0.0
     """When the recording, or its pause, began."""
+    consultation: Consultation | None = None
+    guests: tuple[str, ...] = ()
+    """Who is in the conversation besides caller and agent."""
+    parked: tuple[ParkedCaller, ...] = ()
+    """Callers who rest in slots, whoever put them there."""
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):

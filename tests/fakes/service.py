@@ -24,11 +24,13 @@ from daemon.service.messages import (
     ApiToken,
     Applied,
     BanRow,
+    Consultation,
     Decision,
     Desk,
     Draining,
     Grant,
     LadderRow,
+    ParkedCaller,
     RecordsCheck,
     Session,
     SystemStatus,
@@ -55,6 +57,8 @@ class FakeService(FakeSettings):
         self.banned: list[BanRow] = []
         self.played: list[str] = []
         self.paused_since = 0.0
+        self.consulted: dict[str, Consultation] = {}
+        self.parked: list[ParkedCaller] = []
         self.away = False
         self.one_time: set[str] = set()
         self._limiter = LoginLimiter()
@@ -168,6 +172,8 @@ class FakeService(FakeSettings):
             if agent.state in ("talking", "on_hold")
             else "",
             recording_since=self.paused_since or agent.since,
+            consultation=self.consulted.get(actor.login),
+            parked=tuple(self.parked),
         )
 
     async def _step(self, actor: Actor, allowed: tuple[str, ...], **changed: object) -> Desk:
@@ -243,6 +249,43 @@ class FakeService(FakeSettings):
             raise ServiceError("conflict", f"{to} cannot be reached now.", f"目前无法接通 {to}。")
         self.audit.append((actor.login, "transfer", to))
         self.end(call)
+        return await self.my_desk(actor)
+
+    async def consult(self, actor: Actor, to: str) -> Desk:
+        self._own_call(actor, "talking", "on_hold")
+        if not to.isdigit():
+            raise ServiceError("conflict", f"{to} cannot be reached now.", f"目前无法接通 {to}。")
+        self.audit.append((actor.login, "consult", to))
+        self.consulted[actor.login] = Consultation(to=to, state="with_target")
+        return await self.my_desk(actor)
+
+    async def consult_step(self, actor: Actor, step: str) -> Desk:
+        found = self.consulted.get(actor.login)
+        if found is None:
+            raise ServiceError("wrong-state", "Nobody is being asked.", "没有正在咨询的对象。")
+        self.audit.append((actor.login, step, found.to))
+        if step == "swap":
+            self.consulted[actor.login] = Consultation(to=found.to, state="with_caller")
+            return await self.my_desk(actor)
+        del self.consulted[actor.login]
+        if step == "complete":
+            self.end(self._own_call(actor, "talking", "on_hold"))
+        return await self.my_desk(actor)
+
+    async def park(self, actor: Actor, slot: str) -> Desk:
+        call = self._own_call(actor, "talking", "on_hold")
+        self.audit.append((actor.login, "park", slot))
+        ani = self.cards[call].ani
+        parked = ParkedCaller(slot=slot or "*51", ani=ani, since=self.clock(), by="2001")
+        self.parked.append(parked)
+        self.end(call)
+        return await self.my_desk(actor)
+
+    async def dial(self, actor: Actor, to: str) -> Desk:
+        if not to.lstrip("*+").isdigit():
+            raise ServiceError("invalid", f"{to} cannot be dialled.", f"{to} 不可拨打。")
+        self.audit.append((actor.login, "dial", to))
+        self.parked = [each for each in self.parked if each.slot != to]
         return await self.my_desk(actor)
 
     async def hang_up(self, actor: Actor) -> Desk:

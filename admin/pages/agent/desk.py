@@ -18,13 +18,23 @@ from admin.live import gathered
 from admin.records import CallFilter, CallLine
 from admin.rendering import fragment, page
 from daemon.service.errors import ServiceError
-from daemon.service.live import AgentChanged, LiveUpdate, QueueChanged, Reset, SettingsChanged
+from daemon.service.live import (
+    AgentChanged,
+    CallChanged,
+    LiveUpdate,
+    QueueChanged,
+    Reset,
+    SettingsChanged,
+)
 from daemon.service.messages import Actor, Desk
 
 blueprint = Blueprint("desk")
 
 BEAT_S = 5.0
 LAST_CALLS = 6
+
+SHOWN = ("wrong-state", "conflict", "not-found", "invalid", "unavailable")
+"""Refusals that are told on the desk itself."""
 
 Action = Callable[[ConsoleRequest], Awaitable[Desk]]
 
@@ -54,7 +64,7 @@ async def act(request: ConsoleRequest, action: str) -> HTTPResponse:
     try:
         return await _answer(request, await step(request))
     except ServiceError as error:
-        if error.code not in ("wrong-state", "conflict", "not-found", "invalid", "unavailable"):
+        if error.code not in SHOWN:
             raise
         desk = await request.console.service.my_desk(request.actor)
         return await _answer(request, desk, fault=error.text(request.ctx.language))
@@ -83,6 +93,8 @@ def _concerns(batch: list[LiveUpdate], login: str) -> bool:
         match update.change:
             case AgentChanged(agent) if agent.login == login:
                 return True
+            case CallChanged(call) if call.state in ("parked", "outside"):
+                return True  # the list of parked callers is on every desk
             case QueueChanged() | Reset() | SettingsChanged():
                 return True
             case _:
@@ -126,6 +138,25 @@ async def _transfer(request: ConsoleRequest) -> Desk:
     return await request.console.service.transfer(request.actor, request.field("to").strip())
 
 
+async def _consult(request: ConsoleRequest) -> Desk:
+    return await request.console.service.consult(request.actor, request.field("to").strip())
+
+
+def _consult_step(step: str) -> Action:
+    async def ask(request: ConsoleRequest) -> Desk:
+        return await request.console.service.consult_step(request.actor, step)
+
+    return ask
+
+
+async def _park(request: ConsoleRequest) -> Desk:
+    return await request.console.service.park(request.actor, "")
+
+
+async def _dial(request: ConsoleRequest) -> Desk:
+    return await request.console.service.dial(request.actor, request.field("to").strip())
+
+
 def _plain(name: str) -> Action:
     """An action that needs nothing but the actor."""
 
@@ -144,6 +175,10 @@ ACTIONS: dict[str, Action] = {
     "pause-recording": _pause_recording,
     "resume-recording": _resume_recording,
     "transfer": _transfer,
+    "consult": _consult,
+    **{f"consult-{step}": _consult_step(step) for step in ("swap", "complete", "join", "cancel")},
+    "park": _park,
+    "dial": _dial,
     "disposition": _disposition,
     "log-out": _plain("agent_log_out"),
     "ready": _plain("ready"),

@@ -14,7 +14,7 @@ from sanic.response import json, redirect
 from admin.auth import needs
 from admin.context import ConsoleRequest
 from admin.errors import NotAllowed, PageMissing
-from admin.records import PAGE_ROWS, CallDetail, CallFilter, CallLine
+from admin.records import PAGE_ROWS, CallDetail, CallFilter, CallLine, SegmentLine
 from admin.rendering import page
 from admin.waveform import WaveformError, read_waveform
 from daemon.service.errors import ServiceError
@@ -159,11 +159,18 @@ def timeline(detail: CallDetail, now: float) -> list[Bar]:
             width=max(((segment.ended or now) - segment.started) / length * 1000, 2.0),
             started=segment.started,
             length_s=(segment.ended or now) - segment.started,
-            who=segment.agent_name or segment.line,
+            who=_who(segment),
             result=segment.result,
         )
         for segment in detail.segments
     ]
+
+
+def _who(segment: SegmentLine) -> str:
+    """Who was in a segment; where the caller was moved, who moved him to whom."""
+    if segment.moved_to:
+        return f"{segment.moved_by} → {segment.moved_to}".removeprefix(" → ")
+    return segment.agent_name or segment.line
 
 
 async def _decisions(request: ConsoleRequest, call: str) -> list[Decision]:

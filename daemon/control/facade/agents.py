@@ -24,6 +24,7 @@ from daemon.control.calls.context import (
 )
 from daemon.control.controller import Controller
 from daemon.control.facade.directory import AgentInfo
+from daemon.control.facade.moves import CallMoves
 from daemon.service.errors import ServiceError
 from daemon.service.messages import Actor, CallerCard, Desk, PastCall
 
@@ -41,6 +42,7 @@ class AgentFacade:
         self._controller = controller
         self._clock = clock
         self._past_calls = past_calls
+        self._moves = CallMoves(controller)
 
     async def my_desk(self, actor: Actor) -> Desk:
         """State, offer and call of the actor, with the caller's card."""
@@ -70,6 +72,9 @@ class AgentFacade:
             why_idle=_why_idle(view, served=bool(served)),
             recording=recording,
             recording_since=recording_since,
+            consultation=self._moves.consultation(call if talking else None),
+            guests=tuple(guest.to for guest in call.guests) if call is not None else (),
+            parked=self._moves.parked(),
         )
 
     async def agent_log_in(self, actor: Actor, station: str) -> Desk:
@@ -176,8 +181,7 @@ class AgentFacade:
     async def transfer(self, actor: Actor, to: str) -> Desk:
         """Connect the caller with a number, a station, or a colleague by login."""
         call = self._own_call(actor)
-        colleague = self._controller.directory.agent_by_login(to)
-        target = to if colleague is None else self._station_of(colleague)
+        target = self._target(to)
         life = self._controller.calls[call.id]
         if not life.onward.possible(target):
             raise ServiceError(
@@ -188,6 +192,34 @@ class AgentFacade:
             )
         self._controller.request(call.id, TransferRequest(to=target))
         return await self.my_desk(actor)
+
+    async def consult(self, actor: Actor, to: str) -> Desk:
+        """Ask somebody while the caller hears music."""
+        call, agent = self._own_call(actor), self.agent_of(actor.login)
+        self._moves.consult(call, agent, to, self._target(to))
+        return await self.my_desk(actor)
+
+    async def consult_step(self, actor: Actor, step: str) -> Desk:
+        """Go to the other one, hand over, join all, or come back."""
+        self._moves.step(self._own_call(actor), step)
+        return await self.my_desk(actor)
+
+    async def park(self, actor: Actor, slot: str) -> Desk:
+        """Let the caller rest in a slot."""
+        self._moves.park(self._own_call(actor), self.agent_of(actor.login), slot)
+        return await self.my_desk(actor)
+
+    async def dial(self, actor: Actor, to: str) -> Desk:
+        """Ring the actor's telephone, then call."""
+        agent = self.agent_of(actor.login)
+        state = _view(self._snapshot(), agent).state
+        self._moves.dial(agent, state, to, self._target(to))
+        return await self.my_desk(actor)
+
+    def _target(self, to: str) -> str:
+        """What is dialled for a colleague's login, or for anything else as it is."""
+        colleague = self._controller.directory.agent_by_login(to)
+        return to if colleague is None else self._station_of(colleague)
 
     def _station_of(self, agent: AgentInfo) -> str:
         seats = self._controller.seats.items()

@@ -106,6 +106,7 @@ class LivePicture:
             until=view.until or 0.0,
             queues=tuple(q.slug for q in directory.queues if directory.works_in(agent, q)),
             answered_today=self._controller.answered_today(agent.key),
+            with_others=_with_others(call),
         )
 
     def _waiting(self, view: QueueView, calls: dict[int, Call]) -> tuple[WaitingCaller, ...]:
@@ -160,6 +161,13 @@ class LivePicture:
             supervisor=call.supervision.login if call.supervision is not None else "",
             part=call.supervision.part if call.supervision is not None else "",
         )
+
+
+def _with_others(call: Call | None) -> str:
+    if call is None:
+        return ""
+    asked = [f"{call.consult.to} ({call.consult.state})"] if call.consult is not None else []
+    return ", ".join([*asked, *(guest.to for guest in call.guests)])
 
 
 def _kept(place: KeptPlace) -> KeptCaller:

@@ -184,6 +184,26 @@ class LocalService(AdministratorRequests):
         self._as_agent(actor, "agent.transfer", to)
         return await self._agents.transfer(actor, to)
 
+    async def consult(self, actor: Actor, to: str) -> Desk:
+        """Ask somebody while the caller hears music."""
+        self._as_agent(actor, "agent.consult", to)
+        return await self._agents.consult(actor, to)
+
+    async def consult_step(self, actor: Actor, step: str) -> Desk:
+        """Go to the other one, hand over, join all, or come back."""
+        self._as_agent(actor, "agent.consult-step", step)
+        return await self._agents.consult_step(actor, step)
+
+    async def park(self, actor: Actor, slot: str) -> Desk:
+        """Let the caller rest in a slot."""
+        self._as_agent(actor, "agent.park", slot)
+        return await self._agents.park(actor, slot)
+
+    async def dial(self, actor: Actor, to: str) -> Desk:
+        """Ring the actor's telephone, then call."""
+        self._as_agent(actor, "agent.dial", to)
+        return await self._agents.dial(actor, to)
+
     async def hang_up(self, actor: Actor) -> Desk:
         """End the actor's own call."""
         self._as_agent(actor, "agent.hang-up")

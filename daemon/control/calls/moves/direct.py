@@ -12,6 +12,7 @@ from acd_core.ids import to_text
 from daemon.control.calls.call import Direct, Leg, Onward, Phase, Step
 from daemon.control.calls.context import CallContext
 from daemon.control.calls.moves.dialled import Outside, PickUp, Slot, wish_of
+from daemon.control.calls.moves.picking_up import takeable
 from daemon.control.calls.moves.tables import DIRECT_TABLE, DirectState, DirectStep, moved
 from drivers import events as line_events
 from drivers.errors import DriverError
@@ -60,7 +61,7 @@ class Directly:
         context.records.call(call)
         if isinstance(wish, PickUp | Slot):
             call.direct.state = DirectState.PHONE_RINGS
-            if self._life.moves.picking_up.find(wish, station) is None:
+            if takeable(context, wish, station, beside=call.id) is None:
                 await self._life.end(Cause.UNALLOCATED, by="system", outcome="failed")
             else:
                 await context.line(call.caller.line).answer()

@@ -13,7 +13,7 @@ from acd_core.events import CallWithdrawn, Outcome
 from acd_core.ids import CallId, to_text
 from daemon.control.calls.call import Call, Leg, Onward, Phase
 from daemon.control.calls.context import CallContext, HangUpRequest
-from daemon.control.calls.moves.asking import MoveRequest
+from daemon.control.calls.moves.asking import MoveRequest, Moving
 from daemon.control.calls.moves.dialled import PickUp, Slot
 from drivers.api import LineId
 from drivers.events import Cause
@@ -45,20 +45,9 @@ class PickingUp:
         self._context = context
         self._log = log.bind(call=to_text(life.call.id))
 
-    def find(self, wish: PickUp | Slot, station: str) -> "CallLife | None":
-        """The call that somebody at a station may take now, the one that began first."""
-        for life in self._context.lives():
-            call = life.call
-            if isinstance(wish, Slot):
-                if call.phase is Phase.PARKED and call.parked and call.parked.slot == wish.name:
-                    return life
-            elif life is not self._life and self._rings_for(call, wish.station, station):
-                return life
-        return None
-
     def request(self, wish: PickUp | Slot, station: str) -> bool:
         """Ask the call that is wanted to take this one's leg; False: there is none any more."""
-        wanted = self.find(wish, station)
+        wanted = takeable(self._context, wish, station, beside=self.call.id)
         if wanted is not None:
             way = "park" if isinstance(wish, Slot) else "pick-up"
             wanted.tell(TakeThis(giver=self._life, station=station, way=way))
@@ -69,7 +58,7 @@ class PickingUp:
         call, context = self.call, self._context
         wish = PickUp() if asked.way == "pick-up" else Slot(call.parked.slot if call.parked else "")
         station = asked.station
-        ready = call.phase is Phase.PARKED or self._rings_for(call, "", station, any_group=True)
+        ready = call.phase is Phase.PARKED or _rings_for(context, call, "", station, any_group=True)
         agent = context.seat_of(station)
         by = context.name_of(agent, station)
         onward = Onward(
@@ -114,19 +103,35 @@ class PickingUp:
             )
             await self._life.release(ringing.leg.line, Cause.ANSWERED_ELSEWHERE)
 
-    def _rings_for(self, call: Call, wanted: str, station: str, *, any_group: bool = False) -> bool:
-        """Whether a call rings at the wanted station, or in the group of who asks."""
-        context = self._context
-        onward = call.onward
-        if onward is not None and not onward.leg.answered and call.phase is not Phase.PARKED:
-            rung = context.station_at(onward.leg.line)
-            if rung:
-                return wanted in ("", rung)
-        for leg in call.ringing.values():
-            rung = context.station_at(leg.line) if leg is not None else ""
-            if rung and wanted == rung:
-                return True
-            serves = context.serves(context.seat_of(station), call.queue)
-            if rung and not wanted and (any_group or serves):
-                return True
-        return False
+
+def takeable(
+    context: Moving, wish: PickUp | Slot, station: str, *, beside: int = 0
+) -> "CallLife | None":
+    """The call that somebody at a station may take now, the one that began first."""
+    for life in context.lives():
+        call = life.call
+        if isinstance(wish, Slot):
+            if call.phase is Phase.PARKED and call.parked and call.parked.slot == wish.name:
+                return life
+        elif call.id != beside and _rings_for(context, call, wish.station, station):
+            return life
+    return None
+
+
+def _rings_for(
+    context: Moving, call: Call, wanted: str, station: str, *, any_group: bool = False
+) -> bool:
+    """Whether a call rings at the wanted station, or in the group of who asks."""
+    onward = call.onward
+    if onward is not None and not onward.leg.answered and call.phase is not Phase.PARKED:
+        rung = context.station_at(onward.leg.line)
+        if rung:
+            return wanted in ("", rung)
+    for leg in call.ringing.values():
+        rung = context.station_at(leg.line) if leg is not None else ""
+        if rung and wanted == rung:
+            return True
+        serves = context.serves(context.seat_of(station), call.queue)
+        if rung and not wanted and (any_group or serves):
+            return True
+    return False

@@ -1,0 +1,62 @@
+"""Asking somebody, parking and dialling at the desk, and the same for programs."""
+
+from tests.admin.conftest import SignIn
+from tests.fakes.console_rig import ConsoleRig
+from tests.fakes.http_client import HttpClient
+
+CALL = "06WM3RZ8Q0001"
+
+
+async def talk(console: ConsoleRig, client: HttpClient) -> None:
+    """Anna talks with a caller."""
+    await client.post("/desk/log-in", {"station": "2001"})
+    await client.post("/desk/ready")
+    console.hotline.arrive(CALL, "+4930123", queue="sales", name="Kurt")
+    console.hotline.offer(CALL, "anna")
+    await client.post("/desk/accept")
+
+
+async def test_agent_asks_somebody_and_hands_over(console: ConsoleRig, sign_in: SignIn) -> None:
+    client = await sign_in("anna")
+    await talk(console, client)
+    assert "Ask first" in (await client.get("/desk")).text
+    refused = await client.post("/desk/consult", {"to": "nobody"})
+    assert "nobody cannot be reached now." in refused.text
+    asked = (await client.post("/desk/consult", {"to": "2002"})).text
+    for wanted in ("You talk with 2002", "/desk/consult-swap", "/desk/consult-join"):
+        assert wanted in asked
+    assert "/desk/hold" not in asked
+    swapped = (await client.post("/desk/consult-swap")).text
+    assert "2002 hears music" in swapped
+    assert 'data-state="wrap_up"' in (await client.post("/desk/consult-complete")).text
+    assert [act[1:] for act in console.hotline.audit][-3:] == [
+        ("consult", "2002"),
+        ("swap", "2002"),
+        ("complete", "2002"),
+    ]
+
+
+async def test_agent_parks_and_takes_back(console: ConsoleRig, sign_in: SignIn) -> None:
+    client = await sign_in("anna")
+    await talk(console, client)
+    parked = (await client.post("/desk/park")).text
+    assert "Parked callers" in parked
+    assert 'value="*51"' in parked
+    taken = (await client.post("/desk/dial", {"to": "*51"})).text
+    assert "Parked callers" not in taken
+    refused = await client.post("/desk/dial", {"to": "nobody"})
+    assert "nobody cannot be dialled." in refused.text
+
+
+async def test_programs_do_the_same(console: ConsoleRig, sign_in: SignIn) -> None:
+    client = await sign_in("anna")
+    await talk(console, client)
+    at = "/api/v1/desk"
+    desk = (await client.send_json("POST", f"{at}/consult", {"to": "2002"})).json()
+    assert desk["consultation"] == {"to": "2002", "state": "with_target"}
+    desk = (await client.send_json("POST", f"{at}/consult-step", {"step": "join"})).json()
+    assert desk["consultation"] is None
+    assert (await client.send_json("POST", f"{at}/consult-step", {"step": "join"})).status == 409
+    desk = (await client.send_json("POST", f"{at}/park", {})).json()
+    assert desk["parked"][0]["slot"] == "*51"
+    assert (await client.send_json("POST", f"{at}/dial", {"to": "*51"})).json()["parked"] == []
