@@ -153,6 +153,7 @@ cdef extern from "engine.h":
     hf_recorder *hf_recorder_new(uint64_t id, int fd, int stereo, double max_s, double silence_s)
     void hf_files_add(hf_engine *engine, hf_recorder *recorder)
     hf_tap *hf_tap_new(uint64_t id)
+    hf_tap *hf_copies_new(uint64_t id)
     int hf_reports_open(const hf_port *port)
     int hf_srtp_key_length(hf_suite suite)
     hf_keyring *hf_keyring_new(uint64_t id, hf_suite suite, const uint8_t *inward,

@@ -164,9 +164,9 @@ def caller_id_samples(bytes message, int kind, float amplitude):
     return bytes(out)
 
 
-def new_tap(uint64_t number):
-    """A tap with its memfd and eventfd; the descriptors stay the tap's."""
-    cdef hf_tap *tap = hf_tap_new(number)
+def new_tap(uint64_t number, bint packets=False):
+    """A tap of samples or packets, its memfd and eventfd; the descriptors stay the tap's."""
+    cdef hf_tap *tap = hf_copies_new(number) if packets else hf_tap_new(number)
     if tap == NULL:
         raise OSError("no shared memory for a tap")
     return handle_of(tap), tap.memfd, tap.eventfd

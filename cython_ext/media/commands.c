@@ -28,6 +28,7 @@ static void remove_port(hf_engine *engine, hf_port *port)
 }
 
 static void hear_caller(hf_engine *engine, hf_port *port, hf_caller_id *with);
+static void set_copies(hf_engine *engine, hf_port *port, hf_tap *to);
 
 /* Takes everything off a port and retires it: nothing refers to it afterwards. */
 void hf_port_detach(hf_engine *engine, hf_port *port)
@@ -45,6 +46,7 @@ void hf_port_detach(hf_engine *engine, hf_port *port)
     hear_caller(engine, port, NULL);
     if (port->kind == HF_RTP)
         hf_reports_bye(engine, port);
+    set_copies(engine, port, NULL);
     if (port->transport)
         hf_transport_detach(engine, port);
     if (port->keyring)
@@ -120,6 +122,14 @@ static void hear_caller(hf_engine *engine, hf_port *port, hf_caller_id *with)
     port->caller_id = with;
 }
 
+/* NULL: no longer. */
+static void set_copies(hf_engine *engine, hf_port *port, hf_tap *to)
+{
+    if (port->copies)
+        hf_copies_end(engine, port->copies);
+    port->copies = to;
+}
+
 static void close_tap(hf_engine *engine, hf_port *port)
 {
     if (port->tap)
@@ -178,11 +188,18 @@ static void run(hf_engine *engine, hf_command *command)
         hear_caller(engine, port, command->object);
         break;
     case HF_OPEN_TAP:
+        if (command->flag) {
+            set_copies(engine, port, command->object);
+            break;
+        }
         close_tap(engine, port);
         port->tap = command->object;
         break;
     case HF_CLOSE_TAP:
-        close_tap(engine, port);
+        if (command->flag)
+            set_copies(engine, port, NULL);
+        else
+            close_tap(engine, port);
         break;
     case HF_SECURE: /* once a port; it is the transport's keys from now on */
         hf_transport_attach(port, command->object);

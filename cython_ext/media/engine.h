@@ -209,7 +209,7 @@ struct hf_port {
     hf_player *player;
     hf_caller_id *caller_id;
     hf_recorder *recorders[HF_PORT_RECORDERS];
-    hf_tap *tap;
+    hf_tap *tap, *copies; /* NULL: nobody listens; nobody captures */
     hf_port_counts counts;
 };
 
@@ -387,5 +387,12 @@ int hf_chain_end(hf_chain *chain, int fd, uint32_t paused_ms); /* the rest, and 
 hf_tap *hf_tap_new(uint64_t id);
 void hf_tap_write(hf_tap *tap, const int16_t *samples);
 void hf_tap_end(hf_engine *engine, hf_tap *tap);
+
+/* copies.c: a tap of packets in the place of samples; HF_OPEN_TAP and HF_CLOSE_TAP with flag 1 */
+enum hf_copy { HF_COPY_IN, HF_COPY_OUT, HF_COPY_REPORT };
+hf_tap *hf_copies_new(uint64_t id);
+void hf_copies_put(hf_tap *copies, int flags, int64_t wall, const struct sockaddr_storage *far,
+                   const uint8_t *data, int size); /* wall 0: now */
+void hf_copies_end(hf_engine *engine, hf_tap *copies);
 
 #endif

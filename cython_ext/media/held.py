@@ -41,6 +41,7 @@ class OpenPort:
 
     __slots__ = (
         "bridge",
+        "copies",
         "g722",
         "handle",
         "kind",
@@ -59,6 +60,7 @@ class OpenPort:
         self.remote = ("", 0)
         self.bridge: int | None = None
         self.tap: tuple[int, int, int] | None = None
+        self.copies: tuple[int, int, int] | None = None
         self.srtp: object = None
         self.reports = False
         self.g722 = False

@@ -1,4 +1,4 @@
-"""What a port is listened to for: speech, fax tones, the identity of a caller."""
+"""What a port is listened to for: speech, fax tones, who calls; and copies of its packets."""
 
 from typing import Final
 
@@ -23,3 +23,22 @@ class Listening(Owner):
         """Read caller identity sent by FSK, Bell 202 or V.23; or stop doing so."""
         handle = _media.new_caller_id(port) if on else None
         self._push(_media.HEAR_CALLER, self._port(port).handle, handle)
+
+    def copies(self, port: int) -> tuple[int, int, int]:
+        """memfd, eventfd and octets of a ring with copies of a port's packets (copies.c).
+
+        The descriptors stay the engine's. Only RTP ports have packets.
+        """
+        found = self._port(port)
+        if found.copies is None:
+            handle, memfd, event = _media.new_tap(port, True)
+            self._push(_media.OPEN_TAP, found.handle, handle, flag=1)
+            found.copies = (memfd, event, 2 * _media.TAP_SAMPLES)
+        return found.copies
+
+    def end_copies(self, port: int) -> None:
+        """Copy the packets of a port no longer; nothing happens when they are not."""
+        found = self._port(port)
+        if found.copies is not None:
+            self._push(_media.CLOSE_TAP, found.handle, flag=1)
+            found.copies = None

@@ -62,6 +62,16 @@ int64_t hf_arrival(struct msghdr *message, int64_t otherwise)
     return otherwise;
 }
 
+/* Where reports of the far end come from and ours go (RFC 3550 11: the next port up). */
+static struct sockaddr_storage far_end(const hf_port *port)
+{
+    struct sockaddr_storage found = port->target;
+    struct sockaddr_in *four = (struct sockaddr_in *)&found;
+    if (!port->stream.rtcp_mux)
+        four->sin_port = htons((uint16_t)(ntohs(four->sin_port) + 1));
+    return found;
+}
+
 void hf_reports_read(hf_engine *engine, hf_port *port, uint8_t *data, int size, int64_t wall)
 {
     (void)engine;
@@ -71,8 +81,12 @@ void hf_reports_read(hf_engine *engine, hf_port *port, uint8_t *data, int size, 
         atomic_fetch_add_explicit(&port->counts.replayed, 1, memory_order_relaxed);
     else if (size == HF_SRTP_FORGED)
         atomic_fetch_add_explicit(&port->counts.forged, 1, memory_order_relaxed);
-    else
+    else {
+        struct sockaddr_storage from = far_end(port);
+        if (port->copies && size > 0)
+            hf_copies_put(port->copies, HF_COPY_IN | HF_COPY_REPORT, wall, &from, data, size);
         hf_rtcp_read(&port->rtcp, data, size, port->ssrc, wall);
+    }
 }
 
 static void receive(hf_engine *engine, hf_port *port)
@@ -99,16 +113,15 @@ static void receive(hf_engine *engine, hf_port *port)
 static void send_report(hf_engine *engine, hf_port *port, int bye)
 {
     uint8_t data[HF_RTCP_LARGEST + HF_SRTP_TRAILER];
-    struct sockaddr_storage to = port->target;
-    struct sockaddr_in *four = (struct sockaddr_in *)&to;
+    struct sockaddr_storage to = far_end(port);
     int fd = port->stream.rtcp_mux ? port->fd : port->rtcp_fd, size;
     if (fd < 0 || !port->connected || !port->target_length || (port->transport && !port->keyring))
         return;
-    if (!port->stream.rtcp_mux) /* RFC 3550 11: the next port up */
-        four->sin_port = htons((uint16_t)(ntohs(four->sin_port) + 1));
     size = hf_rtcp_build(&port->rtcp, data, port->ssrc,
                          port->timestamp * (uint32_t)hf_codec_clock(port->law), port->peer_ssrc,
                          engine->wall, bye);
+    if (port->copies && size > 0)
+        hf_copies_put(port->copies, HF_COPY_OUT | HF_COPY_REPORT, 0, &to, data, size);
     if (port->keyring)
         size = hf_srtcp_protect(port->keyring->out, data, size);
     if (size > 0)

@@ -305,6 +305,11 @@ void hf_rtp_receive(hf_engine *engine, hf_port *port)
             atomic_fetch_add_explicit(&port->counts.foreign, 1, memory_order_relaxed);
             continue;
         }
+        if (port->copies) {
+            data[0] &= (uint8_t)~0x20; /* padding is left out */
+            hf_copies_put(port->copies, HF_COPY_IN, wall, &from, data,
+                          (int)(packet.payload - data) + packet.length);
+        }
         atomic_fetch_add_explicit(&port->counts.packets_in, 1, memory_order_relaxed);
         port->silent_frames = 0;
         if (!known_source(port, &packet))
@@ -334,6 +339,8 @@ static void emit(hf_port *port, int type, int marker, uint32_t timestamp, const 
     hf_rtp_header(data, type, marker, port->sequence++, timestamp, port->ssrc);
     memcpy(data + HEADER, payload, (size_t)length);
     hf_rtcp_sent(&port->rtcp, length);
+    if (port->copies)
+        hf_copies_put(port->copies, HF_COPY_OUT, 0, &port->target, data, size);
     if (port->keyring)
         size = hf_srtp_protect(port->keyring->out, data, size);
     if (size < 0 ||

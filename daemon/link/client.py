@@ -272,6 +272,17 @@ class MediaLink:
         """End a port's tap; its ring is marked closed."""
         await self._do(ask.CloseTap(port=port))
 
+    async def copy_packets(self, port: PortId) -> Tap:
+        """Copy what an RTP port sends and receives into a ring (cython_ext/media/copies.c)."""
+        answer = await self._channel.ask(ask.CopyPackets(port=port))
+        if not isinstance(answer.reply, told.TapOpened) or len(answer.descriptors) != 2:
+            raise MessageError(f"media answered a capture with {type(answer.reply).__name__}")
+        return Tap(answer.descriptors[0], answer.descriptors[1], answer.reply.capacity)
+
+    async def end_copies(self, port: PortId) -> None:
+        """Copy the packets of a port no longer; its ring is marked closed."""
+        await self._do(ask.EndCopies(port=port))
+
     async def watch_fax(self, port: PortId, *, on: bool) -> None:
         """Report the first fax tone on a port by FaxTone, once; or stop watching for it."""
         await self._do(ask.WatchFax(port=port, on=on))
@@ -338,5 +349,7 @@ class MediaLink:
     async def _ask(self, command: told.Command, kind: type[Kind]) -> Kind:
         answer = await self._channel.ask(command)
         if not isinstance(answer.reply, kind):
-            raise MessageError(f"media answered {command!r} with {answer.reply!r}")
+            # By their kinds: a command may hold keys.
+            kinds = type(command).__name__, type(answer.reply).__name__
+            raise MessageError(f"media answered {kinds[0]} with {kinds[1]}")
         return answer.reply

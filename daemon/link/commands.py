@@ -220,6 +220,18 @@ class OpenTap(Command, frozen=True, kw_only=True):
     port: Port
 
 
+class CopyPackets(Command, frozen=True, kw_only=True):
+    """Copy what an RTP port sends and receives into a ring; answered by TapOpened."""
+
+    port: Port
+
+
+class EndCopies(Command, frozen=True, kw_only=True):
+    """Copy the packets of a port no longer."""
+
+    port: Port
+
+
 class CloseTap(Command, frozen=True, kw_only=True):
     """End a port's tap."""
 

@@ -17,6 +17,8 @@ from daemon.link.commands import (
     CloseTap,
     ConnectDtls,
     ConnectRtp,
+    CopyPackets,
+    EndCopies,
     HearCaller,
     Hello,
     HostCommand,
@@ -113,6 +115,8 @@ BODIES: Final[dict[Kind, tuple[type[Message], ...]]] = {
         WatchFax,
         OpenDtls,
         ConnectDtls,
+        CopyPackets,
+        EndCopies,
     ),
     Kind.REPLY: (Done, Refused, RtpOpened, TapOpened, Snapshot, Counters, HostAnswer, DtlsOpened),
     Kind.EVENT: (

@@ -151,6 +151,8 @@ class Ports:
             ask.PauseRecording: lambda c: engine.pause_record(c.recording, on=c.on),
             ask.StopRecording: lambda c: engine.stop_record(c.recording),
             ask.OpenTap: self._tap,
+            ask.CopyPackets: self._tap,
+            ask.EndCopies: lambda c: engine.end_copies(c.port),
             ask.CloseTap: lambda c: engine.untap(c.port),
             ask.ArmBargeIn: lambda c: engine.arm_barge_in(c.port, on=c.on),
             ask.Claim: self._claim,
@@ -341,8 +343,9 @@ class Ports:
         )
         self._files.started(command.recording, path)
 
-    def _tap(self, command: ask.OpenTap) -> Carried:
-        memfd, event, capacity = self._engine.tap(command.port)
+    def _tap(self, command: ask.OpenTap | ask.CopyPackets) -> Carried:
+        made = self._engine.tap if isinstance(command, ask.OpenTap) else self._engine.copies
+        memfd, event, capacity = made(command.port)
         return Carried(told.TapOpened(capacity=capacity), (memfd, event))
 
     def _claim(self, command: ask.Claim) -> None:

@@ -1,0 +1,1 @@
+"""Captures of calls as files that packet analysers read."""
