@@ -81,9 +81,11 @@ class Town:
         assert await agent.register(self.hotline, "hookflash", 300) == 200
         return agent
 
-    async def call(self, number: str, ani: str) -> Party:
-        carrier = await UserAgent("carrier").open("127.0.0.1")
-        self._agents.append(carrier)
+    async def call(self, number: str, ani: str, *, phone: UserAgent | None = None) -> Party:
+        """Call from outside, or from one of the hotline's telephones."""
+        carrier = phone or await UserAgent("carrier").open("127.0.0.1")
+        if phone is None:
+            self._agents.append(carrier)
         tone = self._tone()
         session = await self.telephones.open(tone)
         call = carrier.call(number, self.hotline, Media(*session.address), ani=ani)

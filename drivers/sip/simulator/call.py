@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from drivers.errors import DriverError, LinkLost
 from drivers.sip.simulator.packets import Address, Media, Packet, parameter, uri_of
@@ -69,6 +70,8 @@ class Call:
         """The last status of our INVITE."""
         self.held = False
         """The other side has put us on hold."""
+        self.notified: list[str] = []
+        """How transfers went that we asked for (``refer``), one status line each."""
         self.media_changed: Callable[[Media], None] | None = None
         self.inviting: asyncio.Task[None] | None = None
         self.invitation: Packet | None = None
@@ -238,6 +241,18 @@ class Call:
         self.remote_media = found
         return found
 
+    async def refer(self, number: str, other: "Call | None" = None) -> int:
+        """Ask the other side to call a number, or to join it with our other call; the status."""
+        target = f"sip:{number}@{self.address[0]}:{self.address[1]}"
+        if other is not None:
+            tags = (
+                f"to-tag={parameter(other.remote, 'tag')};from-tag={parameter(other.local, 'tag')}"
+            )
+            target += f"?Replaces={quote(f'{other.id};{tags}', safe='')}"
+        by = uri_of(self.local)
+        lines = self._request("REFER", extra=[f"Refer-To: <{target}>", f"Referred-By: <{by}>"])
+        return (await self.agent.transact(lines, "", self.address)).status
+
     def handle(self, packet: Packet, address: Address) -> None:
         """Take a request inside this call."""
         method = packet.method
@@ -245,7 +260,7 @@ class Call:
             self._confirmed.set()
         elif method == "CANCEL":
             self._cancelled(packet, address)
-        elif self.state is State.ENDED and method != "BYE":
+        elif self.state is State.ENDED and method not in {"BYE", "NOTIFY"}:
             self.agent.respond(packet, 481, address)
         elif method == "BYE":
             self.agent.respond(packet, 200, address)
@@ -253,6 +268,8 @@ class Call:
         elif method == "INVITE":
             self._changed(packet, address)
         elif method in {"OPTIONS", "INFO", "NOTIFY", "UPDATE"}:
+            if method == "NOTIFY":
+                self.notified.append(packet.body.strip())
             self.agent.respond(packet, 200, address)
         else:
             self.agent.respond(packet, 405, address)
