@@ -81,6 +81,10 @@ class Hotline:
         """Bytes of memory of their own, by process."""
         return self._sums(processes.private_bytes)
 
+    def threads(self) -> int:
+        """Threads of all processes together."""
+        return sum(self._sums(processes.threads).values())
+
     def _sums(self, measure: Callable[[int], Any]) -> dict[str, Any]:
         assert self._process is not None
         named = {self.pid(name): name for name in PROCESSES}

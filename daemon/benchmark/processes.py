@@ -38,6 +38,12 @@ def private_bytes(process: int) -> int:
     return 1024 * sum(int(row[1]) for row in rows if row[0].startswith("Private_"))
 
 
+def threads(process: int) -> int:
+    """How many threads it has; 0 when it is gone."""
+    fields = _fields(process)
+    return int(fields[17]) if fields else 0
+
+
 def _fields(process: int) -> list[str]:
     """The fields of ``stat`` behind the name, which may hold spaces; [0] is field 3."""
     try:

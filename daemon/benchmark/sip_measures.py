@@ -11,7 +11,7 @@ import msgspec
 
 from cython_ext import sip_wire
 from cython_ext.sip_wire.bench import microseconds
-from daemon.benchmark import queue_calls
+from daemon.benchmark import handing_over, menu_calls, queue_calls, standing_calls
 from daemon.errors import CommandError
 from daemon.language import pick
 from drivers.errors import DriverError
@@ -80,6 +80,16 @@ async def _acd_call_many_agents(load: Load) -> Measured:
     return Measured(row["cpu_s_per_1000"], row)
 
 
+async def _menu_call(load: Load) -> Measured:
+    row = await menu_calls.measure(load.lasting(15.0))
+    return Measured(row["cpu_s_per_1000"], row)
+
+
+async def _hand_over(load: Load) -> Measured:
+    row = await handing_over.measure(load.lasting(20.0))
+    return Measured(row["handover_p99_ms"], row)
+
+
 async def _register(load: Load) -> Measured:
     return Measured(await loads.registrations())
 
@@ -89,7 +99,8 @@ async def _parse(load: Load) -> Measured:
 
 
 async def _memory(load: Load) -> Measured:
-    return Measured(await loads.memory())
+    row = await standing_calls.measure()
+    return Measured(row["bytes_per_call"], {**row, "driver_alone": await loads.memory()})
 
 
 async def _flood(load: Load) -> Measured:
@@ -105,6 +116,8 @@ MEASURES: Final[dict[str, Measure]] = {
     "cpu_s_per_1000_single_leg": _single_leg,
     "cpu_s_per_1000_acd_call": _acd_call,
     "cpu_s_per_1000_acd_call_2000_agents": _acd_call_many_agents,
+    "cpu_s_per_1000_menu_call": _menu_call,
+    "handover_p99_ms": _hand_over,
     "cpu_s_per_1000_register": _register,
     "parse_us": _parse,
     "bytes_per_call": _memory,

@@ -1,7 +1,7 @@
 """The site that is measured: agents, one queue for all of them, and the limits of the load."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +10,7 @@ import msgspec
 from daemon.site_files import called_numbers, people, queues
 from daemon.site_files.called_numbers import NumberEntry, NumbersFile
 from daemon.site_files.fresh_site import SECRET_MODE
-from daemon.site_files.people import PauseReasonEntry, PeopleFile, Person, StationEntry
+from daemon.site_files.people import PauseReasonEntry, PeopleFile, Person, SkillEntry, StationEntry
 from daemon.site_files.queues import QueueEntry, QueuesFile
 from daemon.site_files.toml_writing import write_toml
 
@@ -29,6 +29,8 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     """People with one station each."""
     flow: str = ""
     """Text of the flow behind ``FLOW_NUMBER``; empty: there is none."""
+    prompts: Mapping[str, bytes] = {}
+    """Files in ``prompts/``."""
     max_calls: int = 2000
     """Lines of the trunk."""
     new_calls_per_s: float = 0.0
@@ -73,6 +75,9 @@ def write_site(path: Path, run_dir: Path, wishes: Wishes, ports: Sequence[int]) 
     if wishes.flow:
         (path / "flows").mkdir()
         (path / "flows" / "bench.yaml").write_text(wishes.flow)
+    for name, sound in wishes.prompts.items():
+        (path / "prompts").mkdir(exist_ok=True)
+        (path / "prompts" / name).write_bytes(sound)
 
 
 def _people(agents: int) -> PeopleFile:
@@ -81,6 +86,7 @@ def _people(agents: int) -> PeopleFile:
     return PeopleFile(
         people=(Person(login="admin", roles=("administrator",)), *staff),
         stations=tuple(StationEntry(name=name, secret=secret(name)) for name in names),
+        skills=(SkillEntry(name=QUEUE),),
         pause_reasons=(PauseReasonEntry(slug=PAUSE, en="Training", zh="培训"),),
     )
 

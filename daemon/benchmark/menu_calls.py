@@ -1,0 +1,91 @@
+"""What a call costs that hears a prompt, types four keys and is hung up on.
+
+The callers are our own telephones: SIPp sends keys only with the rights of root. All processes
+of the site count. The prompt lasts longer than the callers listen, as people type into it.
+"""
+
+import math
+import struct
+import wave
+from io import BytesIO
+from typing import Final
+
+import msgspec
+
+from daemon.benchmark.hotline import Hotline
+from daemon.benchmark.site_text import FLOW_NUMBER, Wishes
+from daemon.benchmark.telephones import Order
+from daemon.benchmark.town import Town
+from daemon.errors import CommandError
+from daemon.language import pick
+
+Row = dict[str, float | int]
+
+RATE: Final = 20  # calls in a second
+KEYS: Final = "1234"
+LISTEN_S: Final = 2.0
+PROMPT_S: Final = 4.0
+WARM_S: Final = 3.0
+LATE_S: Final = 20.0
+FLOW: Final = """\
+version: 1
+title: Benchmark
+languages: [en]
+start: ask
+nodes:
+  ask:
+    kind: collect
+    say: {file: bench}
+    into: digits
+    min: 4
+    max: 4
+    retries: 0
+    next: bye
+    failed: wrong
+  bye:
+    kind: hang_up
+  # Nobody serves the queue: a caller whose keys were not understood stays, and is seen.
+  wrong:
+    kind: enter_queue
+    queue: bench
+    timed_out: bye
+"""
+
+
+async def measure(seconds: float) -> Row:
+    """Processor seconds per 1000 calls, by process and together."""
+    calls, warm = max(math.ceil(seconds * RATE), RATE), math.ceil(WARM_S * RATE)
+    wishes = Wishes(flow=FLOW, prompts={"bench.wav": _hum(PROMPT_S)})
+    async with Hotline(wishes) as hotline, Town(hotline) as town:
+        order = Order(
+            do="call", calls=warm, rate=RATE, number=FLOW_NUMBER, keys=KEYS, wait_s=LISTEN_S
+        )
+        await town.tell(order)
+        await town.until(lambda state: state.completed == warm, LATE_S)
+        await hotline.recorded(warm)
+        before = hotline.cpu()
+        await town.tell(msgspec.structs.replace(order, calls=calls))
+        await town.until(lambda state: state.completed == warm + calls, LATE_S)
+        outcomes = await hotline.recorded(warm + calls)
+        after = hotline.cpu()
+    if outcomes != {"ivr_contained": warm + calls}:
+        raise CommandError(
+            pick(f"not every menu was left: {outcomes}", f"并非每个菜单都走完：{outcomes}")
+        )
+    spent = {name: (after[name] - before[name]) * 1000 / calls for name in after}
+    row: Row = {"cpu_s_per_1000": round(sum(spent.values()), 3)}
+    row |= {name: round(value, 3) for name, value in spent.items()}
+    return row | {"calls": calls, "rate_per_s": RATE, "listened_s": LISTEN_S, "keys": len(KEYS)}
+
+
+def _hum(seconds: float) -> bytes:
+    """A WAV file with a quiet tone of 440 Hz."""
+    number = int(8000 * seconds)
+    samples = (int(3000 * math.sin(math.tau * 440 * n / 8000)) for n in range(number))
+    file = BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(struct.pack(f"<{number}h", *samples))
+    return file.getvalue()
