@@ -363,6 +363,7 @@ int main(void)
     test_rooms();
     test_chain();
     test_srtp();
+    test_vectors();
     test_ice();
     test_dtls();
     test_transports();

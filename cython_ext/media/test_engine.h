@@ -44,6 +44,7 @@ void test_signals(void); /* test_signals.c: DTMF limits, speech */
 void test_bridge(void);  /* test_engine.c: ports on real sockets */
 void test_rooms(void);   /* test_rooms.c: who hears whom, without clicks */
 void test_chain(void);   /* test_chain.c: links of a recording, a full disk */
+void test_vectors(void); /* test_vectors.c: AES-GCM as RFC 7714 has it */
 void test_ice(void);     /* test_ice.c: STUN vectors, checks, nomination */
 void test_dtls(void);    /* test_dtls.c: handshakes, loss, wrong certificates */
 void test_transports(void); /* test_transports.c: ports with ICE and DTLS, and their thread */
