@@ -5,7 +5,7 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.string cimport memchr
 
 from cython_ext.sip_wire._sip_scan cimport (
-    BRACKETS, Cut, FINE, QUOTE, Scanned, ScannedVia, URI, VIA, after_quoted, is_blank,
+    BRACKETS, Cut, FINE, QUOTE, Scanned, ScannedVia, URI, VIA, after_quoted, host_text, is_blank,
     is_token_byte, is_uri, next_element, scan_host, scan_name_addr, scan_params, scan_via,
     scheme_length, stripped, text_of, unquoted, wire_error,
 )
@@ -47,7 +47,7 @@ cdef object make_via(const char *p, Py_ssize_t n):
         raise wire_error(VIA)
     return Via(
         text_of(found.transport).upper(),
-        text_of(found.host),
+        host_text(found.host),
         None if found.port < 0 else found.port,
         params,
     )
@@ -141,7 +141,7 @@ cdef object sip_uri(str scheme, Cut rest):
         scheme,
         unescaped(user),
         None if colon == NULL else unescaped(password),
-        text_of(host).lower(),
+        host_text(host).lower(),
         None if port < 0 else port,
         uri_params(params),
         {} if query.at == NULL else uri_headers(query),

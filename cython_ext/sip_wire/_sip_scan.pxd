@@ -91,6 +91,8 @@ cdef bint next_element(const char **at, const char *end, Cut *element) noexcept 
 cdef Py_ssize_t scheme_length(Cut uri) noexcept nogil
 cdef bint is_uri(Cut uri) noexcept nogil
 cdef int scan_name_addr(const char *p, Py_ssize_t n, Scanned *found) noexcept nogil
+cdef Py_ssize_t third_colon(Cut host) noexcept nogil
+cdef object host_text(Cut host)
 cdef int scan_host(const char *p, Py_ssize_t n, bint blanks, Cut *host, int *port) noexcept nogil
 cdef int scan_via(const char *p, Py_ssize_t n, ScannedVia *found) noexcept nogil
 cdef int scan_params(Cut text, Scanned *found, dict out) except -1

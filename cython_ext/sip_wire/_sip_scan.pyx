@@ -244,6 +244,7 @@ cdef int scan_host(const char *p, Py_ssize_t n, bint blanks, Cut *host, int *por
     cdef const char *right
     cdef char name[64]
     cdef unsigned char address[16]
+    cdef Py_ssize_t colon
     port[0] = -1
     if n and p[0] == 91:
         right = <const char *>memchr(p, 93, n)
@@ -259,6 +260,10 @@ cdef int scan_host(const char *p, Py_ssize_t n, bint blanks, Cut *host, int *por
                 return HOST
         memcpy(name, host.at, host.len)
         name[host.len] = 0
+        colon = third_colon(host[0])
+        if colon:
+            memcpy(name + colon, host.at + colon + 1, host.len - colon)
+            name[host.len - 1] = 0
         if inet_pton(AF_INET6, name, address) != 1:
             return HOST
         at = right + 1 - p
@@ -292,6 +297,23 @@ cdef int scan_host(const char *p, Py_ssize_t n, bint blanks, Cut *host, int *por
             return PORT
         port[0] = port[0] * 10 + rest.at[at] - 48
     return FINE if port[0] <= 65535 else PORT
+
+
+cdef Py_ssize_t third_colon(Cut host) noexcept nogil:
+    # Place of the colon that the grammar of RFC 3261 writes too much before an embedded IPv4
+    # address (RFC 5118 4.10); 0 when there is none.
+    cdef Py_ssize_t at = host.len - 1
+    while at > 1 and host.at[at] != 58:
+        at -= 1
+    if at < 2 or host.at[at - 1] != 58 or host.at[at - 2] != 58:
+        return 0
+    return 0 if memchr(host.at + at, 46, host.len - at) == NULL else at
+
+
+cdef object host_text(Cut host):
+    cdef Py_ssize_t colon = third_colon(host)
+    cdef object text = text_of(host)
+    return text[:colon] + text[colon + 1 :] if colon else text
 
 
 cdef int scan_via(const char *p, Py_ssize_t n, ScannedVia *found) noexcept nogil:

@@ -14,6 +14,8 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:.", re.DOTALL)
 _URI_REFUSED = re.compile(r"[\x00-\x20\x7f<>\"]")
 _HOST = re.compile(r"[A-Za-z0-9._\-]+\Z")
 _IPV6 = re.compile(r"[0-9A-Fa-f:.]+\Z")
+# The grammar of RFC 3261 writes three colons before an embedded IPv4 address (RFC 5118 4.10).
+_THIRD_COLON = re.compile(r":::(?=[^:]*\.[^:]*\Z)")
 _VIA_HEAD = re.compile(
     r"SIP[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*([^ \t/;,]+)[ \t]+([^;]*)(.*)\Z",
     re.IGNORECASE | re.DOTALL | re.ASCII,
@@ -223,6 +225,7 @@ def _host_port(text: str, *, spaces: bool) -> tuple[str, int | None]:
         host, found, rest = text[1:].partition("]")
         if not found:
             raise WireError("bad host")
+        host = _THIRD_COLON.sub("::", host)
         if not _IPV6.match(host) or not _is_ipv6(host):
             raise WireError("bad host")
     else:

@@ -57,7 +57,10 @@ class Dialog:
     def answering(
         cls, message: Message, local_tag: str, source: Address, *, fixed: bool
     ) -> "Dialog":
-        """The dialog of an INVITE we received; ProtocolError without a usable Contact."""
+        """The dialog of an INVITE we received; ProtocolError without a usable Contact.
+
+        Without any, as RFC 2543 allowed, the caller is who From says.
+        """
         return cls(
             DialogRecord(
                 call_id=message.call_id,
@@ -67,7 +70,7 @@ class Dialog:
                 remote_tag=message.from_tag,
                 local_cseq=0,
                 remote_cseq=message.cseq.number,
-                target=_contact(message),
+                target=_contact(message, "Contact" if message.headers("Contact") else "From"),
                 routes=tuple(message.headers("Record-Route")),
                 source=source,
                 fixed=fixed,
@@ -199,8 +202,8 @@ def next_hop(uri: str, source: Address) -> Address:
     return Address(place.host, port, transport, flow)
 
 
-def _contact(message: Message) -> str:
-    values = message.headers("Contact")
+def _contact(message: Message, name: str = "Contact") -> str:
+    values = message.headers(name)
     if not values:
         raise ProtocolError("no Contact")
     try:

@@ -20,12 +20,12 @@ from cython_ext.sip_wire import (
 from cython_ext.sip_wire.structs import TOKEN
 
 CORPUS = [
-    *(path.read_bytes() for path in sorted((Path(__file__).parent / "torture").glob("*.dat"))),
+    *(path.read_bytes() for path in sorted(Path(__file__).parent.glob("torture*/*.dat"))),
     bench.message(),
 ]
 PIECES = [
     b"\r\n", b"\r", b"\n", b" ", b"\t", b'"', b"<", b">", b";", b",", b"=", b"\\", b"%", b":", b"@",
-    b"\xc3", b"\xa9", b"\0", b"?", b"[", b"]", b";tag=", b"\r\n ", b"SIP/2.0", b"\r\n\r\n",
+    b"\xc3", b"\xa9", b"\0", b"?", b"[", b"]", b":::", b";tag=", b"\r\n ", b"SIP/2.0", b"\r\n\r\n",
 ]  # fmt: skip
 SHARED = settings(
     max_examples=150,
