@@ -6,7 +6,7 @@ the next call, a returned call looks for another agent) is settled before ``hand
 so that between two events nobody waits whom somebody free could serve.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
 
 import msgspec
@@ -115,9 +115,9 @@ class AcdEngine:
                 refused += 1
         return refused
 
-    def snapshot(self, now: float) -> Snapshot:
-        """Describe the floor at ``now``, for pages."""
-        return picture(self._roster, self._lines, now)
+    def snapshot(self, now: float, agents: Collection[AgentId] | None = None) -> Snapshot:
+        """Describe the floor at ``now``, for pages; with ``agents`` of them only these."""
+        return picture(self._roster, self._lines, now, agents)
 
     def position(self, call: CallId) -> int:
         """Place of a waiting call in its queue, 1 is next; raise UnknownCall."""

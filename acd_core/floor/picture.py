@@ -1,20 +1,26 @@
 """The floor as values: what pages and the live view show."""
 
+from collections.abc import Iterable
+
 from acd_core.agent import AgentState
 from acd_core.floor.contact import Contact
 from acd_core.floor.lines import Lines
 from acd_core.floor.records import NUMBERS, AgentRecord, QueueRecord
 from acd_core.floor.roster import Roster
+from acd_core.ids import AgentId
 from acd_core.queue_life.admission import pool_at_end
 from acd_core.snapshot import AgentView, QueueView, Snapshot, WaitingCall
 
 
-def picture(roster: Roster, lines: Lines, now: float) -> Snapshot:
-    """Describe every queue and every agent, in key order."""
+def picture(
+    roster: Roster, lines: Lines, now: float, agents: Iterable[AgentId] | None = None
+) -> Snapshot:
+    """Describe every queue and every agent, or those agents of these that there are, by key."""
+    found = roster.agents if agents is None else roster.agents.keys() & agents
     return Snapshot(
         at=now,
         queues=tuple(_queue(lines, lines.queues[key], now) for key in sorted(lines.queues)),
-        agents=tuple(_agent(roster.agents[key]) for key in sorted(roster.agents)),
+        agents=tuple(_agent(roster.agents[key]) for key in sorted(found)),
     )
 
 

@@ -12,6 +12,7 @@ from acd_core.decisions import digest
 from acd_core.engine import AcdEngine
 from acd_core.errors import AcdError
 from acd_core.events import AcdEvent, DeadlineReached, encode
+from acd_core.ids import AgentId
 from acd_core.snapshot import Snapshot
 from daemon.control.journal import Journal
 
@@ -36,6 +37,8 @@ class AcdRunner:
     ) -> None:
         self.engine = engine
         self.refused: Counter[str] = Counter()
+        self.touched: set[AgentId] = set()
+        """Agents whom something happened to since they were shown last."""
         self._journal = journal
         self._clock = clock
         self._perform = perform
@@ -59,12 +62,19 @@ class AcdRunner:
             self.refused[type(error).__name__] += 1
             log.info("distribution refuses event", refused=type(event).__name__, why=str(error))
             return False
+        self._touch(event)
         if commands:
             self._journal.append(DECIDED_KIND, digest(commands), now)
         for command in commands:
+            self._touch(command)
             self._perform(command, now)
         self._schedule()
         return True
+
+    def _touch(self, happened: AcdEvent | AcdCommand) -> None:
+        agent = getattr(happened, "agent", None)
+        if agent is not None:
+            self.touched.add(agent)
 
     def floor(self) -> Snapshot:
         """Queues and agents as the engine sees them now."""

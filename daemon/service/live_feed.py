@@ -86,6 +86,13 @@ class LiveFeed:
             self.publish(change, at)
         return len(changes)
 
+    def show_agents(self, at: float, agents: Iterable[LiveAgent]) -> int:
+        """Like ``show``, for some agents; the others are as they were."""
+        changed = [agent for agent in agents if self._agents.get(agent.login) != agent]
+        for agent in changed:
+            self.publish(AgentChanged(agent), at)
+        return len(changed)
+
     def publish(self, change: Change, at: float) -> None:
         """Apply one change, number it and wake the readers."""
         self._apply(change)

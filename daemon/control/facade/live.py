@@ -20,6 +20,7 @@ from daemon.service.live import (
 from daemon.service.live_feed import LiveFeed
 
 REFRESH_S: Final = 0.2  # s; pages are read by people
+WHOLE_S: Final = 2.0  # s between two looks at every agent, also those to whom nothing happened
 
 
 class LivePicture:
@@ -29,19 +30,58 @@ class LivePicture:
         self.feed = LiveFeed(clock())
         self._controller = controller
         self._clock = clock
+        self._whole_at = 0.0
+        self._in_part = False
+        """Not every agent was looked at the last time."""
+        self._version = -1
+        """The directory's version that ``_agents_shown`` is of."""
+        self._agents_shown: dict[int, tuple[tuple[AgentView, str, str, int], LiveAgent]] = {}
+        """By key of what an agent's picture was made, and the picture."""
 
     async def run(self) -> None:
         """Refresh until cancelled, at most five times a second."""
         while True:
-            await self._controller.dirty.wait()
+            try:
+                async with asyncio.timeout(WHOLE_S if self._in_part else None):
+                    await self._controller.dirty.wait()
+            except TimeoutError:
+                pass  # now those are looked at whom nobody told us of
             self._controller.dirty.clear()
-            self.refresh()
+            self.follow()
             await asyncio.sleep(REFRESH_S)
+
+    def follow(self) -> None:
+        """Publish what differs, of the agents only those to whom something happened.
+
+        A hundred calls change a few agents, and to look at all of thousands costs more than
+        the calls.
+        """
+        controller, now = self._controller, self._clock()
+        elapsed = now - self._whole_at
+        if elapsed >= WHOLE_S or controller.directory.version != self._version:
+            self.refresh()
+            return
+        self._in_part = True
+        calls = {life.call.id: life.call for life in controller.calls.values()}
+        touched = controller.acd.touched
+        # With whom else somebody talks, the engine is not told.
+        touched.update(AgentId(call.agent) for call in calls.values() if call.connected)
+        snapshot = controller.acd.engine.snapshot(now, touched)
+        touched.clear()
+        self.feed.show(
+            now, queues=self._queues(snapshot, calls), calls=self._calls(snapshot, calls)
+        )
+        self.feed.show_agents(now, self._agents(snapshot, calls))
 
     def refresh(self) -> None:
         """Compare with what was published last and publish the differences."""
         controller, now = self._controller, self._clock()
+        controller.acd.touched.clear()
         snapshot = controller.acd.engine.snapshot(now)
+        self._whole_at, self._in_part = now, False
+        if controller.directory.version != self._version:
+            self._version = controller.directory.version
+            self._agents_shown.clear()
         calls = {life.call.id: life.call for life in controller.calls.values()}
         self.feed.show(
             now,
@@ -81,17 +121,27 @@ class LivePicture:
         return shown
 
     def _agents(self, snapshot: Snapshot, calls: dict[int, Call]) -> list[LiveAgent]:
-        views = {view.agent: view for view in snapshot.agents}
         directory = self._controller.directory
-        return [
-            self._agent(agent, views[agent.key], calls)  # type: ignore[index]
-            for agent in directory.agents
-            if agent.key in views
-        ]
+        found = ((directory.agent(view.agent), view) for view in snapshot.agents)
+        return [self._agent(agent, view, calls) for agent, view in found if agent is not None]
 
     def _agent(self, agent: AgentInfo, view: AgentView, calls: dict[int, Call]) -> LiveAgent:
-        directory = self._controller.directory
+        """How an agent is shown; made anew only when it would be different."""
         call = calls.get(view.call) if view.call is not None else None
+        caller, others = call.ani if call is not None else "", _with_others(call)
+        answered = self._controller.answered_today(agent.key)
+        made_of = (view, caller, others, answered)
+        before = self._agents_shown.get(agent.key)
+        if before is not None and before[0] == made_of:
+            return before[1]
+        shown = self._show_agent(agent, view, caller, others, answered)
+        self._agents_shown[agent.key] = (made_of, shown)
+        return shown
+
+    def _show_agent(
+        self, agent: AgentInfo, view: AgentView, caller: str, others: str, answered: int
+    ) -> LiveAgent:
+        directory = self._controller.directory
         queue = directory.queue(view.queue) if view.queue is not None else None
         return LiveAgent(
             login=agent.login,
@@ -101,12 +151,12 @@ class LivePicture:
             reason=view.reason,
             station=view.station,
             call=to_text(view.call) if view.call is not None else "",
-            caller=call.ani if call is not None else "",
+            caller=caller,
             queue=queue.slug if queue is not None else "",
             until=view.until or 0.0,
             queues=tuple(q.slug for q in directory.queues if directory.works_in(agent, q)),
-            answered_today=self._controller.answered_today(agent.key),
-            with_others=_with_others(call),
+            answered_today=answered,
+            with_others=others,
         )
 
     def _waiting(self, view: QueueView, calls: dict[int, Call]) -> tuple[WaitingCaller, ...]:

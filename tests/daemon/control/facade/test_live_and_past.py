@@ -3,6 +3,7 @@
 import asyncio
 
 from acd_core.ids import to_text
+from daemon.control.facade.live import LivePicture
 from daemon.service.live import AgentChanged, CallChanged, Gone, LiveUpdate, QueueChanged, Reset
 from daemon.store.rows import RecordingRow
 from tests.fakes.facade_rig import ANN, ROOT, SUE, FacadeRig
@@ -68,6 +69,35 @@ async def test_offer_changes_queue_agent_and_call(hotline: FacadeRig) -> None:
     kinds = {type(update.change) for update in await changes_since(hotline, before)}
     assert kinds == {QueueChanged, AgentChanged, CallChanged}
     await hotline.rig.hang_up(line)
+
+
+async def test_who_follows_the_changes_sees_what_who_looks_at_everybody_sees(
+    hotline: FacadeRig,
+) -> None:
+    picture = hotline.picture
+    picture.refresh()
+    everybody = len(picture.feed.state().agents)
+    looked_at: list[int] = []
+
+    def follow() -> None:
+        looked_at.append(len(hotline.rig.controller.acd.touched))
+        picture.follow()
+        whole = LivePicture(hotline.rig.controller, hotline.clock)
+        whole.refresh()
+        assert picture.feed.state().agents == whole.feed.state().agents
+        assert picture.feed.state().queues == whole.feed.state().queues
+        assert picture.feed.state().calls == whole.feed.state().calls
+
+    await hotline.seat(ANN)
+    follow()
+    line = await hotline.rig.call_sales(ani="7")
+    follow()
+    await hotline.rig.answer("2001")
+    follow()
+    await hotline.service.pause(ANN, "lunch")
+    await hotline.rig.hang_up(line)
+    follow()
+    assert max(looked_at) < everybody
 
 
 async def test_reader_from_another_run_gets_the_whole_picture(hotline: FacadeRig) -> None:
