@@ -220,7 +220,7 @@ class Records:
                 # A segment ends no earlier than it began, whatever the clock was slewed by.
                 ended_ms=max(milliseconds(now), row.started_ms),
                 result=result,
-                detail=detail or row.detail,
+                detail=row.detail | (detail or {}),
             )
         )
         return max(now - segment.started, 0.0)

@@ -31,7 +31,7 @@ from daemon.control.calls.context import (
     SupervisingRequest,
     TransferRequest,
 )
-from daemon.control.calls.conversation import CUT_OFF, Conversation
+from daemon.control.calls.conversation import Conversation
 from daemon.control.calls.moves.asking import CallRequest, MoveRequest
 from daemon.control.calls.moves.moves import Moves
 from daemon.control.calls.offering import Offering, StationAwaited
@@ -40,7 +40,7 @@ from daemon.control.calls.resuming import half_connected, offers_lost, talks
 from daemon.control.calls.supervising import Supervising
 from daemon.control.flows.call_flow import CallFlow
 from daemon.control.flows.visits import Visits
-from daemon.link.messages import MediaEvent, RecordFinished
+from daemon.link.messages import CUT_OFF, MediaEvent, RecordFinished
 from drivers import events as line_events
 from drivers.api import LineId
 from drivers.errors import DriverError
@@ -221,7 +221,9 @@ class CallLife:
 
     async def _line_event(self, event: LineEvent) -> bool:
         call = self.call
-        if event.line == call.caller.line:
+        if isinstance(event, line_events.Replaced):
+            self.moves.replaced(event)
+        elif event.line == call.caller.line:
             await self._caller_event(event)
         elif self.offering.is_stale(event):
             return False

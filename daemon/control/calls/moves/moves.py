@@ -6,7 +6,7 @@ import structlog
 
 from acd_core.events import AgentBusy, AgentFree
 from acd_core.ids import AgentId, to_text
-from daemon.control.calls.call import Leg, Onward, Phase
+from daemon.control.calls.call import Leg, Onward, Phase, ring_of
 from daemon.control.calls.context import CallContext
 from daemon.control.calls.moves.asking import (
     ConsultDue,
@@ -83,6 +83,16 @@ class Moves:
             if guest.leg.line == event.line:
                 await self.conferring.happened(event, guest)
                 return
+
+    def replaced(self, event: line_events.Replaced) -> None:
+        """Another telephone took over what rings on a line of this call (RFC 3891)."""
+        call = self.call
+        ring = call.segments.get(ring_of(call.rung_on(event.line)))
+        if ring is not None:
+            ring.detail = {"by": event.by, "way": "pick-up"}
+        if call.onward is not None and call.onward.leg.line == event.line:
+            call.onward.by, call.onward.way = event.by, "pick-up"
+        self._log.info("call is taken over", line=event.line, by=event.by)
 
     async def transferred(self, asked: line_events.Transferred) -> bool:
         """A telephone asks to hand its call on; False: an ordinary blind transfer."""

@@ -8,7 +8,7 @@ from daemon.control.calls.moves.asking import ParkRequest
 from daemon.control.calls.moves.dialled import Inside, Outside, PickUp, Slot, wish_of
 from daemon.control.calls.moves.parking import free_slot
 from daemon.control.calls.moves.tables import PARK_TABLE, IllegalMove, ParkState, ParkStep, moved
-from drivers.events import Cause, Transferred
+from drivers.events import Cause, Replaced, Transferred
 from tests.fakes.control_rig import ControlRig
 from tests.fakes.line import FakeLine, State
 from tests.fakes.sound_records import assert_sound
@@ -223,3 +223,26 @@ async def test_flows_transfer_is_picked_up(rig: ControlRig) -> None:
     assert list(rig.media.bridges.values()) == [frozenset((line.port, phone.port))]
     await rig.hang_up(line)
     assert_sound(rig)
+
+
+async def test_telephone_takes_over_what_rings_at_another_one(rig: ControlRig) -> None:
+    await rig.seat("ann")
+    line = await rig.call_sales()
+    rung = rig.driver.telephone("2001")
+    rig.driver.emit(Replaced(line=rung.id, by="2002"))
+    await rig.answer("2001")  # the line goes on with the other telephone
+    assert rig.phase(line) is Phase.TALKING
+    await rig.hang_up(line)
+    assert_sound(rig)
+    (ring,) = [row for row in rig.segments(rig.calls()[0]) if row.kind == "ring"]
+    assert (ring.result, ring.detail["by"], ring.detail["way"]) == ("answered", "2002", "pick-up")
+
+
+async def test_telephone_takes_over_a_transfer_that_rings(rig: ControlRig) -> None:
+    caller = await rig.dial("2001", "2002")
+    rig.driver.emit(Replaced(line=rig.driver.telephone("2002").id, by="2003"))
+    await rig.answer("2002")
+    await rig.hang_up(caller)
+    assert_sound(rig)
+    details = [row.detail for row in rig.segments(rig.calls()[0]) if row.kind == "outside"]
+    assert details == [{"by": "2003", "to": "2002", "way": "pick-up"}]
