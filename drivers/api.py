@@ -4,7 +4,7 @@ What a line cannot do is said by a flag in ``can``, not found out by an exceptio
 driver never calls back into the daemon; it yields events.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from enum import Flag, auto
 from typing import TYPE_CHECKING, NewType, Protocol, runtime_checkable
 
@@ -118,18 +118,21 @@ class CallDetails(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AudioPorts(Protocol):
-    """How a driver gets audio ports; control implements it over the link to media."""
+    """How a driver gets audio ports; control implements it over the link to media.
 
-    async def open_rtp(self) -> tuple[PortId, RtpAddress]:
+    A request is made when its method is called; awaiting the result tells that it is done.
+    """
+
+    def open_rtp(self) -> Awaitable[tuple[PortId, RtpAddress]]:
         """Open an RTP port and return it with the address that peers must send to."""
 
-    async def connect_rtp(self, port: PortId, remote: RtpAddress, fmt: RtpFormat) -> None:
+    def connect_rtp(self, port: PortId, remote: RtpAddress, fmt: RtpFormat) -> Awaitable[None]:
         """Start (or change) the stream of a port towards a remote address."""
 
-    async def close(self, port: PortId) -> None:
+    def close(self, port: PortId) -> Awaitable[None]:
         """Give a port back; its audio ends at once. Closing twice is harmless."""
 
-    async def send_digits(self, port: PortId, digits: str) -> None:
+    def send_digits(self, port: PortId, digits: str) -> Awaitable[None]:
         """Send keys as RFC 4733 events or tones, whichever the port negotiated."""
 
 

@@ -5,7 +5,7 @@ Reading is pure; ``reconcile`` compares with the lines and the media process tha
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -197,7 +197,7 @@ class HoldingMedia(Protocol):
     """The part of the link to media that tells what it held, and takes claims."""
 
     async def snapshot(self) -> Snapshot: ...
-    async def claim(self, ports: Sequence[PortId]) -> None: ...
+    def claim(self, ports: Sequence[PortId]) -> Awaitable[None]: ...
 
 
 class Recovery:

@@ -4,15 +4,13 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Final
-
-import msgspec
+from typing import Any, Final
 
 from daemon.link.commands import Hello, Welcome
-from daemon.link.errors import LinkClosed, MediaAway, MediaRefused, MessageError
-from daemon.link.frames import Frame, build_frame, parse_frame
+from daemon.link.errors import LinkClosed, LinkError, MediaAway, MediaRefused, MessageError
+from daemon.link.frames import Frame, Unreadable, build_frame, parse_packet
 from daemon.link.messages import (
     Command,
     EventsLost,
@@ -31,21 +29,30 @@ WELCOME_LIMIT: Final = 2.0  # s
 log = get_logger(__name__)
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """A reply with the descriptors that came with it."""
-
-    reply: Reply
-    descriptors: list[int]
+Read = Callable[[Reply, list[int]], Any]
+"""Makes of a reply, and of the descriptors that came with it, what the asker gets."""
 
 
 class _Waiting:
     """A command that has no reply yet."""
 
-    __slots__ = ("ahead", "answer", "packet")
+    __slots__ = ("ahead", "answer", "command", "deadline", "frame", "read")
 
-    def __init__(self, packet: bytes, answer: asyncio.Future[Answer], *, ahead: bool) -> None:
-        self.packet = packet
+    def __init__(
+        self,
+        command: Command,
+        frame: bytes,
+        answer: asyncio.Future[Any],
+        read: Read,
+        deadline: float,
+        *,
+        ahead: bool,
+    ) -> None:
+        self.command = command
+        self.frame = frame
         self.answer = answer
+        self.read = read
+        self.deadline = deadline
         self.ahead = ahead
 
 
@@ -69,6 +76,9 @@ class Channel:
         self._instance, self._last_event = last_seen
         self._next_command = 1
         self._waiting: dict[int, _Waiting] = {}
+        """By number, so the one that waits longest comes first."""
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
         self._events: asyncio.Queue[MediaEvent | None] = asyncio.Queue()
         self._socket: PacketSocket | None = None
         self._welcomed = asyncio.Event()
@@ -101,6 +111,9 @@ class Channel:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         for waiting in self._waiting.values():
             if not waiting.answer.done():
                 waiting.answer.set_exception(LinkClosed("the link to media was closed"))
@@ -118,32 +131,42 @@ class Channel:
         if self.connected:
             self._send_waiting(ahead=False)
 
-    async def ask(self, command: Command, *, ahead: bool = False) -> Answer:
-        """Send a command and wait for its reply; MediaRefused, MediaAway, LinkClosed.
+    def ask(self, command: Command, read: Read, *, ahead: bool = False) -> asyncio.Future[Any]:
+        """Send a command; what ``read`` makes of the reply comes by the future.
 
-        With ``waits_for_release`` all but those ``ahead`` wait when media was started anew.
+        Commands of one turn of the loop travel in one packet and are carried out in order.
+        The future fails with MediaRefused, MediaAway, LinkClosed, or as ``read`` does;
+        MessageError is raised at once when the command cannot be written. With
+        ``waits_for_release`` all but those ``ahead`` wait when media was started anew.
         """
+        answer: asyncio.Future[Any] = self._loop.create_future()
         if self._task is None:
-            raise LinkClosed("the link to media was closed")
+            answer.set_exception(LinkClosed("the link to media was closed"))
+            return answer
         number = self._next_command
+        frame = build_frame(Frame(number, command))
         self._next_command += 1
-        packet = build_frame(Frame(number, command))  # first: it may refuse
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Answer] = loop.create_future()
-        timer = loop.call_later(self._patience, _give_up, answer)
-        self._waiting[number] = _Waiting(packet, answer, ahead=ahead)
+        deadline = self._loop.time() + self._patience
+        self._waiting[number] = _Waiting(command, frame, answer, read, deadline, ahead=ahead)
+        if self._timer is None:
+            self._timer = self._loop.call_at(deadline, self._give_up)
         if self._socket is not None and self.connected and (ahead or not self._holds_back):
-            self._socket.send(packet)
-        try:
-            found = await answer
-        except TimeoutError as error:
-            raise MediaAway(f"media did not answer {type(command).__name__}") from error
-        finally:
-            timer.cancel()
-            self._waiting.pop(number, None)
-        if isinstance(found.reply, Refused):
-            raise MediaRefused(found.reply.code, found.reply.text)
-        return found
+            self._socket.send(frame)
+        return answer
+
+    def _give_up(self) -> None:
+        """Fail what has waited too long; every command has the same patience."""
+        now = self._loop.time()
+        while self._waiting:
+            number, waiting = next(iter(self._waiting.items()))
+            if waiting.deadline > now:
+                self._timer = self._loop.call_at(waiting.deadline, self._give_up)
+                return
+            del self._waiting[number]
+            if not waiting.answer.done():
+                kind = type(waiting.command).__name__
+                waiting.answer.set_exception(MediaAway(f"media did not answer {kind}"))
+        self._timer = None
 
     async def _keep_connected(self) -> None:
         retry = FIRST_RETRY
@@ -202,23 +225,27 @@ class Channel:
 
     def _received(self, packet: bytes, descriptors: list[int]) -> None:
         try:
-            frame = parse_frame(packet)
+            frames = parse_packet(packet)
         except MessageError as error:
             log.error("media sent no message", reason=str(error))
             _close_all(descriptors)
             if self._socket is not None:
                 self._socket.close()
             return
-        match frame.body:
-            case Welcome():
-                self._greeted(frame.body)
-            case MediaEvent():
-                self._happened(frame.body)
-            case Reply():
-                self._answered(frame.number, Answer(frame.body, descriptors))
-                return
-            case _:
-                log.error("media sent an unexpected message", kind=type(frame.body).__name__)
+        for frame in frames:
+            match frame.body:
+                case Reply():
+                    self._answered(frame.number, frame.body, descriptors)
+                    descriptors = []
+                case MediaEvent():
+                    self._happened(frame.body)
+                case Welcome():
+                    self._greeted(frame.body)
+                case Unreadable(reason=reason):
+                    self._not_understood(frame.number, reason)
+                case _:
+                    kind = type(frame.body).__name__
+                    log.error("media sent an unexpected message", kind=kind)
         _close_all(descriptors)
 
     def _greeted(self, welcome: Welcome) -> None:
@@ -239,25 +266,38 @@ class Channel:
     def _send_waiting(self, *, ahead: bool) -> None:
         for number in sorted(self._waiting):
             if self._socket is not None and self._waiting[number].ahead is ahead:
-                self._socket.send(self._waiting[number].packet)
+                self._socket.send(self._waiting[number].frame)
 
     def _happened(self, event: MediaEvent) -> None:
         if event.number > self._last_event:
             self._last_event = event.number
             self._events.put_nowait(event)
 
-    def _answered(self, number: int, answer: Answer) -> None:
-        waiting = self._waiting.get(number)
-        if waiting is None or waiting.answer.done():
-            # The command was given up, or was sent twice and answered twice.
-            _close_all(answer.descriptors)
+    def _not_understood(self, number: int, reason: str) -> None:
+        """A reply fails its command; of an event no more can be said than that it was there."""
+        log.error("a message of media was not understood", number=number, reason=reason)
+        waiting = self._waiting.pop(number, None)
+        if waiting is not None and not waiting.answer.done():
+            waiting.answer.set_exception(MessageError(reason))
+
+    def _answered(self, number: int, reply: Reply, descriptors: list[int]) -> None:
+        waiting = self._waiting.pop(number, None)
+        if waiting is None:  # given up, or sent twice and answered twice
+            _close_all(descriptors)
             return
-        waiting.answer.set_result(answer)
-
-
-def _give_up(answer: asyncio.Future[Answer]) -> None:
-    if not answer.done():
-        answer.set_exception(TimeoutError())
+        try:
+            if isinstance(reply, Refused):
+                raise MediaRefused(reply.code, reply.text)
+            value = waiting.read(reply, descriptors)
+        except LinkError as error:
+            _close_all(descriptors)
+            if not waiting.answer.done():
+                waiting.answer.set_exception(error)
+        else:
+            if waiting.answer.done():  # nobody waits any more, yet it was carried out
+                _close_all(descriptors)
+            else:
+                waiting.answer.set_result(value)
 
 
 def _close_all(descriptors: Sequence[int]) -> None:

@@ -1,14 +1,14 @@
 """Control's end of the link: asks, waits across reconnects, hears every event once."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 
 from daemon.link import commands as ask
 from daemon.link import messages as told
-from daemon.link.channel import Channel
+from daemon.link.channel import Channel, Read
 from daemon.link.errors import MessageError
 from daemon.link.messages import MediaEvent, Reply, Snapshot
 from drivers.api import DtlsOffer, DtlsPeer, PortId, RtpAddress, RtpFormat
@@ -30,8 +30,11 @@ class Tap(msgspec.Struct, frozen=True):
 class MediaLink:
     """Audio ports, players, recorders and bridges of the media process.
 
-    Every request raises MediaRefused when media says no, and MediaAway when media does not
-    answer within the patience, reconnects included.
+    A request is made when its method is called; awaiting what it returns tells its end.
+    Requests of one turn of the loop travel together and are carried out in their order, so
+    several may be made before the last is awaited. Each fails with MediaRefused when media
+    says no, and with MediaAway when media does not answer within the patience, reconnects
+    included.
     """
 
     def __init__(self, channel: Channel, ids: Callable[[], int]) -> None:
@@ -74,11 +77,15 @@ class MediaLink:
         """Yield every event once and in order, until the link is closed; for one reader."""
         return self._channel.events()
 
-    async def open_rtp(self) -> tuple[PortId, RtpAddress]:
+    def open_rtp(self) -> Awaitable[tuple[PortId, RtpAddress]]:
         """Open an RTP port and return it with the address that peers must send to."""
         port = PortId(self._ids())
-        reply = await self._ask(ask.OpenRtp(port=port), told.RtpOpened)
-        return port, RtpAddress(reply.host, reply.rtp_port)
+
+        def read(reply: Reply, _descriptors: list[int]) -> tuple[PortId, RtpAddress]:
+            opened = _expect(reply, told.RtpOpened)
+            return port, RtpAddress(opened.host, opened.rtp_port)
+
+        return self._request(ask.OpenRtp(port=port), read)
 
     async def reopen_rtp(self, port: PortId, address: RtpAddress) -> None:
         """Open a port again under its id and address, after media was started anew.
@@ -87,10 +94,10 @@ class MediaLink:
         """
         await self._ask(ask.OpenRtp(port=port, rtp_port=address.port), told.RtpOpened)
 
-    async def connect_rtp(self, port: PortId, remote: RtpAddress, fmt: RtpFormat) -> None:
+    def connect_rtp(self, port: PortId, remote: RtpAddress, fmt: RtpFormat) -> Awaitable[None]:
         """Start (or change) the stream of a port towards a remote address."""
         key_type = fmt.dtmf_payload_type
-        await self._do(
+        return self._do(
             ask.ConnectRtp(
                 port=port,
                 host=remote.host,
@@ -119,12 +126,12 @@ class MediaLink:
         reply = await self._ask(command, told.DtlsOpened)
         return DtlsOffer(reply.fingerprint, reply.ufrag, reply.password)
 
-    async def connect_dtls(self, port: PortId, peer: DtlsPeer) -> None:
+    def connect_dtls(self, port: PortId, peer: DtlsPeer) -> Awaitable[None]:
         """Tell a port what the peer's description says, so that the handshake may begin.
 
         The stream itself is set with ``connect_rtp``, before or after.
         """
-        await self._do(
+        return self._do(
             ask.ConnectDtls(
                 port=port,
                 client=peer.client,
@@ -135,15 +142,15 @@ class MediaLink:
             )
         )
 
-    async def close(self, port: PortId) -> None:
+    def close(self, port: PortId) -> Awaitable[None]:
         """Give a port back; its audio ends at once. Closing twice is harmless."""
-        await self._do(ask.ClosePort(port=port))
+        return self._do(ask.ClosePort(port=port))
 
-    async def send_digits(self, port: PortId, digits: str) -> None:
+    def send_digits(self, port: PortId, digits: str) -> Awaitable[None]:
         """Send keys as RFC 4733 events or tones, whichever the port negotiated."""
-        await self._do(ask.SendDigits(port=port, digits=digits))
+        return self._do(ask.SendDigits(port=port, digits=digits))
 
-    async def play(
+    def play(
         self,
         port: PortId,
         player: int,
@@ -152,9 +159,9 @@ class MediaLink:
         repeat: int = 1,
         gain_db: float = 0.0,
         stop_on_digit: bool = False,
-    ) -> None:
+    ) -> Awaitable[None]:
         """Play raw 8 kHz files, paths relative to the site; ``repeat`` 0 is for ever."""
-        await self._do(
+        return self._do(
             ask.Play(
                 port=port,
                 player=player,
@@ -165,7 +172,7 @@ class MediaLink:
             )
         )
 
-    async def play_tone(
+    def play_tone(
         self,
         port: PortId,
         player: int,
@@ -175,13 +182,13 @@ class MediaLink:
         *,
         level_dbm0: float = -13.0,
         stop_on_digit: bool = False,
-    ) -> None:
+    ) -> Awaitable[None]:
         """Play tones in a cadence of (on, off); step n sounds the n-th pair, or the only one.
 
         An empty cadence is a continuous tone; ``repeat`` 0 is for ever; the second
         frequency of a pair may be 0.
         """
-        await self._do(
+        return self._do(
             ask.PlayTone(
                 port=port,
                 player=player,
@@ -193,37 +200,37 @@ class MediaLink:
             )
         )
 
-    async def stop_play(self, player: int) -> None:
+    def stop_play(self, player: int) -> Awaitable[None]:
         """Stop a player; PlayFinished follows when it was playing."""
-        await self._do(ask.StopPlay(player=player))
+        return self._do(ask.StopPlay(player=player))
 
-    async def bridge(self, bridge: int, a: PortId, b: PortId) -> None:
+    def bridge(self, bridge: int, a: PortId, b: PortId) -> Awaitable[None]:
         """Join the audio of two ports; each leaves the bridge it was in."""
-        await self._do(ask.Bridge(bridge=bridge, a=a, b=b))
+        return self._do(ask.Bridge(bridge=bridge, a=a, b=b))
 
-    async def unbridge(self, bridge: int) -> None:
+    def unbridge(self, bridge: int) -> Awaitable[None]:
         """End a bridge; its ports stay. Ending it twice is harmless."""
-        await self._do(ask.Unbridge(bridge=bridge))
+        return self._do(ask.Unbridge(bridge=bridge))
 
-    async def join(
+    def join(
         self, bridge: int, port: PortId, *, part: str = "talks", agent: PortId | None = None
-    ) -> None:
+    ) -> Awaitable[None]:
         """Add a port to a bridge (made when new), at most 64 in one; or change its part.
 
         One who ``listens`` is heard by nobody, one who ``whispers`` by ``agent`` alone.
         """
         to = PortId(0) if agent is None else agent
-        await self._do(ask.Join(bridge=bridge, port=port, part=part, agent=to))
+        return self._do(ask.Join(bridge=bridge, port=port, part=part, agent=to))
 
-    async def leave(self, port: PortId) -> None:
+    def leave(self, port: PortId) -> Awaitable[None]:
         """Take a port out of its bridge."""
-        await self._do(ask.Leave(port=port))
+        return self._do(ask.Leave(port=port))
 
-    async def set_gain(self, bridge: int, heard: PortId, by: PortId, gain_db: float) -> None:
+    def set_gain(self, bridge: int, heard: PortId, by: PortId, gain_db: float) -> Awaitable[None]:
         """Set how loud ``by`` hears ``heard`` in a bridge; -90 dB or less is silence."""
-        await self._do(ask.SetGain(bridge=bridge, heard=heard, by=by, gain_db=gain_db))
+        return self._do(ask.SetGain(bridge=bridge, heard=heard, by=by, gain_db=gain_db))
 
-    async def record(
+    def record(
         self,
         recording: int,
         port: PortId,
@@ -234,13 +241,13 @@ class MediaLink:
         silence_s: float = 0.0,
         coding: str = "pcm16",
         chain: bool = False,
-    ) -> None:
+    ) -> Awaitable[None]:
         """Record a port into a new WAV file below the site; RecordFinished tells its end.
 
         Stereo is left what the port hears, right what it is sent; mono is what it hears.
         ``coding`` is pcm16, alaw or ulaw; ``chain`` keeps a SHA-256 link a second.
         """
-        await self._do(
+        return self._do(
             ask.StartRecording(
                 recording=recording,
                 port=port,
@@ -253,45 +260,39 @@ class MediaLink:
             )
         )
 
-    async def pause_record(self, recording: int, *, on: bool) -> None:
+    def pause_record(self, recording: int, *, on: bool) -> Awaitable[None]:
         """Record silence instead of the call, or the call again."""
-        await self._do(ask.PauseRecording(recording=recording, on=on))
+        return self._do(ask.PauseRecording(recording=recording, on=on))
 
-    async def stop_record(self, recording: int) -> None:
+    def stop_record(self, recording: int) -> Awaitable[None]:
         """Finish a recording; RecordFinished follows when it was running."""
-        await self._do(ask.StopRecording(recording=recording))
+        return self._do(ask.StopRecording(recording=recording))
 
-    async def tap(self, port: PortId) -> Tap:
+    def tap(self, port: PortId) -> Awaitable[Tap]:
         """Copy what a port hears into a ring for a recogniser."""
-        answer = await self._channel.ask(ask.OpenTap(port=port))
-        if not isinstance(answer.reply, told.TapOpened) or len(answer.descriptors) != 2:
-            raise MessageError(f"media answered a tap with {answer.reply!r}")
-        return Tap(answer.descriptors[0], answer.descriptors[1], answer.reply.capacity)
+        return self._request(ask.OpenTap(port=port), _ring)
 
-    async def untap(self, port: PortId) -> None:
+    def untap(self, port: PortId) -> Awaitable[None]:
         """End a port's tap; its ring is marked closed."""
-        await self._do(ask.CloseTap(port=port))
+        return self._do(ask.CloseTap(port=port))
 
-    async def copy_packets(self, port: PortId) -> Tap:
+    def copy_packets(self, port: PortId) -> Awaitable[Tap]:
         """Copy what an RTP port sends and receives into a ring (cython_ext/media/copies.c)."""
-        answer = await self._channel.ask(ask.CopyPackets(port=port))
-        if not isinstance(answer.reply, told.TapOpened) or len(answer.descriptors) != 2:
-            raise MessageError(f"media answered a capture with {type(answer.reply).__name__}")
-        return Tap(answer.descriptors[0], answer.descriptors[1], answer.reply.capacity)
+        return self._request(ask.CopyPackets(port=port), _ring)
 
-    async def end_copies(self, port: PortId) -> None:
+    def end_copies(self, port: PortId) -> Awaitable[None]:
         """Copy the packets of a port no longer; its ring is marked closed."""
-        await self._do(ask.EndCopies(port=port))
+        return self._do(ask.EndCopies(port=port))
 
-    async def watch_fax(self, port: PortId, *, on: bool) -> None:
+    def watch_fax(self, port: PortId, *, on: bool) -> Awaitable[None]:
         """Report the first fax tone on a port by FaxTone, once; or stop watching for it."""
-        await self._do(ask.WatchFax(port=port, on=on))
+        return self._do(ask.WatchFax(port=port, on=on))
 
-    async def hear_caller(self, port: PortId, *, on: bool) -> None:
+    def hear_caller(self, port: PortId, *, on: bool) -> Awaitable[None]:
         """Read caller identity sent by FSK, or stop doing so; CallerHeard tells of one."""
-        await self._do(ask.HearCaller(port=port, on=on))
+        return self._do(ask.HearCaller(port=port, on=on))
 
-    async def play_caller(
+    def play_caller(
         self,
         port: PortId,
         player: int,
@@ -299,9 +300,9 @@ class MediaLink:
         *,
         standard: str = "bell202",
         level_dbm0: float = -14.0,
-    ) -> None:
+    ) -> Awaitable[None]:
         """Send a caller-identity message (with its checksum) by FSK, bell202 or v23."""
-        await self._do(
+        return self._do(
             ask.PlayCaller(
                 port=port,
                 player=player,
@@ -311,13 +312,13 @@ class MediaLink:
             )
         )
 
-    async def arm_barge_in(self, port: PortId, on: bool) -> None:  # noqa: FBT001
+    def arm_barge_in(self, port: PortId, on: bool) -> Awaitable[None]:  # noqa: FBT001
         """Report the first speech on a port once (SpeechStarted), or stop listening."""
-        await self._do(ask.ArmBargeIn(port=port, on=on))
+        return self._do(ask.ArmBargeIn(port=port, on=on))
 
-    async def claim(self, ports: Sequence[PortId]) -> None:
+    def claim(self, ports: Sequence[PortId]) -> Awaitable[None]:
         """Keep these ports of an earlier control process; any other command claims too."""
-        await self._do(ask.Claim(ports=tuple(ports)))
+        return self._do(ask.Claim(ports=tuple(ports)))
 
     async def snapshot(self) -> Snapshot:
         """Tell what media holds now."""
@@ -343,9 +344,34 @@ class MediaLink:
         command = ask.HostCommand(host=host, payload=payload)
         return (await self._ask(command, told.HostAnswer)).payload
 
-    async def _do(self, command: told.Command) -> None:
-        await self._ask(command, told.Done)
+    def _do(self, command: told.Command) -> Awaitable[None]:
+        return self._request(command, _done)
 
+<<<<<<< HEAD
+    def _ask(self, command: told.Command, kind: type[Kind]) -> Awaitable[Kind]:
+        return self._request(command, lambda reply, _: _expect(reply, kind))
+
+    def _request(self, command: told.Command, read: Read) -> Awaitable[Any]:
+        return self._channel.ask(command, read)
+
+
+def _done(reply: Reply, _descriptors: list[int]) -> None:
+    _expect(reply, told.Done)
+
+
+def _ring(reply: Reply, descriptors: list[int]) -> Tap:
+    opened = _expect(reply, told.TapOpened)
+    if len(descriptors) != 2:
+        raise MessageError(f"media answered with {len(descriptors)} descriptors of a ring, not 2")
+    return Tap(descriptors[0], descriptors[1], opened.capacity)
+
+
+def _expect(reply: Reply, kind: type[Kind]) -> Kind:
+    if not isinstance(reply, kind):
+        # By their kinds: what they hold may be secret.
+        raise MessageError(f"media answered {type(reply).__name__} where {kind.__name__} was due")
+    return reply
+=======
     async def _ask(self, command: told.Command, kind: type[Kind]) -> Kind:
         answer = await self._channel.ask(command)
         if not isinstance(answer.reply, kind):
@@ -353,3 +379,4 @@ class MediaLink:
             kinds = type(command).__name__, type(answer.reply).__name__
             raise MessageError(f"media answered {kinds[0]} with {kinds[1]}")
         return answer.reply
+>>>>>>> 4e42566fa4a8ac74b6c4a245c178737f9576d7b0

@@ -2,8 +2,8 @@
 
 from typing import Annotated, Final
 
-from daemon.link.layout import F64, TEXT, U32, U64, Many, Pair
 from daemon.link.messages import (
+    NO_MORE,
     Command,
     Decimal,
     Identifier,
@@ -96,7 +96,7 @@ class ConnectDtls(Command, frozen=True, kw_only=True):
     port: Port
     client: Truth
     """We begin: our ``a=setup`` is active; else it is passive."""
-    fingerprints: Annotated[tuple[str, ...], Many(TEXT)]
+    fingerprints: Annotated[tuple[str, ...], NO_MORE]
     """Values of the peer's ``a=fingerprint``, such as ``sha-256 AB:CD:...``."""
     ufrag: String = ""
     """The peer's, with ICE. Its password is of no use to a lite agent."""
@@ -123,7 +123,7 @@ class Play(Command, frozen=True, kw_only=True):
 
     port: Port
     player: Identifier
-    files: Annotated[tuple[str, ...], Many(TEXT)]
+    files: Annotated[tuple[str, ...], NO_MORE]
     repeat: Number32 = 1
     gain_db: Decimal = 0.0
     stop_on_digit: Truth = False
@@ -134,8 +134,8 @@ class PlayTone(Command, frozen=True, kw_only=True):
 
     port: Port
     player: Identifier
-    frequencies: Annotated[tuple[tuple[float, float], ...], Many(Pair(F64, F64))]
-    cadence_ms: Annotated[tuple[tuple[int, int], ...], Many(Pair(U32, U32))]
+    frequencies: Annotated[tuple[tuple[Decimal, Decimal], ...], NO_MORE]
+    cadence_ms: Annotated[tuple[tuple[Number32, Number32], ...], NO_MORE]
     repeat: Number32 = 0
     level_dbm0: Decimal = -13.0
     stop_on_digit: Truth = False
@@ -274,7 +274,7 @@ class PlayCaller(Command, frozen=True, kw_only=True):
 class Claim(Command, frozen=True, kw_only=True):
     """Say that these ports are known and wanted, so that the grace time spares them."""
 
-    ports: Annotated[tuple[PortId, ...], Many(U64)]
+    ports: Annotated[tuple[Port, ...], NO_MORE]
 
 
 class TakeSnapshot(Command, frozen=True, kw_only=True):

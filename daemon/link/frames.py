@@ -1,11 +1,14 @@
-"""Frames of the link: a header and a body, to bytes and back.
+"""Frames of the link: a number and a message, packed by msgspec as MessagePack.
 
-``kind u8, op u8, version u16, number u64`` little-endian, then the body's fields.
+A packet is ``[version, [[number, [name, field, ...]], ...]]``: every message carries the name
+of its class and its fields in order. The number is that of the command, also in its reply,
+or the event's place in the stream.
 """
 
-import struct
-from enum import IntEnum
-from typing import Final
+import functools
+import operator
+from collections.abc import Sequence
+from typing import Any, Final
 
 import msgspec
 
@@ -43,7 +46,6 @@ from daemon.link.commands import (
     Welcome,
 )
 from daemon.link.errors import MessageError
-from daemon.link.layout import Fields, fields_of
 from daemon.link.messages import (
     MAX_FRAME,
     VERSION,
@@ -74,123 +76,132 @@ from daemon.link.messages import (
     TapOpened,
 )
 
-
-class Kind(IntEnum):
-    """The first byte of a frame."""
-
-    COMMAND = 1
-    REPLY = 2
-    EVENT = 3
-    HELLO = 4
-    WELCOME = 5
-
-
-# The place in a tuple is the op code on the wire: append only.
-BODIES: Final[dict[Kind, tuple[type[Message], ...]]] = {
-    Kind.COMMAND: (
-        OpenRtp,
-        ConnectRtp,
-        ClosePort,
-        SendDigits,
-        Play,
-        PlayTone,
-        StopPlay,
-        Bridge,
-        Join,
-        Leave,
-        SetGain,
-        Unbridge,
-        StartRecording,
-        StopRecording,
-        OpenTap,
-        CloseTap,
-        ArmBargeIn,
-        Claim,
-        TakeSnapshot,
-        ReadCounters,
-        HostCommand,
-        PauseRecording,
-        HearCaller,
-        PlayCaller,
-        WatchFax,
-        OpenDtls,
-        ConnectDtls,
-        CopyPackets,
-        EndCopies,
-    ),
-    Kind.REPLY: (Done, Refused, RtpOpened, TapOpened, Snapshot, Counters, HostAnswer, DtlsOpened),
-    Kind.EVENT: (
-        DigitDetected,
-        PlayFinished,
-        RecordFinished,
-        SpeechStarted,
-        RtpSilent,
-        DeviceEvent,
-        PortClosed,
-        HostEvent,
-        MediaRestarted,
-        EventsLost,
-        StreamEnded,
-        CallerHeard,
-        FaxTone,
-        IceSelected,
-        DtlsChanged,
-    ),
-    Kind.HELLO: (Hello,),
-    Kind.WELCOME: (Welcome,),
-}
-
-_HEADER: Final = struct.Struct("<BBHQ")
-_BY_CODE: Final[dict[tuple[int, int], Fields]] = {
-    (kind, op): fields_of(body, skip=frozenset({"number"}))
-    for kind, bodies in BODIES.items()
-    for op, body in enumerate(bodies)
-}
-_BY_TYPE: Final[dict[type[Message], tuple[Kind, int, Fields]]] = {
-    fields.kind: (Kind(kind), op, fields) for (kind, op), fields in _BY_CODE.items()
-}
+COMMANDS: Final[tuple[type[Message], ...]] = (
+    OpenRtp,
+    ConnectRtp,
+    ClosePort,
+    SendDigits,
+    Play,
+    PlayTone,
+    StopPlay,
+    Bridge,
+    Join,
+    Leave,
+    SetGain,
+    Unbridge,
+    StartRecording,
+    StopRecording,
+    OpenTap,
+    CloseTap,
+    ArmBargeIn,
+    Claim,
+    TakeSnapshot,
+    ReadCounters,
+    HostCommand,
+    PauseRecording,
+    HearCaller,
+    PlayCaller,
+    WatchFax,
+    OpenDtls,
+    ConnectDtls,
+    CopyPackets,
+    EndCopies,
+)
+REPLIES: Final[tuple[type[Message], ...]] = (
+    Done,
+    Refused,
+    RtpOpened,
+    TapOpened,
+    Snapshot,
+    Counters,
+    HostAnswer,
+    DtlsOpened,
+)
+EVENTS: Final[tuple[type[Message], ...]] = (
+    DigitDetected,
+    PlayFinished,
+    RecordFinished,
+    SpeechStarted,
+    RtpSilent,
+    DeviceEvent,
+    PortClosed,
+    HostEvent,
+    MediaRestarted,
+    EventsLost,
+    StreamEnded,
+    CallerHeard,
+    FaxTone,
+    IceSelected,
+    DtlsChanged,
+)
+GREETINGS: Final[tuple[type[Message], ...]] = (Hello, Welcome)
+BODIES: Final = COMMANDS + REPLIES + EVENTS + GREETINGS
+"""Every message that travels. A field may be added at a message's end, with a default."""
 
 
-class Frame(msgspec.Struct, frozen=True):
-    """One packet: what it is, its number, and its body."""
+class Frame(msgspec.Struct, frozen=True, array_like=True):
+    """A message with its number."""
 
     number: int
     body: Message
 
-    @property
-    def kind(self) -> Kind:
-        """Command, reply, event or greeting."""
-        return _BY_TYPE[type(self.body)][0]
+
+class Unreadable(Message, frozen=True, kw_only=True):
+    """Takes the place of a message whose fields are wrong; it never travels."""
+
+    reason: str
+
+
+class _Sealed(msgspec.Struct, frozen=True, array_like=True):
+    """A frame whose message has not been looked at."""
+
+    number: int
+    body: msgspec.Raw
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_ANY: Final[Any] = functools.reduce(operator.or_, BODIES)
+_BODY: Final[msgspec.msgpack.Decoder[Message]] = msgspec.msgpack.Decoder(_ANY)
+_PACKET: Final = msgspec.msgpack.Decoder(tuple[int, list[_Sealed]])
+_HEAD: Final = b"\x92" + bytes([VERSION]) + b"\xdc"
+"""MessagePack: an array of two, the version, and an array whose length follows in 16 bits."""
 
 
 def build_frame(frame: Frame) -> bytes:
-    """Write a frame; MessageError when a field does not fit."""
-    kind, op, fields = _BY_TYPE[type(frame.body)]
-    if not 0 <= frame.number < 1 << 64:
-        raise MessageError(f"{frame.number} is no frame number")
-    out = bytearray(_HEADER.pack(kind, op, VERSION, frame.number))
-    fields.write(out, frame.body)
-    if len(out) > MAX_FRAME:
-        raise MessageError(f"a frame of {len(out)} bytes is over {MAX_FRAME}")
-    return bytes(out)
+    """Write a frame; MessageError when that cannot be."""
+    try:
+        data = _ENCODER.encode(frame)
+    except (OverflowError, UnicodeEncodeError, TypeError) as error:
+        raise MessageError(f"{type(frame.body).__name__} cannot be written: {error}") from error
+    if len(data) > MAX_FRAME:
+        raise MessageError(f"a frame of {len(data)} bytes is over {MAX_FRAME}")
+    return data
 
 
-def parse_frame(data: bytes) -> Frame:
-    """Read a frame; MessageError for anything that is not exactly one."""
-    if len(data) < _HEADER.size:
-        raise MessageError("shorter than a header", data)
-    kind, op, version, number = _HEADER.unpack_from(data)
+def build_packet(frames: Sequence[bytes]) -> bytes:
+    """Put written frames into one packet."""
+    return b"".join((_HEAD, len(frames).to_bytes(2, "big"), *frames))
+
+
+def parse_packet(data: bytes) -> list[Frame]:
+    """Read the frames of a packet; MessageError when it is none.
+
+    A message that is not as it should be is ``Unreadable``: its number says whom to tell.
+    """
+    try:
+        version, sealed = _PACKET.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MessageError(str(error), data) from error
     if version != VERSION:
         raise MessageError(f"protocol version {version}, this side speaks {VERSION}", data)
-    fields = _BY_CODE.get((kind, op))
-    if fields is None:
-        raise MessageError(f"no message has kind {kind} and op {op}", data)
-    body, end = fields.read(data, _HEADER.size)
-    if end != len(data):
-        raise MessageError("bytes are left behind the last field", data)
-    if isinstance(body, MediaEvent):
-        body = msgspec.structs.replace(body, number=number)
-    return Frame(number, body)
+    return [Frame(frame.number, _open(frame.body)) for frame in sealed]
+
+
+def _open(body: msgspec.Raw) -> Message:
+    try:
+        return _BODY.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Unreadable(reason=str(error))
 
 
 def event_frame(event: MediaEvent) -> bytes:

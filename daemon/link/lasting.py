@@ -5,17 +5,17 @@ asks for something of a port that is not back yet.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import msgspec
 
 from daemon.link import messages as told
-from daemon.link.channel import Channel
-from daemon.link.client import PATIENCE, Kind, MediaLink
+from daemon.link.channel import Channel, Read
+from daemon.link.client import PATIENCE, MediaLink
 from daemon.link.errors import LinkError, MediaRefused
-from daemon.link.messages import Command, MediaEvent, MediaRestarted, Snapshot
+from daemon.link.messages import Command, MediaEvent, MediaRestarted, Reply, Snapshot
 from daemon.link.scene import Scene
 from daemon.logs import get_logger
 from drivers.api import PortId
@@ -63,10 +63,13 @@ class LastingMediaLink(MediaLink):
         self._scene.recall(found)
         return found
 
-    async def _ask(self, command: Command, kind: type[Kind]) -> Kind:
-        reply = await super()._ask(command, kind)
-        self._scene.note(command, reply)
-        return reply
+    def _request(self, command: Command, read: Read) -> Awaitable[Any]:
+        def noting(reply: Reply, descriptors: list[int]) -> object:
+            found: object = read(reply, descriptors)
+            self._scene.note(command, reply)
+            return found
+
+        return super()._request(command, noting)
 
     async def _bring_back(self) -> tuple[PortId, ...]:
         """Tell a new media process what the old one held; the ports that it cannot open."""
@@ -95,7 +98,7 @@ class LastingMediaLink(MediaLink):
         every = list(commands)
         for first in range(0, len(every), AT_ONCE):
             some = every[first : first + AT_ONCE]
-            asked = [self._channel.ask(command, ahead=True) for command in some]
+            asked = [self._channel.ask(command, _nothing, ahead=True) for command in some]
             for command, answer in zip(
                 some, await asyncio.gather(*asked, return_exceptions=True), strict=True
             ):
@@ -107,3 +110,7 @@ class LastingMediaLink(MediaLink):
                 elif isinstance(answer, BaseException):
                     raise answer
         return faults
+
+
+def _nothing(_reply: Reply, _descriptors: list[int]) -> None:
+    """What was there before needs no answer but that it is there again."""

@@ -1,46 +1,39 @@
 """The messages between control and media: bases, replies and numbered events.
 
-Every frame is ``kind u8, op u8, version u16, number u64`` and then the fields of its body
-in order (``daemon/link/layout.py``). The number is the id of the command or its reply, or
-the event's place in the stream. One frame is one packet of a SEQPACKET socket.
+How they travel: ``daemon/link/frames.py``.
 """
 
+import sys
 from typing import Annotated, Final
 
 import msgspec
 
-from daemon.link.layout import (
-    F64,
-    FLAG,
-    I32,
-    OCTETS,
-    TEXT,
-    U16,
-    U32,
-    U64,
-    Many,
-    Pair,
-    fields_of,
-)
 from drivers.api import PortId
 
-VERSION: Final = 1
-MAX_FRAME: Final = 65536  # bytes; below the send buffer that Linux gives without rights
+VERSION: Final = 3
+MAX_FRAME: Final = 65000  # bytes
+MAX_PACKET: Final = 65536  # bytes; below the send buffer that Linux gives without rights
 EVENTS_KEPT: Final = 4096
 
-Port = Annotated[PortId, U64]
-Identifier = Annotated[int, U64]
-Number16 = Annotated[int, U16]
-Number32 = Annotated[int, U32]
-Signed = Annotated[int, I32]
-Decimal = Annotated[float, F64]
-Truth = Annotated[bool, FLAG]
-String = Annotated[str, TEXT]
-Raw = Annotated[bytes, OCTETS]
+NO_MORE: Final = msgspec.Meta(max_length=4096)
+"""How long a list may be."""
+_FINITE: Final = sys.float_info.max
+
+Identifier = Annotated[int, msgspec.Meta(ge=0)]
+Port = Annotated[PortId, msgspec.Meta(ge=0)]
+Number16 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
+Number32 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)]
+Signed = Annotated[int, msgspec.Meta(ge=-0x8000_0000, le=0x7FFF_FFFF)]
+Decimal = Annotated[float, msgspec.Meta(ge=-_FINITE, le=_FINITE)]
+String = Annotated[str, msgspec.Meta(max_length=0xFFFF)]
+Raw = Annotated[bytes, msgspec.Meta(max_length=0xFFFF)]
+Truth = bool
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of every body."""
+class Message(
+    msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=True, forbid_unknown_fields=True
+):
+    """Base of every body; on the wire its class name, then its fields in order."""
 
 
 class Command(Message, frozen=True, kw_only=True):
@@ -54,7 +47,7 @@ class Reply(Message, frozen=True, kw_only=True):
 class MediaEvent(Message, frozen=True, kw_only=True):
     """Base of what media reports; numbers grow by one within a media process."""
 
-    number: int = 0
+    number: Identifier = 0
 
 
 class Done(Reply, frozen=True, kw_only=True):
@@ -91,7 +84,7 @@ class TapOpened(Reply, frozen=True, kw_only=True):
     capacity: Number32
 
 
-class PortState(msgspec.Struct, frozen=True, kw_only=True):
+class PortState(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A port as it is now."""
 
     port: Port
@@ -107,21 +100,21 @@ class PortState(msgspec.Struct, frozen=True, kw_only=True):
     """new, connecting, connected, failed or closed; empty without DTLS."""
 
 
-class BridgeState(msgspec.Struct, frozen=True, kw_only=True):
+class BridgeState(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A bridge and its members."""
 
     bridge: Identifier
-    ports: Annotated[tuple[PortId, ...], Many(U64)]
+    ports: Annotated[tuple[Port, ...], NO_MORE]
 
 
-class PlayerState(msgspec.Struct, frozen=True, kw_only=True):
+class PlayerState(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A player that has not ended."""
 
     player: Identifier
     port: Port
 
 
-class RecordingState(msgspec.Struct, frozen=True, kw_only=True):
+class RecordingState(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A recording that has not ended."""
 
     recording: Identifier
@@ -134,16 +127,16 @@ class Snapshot(Reply, frozen=True, kw_only=True):
 
     last_event: Identifier
     pages: Number32 = 1
-    ports: Annotated[tuple[PortState, ...], Many(fields_of(PortState))] = ()
-    bridges: Annotated[tuple[BridgeState, ...], Many(fields_of(BridgeState))] = ()
-    players: Annotated[tuple[PlayerState, ...], Many(fields_of(PlayerState))] = ()
-    recordings: Annotated[tuple[RecordingState, ...], Many(fields_of(RecordingState))] = ()
+    ports: Annotated[tuple[PortState, ...], NO_MORE] = ()
+    bridges: Annotated[tuple[BridgeState, ...], NO_MORE] = ()
+    players: Annotated[tuple[PlayerState, ...], NO_MORE] = ()
+    recordings: Annotated[tuple[RecordingState, ...], NO_MORE] = ()
 
 
 class Counters(Reply, frozen=True, kw_only=True):
     """Named counts and measured values."""
 
-    values: Annotated[tuple[tuple[str, float], ...], Many(Pair(TEXT, F64))]
+    values: Annotated[tuple[tuple[str, Decimal], ...], NO_MORE]
 
 
 class HostAnswer(Reply, frozen=True, kw_only=True):
@@ -285,7 +278,7 @@ class HostEvent(MediaEvent, frozen=True, kw_only=True):
 class MediaRestarted(MediaEvent, frozen=True, kw_only=True):
     """The media process is a new one: every port is gone. Made by the client."""
 
-    lost: Annotated[tuple[PortId, ...], Many(U64)] = ()
+    lost: Annotated[tuple[Port, ...], NO_MORE] = ()
     """Ports that could not be opened again, by a link that tells the new process what the old
     one held."""
 

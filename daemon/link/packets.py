@@ -1,4 +1,8 @@
-"""A SEQPACKET socket on the loop: whole packets, with descriptors, never blocking."""
+"""A SEQPACKET socket on the loop: whole packets, with descriptors, never blocking.
+
+What is sent in one turn of the loop travels together: for the small frames of the link a
+packet costs several times what is in it.
+"""
 
 import array
 import asyncio
@@ -8,11 +12,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from daemon.link.messages import MAX_FRAME
+from daemon.link.frames import build_packet
+from daemon.link.messages import MAX_PACKET
 
 MAX_DESCRIPTORS: Final = 4
-MAX_WAITING: Final = 32768
-"""Packets kept for a peer that does not read; behind that the connection is given up."""
+MAX_TOGETHER: Final = 16384
+"""Bytes of frames that share a packet."""
+MAX_WAITING: Final = 2 << 20
+"""Bytes kept for a peer that does not read; behind that the connection is given up."""
 
 _ROOM: Final = socket.CMSG_LEN(MAX_DESCRIPTORS * array.array("i").itemsize)
 # Plain numbers: the operators of flag enums cost more than the system call.
@@ -34,31 +41,57 @@ class PacketSocket:
         self._sock = sock
         self._on_packet = on_packet
         self._on_closed = on_closed
-        self._buffer = memoryview(bytearray(MAX_FRAME))
+        self._buffer = memoryview(bytearray(MAX_PACKET))
         self._waiting: deque[tuple[bytes, list[int]]] = deque()
+        self._waiting_size = 0
+        self._gathered: list[bytes] = []
+        self._gathered_size = 0
         self._loop = asyncio.get_running_loop()
         self.closed = False
         self._loop.add_reader(sock.fileno(), self._readable)
 
-    def send(self, packet: bytes, descriptors: Sequence[int] = ()) -> None:
-        """Send a packet in order, later when the peer is slow; the descriptors stay ours."""
+    def send(self, frame: bytes, descriptors: Sequence[int] = ()) -> None:
+        """Send a frame in order at the end of this turn; the descriptors stay ours."""
+        if self.closed:
+            return
+        if descriptors or self._gathered_size + len(frame) > MAX_TOGETHER:
+            self._send_gathered()
+        if descriptors:
+            self._send_packet(build_packet([frame]), descriptors)
+            return
+        if not self._gathered:
+            self._loop.call_soon(self._send_gathered)
+        self._gathered.append(frame)
+        self._gathered_size += len(frame)
+
+    def _send_gathered(self) -> None:
+        if self._gathered:
+            frames, self._gathered, self._gathered_size = self._gathered, [], 0
+            self._send_packet(build_packet(frames))
+
+    def _send_packet(self, packet: bytes, descriptors: Sequence[int] = ()) -> None:
+        """Send a packet, later when the peer is slow."""
         if self.closed:
             return
         if not self._waiting and self._sent(packet, descriptors):
             return
         if self.closed:
             return
-        if len(self._waiting) >= MAX_WAITING:
+        if self._waiting_size + len(packet) > MAX_WAITING:
             self.close()
             return
         if not self._waiting:
             self._loop.add_writer(self._sock.fileno(), self._writable)
         # The owner may close its descriptors before the peer reads.
         self._waiting.append((packet, [os.dup(number) for number in descriptors]))
+        self._waiting_size += len(packet)
 
     def close(self) -> None:
         """Close the connection; harmless when it is closed."""
         if self.closed:
+            return
+        self._send_gathered()
+        if self.closed:  # sending found the peer gone
             return
         self.closed = True
         self._loop.remove_reader(self._sock.fileno())
@@ -88,6 +121,7 @@ class PacketSocket:
             if not self._sent(packet, descriptors):
                 return
             self._waiting.popleft()
+            self._waiting_size -= len(packet)
             _close_all(descriptors)
         self._loop.remove_writer(self._sock.fileno())
 
@@ -109,6 +143,7 @@ class PacketSocket:
             self.close()
             return
         self._on_packet(bytes(self._buffer[:size]), descriptors)
+        self._send_gathered()  # what answers this packet need not wait for the turn's end
 
 
 def _descriptors(parts: list[tuple[int, int, bytes]]) -> list[int]:

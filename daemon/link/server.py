@@ -19,7 +19,7 @@ import msgspec
 
 from daemon.link.commands import Hello, HostCommand, Welcome
 from daemon.link.errors import MediaRefused, MessageError
-from daemon.link.frames import Frame, build_frame, event_frame, parse_frame
+from daemon.link.frames import Frame, Unreadable, build_frame, event_frame, parse_packet
 from daemon.link.messages import (
     EVENTS_KEPT,
     Command,
@@ -236,15 +236,24 @@ class _Guest:
         for number in descriptors:
             os.close(number)
         try:
-            frame = parse_frame(packet)
+            frames = parse_packet(packet)
         except MessageError as error:
             log.error("control sent no message", reason=str(error))
             self.socket.close()
             return
+        for frame in frames:
+            self._take(frame)
+
+    def _take(self, frame: Frame) -> None:
         if isinstance(frame.body, Hello):
             self._server.greet(self, frame.body)
         elif isinstance(frame.body, Command) and self.session:
             self._server.command(self, frame.number, frame.body)
+        elif isinstance(frame.body, Unreadable) and self.session:
+            reason = frame.body.reason
+            log.error("a command was not understood", number=frame.number, reason=reason)
+            refused = Refused(code="bad-command", text=reason)
+            self.socket.send(build_frame(Frame(frame.number, refused)))
         else:
             log.error("control spoke out of turn", kind=type(frame.body).__name__)
             self.socket.close()

@@ -9,6 +9,7 @@ from cython_ext.media import EngineError
 from daemon.link import commands as ask
 from daemon.link import messages as told
 from daemon.link.errors import MediaRefused
+from daemon.link.frames import COMMANDS
 from daemon.link.messages import Command, MediaEvent
 from daemon.link.server import Carried
 from daemon.media.events import event_of
@@ -30,6 +31,11 @@ if TYPE_CHECKING:  # in pure mode there is no engine, yet drivers are tested
 FULL_LOAD: Final = 0.7  # of a tick; above it new ports are refused, not served late
 CODINGS: Final = {"pcm16": "s16", "alaw": "A", "ulaw": "U"}
 DONE: Final = Carried(told.Done())
+_CLAIMED: Final = {
+    kind: tuple(name for name in ("port", "a", "b") if name in kind.__struct_fields__)
+    for kind in COMMANDS
+}
+"""The fields of a command that name a port: whoever steers a port has claimed it."""
 LAWS: Final = {"PCMA": "A", "PCMU": "U", "G722": "G722", "L16": "L16", "OPUS": "OPUS"}
 
 
@@ -167,10 +173,8 @@ class Ports:
 
     def carry_out(self, command: Command) -> Carried:
         """Carry out a command at once; MediaRefused when that cannot be."""
-        for name in ("port", "a", "b"):
-            port = getattr(command, name, None)
-            if port is not None:
-                self.holding.claim(port)
+        for name in _CLAIMED[type(command)]:
+            self.holding.claim(getattr(command, name))
         try:
             done = self._perform[type(command)](command)
         except EngineError as error:

@@ -1,7 +1,7 @@
 """What one call needs of the control process, and what people may ask of a call."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from acd_core.commands import OfferToAgent
@@ -72,12 +72,12 @@ class SupervisorDue(SupervisingRequest, frozen=True, kw_only=True):
 class BridgingMedia(CallMedia, Protocol):
     """The part of the link to media that a call needs."""
 
-    async def bridge(self, bridge: int, a: PortId, b: PortId) -> None: ...
-    async def unbridge(self, bridge: int) -> None: ...
-    async def join(
+    def bridge(self, bridge: int, a: PortId, b: PortId) -> Awaitable[None]: ...
+    def unbridge(self, bridge: int) -> Awaitable[None]: ...
+    def join(
         self, bridge: int, port: PortId, *, part: str = "talks", agent: PortId | None = None
-    ) -> None: ...
-    async def record(
+    ) -> Awaitable[None]: ...
+    def record(
         self,
         recording: int,
         port: PortId,
@@ -87,8 +87,8 @@ class BridgingMedia(CallMedia, Protocol):
         max_s: float = 0.0,
         silence_s: float = 0.0,
         chain: bool = False,
-    ) -> None: ...
-    async def pause_record(self, recording: int, *, on: bool) -> None: ...
+    ) -> Awaitable[None]: ...
+    def pause_record(self, recording: int, *, on: bool) -> Awaitable[None]: ...
 
 
 class EndingCall(Protocol):

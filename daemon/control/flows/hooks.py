@@ -1,6 +1,6 @@
 """What a flow needs of its surroundings: media, a listener, and the call itself."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from typing import Protocol
 
 from daemon.link.messages import MediaEvent, RecordFinished
@@ -28,7 +28,7 @@ class TapFds(Protocol):
 class CallMedia(Protocol):
     """The part of the link to media that a flow needs."""
 
-    async def play(
+    def play(
         self,
         port: PortId,
         player: int,
@@ -37,20 +37,20 @@ class CallMedia(Protocol):
         repeat: int = 1,
         gain_db: float = 0.0,
         stop_on_digit: bool = False,
-    ) -> None: ...
-    async def play_tone(
+    ) -> Awaitable[None]: ...
+    def play_tone(
         self,
         port: PortId,
         player: int,
         frequencies: Sequence[tuple[float, float]],
         cadence_ms: Sequence[tuple[int, int]],
         repeat: int = 0,
-    ) -> None: ...
-    async def stop_play(self, player: int) -> None: ...
-    async def stop_record(self, recording: int) -> None: ...
-    async def arm_barge_in(self, port: PortId, on: bool) -> None: ...  # noqa: FBT001
-    async def tap(self, port: PortId) -> TapFds: ...
-    async def untap(self, port: PortId) -> None: ...
+    ) -> Awaitable[None]: ...
+    def stop_play(self, player: int) -> Awaitable[None]: ...
+    def stop_record(self, recording: int) -> Awaitable[None]: ...
+    def arm_barge_in(self, port: PortId, on: bool) -> Awaitable[None]: ...  # noqa: FBT001
+    def tap(self, port: PortId) -> Awaitable[TapFds]: ...
+    def untap(self, port: PortId) -> Awaitable[None]: ...
 
 
 class Listener(Protocol):

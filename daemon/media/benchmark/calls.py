@@ -76,12 +76,13 @@ async def _pairs(folder: Path, media: int, pairs: int) -> float:
 
 
 async def _pair(link: MediaLink, number: int) -> None:
-    a, _ = await link.open_rtp()
-    await link.connect_rtp(a, PEERS, RtpFormat())
-    b, _ = await link.open_rtp()
-    await link.connect_rtp(b, PEERS, RtpFormat())
+    """Open both ports, connect and bridge them, close them: what needs no answer does not wait."""
+    first, second = link.open_rtp(), link.open_rtp()
+    (a, _), (b, _) = await first, await second
+    link.connect_rtp(a, PEERS, RtpFormat())
+    link.connect_rtp(b, PEERS, RtpFormat())
     await link.bridge(number + 1, a, b)
-    await link.close(a)
+    link.close(a)
     await link.close(b)
 
 

@@ -12,8 +12,8 @@ from daemon.link import commands as ask
 from daemon.link import messages as told
 from daemon.link import server as link_server
 from daemon.link.client import MediaLink
-from daemon.link.errors import LinkClosed, MediaAway, MediaRefused
-from daemon.link.frames import Frame, build_frame, parse_frame
+from daemon.link.errors import LinkClosed, MediaAway, MediaRefused, MessageError
+from daemon.link.frames import Frame, Unreadable, build_frame, build_packet, parse_packet
 from daemon.link.messages import Command, MediaEvent
 from daemon.link.server import Carried, LinkServer
 from drivers.api import PortId, RtpAddress
@@ -129,6 +129,59 @@ async def test_a_refusal_carries_its_code_and_a_fault_does_not_end_the_link(
     await link.stop_play(15)
 
 
+async def test_what_is_asked_in_one_turn_is_carried_out_in_order_without_waiting(
+    connect: Connect, desk: Desk
+) -> None:
+    link = await connect()
+    opened = link.open_rtp()
+    refused = link.stop_play(13)
+    tap = link.tap(PortId(1))
+    last = link.stop_play(15)
+    assert desk.carried == []
+    await last
+    kinds = [type(command) for command in desk.carried]
+    assert kinds == [ask.OpenRtp, ask.StopPlay, ask.OpenTap, ask.StopPlay]
+    assert await opened == (1, RtpAddress("127.0.0.1", 4000))
+    with pytest.raises(MediaRefused, match="not this one"):
+        await refused
+    for number in ((await tap).memfd, (await tap).eventfd):
+        os.close(number)
+
+
+async def test_what_media_cannot_read_fails_its_command_alone(connect: Connect, desk: Desk) -> None:
+    link = await connect()
+    ill, well = link.stop_play(-1), link.stop_play(15)
+    await well
+    with pytest.raises(MediaRefused) as refused:
+        await ill
+    assert refused.value.code == "bad-command"
+    assert desk.carried == [ask.StopPlay(player=15)]
+
+
+async def test_what_control_cannot_read_fails_its_command_alone(
+    connect: Connect, server: LinkServer
+) -> None:
+    link = await connect()
+    slow = asyncio.ensure_future(link.host("board", b""))
+    await asyncio.sleep(0)
+    await link.stop_play(1)
+    assert server._control is not None
+    odd = told.TapOpened(capacity=-1)
+    server._control.socket.send(build_frame(Frame(1, odd)))
+    with pytest.raises(MessageError):
+        await slow
+    await link.stop_play(15)
+
+
+async def test_a_given_up_command_does_not_hold_up_the_next(connect: Connect) -> None:
+    link = await connect(patience_s=0.2)
+    slow = [asyncio.ensure_future(link.host("board", b"")) for _ in range(3)]
+    for command in slow:
+        with pytest.raises(MediaAway, match="HostCommand"):
+            await command
+    await link.stop_play(15)
+
+
 async def test_descriptors_travel(connect: Connect, desk: Desk) -> None:
     link = await connect()
     tap = await link.tap(PortId(1))
@@ -182,7 +235,7 @@ async def test_a_command_waits_across_a_restart_of_media(
 ) -> None:
     link = await connect()
     await server.close()
-    command = asyncio.create_task(link.stop_play(5))
+    command = link.stop_play(5)
     another = LinkServer(tmp_path / "media.sock", desk)
     another.open()
     try:
@@ -236,13 +289,13 @@ async def test_a_repeated_command_is_answered_again_but_not_carried_out(
         sock.setblocking(False)
         await loop.sock_connect(sock, str(tmp_path / "media.sock"))
         hello = ask.Hello(session=5, instance=0, last_event=0)
-        await loop.sock_sendall(sock, build_frame(Frame(0, hello)))
+        await loop.sock_sendall(sock, build_packet([build_frame(Frame(0, hello))]))
         await loop.sock_recv(sock, 65536)
-        packet = build_frame(Frame(77, ask.OpenRtp(port=PortId(3))))
+        packet = build_packet([build_frame(Frame(77, ask.OpenRtp(port=PortId(3))))])
         replies = []
         for _ in range(3):
             await loop.sock_sendall(sock, packet)
-            replies.append(parse_frame(await loop.sock_recv(sock, 65536)))
+            replies += parse_packet(await loop.sock_recv(sock, 65536))
     assert replies == [Frame(77, told.RtpOpened(host="127.0.0.1", rtp_port=4000))] * 3
     assert len(desk.carried) == 1
 
@@ -251,10 +304,11 @@ async def test_a_repeated_command_is_answered_again_but_not_carried_out(
     "packet",
     [
         b"\0" * 20,
-        build_frame(Frame(1, ask.OpenRtp(port=PortId(1)))),
-        build_frame(Frame(1, told.Done())),
+        build_packet([build_frame(Frame(1, ask.OpenRtp(port=PortId(1))))]),
+        build_packet([build_frame(Frame(1, told.Done()))]),
+        build_packet([build_frame(Frame(1, Unreadable(reason="")))]),
     ],
-    ids=["garbage", "command-before-hello", "reply"],
+    ids=["garbage", "command-before-hello", "reply", "unreadable-before-hello"],
 )
 async def test_who_speaks_wrongly_is_dropped(
     tmp_path: Path, server: LinkServer, desk: Desk, packet: bytes
@@ -307,10 +361,10 @@ async def test_a_peer_that_does_not_read_loses_its_connection_not_our_memory(
         sock.setblocking(False)
         await loop.sock_connect(sock, str(tmp_path / "media.sock"))
         hello = ask.Hello(session=5, instance=0, last_event=0)
-        await loop.sock_sendall(sock, build_frame(Frame(0, hello)))
+        await loop.sock_sendall(sock, build_packet([build_frame(Frame(0, hello))]))
         while not server.connected:
             await asyncio.sleep(0)
-        for port in range(40_000):
+        for port in range(150_000):
             server.emit(speech(port))
             if not server.connected:
                 break
