@@ -347,7 +347,6 @@ class MediaLink:
     def _do(self, command: told.Command) -> Awaitable[None]:
         return self._request(command, _done)
 
-<<<<<<< HEAD
     def _ask(self, command: told.Command, kind: type[Kind]) -> Awaitable[Kind]:
         return self._request(command, lambda reply, _: _expect(reply, kind))
 
@@ -371,12 +370,3 @@ def _expect(reply: Reply, kind: type[Kind]) -> Kind:
         # By their kinds: what they hold may be secret.
         raise MessageError(f"media answered {type(reply).__name__} where {kind.__name__} was due")
     return reply
-=======
-    async def _ask(self, command: told.Command, kind: type[Kind]) -> Kind:
-        answer = await self._channel.ask(command)
-        if not isinstance(answer.reply, kind):
-            # By their kinds: a command may hold keys.
-            kinds = type(command).__name__, type(answer.reply).__name__
-            raise MessageError(f"media answered {kinds[0]} with {kinds[1]}")
-        return answer.reply
->>>>>>> 4e42566fa4a8ac74b6c4a245c178737f9576d7b0
