@@ -9,13 +9,13 @@ import structlog
 
 from daemon.control.calls.call import Call, Leg
 from daemon.control.calls.context import BridgingMedia
-from daemon.control.calls.conversation import CUT_OFF
 from daemon.control.calls.life import CallLife
 from daemon.control.flows.prompts import Prompts
 from daemon.control.line_table import LineTable
 from daemon.control.records import Records
 from daemon.control.remote_driver import RemoteDriver
 from daemon.link.messages import (
+    CUT_OFF,
     EventsLost,
     HostEvent,
     MediaEvent,
@@ -143,6 +143,7 @@ class MediaEvents:
         return what_is_left(self._control.prompts.site / path)
 
     async def _leg_restarted(self, life: CallLife, leg: Leg, lost: set[PortId]) -> None:
+        self.own(life.call, leg)
         is_lost = leg.port in lost
         if is_lost:
             why = "media process restarted, its audio port is taken"

@@ -33,7 +33,7 @@ from daemon.control.records import Records, decode_row
 from daemon.link.messages import Snapshot
 from daemon.recordings.audio_file import what_is_left
 from daemon.store.rows import HistoryRow, QueueVisitRow
-from drivers.api import LineId, PortId
+from drivers.api import LineId, PortId, RestartedAudio, RtpAddress, RtpFormat
 from drivers.errors import DriverError
 from drivers.events import Cause
 
@@ -198,6 +198,9 @@ class HoldingMedia(Protocol):
 
     async def snapshot(self) -> Snapshot: ...
     def claim(self, ports: Sequence[PortId]) -> Awaitable[None]: ...
+    def connect_rtp(
+        self, port: PortId, remote: RtpAddress, fmt: RtpFormat
+    ) -> Awaitable[None]: ...
 
 
 class Recovery:
@@ -231,6 +234,8 @@ class Recovery:
             left = await asyncio.to_thread(what_is_left, self._site / open_rows[recording].path)
             self._records.recording_finished(recording, left)
         self._records.close_unknown(calls)
+        for call in found.alive:
+            await self._connect(call)
         for call in found.dead:
             await self._finish(call, standing=call.caller.line in restored)
         for line in found.orphan_lines:
@@ -245,6 +250,20 @@ class Recovery:
         if calls:
             log.info("calls recovered", alive=len(found.alive), dead=len(found.dead))
         return found.alive
+
+    async def _connect(self, call: Call) -> None:
+        """Set the streams of a call once more: its end may have come before that was done.
+
+        The link learns them by this, for a media process that has to be told.
+        """
+        for leg in call.legs:
+            try:
+                line = self._controller.line(leg.line)
+                stream = line.stream if isinstance(line, RestartedAudio) else None
+                if stream is not None and leg.port is not None:
+                    await self._media.connect_rtp(leg.port, stream.remote, stream.fmt)
+            except DriverError as error:
+                log.warning("stream is not set", line=leg.line, why=str(error))
 
     async def _finish(self, call: Call, *, standing: bool) -> None:
         life = CallLife(call, self._controller)

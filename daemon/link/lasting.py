@@ -51,11 +51,16 @@ class LastingMediaLink(MediaLink):
     async def events(self) -> AsyncIterator[MediaEvent]:
         """Yield every event once and in order, until the link is closed; for one reader."""
         async for event in self._channel.events():
-            if isinstance(event, MediaRestarted):
-                yield msgspec.structs.replace(event, lost=await self._bring_back())
-            else:
-                self._scene.happened(event)
-                yield event
+            match event:
+                case MediaRestarted():
+                    yield msgspec.structs.replace(event, lost=await self._bring_back())
+                case told.PlayFinished(port=port, reason="closed") if self._scene.holds(port):
+                    pass  # media ends in order; what it played begins anew in the next one
+                case told.RecordFinished(port=port, reason="closed") if self._scene.holds(port):
+                    yield msgspec.structs.replace(event, reason=told.CUT_OFF)
+                case _:
+                    self._scene.happened(event)
+                    yield event
 
     async def snapshot(self) -> Snapshot:
         """Tell what media holds now."""

@@ -14,6 +14,8 @@ VERSION: Final = 3
 MAX_FRAME: Final = 65000  # bytes
 MAX_PACKET: Final = 65536  # bytes; below the send buffer that Linux gives without rights
 EVENTS_KEPT: Final = 4096
+CUT_OFF: Final = "cut-off"
+"""Why a recording ended: with its media process. Made by control's end of the link."""
 
 NO_MORE: Final = msgspec.Meta(max_length=4096)
 """How long a list may be."""
@@ -172,7 +174,7 @@ class RecordFinished(MediaEvent, frozen=True, kw_only=True):
     path: String
     duration_ms: Number32
     reason: String
-    """stopped, closed, max, silence, error or disk-full."""
+    """stopped, closed, max, silence, error, disk-full, or ``CUT_OFF``."""
     chain: String = ""
     """Last link of the chain, hexadecimal: it vouches for every second of the file."""
     paused_ms: Number32 = 0

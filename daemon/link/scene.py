@@ -44,6 +44,11 @@ class Scene:
         """Ports that can be opened again."""
         return frozenset(port for port, held in self._ports.items() if held.open is not None)
 
+    def holds(self, port: PortId) -> bool:
+        """Whether a port is open, as far as anybody asked."""
+        held = self._ports.get(port)
+        return held is not None and held.open is not None
+
     def note(self, command: Command, reply: Reply) -> None:
         """A command was carried out."""
         match command:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
-from drivers.api import CallDetails, Capability, LineId, PortId, RtpAddress, RtpFormat
+from drivers.api import (
+    CallDetails,
+    Capability,
+    LineId,
+    PortId,
+    RtpAddress,
+    RtpFormat,
+    RtpStream,
+)
 from drivers.errors import DriverError, NotCapable
 from drivers.events import Cause, LineEvent, Seized
 from drivers.sip.core.call import Call, CallState
@@ -29,14 +37,6 @@ _CAN = (
 )
 
 _Connection = tuple[RtpAddress, RtpFormat]
-
-
-class Stream(msgspec.Struct, frozen=True):
-    """The audio that a call's two descriptions agreed on."""
-
-    local: RtpAddress
-    remote: RtpAddress
-    fmt: RtpFormat
 
 
 class RestoredCall(msgspec.Struct, frozen=True):
@@ -87,12 +87,12 @@ class SipLine:
         return PortId(self.call.port)
 
     @property
-    def stream(self) -> Stream | None:
-        """What a new media engine needs to carry the call on; None before both sides agreed."""
+    def stream(self) -> RtpStream | None:
+        """What both sides agreed on; None before that."""
         session = None if self.call is None else self.call.session
         if session is None or session.remote is None or session.fmt is None:
             return None
-        return Stream(RtpAddress(session.host, session.port), session.remote, session.fmt)
+        return RtpStream(session.remote, session.fmt)
 
     async def dial(self, number: str, *, ani: str = "", name: str = "") -> None:
         """Call the number over the trunk, or the station's phone; events tell the rest."""

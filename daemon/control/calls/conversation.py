@@ -1,7 +1,7 @@
 """The conversation of a call: joining caller and agent, hold, and its end."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from daemon.control.calls.life import CallLife
 
 log = structlog.get_logger()
-
-CUT_OFF: Final = "cut-off"
-"""Why a recording ended: with its media process."""
 
 
 class Conversation:
