@@ -97,6 +97,13 @@ class RtpFormat(msgspec.Struct, frozen=True, kw_only=True):
     srtp: SrtpKeys | None = None
 
 
+class RtpStream(msgspec.Struct, frozen=True):
+    """The audio that a call's two descriptions agreed on."""
+
+    remote: RtpAddress
+    fmt: RtpFormat
+
+
 class CallDetails(msgspec.Struct, frozen=True, kw_only=True):
     """What an outgoing call says beside its numbers; a line passes on what its kind can."""
 
@@ -177,7 +184,11 @@ class Line(Protocol):
 
 @runtime_checkable
 class RestartedAudio(Protocol):
-    """A line that must agree anew on what a media process held alone."""
+    """A line that knows its stream, and agrees anew on what a media process held alone."""
+
+    @property
+    def stream(self) -> RtpStream | None:
+        """What both sides agreed on; None before that."""
 
     async def audio_restarted(self) -> None:
         """Media was started anew; the line's port is open again, its keys and indices are lost."""
@@ -244,6 +255,51 @@ class LineSpan(msgspec.Struct, frozen=True):
     line: LineId
     since: float
     until: float
+
+    def covers(self, line: LineId, at: float) -> bool:
+        """Whether it is about this line at that moment."""
+        return line == self.line and self.since <= at <= self.until
+
+
+class WireCopy(msgspec.Struct, frozen=True, kw_only=True):
+    """One message as it passed, with stars for its secrets; what was sealed is open."""
+
+    at: float
+    out: bool
+    transport: str
+    host: str
+    port: int
+    """Of the peer."""
+    our_host: str
+    our_port: int
+    data: bytes
+
+
+class MessageReader(Protocol):
+    """Follows the messages of a driver, for a capture."""
+
+    gaps: int
+    """How often messages were forgotten before they were read."""
+
+    def skip(self) -> None:
+        """Begin with the messages that come from now on."""
+
+    def take(self, names: Sequence[str], lines: Sequence[LineId], host: str) -> list[WireCopy]:
+        """Messages since the last time of these calls, of those on lines, and of a peer."""
+
+    def lines_with(self, host: str) -> list[LineId]:
+        """Lines with a call whose signalling goes to this address."""
+
+    def audio(self, line: LineId) -> RtpAddress | None:
+        """Our address for the audio of the call on a line."""
+
+
+@runtime_checkable
+class Captures(Protocol):
+    """A driver whose messages can be captured."""
+
+    def capture(self) -> MessageReader:
+        """A reader that begins with all that is kept."""
 
 
 @runtime_checkable
