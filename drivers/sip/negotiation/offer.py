@@ -104,13 +104,13 @@ def _peer(
     media = sdp.media[place]
     host = media.host or sdp.host
     try:
-        address = _address(host)
+        nowhere = _is_nowhere(host)
     except ValueError:
         raise NotAcceptable(f"media address {host[:64]!r} is not an IP address") from None
     if own_host and (":" in host) is not (":" in own_host):
         raise NotAcceptable("media address of the other IP version")
     sends, receives = _direction(sdp, media)
-    if address.is_unspecified:  # hold as RFC 2543 had it: c=0.0.0.0
+    if nowhere:  # hold as RFC 2543 had it: c=0.0.0.0
         receives = False
     behind = signalled_from
     if (":" in behind) is not (":" in host):
@@ -119,8 +119,9 @@ def _peer(
 
 
 @lru_cache(maxsize=1024)
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    return ipaddress.ip_address(host)  # few peers, many calls: worth remembering
+def _is_nowhere(host: str) -> bool:
+    """Whether it is the unspecified address; few peers, many calls: worth remembering."""
+    return ipaddress.ip_address(host).is_unspecified
 
 
 def _direction(sdp: Sdp, media: Media) -> tuple[bool, bool]:

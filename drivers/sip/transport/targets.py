@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import Final
 
 from drivers.sip.transport.listening import address_of
@@ -11,6 +12,7 @@ _NAME: Final = re.compile(
 )
 
 
+@lru_cache(maxsize=256)  # asked before each call that goes out
 def host_and_port(text: str) -> tuple[str, int | None]:
     """Split ``host:port``, ``[v6]:port`` or ``name``; ValueError when it is none of them."""
     host, colon, port = text.rpartition(":")
@@ -27,6 +29,7 @@ def host_and_port(text: str) -> tuple[str, int | None]:
     return host.lower().rstrip("."), number
 
 
+@lru_cache(maxsize=256)
 def is_address(host: str) -> bool:
     """Whether it is an IP address, not a name."""
     return address_of(host) is not None
