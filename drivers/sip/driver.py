@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from random import Random, SystemRandom
@@ -90,7 +90,8 @@ class SipDriver:
         self._events: asyncio.Queue[LineEvent | None] = asyncio.Queue()
         self._lines: dict[LineId, SipLine] = {}
         # First in, first out: a command meant for an ended call must not meet the next one.
-        self._free: dict[str, deque[SipLine]] = {}
+        # Ordered dicts: to take a certain line out of thousands must not cost a search.
+        self._free: dict[str, OrderedDict[SipLine, None]] = {}
         self._past: deque[tuple[LineId, str, float]] = deque(maxlen=options.messages_kept // 4)
         """Line, Call-ID and end of the calls whose messages may still be kept."""
         self._timer: asyncio.TimerHandle | None = None
@@ -109,7 +110,7 @@ class SipDriver:
                 for number in range(1, trunk.max_calls + 1)
             ]
             self._lines |= {line.id: line for line in slots}
-            self._free[trunk.name] = deque(slots)
+            self._free[trunk.name] = OrderedDict.fromkeys(slots)
 
     # Driver
 
@@ -247,7 +248,7 @@ class SipDriver:
                 )
                 self._lines[line.id] = line
             elif line in self._free.get(call.peer.name, ()):
-                self._free[call.peer.name].remove(line)
+                del self._free[call.peer.name][line]
             line.take(call)
 
     def restored_calls(self) -> list[RestoredCall]:
@@ -283,14 +284,14 @@ class SipDriver:
         """Take a trunk slot for an outgoing call; LineBusy when it carries a call."""
         if line.call is not None:
             raise LineBusy(f"{line.id} carries a call")
-        slots = self._free.get(line.owner, deque())
-        if line in slots:
-            slots.remove(line)
+        slots = self._free.get(line.owner)
+        if slots is not None:
+            slots.pop(line, None)
 
     def give_back(self, line: SipLine) -> None:
         """The line is free again."""
         if not line.is_station and line.owner in self._free:
-            self._free[line.owner].append(line)
+            self._free[line.owner][line] = None
 
     def flush(self) -> None:
         """Send what the core has to send, tell what it has to tell, set the timer."""
@@ -373,7 +374,7 @@ class SipDriver:
                 self.core.services.count("no_free_line")
                 self.core.release(call, Cause.CONGESTION)
                 return
-            line = slots.popleft()
+            line, _ = slots.popitem(last=False)
         line.take(call)
         self.core.ring(call)
         self.emit(ringing(line.id, offered))
