@@ -1,7 +1,6 @@
 """Any bytes in: WireError is the only way out, and both implementations say the same."""
 
-from pathlib import Path
-
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -18,15 +17,22 @@ from cython_ext.sip_wire import (
     quote_string,
 )
 from cython_ext.sip_wire.structs import TOKEN
+from tests.fuzz.sip import (
+    CORPUS,
+    PARTS,
+    PIECES,
+    file_name,
+    outcome,
+    part_outcome,
+    run,
+    seeds,
+    texts_of,
+)
 
-CORPUS = [
-    *(path.read_bytes() for path in sorted(Path(__file__).parent.glob("torture*/*.dat"))),
+SEEDS = [
+    *seeds(),
     bench.message(),
 ]
-PIECES = [
-    b"\r\n", b"\r", b"\n", b" ", b"\t", b'"', b"<", b">", b";", b",", b"=", b"\\", b"%", b":", b"@",
-    b"\xc3", b"\xa9", b"\0", b"?", b"[", b"]", b":::", b";tag=", b"\r\n ", b"SIP/2.0", b"\r\n\r\n",
-]  # fmt: skip
 SHARED = settings(
     max_examples=150,
     deadline=None,
@@ -43,38 +49,16 @@ ports = st.none() | st.integers(0, 65_535)
 values = st.text(
     st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\n"), max_size=20
 )
-PARTS = ("parse_via", "parse_name_addr", "parse_uri", "parse_auth", "split_list")
 
 
 @st.composite
 def mutated(draw):
-    data = bytearray(draw(st.sampled_from(CORPUS)))
+    data = bytearray(draw(st.sampled_from(SEEDS)))
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(data)))
         cut = draw(st.integers(0, 6))
         data[at : at + cut] = draw(st.sampled_from(PIECES) | st.binary(max_size=4))
     return bytes(data)
-
-
-def outcome(sip, data):
-    try:
-        found = sip.parse(data)
-    except WireError as fault:
-        return (fault.reason, fault.status, fault.echo)
-    names = [name for name, _ in found.all_headers()]
-    return (
-        found.is_request, found.method, found.uri, found.status, found.reason, found.body,
-        found.call_id, found.from_tag, found.to_tag, found.cseq, found.top_via,
-        found.max_forwards, found.all_headers(),
-        [(found.header(name.swapcase()), found.headers(name)) for name in names],
-    )  # fmt: skip
-
-
-def part_outcome(function, text):
-    try:
-        return function(text)
-    except WireError as fault:
-        return (fault.reason, fault.status)
 
 
 @SHARED
@@ -98,7 +82,7 @@ def test_any_text_only_raises_wire_errors_in_parts(sip, text):
 
 def test_both_agree_on_the_torture_messages_cut_anywhere(both):
     oracle, compiled = both
-    for data in CORPUS:
+    for data in SEEDS:
         for end in range(0, len(data), 7):
             assert outcome(compiled, data[:end]) == outcome(oracle, data[:end])
 
@@ -121,12 +105,23 @@ def test_both_agree_on_any_bytes(both, data):
 @given(mutated() | values.map(str.encode))
 def test_both_agree_on_parts(both, data):
     oracle, compiled = both
-    for line in data[:2000].decode("utf-8", "surrogateescape").split("\r\n")[:8]:
-        for text in (line, line.partition(":")[2]):
-            for name in PARTS:
-                assert part_outcome(getattr(compiled, name), text) == part_outcome(
-                    getattr(oracle, name), text
-                )
+    for text in texts_of(data):
+        for name in PARTS:
+            assert part_outcome(getattr(compiled, name), text) == part_outcome(
+                getattr(oracle, name), text
+            )
+
+
+@pytest.mark.parametrize("path", sorted(CORPUS.glob("*.dat")), ids=lambda path: path.stem)
+def test_message_of_the_corpus_is_refused_for_its_reason(sip, path):
+    with pytest.raises(WireError) as caught:
+        sip.parse(path.read_bytes())
+    assert file_name(caught.value.reason, path.read_bytes()) == path.name
+
+
+def test_fuzzing_finds_the_parsers_to_agree(both):
+    tried, accepted = run(0.5, seed=1)
+    assert 0 < accepted < tried
 
 
 @SHARED
