@@ -15,7 +15,7 @@ from daemon.benchmark import handing_over, menu_calls, queue_calls, standing_cal
 from daemon.errors import CommandError
 from daemon.language import pick
 from drivers.errors import DriverError
-from drivers.sip.bench import calls, loads
+from drivers.sip.bench import calling, calls, loads
 
 Figure = Any
 """A number, or for some keys an object of numbers."""
@@ -70,6 +70,12 @@ async def _single_leg(load: Load) -> Measured:
     return Measured(row.pop("cpu_s_per_1000_single_leg"), row)
 
 
+async def _outgoing_leg(load: Load) -> Measured:
+    number = max(int(load.rate * load.lasting(5.0)), 1)
+    row = await calling.run(calls=number, rate=load.rate)
+    return Measured(row.pop("cpu_s_per_1000"), row)
+
+
 async def _acd_call(load: Load) -> Measured:
     row = await queue_calls.measure(load.lasting(20.0), agents=queue_calls.SERVING)
     return Measured(row["cpu_s_per_1000"], row)
@@ -114,6 +120,7 @@ async def _by_transport(load: Load) -> Measured:
 
 MEASURES: Final[dict[str, Measure]] = {
     "cpu_s_per_1000_single_leg": _single_leg,
+    "cpu_s_per_1000_outgoing_leg": _outgoing_leg,
     "cpu_s_per_1000_acd_call": _acd_call,
     "cpu_s_per_1000_acd_call_2000_agents": _acd_call_many_agents,
     "cpu_s_per_1000_menu_call": _menu_call,

@@ -6,16 +6,20 @@ its own.
 
 import asyncio
 import contextlib
+import gc
 import resource
 import time
 from itertools import count
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from drivers.api import PortId, RtpAddress, RtpFormat
 from drivers.events import Answered, Released, Ringing
 from drivers.sip.driver import SipDriver
 from drivers.sip.options import SipOptions
+
+GARBAGE: Final = (50_000, 20, 50)
+"""When to look for garbage: as rarely as control does (``daemon/control/app.py``)."""
 
 
 class NoAudio:
@@ -48,13 +52,18 @@ class Subject:
         self.released = 0
         self.driver = SipDriver(options, clock=time.time, journal=self._keep, folder=folder)
         self._task: asyncio.Task[None] | None = None
+        self._collected = gc.get_threshold()
 
     async def __aenter__(self) -> Self:
         await self.driver.open(NoAudio())
+        gc.freeze()
+        gc.set_threshold(*GARBAGE)
         self._task = asyncio.create_task(self._answer(), name="bench answers")
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        gc.set_threshold(*self._collected)
+        gc.unfreeze()
         await self.driver.close()
         if self._task is not None:
             self._task.cancel()

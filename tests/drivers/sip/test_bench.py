@@ -1,6 +1,6 @@
 """The benchmark's own loads, in small: they count every call and measure something."""
 
-from drivers.sip.bench import loads
+from drivers.sip.bench import calling, loads
 
 
 async def test_each_transport_carries_every_call() -> None:
@@ -10,6 +10,13 @@ async def test_each_transport_carries_every_call() -> None:
         assert row["calls"] == 20
         assert 0 < float(row["cpu_s_per_1000"]) < 60
         assert 0 < float(row["pdd_p99_ms"]) < 10_000
+
+
+async def test_every_call_that_is_dialled_is_answered_and_ends() -> None:
+    found = await calling.run(calls=20, rate=200.0)
+    assert found["calls"] == 20
+    assert 0 < found["cpu_s_per_1000"] < 60
+    assert found["journal_bytes_per_call"] > 300
 
 
 async def test_every_registration_is_renewed() -> None:
