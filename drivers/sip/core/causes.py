@@ -47,15 +47,22 @@ _STATUSES: Final[dict[Cause, int]] = {
 _CAUSES: Final[dict[int, Cause]] = {
     400: Cause.INTERWORKING,
     401: Cause.REJECTED,
+    402: Cause.REJECTED,
     403: Cause.REJECTED,
     404: Cause.UNALLOCATED,
+    405: Cause.NOT_IMPLEMENTED,
+    406: Cause.NOT_IMPLEMENTED,
     407: Cause.REJECTED,
     408: Cause.NO_USER_RESPONDING,
     410: Cause.UNALLOCATED,
     415: Cause.INCOMPATIBLE,
+    433: Cause.REJECTED,  # RFC 5079: a caller who withholds the number
     480: Cause.NO_ANSWER,
     481: Cause.TEMPORARY_FAILURE,
+    482: Cause.NO_ROUTE,
+    483: Cause.NO_ROUTE,
     484: Cause.INVALID_NUMBER,
+    485: Cause.UNALLOCATED,
     486: Cause.BUSY,
     487: Cause.NORMAL,
     488: Cause.INCOMPATIBLE,
@@ -63,11 +70,50 @@ _CAUSES: Final[dict[int, Cause]] = {
     501: Cause.NOT_IMPLEMENTED,
     503: Cause.CONGESTION,
     504: Cause.TIMER_EXPIRED,
+    505: Cause.INTERWORKING,
+    513: Cause.INTERWORKING,
     600: Cause.BUSY,
     603: Cause.REJECTED,
     604: Cause.UNALLOCATED,
     606: Cause.INCOMPATIBLE,
+    607: Cause.REJECTED,  # RFC 8197: unwanted
+    608: Cause.REJECTED,  # RFC 8688: by an analysis engine on the way
 }
+
+_NEAREST: Final[dict[int, Cause]] = {
+    2: Cause.NO_ROUTE,
+    20: Cause.NO_USER_RESPONDING,  # subscriber absent
+    22: Cause.UNALLOCATED,  # number changed
+    25: Cause.NO_ROUTE,  # exchange routing error
+    29: Cause.NOT_IMPLEMENTED,  # facility rejected
+    30: Cause.NORMAL,  # response to a status enquiry
+    38: Cause.TEMPORARY_FAILURE,  # network out of order
+    42: Cause.CONGESTION,  # switching equipment
+    44: Cause.CONGESTION,  # requested circuit not available
+    52: Cause.REJECTED,  # outgoing calls barred
+    53: Cause.REJECTED,
+    54: Cause.REJECTED,  # incoming calls barred
+    55: Cause.REJECTED,
+    57: Cause.REJECTED,  # bearer capability not authorised
+    58: Cause.RESOURCE_UNAVAILABLE,  # bearer capability not available now
+    65: Cause.INCOMPATIBLE,  # bearer capability not implemented
+    70: Cause.INCOMPATIBLE,
+    87: Cause.REJECTED,  # not a member of the closed user group
+}
+"""Causes of Q.850 that we have no name for, as the status of RFC 3398 7.2.4.1 reads them."""
+
+_CLASSES: Final[tuple[Cause, ...]] = (
+    Cause.NORMAL_UNSPECIFIED,
+    Cause.NORMAL_UNSPECIFIED,
+    Cause.RESOURCE_UNAVAILABLE,
+    Cause.NOT_IMPLEMENTED,
+    Cause.NOT_IMPLEMENTED,
+    Cause.PROTOCOL_ERROR,
+    Cause.PROTOCOL_ERROR,
+    Cause.INTERWORKING,
+)
+"""What any other number means: the unspecified cause of its class of 16 (Q.850 2.2.5)."""
+_NAMED: Final[dict[int, Cause]] = {int(cause): cause for cause in Cause}
 
 
 def phrase(status: int) -> str:
@@ -105,8 +151,13 @@ def cause_from_reason(values: list[str]) -> Cause | None:
             name, _, number = parameter.partition("=")
             number = number.strip()
             if name.strip().lower() == "cause" and number.isascii() and number.isdigit():
-                try:
-                    return Cause(int(number[:4]))
-                except ValueError:
-                    return Cause.NORMAL_UNSPECIFIED
+                return cause_of_q850(int(number[:4]))
     return None
+
+
+def cause_of_q850(number: int) -> Cause:
+    """Our cause for any number of Q.850, the nearest one for those without a name here."""
+    found = _NAMED.get(number) or _NEAREST.get(number)
+    if found is None:
+        found = _CLASSES[number // 16] if number < 128 else Cause.NORMAL_UNSPECIFIED
+    return found
