@@ -38,6 +38,17 @@ class LineTable:
 
     def __init__(self, opened: Iterable[OpenDriver]) -> None:
         self._opened = {item.driver.name: item for item in opened}
+        # Whether it is one is dear to find out, and no driver becomes one later.
+        self._detailed = {
+            name: item.driver
+            for name, item in self._opened.items()
+            if isinstance(item.driver, DetailedLines)
+        }
+        self._transfers = {
+            name: item.driver
+            for name, item in self._opened.items()
+            if isinstance(item.driver, Transfers)
+        }
 
     def opened(self, driver: str, lines: Iterable[LineId]) -> None:
         """Note the lines that a driver has from the start."""
@@ -91,8 +102,7 @@ class LineTable:
 
     def transfers(self, line: LineId) -> Transfers | None:
         """The driver of a line, where its far ends can ask for transfers."""
-        driver = self._owner(line)
-        return driver if isinstance(driver, Transfers) else None
+        return self._transfers.get(self._owner(line).name)
 
     def show_busy(self, name: str, *, busy: bool) -> None:
         """Light or darken the lamp of something that is no station, such as a parking slot."""
@@ -114,8 +124,8 @@ class LineTable:
 
     async def call_detail(self, line: LineId) -> CallDetail | None:
         """What a serial link tells of the call ringing on a board port, waiting for it."""
-        driver = self._owner(line)
-        if not isinstance(driver, DetailedLines):
+        driver = self._detailed.get(self._owner(line).name)
+        if driver is None:
             return None
         links = {
             name: item.details for name, item in self._opened.items() if item.details is not None

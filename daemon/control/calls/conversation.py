@@ -3,11 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-import structlog
-
 from acd_core.commands import ConnectToAgent
 from acd_core.events import CallAnswered, CallEnded, CallHeld, CallRetrieved, OfferRejected
-from acd_core.ids import AgentId, CallId, to_text
+from acd_core.ids import AgentId, CallId
 from daemon.control.calls.call import OpenRecording, Phase, Step
 from daemon.control.calls.context import CallContext, PauseRecordingRequest
 from daemon.link.errors import LinkError
@@ -20,8 +18,6 @@ from ivr.inputs import Finished
 if TYPE_CHECKING:
     from daemon.control.calls.life import CallLife
 
-log = structlog.get_logger()
-
 
 class Conversation:
     """Audio and records of a call while an agent has it."""
@@ -30,7 +26,7 @@ class Conversation:
         self.call = life.call
         self._life = life
         self._context = context
-        self._log = log.bind(call=to_text(life.call.id))
+        self._log = life.log
 
     async def connect(self, command: ConnectToAgent) -> None:
         """Join caller and agent, and start recording where the queue wants it."""

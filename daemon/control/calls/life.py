@@ -56,6 +56,7 @@ class CallLife:
 
     def __init__(self, call: Call, context: CallContext) -> None:
         self.call = call
+        self.log = log.bind(call=to_text(call.id), line=call.caller.line)
         self.flow = CallFlow(self, context)
         self.offering = Offering(self, context)
         self.conversation = Conversation(self, context)
@@ -67,7 +68,6 @@ class CallLife:
         """Lines whose release was told, handled or not: they may carry another call by now."""
         self._context = context
         self._inbox: asyncio.Queue[CallInput] = asyncio.Queue()
-        self._log = log.bind(call=to_text(call.id), line=call.caller.line)
 
     def tell(self, happened: CallInput) -> None:
         """Put something into the call's queue."""
@@ -97,10 +97,10 @@ class CallLife:
                     self._context.keep(self.call)
                     unkept = False
         except DriverError as error:
-            self._log.error("call fails", why=str(error))
+            self.log.error("call fails", why=str(error))
             await self._fail()
         except Exception:
-            self._log.exception("call fails by a fault of ours")
+            self.log.exception("call fails by a fault of ours")
             await self._fail()
         finally:
             await self.flow.stop()
@@ -114,7 +114,7 @@ class CallLife:
             await self.end(Cause.TEMPORARY_FAILURE, by="system", failed=True)
         except Exception:
             # Whatever is wrong with us, nobody may be left on a dead line.
-            self._log.exception("call cannot be ended in order, releasing its lines")
+            self.log.exception("call cannot be ended in order, releasing its lines")
             for leg in legs:
                 await self.release(leg.line, Cause.TEMPORARY_FAILURE)
 
@@ -135,12 +135,12 @@ class CallLife:
         context.records.call(call)
         if target is None or not (target.flow or target.queue):
             closed = target is not None and target.closed
-            self._log.info("call refused", dnis=call.dnis, closed=closed)
+            self.log.info("call refused", dnis=call.dnis, closed=closed)
             cause = Cause.NO_USER_RESPONDING if closed else Cause.UNALLOCATED
             await self.end(cause, by="system", outcome="refused" if closed else "failed")
             return
         if not context.admits(call):
-            self._log.warning("call refused: too many calls, or none are taken")
+            self.log.warning("call refused: too many calls, or none are taken")
             await self.end(Cause.CONGESTION, by="system", outcome="refused")
             return
         call.language = target.language
@@ -185,7 +185,7 @@ class CallLife:
         await self.moves.resume()
         if call.connected and not talks(self._context.acd.floor(), call.id):
             self.tell(HangUpRequest(by="system"))  # its end was on its way
-        self._log.info("call goes on after a restart", phase=call.phase)
+        self.log.info("call goes on after a restart", phase=call.phase)
 
     # -- what happens ---------------------------------------------------------------------
 
@@ -214,7 +214,7 @@ class CallLife:
                     await self._command(happened)
         except IllegalStep as error:
             # Two sides acted at once; the one that came first counts.
-            self._log.info("too late for the call", what=type(happened).__name__, why=str(error))
+            self.log.info("too late for the call", what=type(happened).__name__, why=str(error))
         await self.supervising.follow()
         await self.moves.follow()
         return changed
@@ -255,7 +255,7 @@ class CallLife:
             case line_events.Released(cause=cause):
                 await self.end(cause, by="caller", caller_released=True)
             case line_events.LineDown(reason=reason):
-                self._log.error("line of the caller is down", why=reason)
+                self.log.error("line of the caller is down", why=reason)
                 await self.end(Cause.DESTINATION_OUT_OF_ORDER, by="system", failed=True)
             case _:
                 pass
@@ -342,7 +342,7 @@ class CallLife:
         final = outcome or _outcome(call, failed=failed)
         context.records.call(call, ended=ended, outcome=final, cause=int(cause), ended_by=by)
         context.keep(call)
-        self._log.info("call ended", by=by, outcome=final, cause=int(cause))
+        self.log.info("call ended", by=by, outcome=final, cause=int(cause))
         # Signalling comes last: whatever a peer does now, the records are complete.
         for leg in legs:
             await self.release(leg.line, Cause.NORMAL)
@@ -356,7 +356,7 @@ class CallLife:
         try:
             await self._context.line(line).release(cause)
         except DriverError as error:
-            self._log.warning("line cannot be released", released=line, why=str(error))
+            self.log.warning("line cannot be released", released=line, why=str(error))
 
 
 def _outcome(call: Call, *, failed: bool) -> str:

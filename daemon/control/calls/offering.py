@@ -4,11 +4,10 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-import structlog
 
 from acd_core.commands import OfferToAgent, WithdrawReason
 from acd_core.events import OfferAccepted, OfferRejected, OfferRinging
-from acd_core.ids import AgentId, CallId, to_text
+from acd_core.ids import AgentId, CallId
 from daemon.control.calls.call import Leg, Phase, Step, ring_of
 from daemon.control.calls.context import CallContext
 from drivers import events as line_events
@@ -18,8 +17,6 @@ from drivers.events import Cause, LineDown, LineEvent, Released
 
 if TYPE_CHECKING:
     from daemon.control.calls.life import CallLife
-
-log = structlog.get_logger()
 
 STATION_PATIENCE: Final = 2.0  # s for a station's line to become free of its last call
 STATION_RETRY: Final = 0.05  # s
@@ -62,7 +59,7 @@ class Offering:
         self.call = life.call
         self._life = life
         self._context = context
-        self._log = log.bind(call=to_text(life.call.id))
+        self._log = life.log
         self._offers: dict[int, OfferToAgent] = {}
         """The present offer of each agent who rings."""
         self._taken_back: set[LineId] = set()

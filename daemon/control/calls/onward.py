@@ -8,9 +8,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-import structlog
 
-from acd_core.ids import to_text
 from daemon.control.calls.call import Leg, Onward, Phase, Step
 from daemon.control.calls.context import CallContext
 from daemon.control.calls.moves.passing_on import details_of, dial, goes_round
@@ -24,8 +22,6 @@ from ivr.inputs import Finished, TransferFailed
 
 if TYPE_CHECKING:
     from daemon.control.calls.life import CallLife
-
-log = structlog.get_logger()
 
 AGENT_PATIENCE_S: Final = 60.0  # s that the target of an agent's transfer may ring
 RINGBACK: Final = ((425.0, 0.0),)  # Hz; what the caller of a flow hears meanwhile
@@ -56,7 +52,7 @@ class GoingOnward:
         self.call = life.call
         self._life = life
         self._context = context
-        self._log = log.bind(call=to_text(life.call.id))
+        self._log = life.log
 
     async def from_flow(self, to: str, timeout_s: float) -> str:
         """Ring a target for a flow; why it cannot be rung, or nothing.

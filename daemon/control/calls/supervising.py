@@ -8,9 +8,6 @@ Nothing that goes wrong with him touches their conversation.
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
-from acd_core.ids import to_text
 from daemon.control.calls.call import Leg, Part, Supervision
 from daemon.control.calls.context import (
     CallContext,
@@ -27,8 +24,6 @@ from drivers.events import Cause, LineEvent
 if TYPE_CHECKING:
     from daemon.control.calls.life import CallLife
 
-log = structlog.get_logger()
-
 PATIENCE_S: Final = 30.0  # s that the supervisor's station may ring
 PARTS: Final = {Part.LISTEN: "listens", Part.WHISPER: "whispers", Part.BARGE: "talks"}
 """What media calls each part."""
@@ -43,7 +38,7 @@ class Supervising:
         self._context = context
         self._joined = 0
         """The bridge that he is in; hold ends one, and the way back makes another."""
-        self._log = log.bind(call=to_text(life.call.id))
+        self._log = life.log
 
     async def asked(self, request: SupervisingRequest) -> None:
         """A person asks, or his station rang long enough."""

@@ -6,9 +6,6 @@ agent has the caller on hold, and stay when the agent hands the conversation on 
 
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
-from acd_core.ids import to_text
 from daemon.control.calls.call import Guest, Onward, Phase
 from daemon.control.calls.context import CallContext
 from daemon.link.errors import LinkError
@@ -17,8 +14,6 @@ from drivers.events import Cause, LineEvent
 
 if TYPE_CHECKING:
     from daemon.control.calls.life import CallLife
-
-log = structlog.get_logger()
 
 IN_CONVERSATION: Final = (Phase.TALKING, Phase.ON_HOLD, Phase.OUTSIDE)
 
@@ -34,7 +29,7 @@ class Conferring:
         """The bridge that they are in; each hold ends one."""
         self._present: set[int] = set()
         """Legs that are in it."""
-        self._log = log.bind(call=to_text(life.call.id))
+        self._log = life.log
 
     async def happened(self, event: LineEvent, guest: Guest) -> None:
         """Something happened on a guest's line."""

@@ -7,9 +7,6 @@ the caller. His telephone stays in one call with us all the time, so any telepho
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
-from acd_core.ids import to_text
 from daemon.control.calls.call import Consult, Guest, Leg, Onward, Phase
 from daemon.control.calls.context import CallContext
 from daemon.control.calls.moves.asking import ConsultDue, ConsultRequest
@@ -21,8 +18,6 @@ from drivers.events import Cause, LineEvent
 
 if TYPE_CHECKING:
     from daemon.control.calls.life import CallLife
-
-log = structlog.get_logger()
 
 PATIENCE_S: Final = 60.0  # s that the target may ring
 RINGBACK: Final = ((425.0, 0.0),)  # Hz, ITU-T E.180
@@ -36,7 +31,7 @@ class Consulting:
         self.call = life.call
         self._life = life
         self._context = context
-        self._log = log.bind(call=to_text(life.call.id))
+        self._log = life.log
 
     async def begin(self, asked: ConsultRequest) -> None:
         """Put the caller on hold and ring the target; nothing changes when it cannot be rung."""

@@ -6,9 +6,6 @@ With a click his own telephone rings first, and when he answers the other one is
 
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
-from acd_core.ids import to_text
 from daemon.control.calls.call import Direct, Leg, Onward, Phase, Step
 from daemon.control.calls.context import CallContext
 from daemon.control.calls.moves.dialled import Outside, PickUp, Slot, wish_of
@@ -20,8 +17,6 @@ from drivers.events import Cause, LineEvent
 
 if TYPE_CHECKING:
     from daemon.control.calls.life import CallLife
-
-log = structlog.get_logger()
 
 PATIENCE_S: Final = 120.0  # s that whoever is called may ring
 CAUSES: Final = {
@@ -39,7 +34,7 @@ class Directly:
         self.call = life.call
         self._life = life
         self._context = context
-        self._log = log.bind(call=to_text(life.call.id))
+        self._log = life.log
 
     async def begin(self) -> bool:
         """Begin what a telephone dialled, or a click; False when a flow is to answer."""

@@ -8,8 +8,6 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
 from acd_core.ids import to_text
 from daemon.control.calls.call import Leg, Onward, Phase, Step
 from daemon.control.calls.context import CallContext
@@ -21,8 +19,6 @@ from drivers.events import Cause
 if TYPE_CHECKING:
     from daemon.control.calls.life import CallLife
 
-log = structlog.get_logger()
-
 PATIENCE_S: Final = 2.0  # s; two calls that ask each other both give up
 
 
@@ -33,7 +29,7 @@ class Handover:
         self.call = life.call
         self._life = life
         self._context = context
-        self._log = log.bind(call=to_text(life.call.id))
+        self._log = life.log
 
     async def attended(self, asked: line_events.Transferred) -> Cause | None:
         """A telephone in two calls asks to leave both: why it cannot be, or None."""

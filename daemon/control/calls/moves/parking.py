@@ -3,9 +3,6 @@
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
-from acd_core.ids import to_text
 from daemon.control.calls.call import Leg, Onward, Parked, Phase, Step
 from daemon.control.calls.context import CallContext
 from daemon.control.calls.moves.asking import ParkDue
@@ -14,8 +11,6 @@ from drivers.events import Cause
 
 if TYPE_CHECKING:
     from daemon.control.calls.life import CallLife
-
-log = structlog.get_logger()
 
 RETURN_S: Final = 30.0  # s that the telephone of the parker rings
 
@@ -27,7 +22,7 @@ class Parking:
         self.call = life.call
         self._life = life
         self._context = context
-        self._log = log.bind(call=to_text(life.call.id))
+        self._log = life.log
 
     async def park(self, slot: str, station: str) -> bool:
         """Let the caller rest and whoever had him go; False when no slot is to be had."""

@@ -6,11 +6,9 @@ call that somebody else takes has left the queue as transferred out.
 
 from typing import TYPE_CHECKING
 
-import structlog
-
 from acd_core.commands import WithdrawReason
 from acd_core.events import CallWithdrawn, Outcome
-from acd_core.ids import CallId, to_text
+from acd_core.ids import CallId
 from daemon.control.calls.call import Call, Leg, Onward, Phase
 from daemon.control.calls.context import CallContext, HangUpRequest
 from daemon.control.calls.moves.asking import MoveRequest, Moving
@@ -20,8 +18,6 @@ from drivers.events import Cause
 
 if TYPE_CHECKING:
     from daemon.control.calls.life import CallLife
-
-log = structlog.get_logger()
 
 NO_LINE = LineId("")
 
@@ -43,7 +39,7 @@ class PickingUp:
         self.call = life.call
         self._life = life
         self._context = context
-        self._log = log.bind(call=to_text(life.call.id))
+        self._log = life.log
 
     def request(self, wish: PickUp | Slot, station: str) -> bool:
         """Ask the call that is wanted to take this one's leg; False: there is none any more."""
