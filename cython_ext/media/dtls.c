@@ -212,8 +212,10 @@ static void go_on(hf_dtls *dtls, int64_t now)
         if (done == 1 && !SSL_get_selected_srtp_profile(dtls->ssl))
             fail(dtls, HF_DTLS_NO_PROFILE);
     }
-    if (dtls->state == HF_DTLS_DONE)
+    if (dtls->state == HF_DTLS_DONE) {
         listen(dtls);
+        SSL_free_buffers(dtls->ssl); /* more than 30 KB that are hardly needed any more */
+    }
     ERR_clear_error();
     set_deadline(dtls, now);
 }
@@ -238,7 +240,7 @@ void hf_dtls_free(hf_dtls *dtls)
 {
     if (!dtls)
         return;
-    if (dtls->state == HF_DTLS_DONE)
+    if (dtls->state == HF_DTLS_DONE && SSL_alloc_buffers(dtls->ssl))
         SSL_shutdown(dtls->ssl);
     ERR_clear_error();
     SSL_free(dtls->ssl);
@@ -248,7 +250,8 @@ void hf_dtls_free(hf_dtls *dtls)
 void hf_dtls_receive(hf_dtls *dtls, const uint8_t *data, int size, const void *from,
                      int from_size, int64_t now)
 {
-    if (dtls->state == HF_DTLS_FAILED || dtls->state == HF_DTLS_CLOSED)
+    if (dtls->state == HF_DTLS_FAILED || dtls->state == HF_DTLS_CLOSED ||
+        !SSL_alloc_buffers(dtls->ssl))
         return;
     dtls->incoming = data;
     dtls->incoming_size = size;

@@ -65,7 +65,7 @@ static void wake(hf_handshakes *handshakes)
 static int ask(hf_transport *transport, const hf_credentials *own, const hf_peer *peer)
 {
     hf_handshakes *handshakes = atomic_load(&transport->engine->handshakes);
-    hf_task *task = calloc(1, sizeof *task);
+    hf_task *task = handshakes ? calloc(1, sizeof *task) : NULL;
     if (!task)
         return -1;
     task->transport = transport;
@@ -96,10 +96,12 @@ int hf_transport_restart(hf_transport *transport, const hf_credentials *own)
 void hf_transport_chosen(hf_transport *transport, struct sockaddr_storage *to, socklen_t *length)
 {
     hf_handshakes *handshakes = atomic_load(&transport->engine->handshakes);
-    pthread_mutex_lock(&handshakes->lock);
+    if (handshakes) /* else its thread has ended */
+        pthread_mutex_lock(&handshakes->lock);
     *to = transport->chosen.address;
     *length = transport->chosen.length;
-    pthread_mutex_unlock(&handshakes->lock);
+    if (handshakes)
+        pthread_mutex_unlock(&handshakes->lock);
 }
 
 /* ---- engine thread ---- */

@@ -306,6 +306,8 @@ static void legs_come_and_go_under_their_handshakes(void)
 {
     struct timespec moment = {.tv_nsec = 2 * MS};
     leg *at = leg_open(1, 1);
+    struct sockaddr_storage chosen;
+    socklen_t length;
     int i, n, connected = 0;
     leg_describe(at, 0, 0);
     browser_check(at->far, 1);
@@ -332,6 +334,9 @@ static void legs_come_and_go_under_their_handshakes(void)
     }
     CHECK(connected >= 14);
     hf_engine_stop(at->engine);
+    hf_transport_chosen(at->transport, &chosen, &length); /* events are read after the end */
+    CHECK(length > 0);
+    CHECK(hf_transport_restart(at->transport, &OWN) < 0);
     test_free_retired(at->engine);
     browser_close(at->far);
     hf_engine_free(at->engine);

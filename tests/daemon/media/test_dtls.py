@@ -1,6 +1,7 @@
 """ICE-lite and DTLS-SRTP with aiortc as independent peer: a browser's stack in Python."""
 
 import asyncio
+import contextlib
 import fractions
 import mmap
 import struct
@@ -11,6 +12,8 @@ import msgspec
 import numpy as np
 import pytest
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+from aiortc.rtcdtlstransport import SRTP_AES128_CM_SHA1_80, RTCDtlsTransport
+from OpenSSL import SSL
 
 from cython_ext import dsp
 from daemon.link import messages as told
@@ -54,6 +57,10 @@ class Browser:
         self.heard = bytearray()
         self._listening: asyncio.Task[None] | None = None
         self.connection.on("track", self._listen)
+
+    @property
+    def transport(self) -> RTCDtlsTransport:
+        return self.connection.getSenders()[0].transport
 
     def _listen(self, track: MediaStreamTrack) -> None:
         self._listening = asyncio.create_task(self._keep(track))
@@ -140,10 +147,12 @@ async def until(link: MediaLink, port: PortId, kind: type[told.MediaEvent]) -> t
     raise AssertionError("the link was closed")
 
 
-async def talk(link: MediaLink, browser: Browser, port: PortId) -> None:
+async def talk(
+    link: MediaLink, browser: Browser, port: PortId, suite: str = "AEAD_AES_128_GCM"
+) -> None:
     """Both hear each other: the browser our tone, a second leg the browser's."""
     event = await until(link, port, told.DtlsChanged)
-    assert (event.state, event.detail) == ("connected", "AEAD_AES_128_GCM")
+    assert (event.state, event.detail) == ("connected", suite)
     await link.play_tone(port, 1, [(OURS, 0.0)], [], level_dbm0=-10.0)
     tap = await link.tap(port)
     await browser.until_heard(OURS)
@@ -163,20 +172,45 @@ def _latest(memfd: int) -> bytes:
         return (ring[first:] + ring[64:first])[:8000]
 
 
-@pytest.mark.parametrize("client", [False, True])
-async def test_a_browser_that_offers_is_answered(
-    link: MediaLink, browser: Browser, client: bool
-) -> None:
+async def answer(link: MediaLink, browser: Browser, *, client: bool) -> PortId:
+    """A port that answers the browser's offer."""
     await browser.connection.setLocalDescription(await browser.connection.createOffer())
-    offered = browser.connection.localDescription.sdp
     port, address = await link.open_rtp()
     ours = await link.open_dtls(port)
     await link.connect_rtp(port, ANY, RtpFormat(dtmf_payload_type=None))
-    await link.connect_dtls(port, peer_of(offered, client=client))
-    answer = describe(ours, address, setup="active" if client else "passive")
-    await browser.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+    await link.connect_dtls(port, peer_of(browser.connection.localDescription.sdp, client=client))
+    text = describe(ours, address, setup="active" if client else "passive")
+    await browser.connection.setRemoteDescription(RTCSessionDescription(text, "answer"))
+    return port
+
+
+@pytest.mark.parametrize("client", [False, True])
+@pytest.mark.parametrize("suite", ["AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80"])
+async def test_a_browser_that_offers_is_answered(
+    link: MediaLink, browser: Browser, client: bool, suite: str
+) -> None:
+    if suite == "AES_CM_128_HMAC_SHA1_80":
+        browser.transport._srtp_profiles = [SRTP_AES128_CM_SHA1_80]
+    port = await answer(link, browser, client=client)
+    await talk(link, browser, port, suite)
+    await browser.close()
+    event = await until(link, port, told.DtlsChanged)
+    assert event.state == "closed"
+    sent = (await link.counters(port))["packets_out"]
+    await asyncio.sleep(0.1)
+    assert (await link.counters(port))["packets_out"] == sent
+
+
+async def test_a_second_handshake_is_refused(link: MediaLink, browser: Browser) -> None:
+    port = await answer(link, browser, client=False)
     await talk(link, browser, port)
-    await link.close(port)
+    browser.transport._ssl.renegotiate()
+    with contextlib.suppress(SSL.WantReadError):
+        browser.transport._ssl.do_handshake()
+    await browser.transport._write_ssl()
+    # OpenSSL gives up an association whose renegotiation is refused.
+    event = await until(link, port, told.DtlsChanged)
+    assert event.state == "closed"
 
 
 async def test_a_browser_answers_our_offer(link: MediaLink, browser: Browser) -> None:
