@@ -213,6 +213,7 @@ class SipCore:
             )
         call = self._new_call(peer, seat.uri(), usable[0], line=line, ani=place.caller(ani))
         call.seat, call.details, call.places = seat, details, usable[1:]
+        call.routes = seat.headers()
         return call
 
     def dial_station(self, station: str, *, line: str, ani: str) -> Call:

@@ -66,7 +66,7 @@ class Failover:
             if seat is None or not seat.advance(self.services.timers.now, retry_after):
                 return False
             call.address, *call.places = seat.places()
-            call.uri = seat.uri()
+            call.uri, call.routes = seat.uri(), seat.headers()
             call.auth_tries = 0
         call.early.clear()
         self.services.count("failed_over")

@@ -17,8 +17,8 @@ class Gateway:
     """One gateway with what is known of it now."""
 
     __slots__ = (
-        *("address", "calls", "down_until", "failures"),
-        *("host", "is_target", "options", "port", "watched_down"),
+        *("address", "calls", "down_until", "failures", "host", "is_target"),
+        *("options", "port", "routes", "watched_down"),
     )
 
     def __init__(
@@ -37,6 +37,8 @@ class Gateway:
         self.watched_down = False
         """It does not answer OPTIONS."""
         self.failures = 0
+        self.routes: tuple[str, ...] = ()
+        """Service-Route of our registration there (RFC 3608): the way that calls out take."""
 
     def named(self, address: Address) -> bool:
         """Take where its name leads; False when that is known, or it has no name."""

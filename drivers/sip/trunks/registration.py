@@ -3,7 +3,7 @@
 from enum import Enum, auto
 from typing import Final
 
-from cython_ext.sip_wire import Message, WireError, build_request, parse_name_addr
+from cython_ext.sip_wire import Message, WireError, build_request, parse_name_addr, parse_uri
 from drivers.sip.core.services import Headers, Services
 from drivers.sip.dialog import MAX_FORWARDS
 from drivers.sip.in_call.requests import answer_challenge
@@ -13,6 +13,7 @@ from drivers.sip.trunks.trunk import Trunk, user_part
 RENEW_AT: Final = (0.7, 0.85)
 """Range of the share of a registration after which it is renewed, at random."""
 FIRST_RETRY: Final = 15.0  # s, doubled after each failure
+MOST_ROUTES: Final = 8  # proxies that a carrier may put between us
 LONGEST_RETRY: Final = 600.0  # s, also after a refusal that only a person can change
 _FATAL: Final = frozenset({401, 403, 404, 407})
 
@@ -106,7 +107,9 @@ class Registration:
         if not self._step(RegistrationInput.SUCCESS):
             return
         self._failures = self._tries = 0
-        self.trunk.gateways[self._place].works()
+        gateway = self.trunk.gateways[self._place]
+        gateway.works()
+        gateway.routes = service_routes(message)
         low, high = RENEW_AT
         share = low + (high - low) * self.services.random.random()
         self.services.timers.start(self, _NEXT, max(self._granted(message) * share, 1.0))
@@ -140,6 +143,7 @@ class Registration:
     def _failed(self, *, elsewhere: bool, fatal: bool) -> None:
         services = self.services
         services.count("registration_failed")
+        self.trunk.gateways[self._place].routes = ()
         if elsewhere:
             self.trunk.gateways[self._place].failed(services.timers.now)
             self._place = (self._place + 1) % len(self.trunk.gateways)
@@ -209,3 +213,14 @@ class Registration:
             return False
         self.state = found
         return True
+
+
+def service_routes(message: Message) -> tuple[str, ...]:
+    """The proxies that calls out pass, in order (RFC 3608 5); none when one cannot be used."""
+    found = tuple(message.headers("Service-Route"))
+    try:
+        uris = [parse_uri(parse_name_addr(value).uri) for value in found]
+    except WireError:
+        return ()
+    usable = all(uri.scheme in ("sip", "sips") and "lr" in uri.params for uri in uris)
+    return found if usable and len(found) <= MOST_ROUTES else ()

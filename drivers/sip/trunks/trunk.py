@@ -52,6 +52,10 @@ class Seat:
         """The number at the present gateway."""
         return "" if self.gateway is None else self.trunk.uri(self.number, self.gateway)
 
+    def headers(self) -> list[tuple[str, str]]:
+        """The Route headers that the present gateway wants."""
+        return [] if self.gateway is None else [("Route", way) for way in self.gateway.routes]
+
     def leave(self) -> None:
         """The call is over."""
         if self.gateway is not None:

@@ -185,3 +185,61 @@ def test_gateway_that_is_sick_or_silent_is_avoided_until_it_is_well(status: int)
         for message, place in sent(bench, 1.0):
             bench.core.receive(response(message, 200), place, bench.now)
     assert gateway.is_up(bench.now)
+
+
+WAY = "<sip:edge.carrier.example;lr>, <sip:core.carrier.example;lr>"
+
+
+def with_service_route(value: str) -> tuple[Bench, Registration]:
+    bench, registration = begun()
+    ((first, _),) = sent(bench)
+    bench.core.receive(
+        response(first, 200, headers=(("Expires", "600"), ("Service-Route", value))),
+        TRUNK,
+        bench.now,
+    )
+    return bench, registration
+
+
+def dialled(bench: Bench) -> tuple[Message, Address]:
+    call = bench.core.dial_trunk("carrier", "0301", line="carrier/1", ani="")
+    bench.core.start(call, name="", host="192.0.2.1", port=6000)
+    (found,) = sent(bench)
+    return found
+
+
+def test_calls_out_take_the_service_route_of_the_registration() -> None:
+    bench, _ = with_service_route(WAY)
+    invite, place = dialled(bench)
+    assert invite.headers("Route") == WAY.split(", ")
+    assert (invite.uri, place) == ("sip:0301@192.0.2.9:5060", TRUNK)
+    bench.core.receive(response(invite, 486), TRUNK, bench.now)
+    ((ack, _),) = sent(bench)
+    assert (ack.method, ack.headers("Route")) == ("ACK", WAY.split(", "))
+
+
+def test_other_gateway_has_no_service_route() -> None:
+    bench, _ = with_service_route(WAY)
+    invite, _ = dialled(bench)
+    bench.core.receive(response(invite, 503), TRUNK, bench.now)
+    found = {message.method: (message, place) for message, place in sent(bench)}
+    again, place = found["INVITE"]
+    assert (place, again.headers("Route")) == (SPARE, [])
+
+
+def test_service_route_ends_with_the_registration() -> None:
+    bench, registration = with_service_route(WAY)
+    ((renewal, _),) = [one for one in sent(bench, 599.0) if one[0].method == "REGISTER"][:1]
+    bench.core.receive(response(renewal, 403), TRUNK, bench.now)
+    assert registration.state is RegistrationState.WAITING
+    assert dialled(bench)[0].headers("Route") == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["<sip:strict.example>", "<tel:+49301>;lr", "<sip:a;lr", ", ".join(["<sip:a.example;lr>"] * 9)],
+)
+def test_service_route_that_cannot_be_used_is_passed_over(value: str) -> None:
+    bench, registration = with_service_route(value)
+    assert registration.state is RegistrationState.REGISTERED
+    assert dialled(bench)[0].headers("Route") == []
