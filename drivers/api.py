@@ -301,6 +301,51 @@ class Captures(Protocol):
     def capture(self) -> MessageReader:
         """A reader that begins with all that is kept."""
 
+    def covers(self, line: LineId, at: float) -> bool:
+        """Whether it is about this line at that moment."""
+        return line == self.line and self.since <= at <= self.until
+
+
+class WireCopy(msgspec.Struct, frozen=True, kw_only=True):
+    """One message as it passed, with stars for its secrets; what was sealed is open."""
+
+    at: float
+    out: bool
+    transport: str
+    host: str
+    port: int
+    """Of the peer."""
+    our_host: str
+    our_port: int
+    data: bytes
+
+
+class MessageReader(Protocol):
+    """Follows the messages of a driver, for a capture."""
+
+    gaps: int
+    """How often messages were forgotten before they were read."""
+
+    def skip(self) -> None:
+        """Begin with the messages that come from now on."""
+
+    def take(self, names: Sequence[str], lines: Sequence[LineId], host: str) -> list[WireCopy]:
+        """Messages since the last time of these calls, of those on lines, and of a peer."""
+
+    def lines_with(self, host: str) -> list[LineId]:
+        """Lines with a call whose signalling goes to this address."""
+
+    def audio(self, line: LineId) -> RtpAddress | None:
+        """Our address for the audio of the call on a line."""
+
+
+@runtime_checkable
+class Captures(Protocol):
+    """A driver whose messages can be captured."""
+
+    def capture(self) -> MessageReader:
+        """A reader that begins with all that is kept."""
+
 
 @runtime_checkable
 class Ladders(Protocol):

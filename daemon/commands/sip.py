@@ -1,4 +1,4 @@
-"""``hookflash sip``: the signalling of a call, whom SIP does not listen to, the firewall."""
+"""``hookflash sip``: the ladder of a call, captures, bans, the firewall."""
 
 import argparse
 import asyncio
@@ -12,6 +12,7 @@ import msgspec
 from daemon.command_line import FAILURE, add_json, command
 from daemon.commands._on_behalf import add_actor, asked
 from daemon.commands._sip_bans import run_bans, run_firewall
+from daemon.commands._sip_capture import capture_arguments, run_capture
 from daemon.errors import CommandError
 from daemon.language import pick
 
@@ -26,6 +27,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         dest="action", metavar="ACTION", required=True, prog=parser.prog
     )
     _ladder_arguments(_action(actions, "ladder", "draw one call", "画出某个通话"))
+    captures = _action(actions, "capture", "capture a call or a peer", "抓取通话或对端的数据包")
+    capture_arguments(captures)
     what = "who is not listened to", "查看被封禁的来源和账号"
     bans = _action(actions, "bans", *what)
     bans.add_argument(
@@ -78,8 +81,8 @@ def _ladder_arguments(parser: argparse.ArgumentParser) -> None:
 
 @command(
     "sip",
-    "Draw the SIP messages of a call; see and end bans",
-    "以梯形图显示通话的 SIP 消息；查看和解除封禁",
+    "Draw or capture the SIP messages of a call; see and end bans",
+    "显示或抓取通话的 SIP 消息；查看和解除封禁",
     arguments=_arguments,
 )
 def sip(arguments: argparse.Namespace) -> int:
@@ -88,7 +91,7 @@ def sip(arguments: argparse.Namespace) -> int:
 
     if arguments.action == "firewall":
         return run_firewall(arguments)
-    run = {"ladder": _ladder, "bans": run_bans}[arguments.action]
+    run = {"ladder": _ladder, "bans": run_bans, "capture": run_capture}[arguments.action]
     try:
         return asyncio.run(run(arguments))
     except ServiceError as error:

@@ -16,6 +16,7 @@ from daemon.service.messages import (
     ApiToken,
     Applied,
     BanRow,
+    CaptureWish,
     ChangeEntry,
     Decision,
     Desk,
@@ -266,6 +267,12 @@ class TechnicianService(Protocol):
 
     async def ladder(self, actor: Actor, call: str) -> Sequence[LadderRow]:
         """The signalling of one call, oldest first; not-found when nothing of it is kept."""
+
+    def capture(self, actor: Actor, wish: CaptureWish) -> AsyncIterator[bytes]:
+        """A pcapng file in pieces, while it is captured; administrators alone get audio.
+
+        Conflict while another capture runs, not-found for a call that is over. Audited.
+        """
 
     async def bans(self, actor: Actor) -> Sequence[BanRow]:
         """Sources and accounts that are not listened to, the newest first."""

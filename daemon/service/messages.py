@@ -293,6 +293,18 @@ class LadderRow(msgspec.Struct, frozen=True, kw_only=True):
     """The whole message with stars for its secrets."""
 
 
+class CaptureWish(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be captured: exactly one of call and peer."""
+
+    call: str = ""
+    """A running call."""
+    peer: str = ""
+    """IP address whose messages, and whose calls' audio, are wanted."""
+    seconds: float = 60.0
+    media: bool = False
+    """The audio as well, which is to listen to people."""
+
+
 class BanRow(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody whom a driver does not listen to for a while."""
 

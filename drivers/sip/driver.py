@@ -35,6 +35,7 @@ from drivers.sip.core.happenings import (
 from drivers.sip.line import RestoredCall, SipLine
 from drivers.sip.line_events import line_event, replaced, ringing
 from drivers.sip.options import SipOptions, StationAccount
+from drivers.sip.sight.capture import MessageReader
 from drivers.sip.stations.lines import free_line, in_use
 
 log = structlog.get_logger()
@@ -214,14 +215,13 @@ class SipDriver:
 
     def refs(self, lines: Sequence[LineId], past: Sequence[LineSpan] = ()) -> list[str]:
         """Call-IDs of the calls on lines now, and of those that ended there in these spans."""
-        found = [self._lines[line].call for line in lines if line in self._lines]
-        ended = [
-            ref
-            for line, ref, at in self._past
-            for span in past
-            if line == span.line and span.since <= at <= span.until
-        ]
-        return [*(call.ref for call in found if call is not None), *ended]
+        now = [self._lines[line].call for line in lines if line in self._lines]
+        ended = [ref for line, ref, at in self._past if any(o.covers(line, at) for o in past)]
+        return [*(call.ref for call in now if call is not None), *ended]
+
+    def capture(self) -> MessageReader:
+        """A reader of the messages that are kept and come."""
+        return MessageReader(self.core.log, self._lines, lambda: self.border.transports.places)
 
     # Transfers
 

@@ -15,19 +15,41 @@ SHOWN_MOST = 400
 """Steps of one ladder; the latest ones when there are more."""
 
 # Plain values only: the garbage collector then has nothing to look after in them.
-_Kept = tuple[float, bool, str, int, str, bytes]
+Kept = tuple[float, bool, str, int, str, bytes]
+"""Epoch seconds, whether it left; the peer's host, port, transport; bytes."""
 
 
 class MessageLog:
     """Messages in the order in which they passed; the oldest are forgotten."""
 
     def __init__(self, most: int) -> None:
-        self._kept: deque[_Kept] = deque(maxlen=most)
+        self._kept: deque[Kept] = deque(maxlen=most)
         self.keep = self._kept.append
         """Keep one: epoch seconds, whether it left; the peer's host, port, transport; bytes."""
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    @property
+    def last(self) -> Kept | None:
+        """The message that passed last."""
+        return self._kept[-1] if self._kept else None
+
+    def all(self) -> list[Kept]:
+        """Every message that is kept, oldest first."""
+        return list(self._kept)
+
+    def after(self, last: Kept | None) -> tuple[list[Kept], bool]:
+        """Those that passed after one of them, oldest first; False when it is kept no more.
+
+        Without one: all that are kept.
+        """
+        fresh: list[Kept] = []
+        for one in reversed(self._kept):
+            if one is last:
+                return fresh[::-1], True
+            fresh.append(one)
+        return fresh[::-1], last is None
 
     def ladder(self, names: Iterable[str]) -> list[LadderStep]:
         """The messages of every call that one of these names: Call-IDs, or numbers of parties."""

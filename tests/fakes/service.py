@@ -24,6 +24,7 @@ from daemon.service.messages import (
     ApiToken,
     Applied,
     BanRow,
+    CaptureWish,
     Consultation,
     Decision,
     Desk,
@@ -380,6 +381,14 @@ class FakeService(FakeSettings):
     async def ladder(self, actor: Actor, call: str) -> Sequence[LadderRow]:
         self._allow(actor, "technician", "administrator")
         return sample_ladder(call, self.clock())
+
+    async def capture(self, actor: Actor, wish: CaptureWish) -> AsyncIterator[bytes]:
+        self._allow(actor, "administrator", *(() if wish.media else ("technician",)))
+        if wish.call == "over":
+            raise ServiceError("not-found", "This call has already ended.", "该通话已结束。")
+        self.audit.append((actor.login, "capture", f"{wish.call or wish.peer} {wish.seconds:.0f}"))
+        for part in (b"head", b"packets", b"tail"):
+            yield part
 
     async def bans(self, actor: Actor) -> Sequence[BanRow]:
         self._allow(actor, "technician", "administrator")

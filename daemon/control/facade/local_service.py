@@ -1,5 +1,6 @@
 """The facade in this process: rights first, then the part that does it, then the audit."""
 
+import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import structlog
@@ -22,6 +23,7 @@ from daemon.service.messages import (
     ApiToken,
     Applied,
     BanRow,
+    CaptureWish,
     Decision,
     Desk,
     Draining,
@@ -307,6 +309,19 @@ class LocalService(AdministratorRequests):
         """The messages of one call."""
         self._accounts.require(actor, *WIRE)
         return await self._sight.ladder(call)
+
+    async def capture(self, actor: Actor, wish: CaptureWish) -> AsyncIterator[bytes]:
+        """Messages and packets as a file for an analyser."""
+        self._accounts.require(actor, *(ADMINISTRATOR if wish.media else WIRE))
+        captured = self._sight.capture(actor.login, wish)  # refuses before it is audited
+        try:
+            what = f"{wish.call or wish.peer} {wish.seconds:.0f} s"
+            self._audit.note(actor, "capture.audio" if wish.media else "capture.messages", what)
+            async with contextlib.aclosing(captured.blocks) as blocks:
+                async for data in blocks:
+                    yield data
+        finally:
+            captured.is_over = True
 
     async def bans(self, actor: Actor) -> Sequence[BanRow]:
         """Whom drivers do not listen to."""

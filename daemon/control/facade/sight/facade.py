@@ -1,28 +1,53 @@
 """Looking into the running hotline; nothing here changes a call."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import ipaddress
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from importlib import metadata
 from typing import Final, Protocol
 
 import structlog
 
+from daemon.control.captures.capture import Capture, CopyingMedia, Wish
 from daemon.control.controller import Controller
 from daemon.control.facade.sight.bans import bans, release_ban
 from daemon.control.facade.sight.ladders import ladder
+from daemon.control.facade.supervision import call_id
+from daemon.service.errors import ServiceError
 from daemon.service.figures import Figures
-from daemon.service.messages import BanRow, LadderRow
+from daemon.service.messages import BanRow, CaptureWish, LadderRow
 from drivers.errors import DriverError
 
 log = structlog.get_logger()
 
+MOST_CAPTURE_S: Final = 3600
 MEDIA_S: Final = 1.0  # s to wait for media's figures; a monitor rather gets none
 
 
-class CountingMedia(Protocol):
+class SeenMedia(CopyingMedia, Protocol):
     """Media, as far as it is looked at."""
 
     async def counters(self) -> dict[str, float]:
         """Counts and load of the engine."""
+
+
+class Running:
+    """A capture and who makes it; its reader says when it is over."""
+
+    def __init__(self, login: str, capture: Capture) -> None:
+        self.login = login
+        self.is_over = False
+        self.blocks = self._blocks(capture)
+
+    async def _blocks(self, capture: Capture) -> AsyncGenerator[bytes, None]:
+        name = f"Hookflash {metadata.version('hookflash')}"
+        try:
+            async with contextlib.aclosing(capture.blocks(name)) as blocks:
+                async for data in blocks:
+                    yield data
+        finally:
+            log.info("capture ended", login=self.login, octets=capture.size)
 
 
 class SightFacade:
@@ -31,7 +56,7 @@ class SightFacade:
     def __init__(
         self,
         controller: Controller,
-        media: CountingMedia | None,
+        media: SeenMedia | None,
         records: Callable[[], Mapping[str, int]],
         clock: Callable[[], float],
     ) -> None:
@@ -39,10 +64,43 @@ class SightFacade:
         self._media = media
         self._records = records
         self._clock = clock
+        self._running: Running | None = None
 
     async def ladder(self, call: str) -> Sequence[LadderRow]:
         """The messages of one call."""
         return await ladder(self._controller, call)
+
+    def capture(self, login: str, wish: CaptureWish) -> "Running":
+        """Begin to capture; one at a time, so that nobody listens unnoticed."""
+        if self._running is not None and not self._running.is_over:
+            who = self._running.login
+            en, zh = f"{who} captures at present.", f"{who} 正在抓包。"
+            raise ServiceError("conflict", en, zh)
+        if self._media is None:
+            raise ServiceError("unavailable", "Media is not there.", "媒体进程不可用。")
+        capture = Capture(self._controller, self._media, self._wish(wish), self._clock)
+        self._running = Running(login, capture)
+        return self._running
+
+    def _wish(self, wish: CaptureWish) -> Wish:
+        fields = {}
+        if not 1 <= wish.seconds <= MOST_CAPTURE_S:
+            fields["seconds"] = "out-of-range"
+        if bool(wish.call) == bool(wish.peer):
+            fields["call"] = "required"
+        if wish.peer:
+            try:
+                ipaddress.ip_address(wish.peer)
+            except ValueError:
+                fields["peer"] = "malformed"
+        if fields:
+            en = f"Name a running call or an IP address, and 1 to {MOST_CAPTURE_S} seconds."
+            zh = f"请给出正在进行的通话或 IP 地址，以及 1 到 {MOST_CAPTURE_S} 秒。"
+            raise ServiceError("invalid", en, zh, fields=fields)
+        call = call_id(wish.call) if wish.call else 0
+        if call and call not in self._controller.calls:
+            raise ServiceError("not-found", "This call has already ended.", "该通话已结束。")
+        return Wish(call=call, peer=wish.peer, seconds=wish.seconds, media=wish.media)
 
     def bans(self) -> Sequence[BanRow]:
         """Whom drivers do not listen to."""

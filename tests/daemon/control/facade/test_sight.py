@@ -1,7 +1,11 @@
 """What technicians and monitors are told: ladders and who may see them, figures."""
 
+import contextlib
+
+from acd_core.ids import to_text
 from daemon.control.facade.sight.facade import SightFacade
 from daemon.link.errors import MediaAway
+from daemon.service.messages import Actor, CaptureWish
 from drivers.api import BanEntry
 from tests.fakes.facade_rig import ANN, ROOT, SUE, TINA, FacadeRig
 from tests.fakes.refusals import refused
@@ -79,3 +83,58 @@ async def test_bans_are_seen_and_released_by_technicians(hotline: FacadeRig) -> 
     assert await hotline.service.bans(TINA) == []
     assert (await refused(hotline.service.release_ban(TINA, row.name))).code == "not-found"
     assert ("tina", "ban.release", row.name) in await hotline.acts()
+
+
+async def captured(hotline: FacadeRig, who: Actor, **wish: object) -> bytes:
+    """The first piece of a capture that is then given up."""
+    blocks = hotline.service.capture(who, CaptureWish(**wish))
+    async with contextlib.aclosing(blocks):
+        return await anext(blocks)
+
+
+async def test_audio_is_captured_by_administrators_only(hotline: FacadeRig) -> None:
+    await with_media(hotline)
+    line, _ = await hotline.talk(ANN)
+    call = to_text(hotline.rig.call_on(line).id)
+    for who, media in ((TINA, True), (SUE, False), (SUE, True), (ANN, False)):
+        refusal = await refused(captured(hotline, who, call=call, media=media))
+        assert refusal.code == "forbidden"
+    head = await captured(hotline, TINA, call=call)
+    assert head.startswith(b"\x0a\x0d\x0d\x0a")
+    assert await captured(hotline, ROOT, peer="192.0.2.9", media=True)
+    assert [act for act in await hotline.acts() if act[1].startswith("capture")] == [
+        ("tina", "capture.messages", f"{call} 60 s"),
+        ("root", "capture.audio", "192.0.2.9 60 s"),
+    ]
+
+
+async def test_wrong_wishes_are_refused(hotline: FacadeRig) -> None:
+    await with_media(hotline)
+    for wish, code in (
+        ({}, "invalid"),
+        ({"call": "06WM3RZ8Q0001", "peer": "192.0.2.9"}, "invalid"),
+        ({"peer": "carrier.example"}, "invalid"),
+        ({"peer": "192.0.2.9", "seconds": 0}, "invalid"),
+        ({"peer": "192.0.2.9", "seconds": 4000}, "invalid"),
+        ({"call": "06WM3RZ8Q0001"}, "not-found"),
+        ({"call": "?"}, "not-found"),
+    ):
+        assert (await refused(captured(hotline, ROOT, **wish))).code == code
+
+
+async def test_one_capture_at_a_time_and_the_next_when_its_reader_has_gone(
+    hotline: FacadeRig,
+) -> None:
+    await with_media(hotline)
+    first = hotline.service.capture(ROOT, CaptureWish(peer="192.0.2.9", seconds=600))
+    assert await anext(first)
+    refusal = await refused(captured(hotline, TINA, peer="192.0.2.8"))
+    assert refusal.code == "conflict"
+    assert "root" in refusal.en
+    await first.aclose()
+    assert await captured(hotline, TINA, peer="192.0.2.8")
+
+
+async def with_media(hotline: FacadeRig) -> None:
+    """Let the facade have media that could copy packets; no line here has any."""
+    hotline.service._sight._media = CountedMedia()
