@@ -95,6 +95,8 @@ class RtpFormat(msgspec.Struct, frozen=True, kw_only=True):
     rtcp_mux: bool = False
     """RTCP shares the RTP port (RFC 5761)."""
     srtp: SrtpKeys | None = None
+    dtls: DtlsPeer | None = None
+    """Keys come by DTLS instead: ``connect_dtls`` tells the engine so."""
 
 
 class RtpStream(msgspec.Struct, frozen=True):
@@ -146,12 +148,12 @@ class AudioPorts(Protocol):
 class DtlsPorts(Protocol):
     """Audio ports whose keys come by DTLS-SRTP; control implements it over the link to media."""
 
-    async def open_dtls(
+    def open_dtls(
         self, port: PortId, *, ice: bool = True, ufrag: str = "", password: str = ""
-    ) -> DtlsOffer:
+    ) -> Awaitable[DtlsOffer]:
         """Prepare an open RTP port for DTLS, with ICE-lite or without; again: restart its ICE."""
 
-    async def connect_dtls(self, port: PortId, peer: DtlsPeer) -> None:
+    def connect_dtls(self, port: PortId, peer: DtlsPeer) -> Awaitable[None]:
         """Tell it who the peer is, so that the handshake may begin."""
 
 
@@ -255,51 +257,6 @@ class LineSpan(msgspec.Struct, frozen=True):
     line: LineId
     since: float
     until: float
-
-    def covers(self, line: LineId, at: float) -> bool:
-        """Whether it is about this line at that moment."""
-        return line == self.line and self.since <= at <= self.until
-
-
-class WireCopy(msgspec.Struct, frozen=True, kw_only=True):
-    """One message as it passed, with stars for its secrets; what was sealed is open."""
-
-    at: float
-    out: bool
-    transport: str
-    host: str
-    port: int
-    """Of the peer."""
-    our_host: str
-    our_port: int
-    data: bytes
-
-
-class MessageReader(Protocol):
-    """Follows the messages of a driver, for a capture."""
-
-    gaps: int
-    """How often messages were forgotten before they were read."""
-
-    def skip(self) -> None:
-        """Begin with the messages that come from now on."""
-
-    def take(self, names: Sequence[str], lines: Sequence[LineId], host: str) -> list[WireCopy]:
-        """Messages since the last time of these calls, of those on lines, and of a peer."""
-
-    def lines_with(self, host: str) -> list[LineId]:
-        """Lines with a call whose signalling goes to this address."""
-
-    def audio(self, line: LineId) -> RtpAddress | None:
-        """Our address for the audio of the call on a line."""
-
-
-@runtime_checkable
-class Captures(Protocol):
-    """A driver whose messages can be captured."""
-
-    def capture(self) -> MessageReader:
-        """A reader that begins with all that is kept."""
 
     def covers(self, line: LineId, at: float) -> bool:
         """Whether it is about this line at that moment."""
