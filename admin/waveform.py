@@ -1,7 +1,7 @@
 """Peaks of a recording for the player's picture: one lane a side of the conversation.
 
-Reads the WAV files that the media engine writes: 8 kHz, one or two channels, 16-bit or
-G.711. Blocking; run it in a thread.
+Reads the WAV files that the media engine writes (8 kHz, one or two channels, 16-bit or G.711) and
+the FLAC files that take their place. Blocking; run it in a thread.
 """
 
 import struct
@@ -11,6 +11,10 @@ from typing import Final
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import soundfile
+
+from daemon.recordings import flac
+from daemon.recordings.audio_file import NotARecording
 
 BARS: Final = 400
 PCM, ALAW, MULAW = 1, 6, 7  # WAVE format codes, RFC 2361
@@ -30,6 +34,8 @@ class Waveform(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_waveform(path: Path, bars: int = BARS) -> Waveform:
     """Reduce a file to its peaks; WaveformError when it is not readable audio."""
+    if path.suffix == flac.SUFFIX:
+        return _read_flac(path, bars)
     try:
         with path.open("rb") as file:
             data = file.read(LONGEST_BYTES)
@@ -38,6 +44,18 @@ def read_waveform(path: Path, bars: int = BARS) -> Waveform:
     code, channels, rate, width, start, length = _header(data)
     samples = _samples(data[start : start + length], code, width)
     frames = samples[: len(samples) // channels * channels].reshape(-1, channels)
+    lanes = tuple(_peaks(frames[:, lane], bars) for lane in range(channels))
+    return Waveform(duration_s=len(frames) / rate, channels=lanes)
+
+
+def _read_flac(path: Path, bars: int) -> Waveform:
+    try:
+        flac.shape(path)
+        with soundfile.SoundFile(path) as file:
+            channels, rate = file.channels, file.samplerate
+            frames = file.read(LONGEST_BYTES // (2 * channels), dtype="float32", always_2d=True)
+    except (OSError, NotARecording, soundfile.LibsndfileError) as error:
+        raise WaveformError(str(error)) from error
     lanes = tuple(_peaks(frames[:, lane], bars) for lane in range(channels))
     return Waveform(duration_s=len(frames) / rate, channels=lanes)
 

@@ -5,12 +5,14 @@ only tells at which second a file that was changed differs first.
 """
 
 import hashlib
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from daemon.recordings import flac
 from daemon.recordings.audio_file import HEAD, Layout, NotARecording, chain_lines, layout
 
 FIRST: Final = bytes(32)
@@ -56,13 +58,30 @@ class Verdict(msgspec.Struct, frozen=True):
 def links(path: Path) -> tuple[Layout, list[str]]:
     """The link of each second of a recording, computed from its audio; OSError, NotARecording."""
     link, found = FIRST, []
+    if path.suffix == flac.SUFFIX:
+        shape, _ = flac.shape(path)
+        parts = flac.seconds(path)
+    else:
+        with path.open("rb") as file:
+            shape = layout(file.read(HEAD))
+        parts = _seconds(path, shape)
+    for data in parts:
+        link = hashlib.sha256(link + data).digest()
+        found.append(link.hex())
+    return shape, found
+
+
+def _seconds(path: Path, shape: Layout) -> Iterator[bytes]:
     with path.open("rb") as file:
-        shape = layout(file.read(HEAD))
         file.seek(shape.start)
         while data := file.read(shape.second):
-            link = hashlib.sha256(link + data).digest()
-            found.append(link.hex())
-    return shape, found
+            yield data
+
+
+def _length_ms(path: Path, shape: Layout) -> int:
+    if path.suffix == flac.SUFFIX:
+        return flac.shape(path)[1] * 1000 // shape.second
+    return (path.stat().st_size - shape.start) * 1000 // shape.second
 
 
 def verify(path: Path) -> Verdict:
@@ -79,10 +98,14 @@ def verify(path: Path) -> Verdict:
 
 
 def prove(path: Path, chain: str, duration_ms: int) -> Proof:
-    """Compare a recording with the last link and the length that the database holds of it."""
+    """Compare a recording with the last link and the length that the database holds of it.
+
+    ``path`` is that of the WAV file; the FLAC file in its place is proved just so.
+    """
+    file = flac.where(path)
     try:
-        shape, found = links(path)
-        length_ms = (path.stat().st_size - shape.start) * 1000 // shape.second
+        shape, found = links(file)
+        length_ms = _length_ms(file, shape)
     except FileNotFoundError:
         return Proof(State.MISSING)
     except (OSError, NotARecording):

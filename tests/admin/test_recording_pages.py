@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from daemon.recordings import flac
 from tests.fakes.console_rig import ConsoleRig, call_text, recording_text
 from tests.fakes.http_client import HttpClient
 from tests.fakes.recorded_files import HEAD, SECOND
@@ -80,3 +81,16 @@ async def test_administrator_sees_what_was_done_to_a_recording(
     assert says in (await (await sign_in("boss")).get(PROOF)).text
     path.unlink()
     assert "not there" in (await (await sign_in("boss")).get(PROOF)).text
+
+
+async def test_a_packed_recording_is_played_proved_and_downloaded(
+    console: ConsoleRig, sign_in: SignIn
+) -> None:
+    [path] = (console.site / "recordings").rglob(f"{call_text(0)}.wav")
+    flac.pack(path)
+    boss = await sign_in("boss")
+    assert "Unchanged since it was made." in (await boss.get(PROOF)).text
+    reply = await boss.get(PROOF.replace("/proof", "/audio.wav?download=1"))
+    assert reply.headers["content-type"] == "audio/flac"
+    assert reply.headers["content-disposition"].endswith('.flac"')
+    assert reply.content.startswith(b"fLaC")

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from admin.waveform import WaveformError, read_waveform
+from daemon.recordings import flac
+from tests.fakes.recorded_files import write_recording
 
 
 def law_file(code: int, octets: bytes, *, size: int | None = None) -> bytes:
@@ -40,6 +42,17 @@ def test_law_octets_have_their_g711_values(
     low, high = read_waveform(path, bars=2).channels[0]
     assert low < 0.001
     assert high == pytest.approx(peak, abs=0.001)
+
+
+def test_a_packed_recording_has_the_peaks_it_had(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    write_recording(path, 2.5)
+    before = read_waveform(path)
+    flac.pack(path)
+    assert read_waveform(flac.where(path)) == before
+    flac.where(path).write_bytes(b"fLaC")
+    with pytest.raises(WaveformError):
+        read_waveform(flac.where(path))
 
 
 def test_file_still_being_written_is_read_as_far_as_it_goes(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from admin.context import ConsoleRequest
 from admin.errors import PageMissing
 from admin.pages.supervisor.calls import READERS, allow
 from admin.rendering import fragment
+from daemon.recordings import flac
 from daemon.recordings.proof import WRONG, Proof, State, prove
 from daemon.service.errors import ServiceError
 
@@ -73,10 +74,11 @@ async def send_audio(request: ConsoleRequest, recording: str) -> HTTPResponse | 
         status = 206
         headers["Content-Range"] = f"bytes {start}-{end}/{size}"
     if "download" in request.args:
-        headers["Content-Disposition"] = f'attachment; filename="{recording}.wav"'
+        headers["Content-Disposition"] = f'attachment; filename="{recording}{path.suffix}"'
     headers["Content-Length"] = str(end - start + 1)
 
-    response = await request.respond(status=status, headers=headers, content_type="audio/wav")
+    kind = "audio/flac" if path.suffix == flac.SUFFIX else "audio/wav"
+    response = await request.respond(status=status, headers=headers, content_type=kind)
     at = start
     while data := await asyncio.to_thread(_read, path, at, min(CHUNK, end - at + 1)):
         await response.send(data)
@@ -87,7 +89,7 @@ async def send_audio(request: ConsoleRequest, recording: str) -> HTTPResponse | 
 
 def recording_path(site: Path, relative: str) -> Path | None:
     """The file below the site's recordings; None when it is gone or leads elsewhere."""
-    path = (site / relative).resolve()
+    path = flac.where((site / relative).resolve())
     inside = any(path.is_relative_to((site / folder).resolve()) for folder in FOLDERS)
     return path if inside and path.is_file() else None
 
