@@ -2,9 +2,8 @@
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
 import structlog
 
 from drivers.api import (
@@ -39,7 +38,7 @@ _CAN = (
 _Connection = tuple[RtpAddress, RtpFormat]
 
 
-class RestoredCall(msgspec.Struct, frozen=True):
+class RestoredCall(NamedTuple):
     """A call that stood before the restart and stands again."""
 
     line: LineId
