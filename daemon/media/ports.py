@@ -1,9 +1,10 @@
 """Audio ports on top of the engine, and what drivers that run in media get of it."""
 
 import asyncio
-import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
+
+from msgspec.structs import asdict
 
 from cython_ext.media import EngineError
 from daemon.link import commands as ask
@@ -23,6 +24,7 @@ from daemon.media.holding import (
 )
 from daemon.media.options import MediaOptions
 from daemon.media.picture import take_picture
+from daemon.media.rtp_range import RtpRange
 from drivers.api import PortId
 
 if TYPE_CHECKING:  # in pure mode there is no engine, yet drivers are tested
@@ -78,31 +80,6 @@ class HostServices(Protocol):
         """Give a port back; closing twice is harmless."""
 
 
-class RtpRange:
-    """Gives even ports of a range in turn, so that a port rests after a call."""
-
-    def __init__(self, first: int, last: int) -> None:
-        self._ports = range(first, last + 1, 2) if first else range(1)
-        self._next = 0
-
-    @classmethod
-    def only(cls, port: int) -> "RtpRange":
-        """A range of one port."""
-        return cls(port, port)
-
-    def bind(self, bind: Callable[[int], int]) -> int:
-        """Try ports until one can be bound; MediaRefused ``no-port`` when none can."""
-        for _ in range(len(self._ports)):
-            port = self._ports[self._next]
-            self._next = (self._next + 1) % len(self._ports)
-            try:
-                return bind(port)
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    raise MediaRefused("no-port", str(error)) from error
-        raise MediaRefused("no-port", "every port that may be used for RTP is taken")
-
-
 class Ports:
     """Carries out what control asks of the engine, and tells what the engine reports."""
 
@@ -130,14 +107,7 @@ class Ports:
             ask.OpenRtp: self._open_rtp,
             ask.ConnectRtp: self._connect_rtp,
             ask.OpenDtls: self._open_dtls,
-            ask.ConnectDtls: lambda c: engine.connect_dtls(
-                c.port,
-                client=c.client,
-                fingerprints=c.fingerprints,
-                ufrag=c.ufrag,
-                host=c.host,
-                rtp_port=c.rtp_port,
-            ),
+            ask.ConnectDtls: lambda c: engine.connect_dtls(**asdict(c)),
             ask.ClosePort: lambda c: self.close(c.port),
             ask.SendDigits: lambda c: engine.send_digits(c.port, c.digits),
             ask.Play: self._play,
@@ -295,12 +265,7 @@ class Ports:
         )
 
     def _open_dtls(self, command: ask.OpenDtls) -> told.DtlsOpened:
-        opened = self._engine.open_dtls(
-            command.port, ice=command.ice, ufrag=command.ufrag, password=command.password
-        )
-        return told.DtlsOpened(
-            fingerprint=opened.fingerprint, ufrag=opened.ufrag, password=opened.password
-        )
+        return told.DtlsOpened(**self._engine.open_dtls(**asdict(command))._asdict())
 
     def _play(self, command: ask.Play) -> None:
         self._engine.play(
