@@ -11,9 +11,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
-from typing import Final
-
-import msgspec
+from typing import Final, NamedTuple
 
 from cython_ext.sip_wire import Auth, WireError, parse_auth, parse_uri, quote_string
 from drivers.sip.options import StationAccount
@@ -45,7 +43,7 @@ class Verdict(Enum):
     WRONG = auto()
 
 
-class Checked(msgspec.Struct, frozen=True):
+class Checked(NamedTuple):
     """Result of a check."""
 
     verdict: Verdict

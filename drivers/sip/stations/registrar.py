@@ -6,7 +6,7 @@ registration came from (RFC 3581), since the Contact of a phone behind NAT is pr
 
 import random
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -30,7 +30,7 @@ FLOW_TIMER: Final = "120"  # s between keep-alives of a telephone (RFC 5626 4.4.
 _EXPIRY: Final = 1  # the only timer of a binding
 
 
-class Reply(msgspec.Struct, frozen=True):
+class Reply(NamedTuple):
     """How a REGISTER is answered."""
 
     status: int

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
-
-import msgspec
+from typing import NamedTuple
 
 from drivers.errors import DriverError
 from drivers.sip.options import SipOptions
@@ -19,7 +18,7 @@ from drivers.sip.transport.udp import UdpEndpoint
 IDLE_SPARE = 60.0  # s beyond the longest registration
 
 
-class Udp(msgspec.Struct, frozen=True, eq=False):
+class Udp(NamedTuple):
     """A UDP listener and how it names us."""
 
     endpoint: UdpEndpoint
