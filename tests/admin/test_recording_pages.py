@@ -93,4 +93,4 @@ async def test_a_packed_recording_is_played_proved_and_downloaded(
     reply = await boss.get(PROOF.replace("/proof", "/audio.wav?download=1"))
     assert reply.headers["content-type"] == "audio/flac"
     assert reply.headers["content-disposition"].endswith('.flac"')
-    assert reply.content.startswith(b"fLaC")
+    assert reply.body.startswith(b"fLaC")
