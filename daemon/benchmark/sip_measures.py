@@ -11,7 +11,7 @@ import msgspec
 
 from cython_ext import sip_wire
 from cython_ext.sip_wire.bench import microseconds
-from daemon.benchmark import handing_over, menu_calls, queue_calls, standing_calls
+from daemon.benchmark import handing_over, highest_rate, menu_calls, queue_calls, standing_calls
 from daemon.errors import CommandError
 from daemon.language import pick
 from drivers.errors import DriverError
@@ -29,6 +29,8 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
 
     seconds: float | None = None
     rate: int
+    say: Callable[[str], None]
+    """Told what is being done."""
 
     def lasting(self, usual: float) -> float:
         """Seconds of a measure that usually takes ``usual``."""
@@ -45,12 +47,12 @@ class Measured(msgspec.Struct, frozen=True):
 Measure = Callable[[Load], Awaitable[Measured]]
 
 
-async def run(load: Load, keys: Iterable[str], say: Callable[[str], None]) -> dict[str, Figure]:
+async def run(load: Load, keys: Iterable[str]) -> dict[str, Figure]:
     """Measure the keys one after the other; CommandError when one cannot be measured."""
     found: dict[str, Figure] = {}
     details: dict[str, Any] = {}
     for key in keys:
-        say(key)
+        load.say(key)
         try:
             measured = await MEASURES[key](load)
         except DriverError as error:
@@ -96,6 +98,11 @@ async def _hand_over(load: Load) -> Measured:
     return Measured(row["handover_p99_ms"], row)
 
 
+async def _highest_rate(load: Load) -> Measured:
+    row = await highest_rate.measure(load.lasting(5.0), tried=load.say)
+    return Measured(row["max_rate_held"], row)
+
+
 async def _register(load: Load) -> Measured:
     return Measured(await loads.registrations())
 
@@ -125,6 +132,7 @@ MEASURES: Final[dict[str, Measure]] = {
     "cpu_s_per_1000_acd_call_2000_agents": _acd_call_many_agents,
     "cpu_s_per_1000_menu_call": _menu_call,
     "handover_p99_ms": _hand_over,
+    "max_rate_held": _highest_rate,
     "cpu_s_per_1000_register": _register,
     "parse_us": _parse,
     "bytes_per_call": _memory,

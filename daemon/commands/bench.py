@@ -131,12 +131,12 @@ def _sip(arguments: argparse.Namespace) -> Result:
             todo=pick(f"choose from {known}", f"可选：{known}"),
             exit_code=WRONG_USAGE,
         )
-    load = Load(seconds=arguments.seconds, rate=arguments.rate)
 
-    def say(key: str) -> None:
-        sys.stderr.write(f"bench sip: {key}\n")
+    def say(what: str) -> None:
+        sys.stderr.write(f"bench sip: {what}\n")
 
-    return uvloop.run(run(load, [only] if only else MEASURES, say))
+    load = Load(seconds=arguments.seconds, rate=arguments.rate, say=say)
+    return uvloop.run(run(load, [only] if only else MEASURES))
 
 
 _SUBJECTS: Final[dict[str, Callable[[argparse.Namespace], Result]]] = {
