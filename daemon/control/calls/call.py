@@ -82,7 +82,7 @@ class IllegalStep(Exception):
         self.step = step
 
 
-class Leg(msgspec.Struct, kw_only=True):
+class Leg(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One use of a line by a call, from seizure or ringing to release."""
 
     id: int
@@ -94,7 +94,7 @@ class Leg(msgspec.Struct, kw_only=True):
     """The driver's reference of it (SIP Call-ID)."""
 
 
-class Onward(msgspec.Struct, kw_only=True):
+class Onward(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Somebody beyond the queues whom the caller is, or is to be, connected with."""
 
     to: str
@@ -115,7 +115,7 @@ class Onward(msgspec.Struct, kw_only=True):
     """Caller and target are joined already, for what the target's network says."""
 
 
-class Consult(msgspec.Struct, kw_only=True):
+class Consult(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Somebody whom the agent asks while the caller waits (attended transfer)."""
 
     to: str
@@ -128,7 +128,7 @@ class Consult(msgspec.Struct, kw_only=True):
     """What the target hears while the agent is with the caller, or the agent while it rings."""
 
 
-class Guest(msgspec.Struct, kw_only=True):
+class Guest(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Somebody more in the conversation of caller and agent (conference)."""
 
     to: str
@@ -136,7 +136,7 @@ class Guest(msgspec.Struct, kw_only=True):
     by: str
 
 
-class Parked(msgspec.Struct, kw_only=True):
+class Parked(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Where the caller rests."""
 
     slot: str
@@ -147,7 +147,7 @@ class Parked(msgspec.Struct, kw_only=True):
     returns: int = 0
 
 
-class Direct(msgspec.Struct, kw_only=True):
+class Direct(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A call that somebody inside began: at a telephone, or with a click."""
 
     station: str
@@ -170,7 +170,7 @@ class Part(StrEnum):
     """Both hear him."""
 
 
-class Supervision(msgspec.Struct, kw_only=True):
+class Supervision(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A supervisor whose station rings, or who is in the conversation."""
 
     login: str
@@ -179,7 +179,7 @@ class Supervision(msgspec.Struct, kw_only=True):
     leg: Leg
 
 
-class OpenSegment(msgspec.Struct, kw_only=True):
+class OpenSegment(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A segment that has begun and not ended."""
 
     id: int
@@ -194,7 +194,7 @@ class OpenSegment(msgspec.Struct, kw_only=True):
     """Of those with somebody else: who moved the caller there, to whom, and how."""
 
 
-class Visit(msgspec.Struct, kw_only=True):
+class Visit(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The present stay in a queue."""
 
     id: int
@@ -210,7 +210,7 @@ class Visit(msgspec.Struct, kw_only=True):
     closed: bool = False
 
 
-class OpenRecording(msgspec.Struct, kw_only=True):
+class OpenRecording(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A recorder that runs in the media process."""
 
     id: int
@@ -222,7 +222,7 @@ class OpenRecording(msgspec.Struct, kw_only=True):
     """Since when silence is recorded instead, as the agent wished; 0 while all is recorded."""
 
 
-class Call(msgspec.Struct, kw_only=True):
+class Call(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One call; this struct, written to the journal at each change, is all of its state."""
 
     id: int

@@ -120,7 +120,7 @@ class CallLife:
 
     async def _begin(self) -> None:
         call, context = self.call, self._context
-        if await self.moves.direct.begin():
+        if await self.moves.begin():
             return
         if call.phase is Phase.DIALLING:
             await self._dial()
@@ -323,7 +323,7 @@ class CallLife:
         for agent in tuple(call.ringing):
             self.offering.close(agent, "withdrawn" if was_waiting else "answered_elsewhere")
         call.let_go()
-        self.moves.parking.taken_back()
+        self.moves.slot_left()
         self.moves.engage()
         if was_waiting:
             self.visits.close("abandoned")

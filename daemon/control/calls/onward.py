@@ -217,7 +217,7 @@ class GoingOnward:
         was_connected = call.connected
         await self._report(onward, None)
         call.step(Step.GO_OUT, now)
-        self._life.moves.parking.taken_back()
+        self._life.moves.slot_left()
         onward.leg.answered = onward.leg.answered or now
         call.onward, call.agent_leg = onward, None
         if was_connected:

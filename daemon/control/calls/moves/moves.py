@@ -1,5 +1,6 @@
 """All that people do with one call beside talking, as its life sees it."""
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import structlog
@@ -40,15 +41,56 @@ class Moves:
 
     def __init__(self, life: "CallLife", context: CallContext) -> None:
         self.call = life.call
-        self.consulting = Consulting(life, context)
-        self.conferring = Conferring(life, context)
-        self.parking = Parking(life, context)
-        self.picking_up = PickingUp(life, context)
-        self.direct = Directly(life, context)
-        self.handover = Handover(life, context)
         self._life = life
         self._context = context
-        self._log = log.bind(call=to_text(life.call.id))
+
+    # Most calls need none of these, and there are many calls.
+
+    @cached_property
+    def consulting(self) -> Consulting:
+        """Attended transfer from the desk."""
+        return Consulting(self._life, self._context)
+
+    @cached_property
+    def conferring(self) -> Conferring:
+        """Guests in the conversation."""
+        return Conferring(self._life, self._context)
+
+    @cached_property
+    def parking(self) -> Parking:
+        """The slot that the caller rests in."""
+        return Parking(self._life, self._context)
+
+    @cached_property
+    def picking_up(self) -> PickingUp:
+        """Taking this call, or taking another one with it."""
+        return PickingUp(self._life, self._context)
+
+    @cached_property
+    def direct(self) -> Directly:
+        """The call as one that began inside."""
+        return Directly(self._life, self._context)
+
+    @cached_property
+    def handover(self) -> Handover:
+        """Legs that come from other calls or go to them."""
+        return Handover(self._life, self._context)
+
+    @cached_property
+    def _log(self) -> structlog.stdlib.BoundLogger:
+        bound: structlog.stdlib.BoundLogger = log.bind(call=to_text(self.call.id))
+        return bound
+
+    async def begin(self) -> bool:
+        """Begin a call that comes from inside; False for any other."""
+        call = self.call
+        inside = call.direct is not None or self._context.station_at(call.caller.line)
+        return bool(inside) and await self.direct.begin()
+
+    def slot_left(self) -> None:
+        """Whoever was parked here is so no more."""
+        if self.call.parked is not None:
+            self.parking.taken_back()
 
     async def asked(self, request: MoveRequest) -> None:
         """Somebody asks for a move, or one of its times is over."""
@@ -137,7 +179,7 @@ class Moves:
         if self.call.consult is not None:
             await self.consulting.complete()
             return
-        heir = self.conferring.heir()
+        heir = self.conferring.heir() if self.call.guests else None
         if heir is not None:
             self.call.onward = heir
             await self._life.onward.connect(heir)
@@ -150,7 +192,7 @@ class Moves:
         if call.phase is Phase.PARKED:
             await self.parking.unanswered()
             return True
-        heir = self.conferring.heir() if cause is None else None
+        heir = self.conferring.heir() if cause is None and call.guests else None
         if heir is not None:
             call.onward = heir
             await self._life.onward.rejoin(heir)
@@ -164,11 +206,15 @@ class Moves:
 
     async def follow(self) -> None:
         """Do what the call wants of its guests now."""
-        await self.conferring.follow()
+        if self.call.guests:
+            await self.conferring.follow()
         self.engage()
 
     def engage(self) -> None:
         """Tell the engine which agents talk in this call although no queue has put them there."""
+        call = self.call
+        if not (call.engaged or call.direct or call.onward or call.consult):
+            return  # guests come by consulting, which engages them
         present = self._at_seats()
         before, self.call.engaged = self.call.engaged, sorted(present)
         for agent in present.difference(before):
@@ -188,8 +234,10 @@ class Moves:
                 context.records.close_segment(call, "transfer", context.clock(), result="lost")
             else:
                 await self.picking_up.finish(onward)
-        await self.consulting.resume()
-        await self.parking.resume()
+        if call.consult is not None:
+            await self.consulting.resume()
+        if call.parked is not None:
+            await self.parking.resume()
         if call.direct is not None:
             await self.direct.resume()
         await self.follow()
