@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import fractions
-import mmap
-import struct
 from collections.abc import AsyncIterator
 
 import av
@@ -19,9 +17,10 @@ from cython_ext import dsp
 from daemon.link import messages as told
 from daemon.link.client import MediaLink
 from daemon.link.errors import MediaRefused
-from drivers.api import DtlsOffer, DtlsPeer, PortId, RtpAddress, RtpFormat, SrtpKeys
+from drivers.api import DtlsPeer, PortId, RtpAddress, RtpFormat, SrtpKeys
+from tests.fakes.browser_audio import RATE, describe, latest, lines, peer_of, sounds
 
-RATE, FRAME = 8000, 160
+FRAME = 160
 THEIRS, OURS = 1000.0, 440.0  # Hz
 ANY = RtpAddress("", 0)
 
@@ -85,53 +84,6 @@ class Browser:
         await self.connection.close()
 
 
-def sounds(pcm: bytes, hz: float) -> bool:
-    """Whether the tone is there at its level, and nothing else with more than a hundredth of it."""
-    if len(pcm) < 8000 or not -11 < (found := dsp.goertzel(pcm, RATE, hz)) < -9:
-        return False
-    return abs(dsp.level(pcm) - found) < 0.1
-
-
-def lines(sdp: str, name: str) -> list[str]:
-    return [line.split(":", 1)[1] for line in sdp.splitlines() if line.startswith(f"a={name}:")]
-
-
-def describe(offer: DtlsOffer, address: RtpAddress, *, setup: str, mid: str = "0") -> str:
-    """Our description, as a SIP driver would write it for a browser."""
-    return "\r\n".join(
-        [
-            "v=0",
-            f"o=- 1 1 IN IP4 {address.host}",
-            "s=-",
-            "t=0 0",
-            "a=ice-lite",
-            f"a=group:BUNDLE {mid}",
-            "a=msid-semantic:WMS *",
-            f"m=audio {address.port} UDP/TLS/RTP/SAVPF 8",
-            f"c=IN IP4 {address.host}",
-            "a=sendrecv",
-            f"a=mid:{mid}",
-            "a=rtcp-mux",
-            "a=rtpmap:8 PCMA/8000",
-            f"a=candidate:1 1 udp 2130706431 {address.host} {address.port} typ host",
-            "a=end-of-candidates",
-            f"a=ice-ufrag:{offer.ufrag}",
-            f"a=ice-pwd:{offer.password}",
-            f"a=fingerprint:{offer.fingerprint}",
-            f"a=setup:{setup}",
-            "",
-        ]
-    )
-
-
-def peer_of(sdp: str, *, client: bool) -> DtlsPeer:
-    return DtlsPeer(
-        client=client,
-        fingerprints=tuple(lines(sdp, "fingerprint")),
-        ufrag=lines(sdp, "ice-ufrag")[0],
-    )
-
-
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
     made = Browser()
@@ -157,19 +109,11 @@ async def talk(
     tap = await link.tap(port)
     await browser.until_heard(OURS)
     async with asyncio.timeout(20):
-        while not sounds(_latest(tap.memfd), THEIRS):
+        while not sounds(latest(tap.memfd), THEIRS):
             await asyncio.sleep(0.05)
     counted = await link.counters(port)
     assert (counted["forged"], counted["bad"], counted["ice_refused"]) == (0, 0, 0)
     assert counted["ice_checks"] >= 1
-
-
-def _latest(memfd: int) -> bytes:
-    """The last half second of a tap: a head of 64 octets, then a ring of samples."""
-    with mmap.mmap(memfd, 0, prot=mmap.PROT_READ) as ring:
-        (written,) = struct.unpack_from("<Q", ring, 16)
-        first = 64 + 2 * (max(written - 4000, 0) % ((len(ring) - 64) // 2))
-        return (ring[first:] + ring[64:first])[:8000]
 
 
 async def answer(link: MediaLink, browser: Browser, *, client: bool) -> PortId:
