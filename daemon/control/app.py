@@ -130,6 +130,7 @@ class ControlProcess:
         drivers.restore(recovered.driver_records)
         await in_force.reload()
         await drivers.open()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, drivers.reread)
         await self._remember(controller)
         picture = LivePicture(controller, self.clock)
         audit = AuditLog(self.clock, self.ids)

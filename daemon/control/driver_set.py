@@ -105,6 +105,12 @@ class DriverSet:
             for call in item.driver.restored_calls()
         }
 
+    def reread(self) -> None:
+        """Let drivers take files that were renewed."""
+        for item in self._made:
+            if isinstance(item.driver, SipDriver):
+                item.driver.reread()
+
     def _make(self, section: DriverSection) -> OpenDriver:
         name, options = section.name, section.options
         if section.host == "media":

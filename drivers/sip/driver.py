@@ -168,6 +168,10 @@ class SipDriver:
         """Port of the first listener; 0 before ``open``."""
         return self.border.transports.port
 
+    def reread(self) -> None:
+        """Take certificates that were renewed now, instead of at the next look."""
+        self.border.transports.reread()
+
     # Stations, MessageLamps
 
     def set_stations(self, accounts: Sequence[StationAccount]) -> None:

@@ -15,7 +15,7 @@ from drivers.errors import DriverError
 from drivers.sip.streams.codec import Codec, StreamCodec
 from drivers.sip.streams.connection import Connection
 from drivers.sip.streams.flows import FlowTable
-from drivers.sip.streams.tls import matches
+from drivers.sip.streams.tls import TlsContexts, matches
 from drivers.sip.streams.websocket import WebSocketCodec
 from drivers.sip.transport.address import SECURE, WEBSOCKETS, Address
 from drivers.sip.transport.listening import Listen
@@ -40,8 +40,7 @@ class StreamPolicy(msgspec.Struct, frozen=True, kw_only=True):
     idle_limit_s: float
     websocket_path: str = ""
     websocket_origins: tuple[str, ...] = ()
-    server_tls: ssl.SSLContext | None = None
-    client_tls: ssl.SSLContext | None = None
+    tls: TlsContexts | None = None
 
 
 class StreamUser(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,7 +204,7 @@ class Streams:
         transport = self._places[number][0].transport
         connection = self._connection(transport, accepted=True)
         connection.listener = number
-        tls = self._policy.server_tls if transport in SECURE else None
+        tls = self._policy.tls.server if self._policy.tls and transport in SECURE else None
         self._handshakes[host] += 1
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
@@ -273,10 +272,13 @@ class Streams:
 
     async def _connect(self, place: Address, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
-        tls = self._policy.client_tls if place.transport == "tls" else None
+        policy = self._policy
+        tls = policy.tls.client if policy.tls and place.transport == "tls" else None
         if place.transport == "tls" and tls is None:
             raise OSError("no authorities to verify the peer with")
         name = self._user.certificate_for(place.host, False) if tls is not None else None
+        if name is not None and "*" in name:
+            name = place.host  # nobody can be asked for a wildcard
         await loop.create_connection(
             lambda: connection, place.host, place.port,
             ssl=tls, server_hostname=name,

@@ -1,11 +1,13 @@
 """TLS of the SIP driver: certificates by name (SNI), and whose certificate a peer shows.
 
-Which names count is RFC 5922: subjectAltName, never a wildcard that we would have to expand.
+Which names count is RFC 5922: subjectAltName, and never a wildcard (7.2): who may sign one name
+under a domain is not the carrier. A trunk whose certificate has nothing else may be told that
+very entry, ``*.carrier.example``, as its ``tls_name``.
 """
 
 import ipaddress
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +15,7 @@ import msgspec
 
 from drivers.errors import DeviceMissing, DriverError
 
+REREAD_S = 10.0  # s between two looks whether certificates were renewed
 MINIMUM: Final = ssl.TLSVersion.TLSv1_2
 
 
@@ -24,7 +27,67 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     private_key: str
     """File with its key, readable by us alone."""
     names: tuple[str, ...] = ()
-    """Names by which clients ask for it (SNI); the first certificate serves all others."""
+    """Names by which clients ask for it (SNI), ``*.example.org`` for any one label more; the
+    first certificate serves all others."""
+
+
+class TlsContexts:
+    """What we show and whom we believe, made anew when its files change.
+
+    Connections that stand keep what they began with; DriverError when the files are not right.
+    """
+
+    def __init__(
+        self,
+        certificates: Sequence[Certificate],
+        *,
+        folder: Path,
+        authorities: str,
+        listens: bool,
+        calls: bool,
+    ) -> None:
+        self._certificates = certificates
+        self._folder = folder
+        self._authorities = authorities
+        self._listens = listens
+        self._calls = calls
+        self.every_s = REREAD_S
+        """How often it is worth while to look."""
+        self._seen = self._marks()
+        self.server: ssl.SSLContext | None = None
+        """For those who connect to us; None when nobody may by TLS."""
+        self.client: ssl.SSLContext | None = None
+        """For those whom we connect to."""
+        self._make()
+
+    def reread(self) -> bool:
+        """Take files that changed; False when none did.
+
+        DriverError when they are not right, told once: the contexts from before stay in force.
+        """
+        marks = self._marks()
+        if marks == self._seen:
+            return False
+        self._seen = marks
+        self._make()
+        return True
+
+    def _make(self) -> None:
+        folder, authorities = self._folder, self._authorities
+        server = client = None
+        if self._listens:
+            server = server_context(self._certificates, folder=folder, authorities=authorities)
+        if self._calls:
+            own = self._certificates[0] if self._certificates else None
+            client = client_context(own, folder=folder, authorities=authorities)
+        self.server, self.client = server, client
+
+    def _marks(self) -> list[tuple[int, int, int] | None]:
+        """What tells that a file is another one: also behind a link, as certbot leaves it."""
+        names = [self._authorities] if self._authorities else []
+        for one in self._certificates:
+            names += [one.certificate, one.private_key]
+        return [_mark(self._folder / name) for name in names]
 
 
 def server_context(
@@ -38,7 +101,8 @@ def server_context(
     first = made[0][1]
 
     def choose(connection: ssl.SSLObject, name: str | None, asked: ssl.SSLContext) -> int | None:
-        found = by_name.get((name or "").lower())
+        wanted = (name or "").lower()
+        found = by_name.get(wanted) or by_name.get(f"*.{wanted.partition('.')[2]}")
         if found is not None:
             connection.context = found
         return None  # a name that is not ours gets the first certificate, as without SNI
@@ -87,6 +151,14 @@ def peer_names(certificate: Mapping[str, Any] | None) -> tuple[str, ...]:
 def matches(wanted: str, certificate: Mapping[str, Any] | None) -> bool:
     """Whether a verified certificate is one of ``wanted``, a name or an IP address."""
     return _plain_address(wanted) in peer_names(certificate)
+
+
+def _mark(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _server(one: Certificate, folder: Path, authorities: str) -> ssl.SSLContext:

@@ -6,14 +6,18 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+import structlog
+
 from drivers.errors import DriverError
 from drivers.sip.options import SipOptions
 from drivers.sip.streams.pool import StreamPolicy, Streams, StreamUser
-from drivers.sip.streams.tls import client_context, server_context
+from drivers.sip.streams.tls import TlsContexts
 from drivers.sip.transport.address import Address
 from drivers.sip.transport.listening import Listen
 from drivers.sip.transport.stamp import Stamp
 from drivers.sip.transport.udp import UdpEndpoint
+
+log = structlog.get_logger()
 
 IDLE_SPARE = 60.0  # s beyond the longest registration
 
@@ -47,6 +51,8 @@ class Transports:
         self._udp: list[Udp] = []
         self._routes: dict[tuple[int, bool], Udp] = {}
         """The listener for a flow and whether the address is IPv6, once it was asked for."""
+        self._tls: TlsContexts | None = None
+        self._watching: asyncio.TimerHandle | None = None
         self.streams: Streams | None = None
         self.places: list[tuple[str, str, int]] = []
         """Transport, advertised host and port of each listener, in the order of the options."""
@@ -68,14 +74,27 @@ class Transports:
         except DriverError:
             await self.close()
             raise
+        self._watch_files()
 
     async def close(self) -> None:
         """Close every socket after what is waiting has left."""
+        if self._watching is not None:
+            self._watching.cancel()
         for udp in self._udp:
             udp.endpoint.close()
         if self.streams is not None:
             await self.streams.close()
         await asyncio.sleep(0)  # the loop closes sockets in its next turn
+
+    def reread(self) -> None:
+        """Take certificates that were renewed; connections that stand are not touched."""
+        try:
+            if self._tls is not None and self._tls.reread():
+                self._user.count("certificates_renewed")
+                log.info("sip certificates read anew")
+        except DriverError as error:
+            self._user.count("certificates_refused")
+            log.error("sip certificates not taken, those from before stay", reason=str(error))
 
     def core_place(self) -> tuple[str, int]:
         """What the core writes into Via and Contact: the first UDP listener, else the first."""
@@ -157,18 +176,25 @@ class Transports:
         certificates = options.certificates
         secure = any(listen.secure for listen in options.listeners())
         calls_tls = secure or any(trunk.transport == "tls" for trunk in options.trunks)
+        if secure or calls_tls:
+            self._tls = TlsContexts(
+                certificates,
+                folder=folder,
+                authorities=options.authorities,
+                listens=secure,
+                calls=calls_tls,
+            )
         return StreamPolicy(
             connections_max=options.connections_max,
             connections_per_source=options.connections_per_source,
             idle_limit_s=options.expires_max_s + IDLE_SPARE,
             websocket_path=options.websocket_path,
             websocket_origins=options.websocket_origins,
-            server_tls=server_context(
-                certificates, folder=folder, authorities=options.authorities
-            ) if secure else None,
-            client_tls=client_context(
-                certificates[0] if certificates else None,
-                folder=folder,
-                authorities=options.authorities,
-            ) if calls_tls else None,
-        )  # fmt: skip
+            tls=self._tls,
+        )
+
+    def _watch_files(self) -> None:
+        self.reread()
+        if self._tls is not None:
+            loop = asyncio.get_running_loop()
+            self._watching = loop.call_later(self._tls.every_s, self._watch_files)

@@ -255,3 +255,68 @@ def test_certificate_files_are_checked_with_a_reason(authority, tmp_path: Path) 
         load(certificate, key, key)
     with pytest.raises(DriverError, match="needs a certificate"):
         server_context([], folder=tmp_path, authorities="")
+
+
+async def serial(port: int, authority: Authority, name: str = "pbx.test") -> int:
+    """Serial number of the certificate that a new connection is shown."""
+    peer = await StreamPeer.connect(port, ssl=authority.client(), server_hostname=name)
+    shown = peer.writer.get_extra_info("peercert")
+    await peer.close()
+    return int(shown["serialNumber"], 16)
+
+
+async def test_renewed_certificates_are_shown_to_new_connections(open_driver, authority) -> None:
+    certificates = (ours(authority), ours(authority, "other", "*.other.test"))
+    running = await open_driver("tls:127.0.0.1:0", certificates=certificates, trunks=())
+    port = running.driver.port
+    standing = await StreamPeer.connect(port, ssl=authority.client())
+    names = ("pbx.test", "sip.other.test")
+    before = [await serial(port, authority, name) for name in names]
+    running.driver.reread()  # nothing changed
+    assert [await serial(port, authority, name) for name in names] == before
+    ours(authority)
+    ours(authority, "other", "*.other.test")
+    running.driver.reread()
+    after = [await serial(port, authority, name) for name in names]
+    assert not set(after) & set(before)
+    assert running.driver.counters()["certificates_renewed"] == 1
+    assert (await standing.register()).startswith("SIP/2.0 200")  # it did not notice
+    await standing.close()
+
+
+async def test_certificate_that_is_not_right_is_refused_and_the_old_one_stays(
+    open_driver, authority
+) -> None:
+    running = await open_driver("tls:127.0.0.1:0", certificates=(ours(authority),), trunks=())
+    port = running.driver.port
+    before = await serial(port, authority)
+    key = (authority.folder / "pbx.key").read_bytes()
+    ours(authority)  # a new pair, of which the old key is half
+    (authority.folder / "pbx.key").write_bytes(key)
+    for _ in range(3):
+        running.driver.reread()
+    assert await serial(port, authority) == before
+    assert running.driver.counters()["certificates_refused"] == 1  # told once
+    (authority.folder / "pbx.crt").unlink()
+    running.driver.reread()
+    assert await serial(port, authority) == before
+    ours(authority)
+    running.driver.reread()
+    assert await serial(port, authority) != before
+
+
+async def test_renewed_files_are_found_without_being_told(
+    open_driver, authority, monkeypatch
+) -> None:
+    monkeypatch.setattr("drivers.sip.streams.tls.REREAD_S", 0.01)
+    running = await open_driver("tls:127.0.0.1:0", certificates=(ours(authority),), trunks=())
+    ours(authority)
+    await until(running, "certificates_renewed")
+
+
+def test_no_wildcard_stands_for_a_name() -> None:
+    """RFC 5922 7.2; who has nothing else names the very entry."""
+    shown = {"subjectAltName": (("DNS", "*.carrier.test"), ("DNS", ".carrier.test"))}
+    for wanted in ("sip.carrier.test", "carrier.test", "a.b.carrier.test", "*"):
+        assert not matches(wanted, shown)
+    assert matches("*.carrier.test", shown)
