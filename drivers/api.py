@@ -145,6 +145,7 @@ class AudioPorts(Protocol):
         """Send keys as RFC 4733 events or tones, whichever the port negotiated."""
 
 
+@runtime_checkable
 class DtlsPorts(Protocol):
     """Audio ports whose keys come by DTLS-SRTP; control implements it over the link to media."""
 

@@ -9,6 +9,8 @@ import structlog
 from drivers.api import (
     CallDetails,
     Capability,
+    DtlsPeer,
+    DtlsPorts,
     LineId,
     PortId,
     RtpAddress,
@@ -202,8 +204,17 @@ class SipLine:
 
     async def audio_restarted(self) -> None:
         """Media was started anew, and the port opened again: offer what was lost with the old."""
-        if self.call is not None:
-            self.driver.act().renew_keys(self.call)
+        call, ports = self.call, self.driver.ports
+        session = None if call is None else call.session
+        own = None if session is None else session.own_dtls
+        port = self.port
+        if session is not None and own is not None and port is not None:
+            if not isinstance(ports, DtlsPorts):
+                raise DriverError("audio ports here know no DTLS")
+            # Another process has another certificate.
+            session.prepare_dtls(await ports.open_dtls(port, ice=bool(own.ufrag)))
+        if call is not None and self.call is call:
+            self.driver.act().renew_keys(call)
             self.driver.flush()
 
     # For the driver
@@ -263,7 +274,22 @@ class SipLine:
             return None
         call.port = port
         self.driver.core.services.audio_host = address.host
-        return address
+        return address if await self._prepare_dtls(call, port) else None
+
+    async def _prepare_dtls(self, call: Call, port: PortId) -> bool:
+        """Let the engine say its part where keys come by DTLS; False when the call is over."""
+        core, ports = self.driver.core, self.driver.ports
+        wanted, ice = core.dtls_wanted(call)
+        if not wanted:
+            return True
+        try:
+            if not isinstance(ports, DtlsPorts):
+                raise DriverError("audio ports here know no DTLS")
+            core.prepare_dtls(call, await ports.open_dtls(port, ice=ice))
+        except (DriverError, OSError) as error:
+            log.warning("no DTLS on the audio port", line=self.id, reason=str(error))
+            self._give_up(call)
+        return self.call is call and call.state is not CallState.ENDED
 
     def _give_up(self, call: Call) -> None:
         if self.call is call:
@@ -284,10 +310,22 @@ class SipLine:
     async def _connect(self, port: PortId, remote: RtpAddress, fmt: RtpFormat) -> None:
         assert self.driver.ports is not None
         try:
+            if fmt.dtls is not None:
+                await self._connect_dtls(port, fmt.dtls)
             await self.driver.ports.connect_rtp(port, remote, fmt)
         except (DriverError, OSError) as error:
             log.warning("audio not connected", line=self.id, reason=str(error))
             await self.release(Cause.TEMPORARY_FAILURE)
+
+    async def _connect_dtls(self, port: PortId, peer: DtlsPeer) -> None:
+        """Tell the engine our credentials where the peer restarted ICE, and who the peer is."""
+        session = None if self.call is None else self.call.session
+        own = None if session is None else session.own_dtls
+        if not isinstance(self.driver.ports, DtlsPorts) or own is None:
+            raise DriverError("audio ports here know no DTLS")
+        if own.ufrag:
+            await self.driver.ports.open_dtls(port, ufrag=own.ufrag, password=own.password)
+        await self.driver.ports.connect_dtls(port, peer)
 
     async def _close(self, port: PortId) -> None:
         assert self.driver.ports is not None

@@ -8,7 +8,7 @@ from drivers.errors import OptionsError
 from drivers.sip.negotiation.formats import USUAL
 from drivers.sip.negotiation.terms import Terms, codec_faults, srtp_faults, srtp_over
 from drivers.sip.streams.tls import Certificate
-from drivers.sip.transport.address import DEFAULT_PORTS, SECURE
+from drivers.sip.transport.address import DEFAULT_PORTS, SECURE, WEBSOCKETS
 from drivers.sip.transport.listening import (
     Listen,
     address_of,
@@ -186,6 +186,9 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     station_srtp: str | dict[str, str] = "allowed"
     """Like a trunk's ``srtp``, for all stations, or for those of each transport:
     ``{tls = "required", udp = "off"}``; those not named are ``allowed``."""
+    browsers: bool = True
+    """Stations that register over ``ws`` and ``wss`` are browsers: they are offered DTLS-SRTP
+    with ICE, and take nothing else. False: they are telephones like others."""
     srtp_in_clear: bool = False
     """Write keys also into messages that are not encrypted (udp, tcp, ws): only where nobody
     else can read these. Else what is sent there counts as ``off``."""
@@ -331,10 +334,22 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         if trunk:
             one = next(each for each in self.trunks if each.name == trunk)
             srtp = srtp_over(one.srtp, transport, in_clear=self.srtp_in_clear)
-            return Terms(one.codecs, srtp, one.ptime_ms, one.rtcp_mux, one.comfort_noise)
+            return Terms(
+                one.codecs,
+                srtp,
+                one.ptime_ms,
+                one.rtcp_mux,
+                one.comfort_noise,
+                dtls=one.srtp != "off",
+            )
         policies = self._station_policies()
         policy = policies.get(transport, policies.get("", "allowed"))
-        return Terms(self.station_codecs, srtp_over(policy, transport, in_clear=self.srtp_in_clear))
+        return Terms(
+            self.station_codecs,
+            srtp_over(policy, transport, in_clear=self.srtp_in_clear),
+            dtls=policy != "off",
+            browser=self.browsers and transport in WEBSOCKETS,
+        )
 
     def _station_policies(self) -> dict[str, str]:
         policy = self.station_srtp

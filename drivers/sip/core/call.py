@@ -3,7 +3,7 @@
 from enum import Enum, IntEnum, auto
 from typing import TYPE_CHECKING, Final, Protocol
 
-from drivers.api import CallDetails
+from drivers.api import CallDetails, DtlsOffer
 from drivers.events import Cause
 from drivers.sip.core.request import Received
 from drivers.sip.dialog import Dialog
@@ -182,6 +182,7 @@ class Call:
         "delayed_offer",
         "details",
         "dialog",
+        "dtls",
         "early",
         "from_value",
         "group",
@@ -246,6 +247,8 @@ class Call:
         """The ACK carries the answer to our offer."""
         self.reinvite: DialogRequest | None = None
         self.wants_hold = False
+        self.dtls: DtlsOffer | None = None
+        """Outbound: what the media engine says of our port, until there is a session."""
         self.wants_keys = False
         """Media has lost the state of our SRTP key: another one is to be offered."""
         self.takes_update = False

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from drivers.api import CallDetails
+from drivers.api import CallDetails, DtlsOffer
 from drivers.events import Cause
 from drivers.sip.auth import Challenger
 from drivers.sip.core.call import Call, CallState, CallTimer
@@ -220,8 +220,13 @@ class SipCore:
         """Prepare a call to all phones of a station; KeyError when none is registered."""
         bindings = self.registrar.find_all(station)
         peer = Peer(station, True, self.options.station_codecs)
-        usable = set(self._where_keys_may_go(peer, [binding.source for binding in bindings]))
-        bindings = [binding for binding in bindings if binding.source in usable]
+        ways = [way_to(binding) for binding in bindings]
+        usable = self._where_keys_may_go(peer, ways)
+        # One port cannot be a browser's and a telephone's: those in browsers sit at the desk.
+        usable = [
+            way for way in usable if self.services.terms(peer, way.transport).browser
+        ] or usable
+        bindings = [one for one, way in zip(bindings, ways, strict=True) if way in usable]
         if not bindings:
             raise KeyError(station)
         lead, *others = (
@@ -238,7 +243,7 @@ class SipCore:
         """Send the INVITE of a prepared call, with our audio address."""
         members = [call] if call.group is None else call.group.members
         for member in list(members):
-            member.port = call.port
+            member.port, member.dtls = call.port, call.dtls
             self.outbound.dial(member, name=name, host=host, port=port)
 
     def redirect(self, call: Call, number: str) -> bool:
@@ -259,6 +264,20 @@ class SipCore:
     def set_hold(self, call: Call, *, hold: bool) -> None:
         """Hold or retrieve the peer."""
         self.in_dialog.offers.set_hold(call, hold=hold)
+
+    def dtls_wanted(self, call: Call) -> tuple[bool, bool]:
+        """Whether the call's first description needs the engine's part of DTLS, and with ICE."""
+        if call.session is None:
+            browser = self.services.terms(call.peer, call.address.transport).browser
+            return browser, browser
+        return call.session.wants_dtls, call.session.wants_ice
+
+    def prepare_dtls(self, call: Call, engine: DtlsOffer) -> None:
+        """Take what the media engine says of the call's port."""
+        if call.session is None:
+            call.dtls = engine
+        else:
+            call.session.prepare_dtls(engine)
 
     def renew_keys(self, call: Call) -> None:
         """Agree on another SRTP key where the call has one: media was started anew."""
@@ -336,11 +355,7 @@ class SipCore:
 
     def _where_keys_may_go(self, peer: Peer, places: Sequence[Address]) -> list[Address]:
         """The places but those where audio must be encrypted and its keys would be readable."""
-        return [
-            place
-            for place in places
-            if self.services.terms(peer.name, place.transport, station=peer.is_station).possible
-        ]
+        return [place for place in places if self.services.terms(peer, place.transport).possible]
 
     def _new_call(self, peer: Peer, uri: str, address: Address, *, line: str, ani: str) -> Call:
         services = self.services

@@ -68,7 +68,7 @@ class InboundCalls:
         session = Session(
             host=services.audio_host,
             port=0,
-            terms=services.terms(peer.name, received.source.transport, station=peer.is_station),
+            terms=services.terms(peer, received.source.transport),
             new_key=services.random.randbytes,
             session_id=self._session_id(),
             # With a proxy on the way the audio comes from elsewhere than the messages.
@@ -106,9 +106,13 @@ class InboundCalls:
 
     def _take_over(self, call: Call, old: Call) -> None:
         """Answer an INVITE with Replaces in the place of the old call, which ends (RFC 3891 3)."""
-        session = old.session
-        if session is None:
+        session, new = old.session, call.session
+        if session is None or new is None:
             self.refuse(call, Cause.TEMPORARY_FAILURE)
+            return
+        if new.wants_dtls or session.own_dtls is not None:
+            # The port is the old telephone's, and its keys came, or come, another way.
+            self.refuse(call, Cause.INCOMPATIBLE)
             return
         group = old.group
         members = [old] if group is None else group.dissolve()

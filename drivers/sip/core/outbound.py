@@ -45,14 +45,14 @@ class OutboundCalls:
         call.session = Session(
             host=host,
             port=port,
-            terms=services.terms(
-                call.peer.name, call.address.transport, station=call.peer.is_station
-            ),
+            terms=services.terms(call.peer, call.address.transport),
             new_key=services.random.randbytes,
             session_id=services.random.getrandbits(31) + 1,
             signalled_from=call.address[0] if call.peer.is_station else "",
             hold_style="sendonly" if trunk is None else trunk.hold,
         )
+        if call.dtls is not None:
+            call.session.prepare_dtls(call.dtls)
         details = call.details or NO_DETAILS
         host = services.via_host
         restricted = details.restricted or (trunk is not None and not call.ani)

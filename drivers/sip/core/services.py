@@ -8,6 +8,7 @@ from cython_ext.sip_wire import format_host
 from drivers.sip.core.happenings import Happening
 from drivers.sip.core.request import Received
 from drivers.sip.core.timers import Timers
+from drivers.sip.journal.records import Peer
 from drivers.sip.journal.sealing import Sealer
 from drivers.sip.negotiation.terms import Terms
 from drivers.sip.options import SipOptions, TrunkOptions
@@ -95,9 +96,9 @@ class Services:
         """Options of a trunk."""
         return self._trunks.get(name)
 
-    def terms(self, name: str, transport: str, *, station: bool) -> Terms:
+    def terms(self, peer: Peer, transport: str) -> Terms:
         """What audio may be agreed with a trunk or a station, whose messages come so."""
-        key = "" if station else name, transport
+        key = "" if peer.is_station else peer.name, transport
         known = self._terms.get(key)
         if known is None:
             known = self._terms[key] = self.options.terms(key[0], transport)

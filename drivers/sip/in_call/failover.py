@@ -72,8 +72,7 @@ class Failover:
         self.services.count("failed_over")
         session.withdraw()
         self.calls.step(call, CallInput.CHALLENGE)
-        peer, transport = call.peer, call.address.transport
-        session.begin_anew(self.services.terms(peer.name, transport, station=peer.is_station))
+        session.begin_anew(self.services.terms(call.peer, call.address.transport))
         try:
             body = session.offer()
         except ProtocolError:  # its keys would be readable on the way there

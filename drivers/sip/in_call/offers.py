@@ -50,8 +50,8 @@ class Offers:
 
     def renew_keys(self, call: Call) -> None:
         """Offer another SRTP key of ours by re-INVITE; later when one is open."""
-        session = call.session
-        if session is not None and session.fmt is not None and session.fmt.srtp is not None:
+        fmt = None if call.session is None else call.session.fmt
+        if fmt is not None and (fmt.srtp is not None or fmt.dtls is not None):
             call.wants_keys = True
             self.settled(call)
 

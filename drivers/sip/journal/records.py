@@ -10,6 +10,7 @@ import msgspec
 
 from drivers.api import RtpAddress, RtpFormat
 from drivers.sip.negotiation.crypto import Crypto
+from drivers.sip.negotiation.dtls import OwnDtls
 from drivers.sip.negotiation.terms import Terms
 from drivers.sip.transport.address import Address
 
@@ -66,6 +67,7 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     offered: tuple[Crypto, ...] = ()
     """Our keys as they were described last."""
     offered_mux: bool = False
+    own_dtls: OwnDtls | None = None
     noise: bool = False
 
 

@@ -6,7 +6,10 @@ packets are made. Other lines are passed over, as the RFC asks (5.1.2).
 
 import binascii
 import re
+from collections.abc import Callable
 from typing import Final, NamedTuple
+
+from drivers.api import SrtpKeys
 
 SUITES: Final = {
     "AEAD_AES_128_GCM": 28,
@@ -14,6 +17,7 @@ SUITES: Final = {
     "AES_CM_128_HMAC_SHA1_32": 30,
 }
 """Crypto suites with the octets of master key and salt, strongest first."""
+ONLY_TAG: Final = "1"  # of our key in an offer while a call stands
 MOST_LINES: Final = 32  # of one stream that are looked at
 
 _STRENGTH: Final = {suite: place for place, suite in enumerate(SUITES)}
@@ -63,6 +67,39 @@ def usable(attributes: tuple[tuple[str, str], ...]) -> list[Crypto]:
     values = [value for name, value in attributes if name == "crypto"][:MOST_LINES]
     read = [crypto for crypto in map(parse_crypto, values) if crypto is not None]
     return sorted(read, key=lambda crypto: _STRENGTH[crypto.suite])
+
+
+def every_suite(new_key: Callable[[int], bytes]) -> tuple[Crypto, ...]:
+    """Our first offer: a key of its own for each suite."""
+    return tuple(
+        Crypto(str(place), suite, new_key(size))
+        for place, (suite, size) in enumerate(SUITES.items(), start=1)
+    )
+
+
+def again(
+    used: SrtpKeys | None, new_key: Callable[[int], bytes], *, new: bool
+) -> tuple[Crypto, ...]:
+    """Our offer while a call stands: the key in use, or another one of its suite."""
+    if used is None:
+        return ()
+    key = new_key(SUITES[used.suite]) if new else used.outward
+    return (Crypto(ONLY_TAG, used.suite, key),)
+
+
+def answering(theirs: Crypto, used: SrtpKeys | None, new_key: Callable[[int], bytes]) -> Crypto:
+    """Our key for the answer to an offered one: that in use while its suite stays."""
+    if used is not None and used.suite == theirs.suite:
+        return Crypto(theirs.tag, theirs.suite, used.outward)
+    return Crypto(theirs.tag, theirs.suite, new_key(SUITES[theirs.suite]))
+
+
+def named(offered: tuple[Crypto, ...], theirs: Crypto | None) -> Crypto | None:
+    """Our offered key that an answer takes up; None when it takes none of them."""
+    for own in offered:
+        if theirs is not None and (own.tag, own.suite) == (theirs.tag, theirs.suite):
+            return own
+    return None
 
 
 def _is_harmless(parameter: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from drivers.api import RtpAddress
 from drivers.sip.negotiation.crypto import Crypto, usable
 from drivers.sip.negotiation.description import Media, Sdp
+from drivers.sip.negotiation.dtls import TheirDtls, read_dtls
 from drivers.sip.negotiation.formats import Chosen, packet_time, pick
 from drivers.sip.negotiation.terms import IMPOSSIBLE, NotAcceptable, NotEncrypted, Terms
 from drivers.sip.sdp import parse_sdp
@@ -14,6 +15,8 @@ from drivers.sip.sdp import parse_sdp
 PLAIN: Final = frozenset({"RTP/AVP", "RTP/AVPF"})
 ENCRYPTED: Final = frozenset({"RTP/SAVP", "RTP/SAVPF"})
 """Profiles whose keys come by SDES."""
+
+ANYWHERE: Final = RtpAddress("", 0)
 
 DIRECTIONS: Final = {
     "sendrecv": (True, True),
@@ -32,7 +35,9 @@ class Offer(NamedTuple):
     profile: str
     chosen: Chosen
     crypto: Crypto | None
-    """The peer's key; None: the stream is plain."""
+    """The peer's key, by SDES."""
+    dtls: TheirDtls | None
+    """How keys come by DTLS; None with both: the stream is plain."""
     ptime_ms: int
     rtcp_mux: bool
     remote: RtpAddress
@@ -44,14 +49,19 @@ def read_offer(body: bytes, terms: Terms, *, own_host: str, signalled_from: str)
     """Read an offer; SdpError, or NotAcceptable for one that has nothing for us."""
     sdp = parse_sdp(body)
     found = _choose(sdp, terms)
-    remote, sends, receives = _peer(sdp, found.place, own_host, signalled_from)
     media = sdp.media[found.place]
+    if found.dtls is not None and found.dtls.ufrag:
+        # ICE finds the way; the address here is a guess, or none at all.
+        remote, (sends, receives) = ANYWHERE, _direction(sdp, media)
+    else:
+        remote, sends, receives = _peer(sdp, found.place, own_host, signalled_from)
     return Offer(
         sdp,
         found.place,
         media.protocol,
         found.chosen,
         found.crypto,
+        found.dtls,
         packet_time(media.attributes),
         media.attribute("rtcp-mux") is not None,
         remote,
@@ -64,6 +74,11 @@ class _Found(NamedTuple):
     place: int
     chosen: Chosen
     crypto: Crypto | None
+    dtls: TheirDtls | None
+
+    @property
+    def encrypted(self) -> bool:
+        return self.crypto is not None or self.dtls is not None
 
 
 def _choose(sdp: Sdp, terms: Terms) -> _Found:
@@ -77,11 +92,16 @@ def _choose(sdp: Sdp, terms: Terms) -> _Found:
         if chosen is None:
             continue
         lines = [] if terms.srtp == "off" else usable(media.attributes)
-        crypto = lines[0] if lines else None
-        if not _fits(media.protocol, terms.srtp, crypto):
+        found = _Found(
+            place,
+            chosen,
+            lines[0] if lines else None,
+            read_dtls(sdp, media) if terms.dtls else None,
+        )
+        if not _fits(media.protocol, terms.srtp, found):
             too_plain = True
-        elif best is None or (best.crypto is None and crypto is not None):
-            best = _Found(place, chosen, crypto)
+        elif best is None or (found.encrypted and not best.encrypted):
+            best = found
     if best is not None:
         return best
     if too_plain:
@@ -89,13 +109,15 @@ def _choose(sdp: Sdp, terms: Terms) -> _Found:
     raise NotAcceptable("no audio stream with a codec of ours")
 
 
-def _fits(profile: str, srtp: str, crypto: Crypto | None) -> bool:
+def _fits(profile: str, srtp: str, found: _Found) -> bool:
     """Whether a stream may be taken; keys in a plain profile count too (RFC 8643)."""
+    if found.dtls is not None:
+        return True
     if srtp == IMPOSSIBLE:
         return False
     if profile in PLAIN:
-        return crypto is not None or srtp != "required"
-    return profile in ENCRYPTED and crypto is not None
+        return found.crypto is not None or srtp != "required"
+    return profile in ENCRYPTED and found.crypto is not None
 
 
 def _peer(

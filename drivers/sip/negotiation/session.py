@@ -5,17 +5,16 @@ What the media engine must do follows as ``(RtpAddress, RtpFormat)``.
 
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Final
 
-from drivers.api import RtpAddress, RtpFormat, SrtpKeys
+from drivers.api import DtlsOffer, RtpAddress, RtpFormat, SrtpKeys
 from drivers.sip.journal.records import SessionRecord
-from drivers.sip.negotiation.crypto import SUITES, Crypto
-from drivers.sip.negotiation.formats import PAYLOADS, clock_of
+from drivers.sip.negotiation.crypto import Crypto, again, answering, every_suite, named
+from drivers.sip.negotiation.dtls import BROWSERS, OwnDtls, TheirDtls, begins
+from drivers.sip.negotiation.dtls import PROFILES as DTLS_PROFILES
+from drivers.sip.negotiation.formats import clock_of
 from drivers.sip.negotiation.offer import Offer, read_offer
 from drivers.sip.negotiation.terms import NotAcceptable, NotEncrypted, Terms
-from drivers.sip.negotiation.wording import Stream, offered_events, worded
-
-ONLY_TAG: Final = "1"  # of our key in an offer while a call stands
+from drivers.sip.negotiation.wording import Stream, offered_stream, worded
 
 
 class OfferState(Enum):
@@ -45,6 +44,7 @@ class Session:
         "hold_style",
         "host",
         "on_hold",
+        "own_dtls",
         "peer_holds",
         "port",
         "remote",
@@ -82,6 +82,8 @@ class Session:
         self.state = OfferState.STABLE
         self.remote: RtpAddress | None = None
         self.fmt: RtpFormat | None = None
+        self.own_dtls: OwnDtls | None = None
+        """Ours, once the engine has said its part; whoever has a port sees to that."""
         self._new_key = new_key
         self._considered: Offer | None = None
         self._described = b""
@@ -103,7 +105,30 @@ class Session:
     @property
     def holds_keys(self) -> bool:
         """Whether its record must be kept from others."""
-        return bool(self._offered) or (self.fmt is not None and self.fmt.srtp is not None)
+        agreed = self.fmt is not None and self.fmt.srtp is not None
+        return agreed or bool(self._offered) or self.own_dtls is not None
+
+    @property
+    def wants_dtls(self) -> bool:
+        """Whether our next description needs ``own_dtls``, and there is none."""
+        if self.own_dtls is not None:
+            return False
+        if self._considered is not None:
+            return self._considered.dtls is not None
+        return self.fmt is None and self.terms.browser
+
+    @property
+    def wants_ice(self) -> bool:
+        """Whether that is to be with ICE."""
+        theirs = None if self._considered is None else self._considered.dtls
+        return self.terms.browser if theirs is None else bool(theirs.ufrag)
+
+    def prepare_dtls(self, engine: DtlsOffer) -> None:
+        """Take what the media engine says of our port; again when it was started anew."""
+        before, made = self.own_dtls, OwnDtls(engine.fingerprint, engine.ufrag, engine.password)
+        self.own_dtls = (
+            made if before is None else made._replace(mid=before.mid, bundled=before.bundled)
+        )
 
     def offer(self, *, new_keys: bool = False) -> bytes:
         """Make an offer: everything we carry, or the codec in use while a call stands.
@@ -113,12 +138,22 @@ class Session:
         if self.state is not OfferState.STABLE:
             raise NotAcceptable("an offer is open already")
         self.check_offer()
+        if self._profile in DTLS_PROFILES and self.own_dtls is None:
+            raise NotAcceptable("the media engine has not said its part of DTLS")
         sends = not (self.on_hold and self.hold_style == "inactive")
-        stream = self._offered_stream(sends=sends, receives=not self.on_hold)
-        self._offered = self._offered_keys(new_keys=new_keys)
+        stream = offered_stream(
+            self._profile, self.terms, self.fmt, (sends, not self.on_hold), noise=self._noise
+        )
+        if self.fmt is not None:
+            self._offered = again(self.fmt.srtp, self._new_key, new=new_keys)
+        elif stream.profile in DTLS_PROFILES or self.terms.srtp == "off":
+            self._offered = ()
+        else:
+            self._offered = self._offered or every_suite(self._new_key)
         self._offered_mux = stream.rtcp_mux
         self.state = OfferState.OFFERED
-        return self._describe(stream, self._offered)
+        dtls = self.own_dtls if self._profile in DTLS_PROFILES else None
+        return self._describe(stream, self._offered, dtls, "actpass")
 
     def check_offer(self) -> None:
         """Raise NotEncrypted when no offer of ours can be made here."""
@@ -150,7 +185,10 @@ class Session:
         """Take an offer to ``answer``; SdpError or NotAcceptable leave all as it was."""
         if self.state is OfferState.OFFERED:
             raise NotAcceptable("an offer is open already")
-        self._considered = self._read(body)
+        offer = self._read(body)
+        if self.fmt is not None and (offer.dtls is not None) is not (self.fmt.dtls is not None):
+            raise NotEncrypted("keys cannot come another way while the call stands")
+        self._considered = offer
         self.state = OfferState.CONSIDERED
 
     def answer(self) -> bytes:
@@ -168,7 +206,10 @@ class Session:
             if place != offer.place
         )
         self._profile = offer.profile
-        own = self._own_key(offer.crypto)
+        before = None if self.fmt is None else self.fmt.srtp
+        own = None if offer.crypto is None else answering(offer.crypto, before, self._new_key)
+        if offer.dtls is not None:
+            self._answer_dtls(offer.dtls)
         self._agree(offer, own, send=send, receive=receive, rtcp_mux=offer.rtcp_mux)
         self.peer_holds = not offer.receives
         payload, codec, dtmf, noise = offer.chosen
@@ -184,7 +225,11 @@ class Session:
         )
         self._offered = () if own is None else (own,)
         self._offered_mux = offer.rtcp_mux
-        return self._describe(stream, self._offered)
+        if offer.dtls is None:
+            return self._describe(stream, self._offered)
+        agreed = None if self.fmt is None else self.fmt.dtls
+        setup = "active" if agreed is not None and agreed.client else "passive"
+        return self._describe(stream, self._offered, self.own_dtls, setup)
 
     def accept(self, body: bytes) -> None:
         """Take the answer to our offer; SdpError or NotAcceptable when it is none."""
@@ -192,9 +237,12 @@ class Session:
         answer = self._read(body)
         if answer.profile.removesuffix("F") != self._profile.removesuffix("F"):
             raise NotAcceptable(f"{self._profile} answered by {answer.profile[:32]}")
+        own = named(self._offered, answer.crypto)
+        if own is None and answer.crypto is not None:
+            raise NotAcceptable("the answer takes a key that was not offered")
         self._agree(
             answer,
-            self._key_named(answer.crypto),
+            own,
             send=answer.receives,
             receive=answer.sends and not self.on_hold,
             rtcp_mux=answer.rtcp_mux and self._offered_mux,
@@ -224,6 +272,7 @@ class Session:
             profile=self._profile,
             offered=self._offered,
             offered_mux=self._offered_mux,
+            own_dtls=self.own_dtls,
             noise=self._noise,
         )
 
@@ -250,45 +299,17 @@ class Session:
         session._profile = record.profile
         session._offered = record.offered
         session._offered_mux = record.offered_mux
+        session.own_dtls = record.own_dtls
         session._noise = record.noise
         return session
 
-    # Keys
-
-    def _offered_keys(self, *, new_keys: bool) -> tuple[Crypto, ...]:
-        """Our keys for an offer: one a suite at first, that of the suite in use later."""
-        if self.fmt is None:
-            if self.terms.srtp == "off":
-                return ()
-            return self._offered or tuple(
-                Crypto(str(place), suite, self._new_key(size))
-                for place, (suite, size) in enumerate(SUITES.items(), start=1)
-            )
-        srtp = self.fmt.srtp
-        if srtp is None:
-            return ()
-        key = self._new_key(SUITES[srtp.suite]) if new_keys else srtp.outward
-        return (Crypto(ONLY_TAG, srtp.suite, key),)
-
-    def _own_key(self, theirs: Crypto | None) -> Crypto | None:
-        """Our key for the answer to an offered one: the one in use while its suite stays."""
-        if theirs is None:
-            return None
-        used = None if self.fmt is None else self.fmt.srtp
-        if used is not None and used.suite == theirs.suite:
-            return Crypto(theirs.tag, theirs.suite, used.outward)
-        return Crypto(theirs.tag, theirs.suite, self._new_key(SUITES[theirs.suite]))
-
-    def _key_named(self, theirs: Crypto | None) -> Crypto | None:
-        """Our offered key that an answer takes up."""
-        if theirs is None:
-            return None
-        for own in self._offered:
-            if own.tag == theirs.tag and own.suite == theirs.suite:
-                return own
-        raise NotAcceptable("the answer takes a key that was not offered")
-
     # Parts of a description
+
+    def _answer_dtls(self, theirs: TheirDtls) -> None:
+        if self.own_dtls is None:
+            raise NotAcceptable("the media engine has not said its part of DTLS")
+        agreed = None if self.fmt is None else self.fmt.dtls
+        self.own_dtls = self.own_dtls.answering(theirs, agreed, self._new_key)
 
     def _agree(
         self, offer: Offer, own: Crypto | None, *, send: bool, receive: bool, rtcp_mux: bool
@@ -298,6 +319,11 @@ class Session:
         keys = None
         if own is not None and theirs is not None:
             keys = SrtpKeys(suite=own.suite, inward=theirs.key, outward=own.key)
+        dtls = None
+        if offer.dtls is not None:
+            before = None if self.fmt is None else self.fmt.dtls
+            client = begins(offer.dtls.setup, before=before)
+            dtls = offer.dtls.peer(offer.remote, client=client)
         self.remote = offer.remote
         self._noise = noise and self.terms.comfort_noise
         self.fmt = RtpFormat(
@@ -309,42 +335,27 @@ class Session:
             receive=receive,
             rtcp_mux=rtcp_mux,
             srtp=keys,
+            dtls=dtls,
         )
 
     def _read(self, body: bytes) -> Offer:
         return read_offer(body, self.terms, own_host=self.host, signalled_from=self.signalled_from)
 
-    def _offered_stream(self, *, sends: bool, receives: bool) -> Stream:
-        fmt, terms = self.fmt, self.terms
-        if fmt is None:
-            return Stream(
-                self._profile,
-                tuple((PAYLOADS[codec], codec) for codec in terms.codecs),
-                offered_events(terms.codecs),
-                terms.comfort_noise,
-                terms.ptime_ms,
-                terms.rtcp_mux,
-                sends,
-                receives,
-            )
-        events = fmt.dtmf_payload_type
-        return Stream(
-            self._profile,
-            ((str(fmt.payload_type), fmt.codec),),
-            () if events is None else ((str(events), clock_of(fmt.codec)),),
-            self._noise,
-            fmt.ptime_ms,
-            fmt.rtcp_mux,
-            sends,
-            receives,
-        )
-
-    def _describe(self, stream: Stream, keys: tuple[Crypto, ...]) -> bytes:
+    def _describe(
+        self,
+        stream: Stream,
+        keys: tuple[Crypto, ...],
+        dtls: OwnDtls | None = None,
+        setup: str = "",
+    ) -> bytes:
         # Version 0 stands in while comparing: it goes up by one exactly when something changed.
         zero = self.on_hold and self.hold_style == "address" and ":" not in self.host
         connection = "0.0.0.0" if zero else self.host  # noqa: S104 - hold as RFC 2543 had it
-        text = worded(stream, self._refused, self._chosen, self.host, connection)
+        whole = () if dtls is None else dtls.session_lines()
+        text = worded(stream, self._refused, self._chosen, self.host, connection, whole)
         lines = "".join([f"a=crypto:{key.value()}\r\n" for key in keys])
+        if dtls is not None:
+            lines += dtls.stream_lines(setup, RtpAddress(self.host, self.port))
         described = (
             f"{text.start}{self.session_id} 0{text.middle}{self.port}{text.stream}{lines}{text.end}"
         ).encode()
@@ -359,5 +370,7 @@ class Session:
 
 
 def _first_profile(terms: Terms) -> str:
+    if terms.browser:
+        return BROWSERS
     # Keys in a plain profile: a peer that knows none still answers (RFC 8643).
     return "RTP/SAVP" if terms.srtp == "required" else "RTP/AVP"

@@ -39,11 +39,15 @@ class Terms(msgspec.Struct, frozen=True, array_like=True):
     """We offer that RTCP shares the port; a peer's offer of that is taken in any case."""
     comfort_noise: bool = False
     """We offer and take comfort noise (RFC 3389)."""
+    dtls: bool = False
+    """Keys by DTLS are taken where they are offered; nobody reads them in the messages."""
+    browser: bool = False
+    """We offer what browsers speak: DTLS-SRTP and ICE, and nothing else."""
 
     @property
     def possible(self) -> bool:
-        """Whether anything can be agreed."""
-        return self.srtp != IMPOSSIBLE
+        """Whether we can offer anything."""
+        return self.browser or self.srtp != IMPOSSIBLE
 
 
 def srtp_over(policy: str, transport: str, *, in_clear: bool) -> str:

@@ -3,9 +3,18 @@
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from drivers.api import RtpFormat
 from drivers.sip.negotiation.description import Media, Origin, Sdp
-from drivers.sip.negotiation.formats import DTMF_EVENTS, DTMF_PAYLOADS, ENCODINGS, NOISE, clock_of
+from drivers.sip.negotiation.formats import (
+    DTMF_EVENTS,
+    DTMF_PAYLOADS,
+    ENCODINGS,
+    NOISE,
+    PAYLOADS,
+    clock_of,
+)
 from drivers.sip.negotiation.offer import DIRECTIONS
+from drivers.sip.negotiation.terms import Terms
 from drivers.sip.sdp import build_sdp
 
 _DIRECTION_NAMES: Final = {flags: name for name, flags in DIRECTIONS.items()}
@@ -43,6 +52,37 @@ def offered_events(codecs: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     return tuple((DTMF_PAYLOADS[clock], clock) for clock in clocks)
 
 
+def offered_stream(
+    profile: str,
+    terms: Terms,
+    fmt: RtpFormat | None,
+    direction: tuple[bool, bool],
+    *,
+    noise: bool,
+) -> Stream:
+    """Everything we carry, or what is in use while a call stands (``fmt``)."""
+    if fmt is None:
+        return Stream(
+            profile,
+            tuple((PAYLOADS[codec], codec) for codec in terms.codecs),
+            offered_events(terms.codecs),
+            terms.comfort_noise,
+            terms.ptime_ms,
+            terms.rtcp_mux or terms.browser,
+            *direction,
+        )
+    events = fmt.dtmf_payload_type
+    return Stream(
+        profile,
+        ((str(fmt.payload_type), fmt.codec),),
+        () if events is None else ((str(events), clock_of(fmt.codec)),),
+        noise,
+        fmt.ptime_ms,
+        fmt.rtcp_mux,
+        *direction,
+    )
+
+
 @lru_cache(maxsize=1024)
 def worded(
     stream: Stream,
@@ -50,6 +90,7 @@ def worded(
     chosen: int,
     host: str,
     connection: str,
+    session: tuple[tuple[str, str], ...] = (),
 ) -> Worded:
     """Word a description: of many calls few differ in more than what is left out."""
     attributes = [("rtpmap", f"{payload} {ENCODINGS[codec]}") for payload, codec in stream.formats]
@@ -76,13 +117,16 @@ def worded(
         formats=tuple(numbers),
         attributes=tuple(attributes),
     )
-    before = _text((*others[:chosen], ours), host, connection)
-    whole = _text((*others[:chosen], ours, *others[chosen:]), host, connection)
+    before = _text((*others[:chosen], ours), host, connection, session)
+    whole = _text((*others[:chosen], ours, *others[chosen:]), host, connection, session)
     start, _, rest = before.partition("0 0")
     middle, _, own = rest.partition("m=audio 1 ")
     return Worded(start, f"{middle}m=audio ", f" {own}", whole.removeprefix(before))
 
 
-def _text(media: tuple[Media, ...], host: str, connection: str) -> str:
-    sdp = Sdp(origin=Origin("-", 0, 0, host), host=connection, media=media)
+def _text(
+    media: tuple[Media, ...], host: str, connection: str, session: tuple[tuple[str, str], ...]
+) -> str:
+    origin = Origin("-", 0, 0, host)
+    sdp = Sdp(origin=origin, host=connection, attributes=session, media=media)
     return build_sdp(sdp).decode()

@@ -8,6 +8,7 @@ import pytest
 from cython_ext.sip_wire import Message, parse
 from drivers.api import SrtpKeys
 from drivers.sip.core.call import Call
+from drivers.sip.journal.records import Peer
 from drivers.sip.journal.sealing import SealBroken, Sealer
 from drivers.sip.negotiation.crypto import usable
 from drivers.sip.options import SipOptions
@@ -75,10 +76,11 @@ def test_station_over_tls_needs_no_more_than_the_rule() -> None:
         msgspec.structs.replace(OPTIONS, station_srtp={"tls": "required", "udp": "off"})
     ).with_station()
     terms = bench.core.services.terms
-    assert terms("2001", "tls", station=True).srtp == "required"
-    assert terms("2001", "udp", station=True).srtp == "off"
-    assert terms("2001", "wss", station=True).srtp == "allowed"
-    assert terms("2001", "ws", station=True).srtp == "off"
+    station = Peer("2001", True, ())
+    assert terms(station, "tls").srtp == "required"
+    assert terms(station, "udp").srtp == "off"
+    assert terms(station, "wss").srtp == "allowed"
+    assert terms(station, "ws").srtp == "off"
 
 
 def test_nothing_is_called_where_keys_would_be_readable() -> None:

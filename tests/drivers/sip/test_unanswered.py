@@ -216,7 +216,7 @@ def test_unreadable_invite_is_counted_and_passed_over() -> None:
 
 
 def test_telephone_on_a_connection_is_cancelled_when_it_is_back() -> None:
-    old = Bench().with_station()
+    old = Bench(msgspec.structs.replace(OPTIONS, browsers=False)).with_station()
     before, after = PHONE._replace(transport="ws", flow=7), PHONE._replace(transport="ws", flow=9)
     _, (invite,) = ring_station(old, binding("sip:a@phone.invalid;transport=ws", before))
     bench, (cancel,) = restarted(old)

@@ -215,7 +215,7 @@ class Browser(Peer):
 
 
 async def test_browser_registers_calls_and_is_called_back(open_driver) -> None:
-    running = await open_driver("ws:127.0.0.1:0", trunks=())
+    running = await open_driver("ws:127.0.0.1:0", trunks=(), browsers=False)
     running.react = answering(running)
     phone = await Browser.open(running.driver.port)
     assert phone.socket.subprotocol == "sip"
