@@ -66,7 +66,7 @@ class Layer:
     def begin(self, machine: Machine, place: Address):
         if machine in (INVITE_SERVER, SERVER):
             invite = machine is INVITE_SERVER
-            return self.layer.open_server(("k",), place, invite=invite, merge=("m",))
+            return self.layer.open_server(("k",), place, invite=invite, merge=("m", "c", "1 M"))
         ack = (b"ACK To: ", b"\r\n") if machine is INVITE_CLIENT else None
         return self.layer.open_client(("k", "M"), b"request", place, user=self, ack=ack)
 
