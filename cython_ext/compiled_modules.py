@@ -112,6 +112,8 @@ SIP: Final = Group(
         "drivers.sip.in_call.unanswered",
         "drivers.sip.line",
         "drivers.sip.line_events",
+        "drivers.sip.negotiation.crypto",
+        "drivers.sip.negotiation.dtls",
         "drivers.sip.negotiation.formats",
         "drivers.sip.negotiation.offer",
         "drivers.sip.negotiation.session",

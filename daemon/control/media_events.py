@@ -16,6 +16,7 @@ from daemon.control.records import Records
 from daemon.control.remote_driver import RemoteDriver
 from daemon.link.messages import (
     CUT_OFF,
+    DtlsChanged,
     EventsLost,
     HostEvent,
     MediaEvent,
@@ -77,6 +78,8 @@ class MediaEvents:
                     control.records.recording_finished(recording, left, event.gap_ms)
                     self._tell_port(event.port, event)
                     control.dirty.set()
+                case DtlsChanged(port=port):
+                    await self._dtls_changed(port, event)
                 case StreamEnded(port=port):
                     self._stream_ended(port, event)
                 case HostEvent(host=host, payload=payload):
@@ -109,6 +112,15 @@ class MediaEvents:
         owner = self._legs.pop(port, None)
         if owner is not None:
             self._control.records.stream(*owner, ended)
+
+    async def _dtls_changed(self, port: PortId, event: DtlsChanged) -> None:
+        """A leg whose handshake failed has no audio and never will: it ends."""
+        number, leg = self._legs.get(port, (0, None))
+        line = None if leg is None else leg.line
+        log.info("keys by DTLS", line=line, port=port, state=event.state, detail=event.detail)
+        life = self._control.calls.get(number)
+        if event.state == "failed" and life is not None and leg is not None:
+            await self._leg_ends(life, leg, f"no keys by DTLS: {event.detail}")
 
     def _tell_port(self, port: PortId, event: MediaEvent) -> None:
         life = self.ports.get(port)
@@ -144,20 +156,26 @@ class MediaEvents:
 
     async def _leg_restarted(self, life: CallLife, leg: Leg, lost: set[PortId]) -> None:
         self.own(life.call, leg)
-        is_lost = leg.port in lost
-        if is_lost:
-            why = "media process restarted, its audio port is taken"
-            log.error("leg cannot be opened again", line=leg.line, port=leg.port)
-            life.tell(LineDown(line=leg.line, reason=why))
+        if leg.port in lost:
+            await self._leg_ends(life, leg, "media process restarted, its audio port is taken")
+            return
         try:
             line = self._control.lines.line(leg.line)
-            if not is_lost and isinstance(line, RestartedAudio):
+            if isinstance(line, RestartedAudio):
                 await line.audio_restarted()
-            elif is_lost and leg is not life.call.caller:
-                # The caller's own line is released by the end of the call.
-                await line.release(Cause.RESOURCE_UNAVAILABLE)
         except DriverError as error:
             log.warning("leg is not set up anew", line=leg.line, why=str(error))
+
+    async def _leg_ends(self, life: CallLife, leg: Leg, why: str) -> None:
+        """A leg has lost its audio for good."""
+        log.error("leg has no audio any more", line=leg.line, port=leg.port, why=why)
+        life.tell(LineDown(line=leg.line, reason=why))
+        if leg.line == life.call.caller.line:
+            return  # released by the end of the call
+        try:
+            await self._control.lines.line(leg.line).release(Cause.RESOURCE_UNAVAILABLE)
+        except DriverError as error:
+            log.warning("line cannot be released", line=leg.line, why=str(error))
 
 
 def _cut_off(recording: int, port: PortId | None, path: str, left: Left) -> RecordFinished:

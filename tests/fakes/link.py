@@ -10,6 +10,7 @@ from daemon.link.errors import LinkError, MediaRefused
 from daemon.link.messages import (
     BridgeState,
     DigitDetected,
+    DtlsChanged,
     MediaEvent,
     MediaRestarted,
     PlayerState,
@@ -288,6 +289,10 @@ class FakeMedia:
                 mos=mos,
             )
         )
+
+    def keys_by_dtls(self, port: PortId, state: str, detail: str) -> None:
+        """The handshake of a port has ended."""
+        self._tell(DtlsChanged(port=port, state=state, detail=detail))
 
     def restart(self, *, lost: Iterable[PortId] = ()) -> None:
         """The media process is a new one, which was told what the old one held.

@@ -132,6 +132,19 @@ async def test_leg_whose_port_is_taken_after_a_restart_of_media_ends(rig: Contro
     assert_sound(rig)
 
 
+async def test_leg_whose_keys_do_not_come_ends(rig: ControlRig) -> None:
+    line = await rig.call_sales()
+    port = rig.call_on(line).caller.port
+    assert port is not None
+    rig.media.keys_by_dtls(port, "connected", "AEAD_AES_128_GCM")
+    await rig.settle()
+    assert rig.phase(line) is Phase.WAITING
+    rig.media.keys_by_dtls(port, "failed", "certificate")
+    await rig.settle()
+    assert line.released_with == [Cause.DESTINATION_OUT_OF_ORDER]
+    assert_sound(rig)
+
+
 async def test_every_port_is_taken_and_every_call_ends_with_its_records(rig: ControlRig) -> None:
     await rig.seat("ann")
     talking = await rig.call_sales(ani="1")
