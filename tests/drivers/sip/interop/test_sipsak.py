@@ -70,8 +70,9 @@ async def test_trash_does_no_harm(open_driver, sipsak) -> None:
     """OPTIONS with more and more characters overwritten at random, one after the other."""
     running = await open_driver("udp:127.0.0.1:0")
     target = f"sip:1000@127.0.0.1:{running.driver.port}"
-    _, shown = await sipsak("-R", "-t", "60", "-Z", "50", "-i", "-v", "-s", target)
-    assert "SIP/2.0" in shown or running.driver.counters()["received_options"] > 0, shown
+    await sipsak("-R", "-t", "60", "-Z", "50", "-i", "-v", "-s", target)
+    counters = running.driver.counters()
+    assert any(name.startswith(("received_", "malformed_", "keep_alives")) for name in counters)
     status, shown = await sipsak("-s", target)
     assert status == 0, shown
     assert running.told == []
