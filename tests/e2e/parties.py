@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 
 from running_site import until
 
@@ -81,16 +82,26 @@ class Town:
         assert await agent.register(self.hotline, "hookflash", 300) == 200
         return agent
 
-    async def call(self, number: str, ani: str, *, phone: UserAgent | None = None) -> Party:
+    async def call(
+        self, number: str, ani: str, *, phone: UserAgent | None = None, said: Sequence[str] = ()
+    ) -> Party:
         """Call from outside, or from one of the hotline's telephones."""
+        party = await self.dial(number, ani, phone=phone, said=said)
+        await party.call.answered()
+        return party
+
+    async def dial(
+        self, number: str, ani: str, *, phone: UserAgent | None = None, said: Sequence[str] = ()
+    ) -> Party:
+        """Begin a call, with header lines of one's own; nobody has answered yet."""
         carrier = phone or await UserAgent("carrier").open("127.0.0.1")
         if phone is None:
             self._agents.append(carrier)
         tone = self._tone()
         session = await self.telephones.open(tone)
-        call = carrier.call(number, self.hotline, Media(*session.address), ani=ani)
+        media = Media(*session.address)
+        call = carrier.call(number, self.hotline, media, ani=ani, said=said)
         _follow(call, session)
-        await call.answered()
         return Party(call, session, tone)
 
     async def rings(self, phone: UserAgent, seconds: float = 20.0) -> Call:
@@ -101,6 +112,14 @@ class Town:
 
     async def pick_up(self, phone: UserAgent, seconds: float = 20.0) -> Party:
         return await self.answer(await self.rings(phone, seconds))
+
+    async def early(self, call: Call) -> Party:
+        """Be heard before the answer, which ``Party.call.answer`` gives later."""
+        tone = self._tone()
+        session = await self.telephones.open(tone)
+        _follow(call, session)
+        call.progress(Media(*session.address))
+        return Party(call, session, tone)
 
     async def answer(self, call: Call) -> Party:
         tone = self._tone()

@@ -208,7 +208,9 @@ class GoingOnward:
     async def connect(self, onward: Onward) -> None:
         """Join caller and target; an agent who had the caller is free."""
         call, context, now = self.call, self._context, self._context.clock()
-        onward.leg.port = context.line(onward.leg.line).port
+        onward.leg.port = onward.leg.port or context.line(onward.leg.line).port
+        if onward.leg.port is None and onward.leg.line in self._life.gone:
+            return  # he has hung up in the same moment: that is the next thing we handle
         agent_leg, conversation = call.agent_leg, self._life.conversation
         if onward.leg.port is None or call.caller.port is None:
             raise DriverError(

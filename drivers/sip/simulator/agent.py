@@ -86,11 +86,20 @@ class UserAgent(asyncio.DatagramProtocol):
         ]  # fmt: skip
         return (await self.transact(lines, "", address)).status
 
-    def call(self, number: str, address: Address, media: Media, *, ani: str = "") -> "Call":
+    def call(
+        self,
+        number: str,
+        address: Address,
+        media: Media,
+        *,
+        ani: str = "",
+        said: Sequence[str] = (),
+    ) -> "Call":
         """Begin a call to ``number``; await ``answered`` of what comes back."""
         uri = f"sip:{number}@{address[0]}:{address[1]}"
         me = f"<sip:{ani or self.user}@{self.address[0]}>;tag={self.token()}"
         call = Call(self, self.token(), me, f"<{uri}>", uri, address, media)
+        call.said = said
         self.calls[call.id] = call
         call.inviting = self.start(call.invite())
         return call

@@ -70,6 +70,8 @@ class Call:
         """The last status of our INVITE."""
         self.held = False
         """The other side has put us on hold."""
+        self.said: Sequence[str] = ()
+        """Header lines that our INVITE has besides the usual ones."""
         self.notified: list[str] = []
         """How transfers went that we asked for (``refer``), one status line each."""
         self.media_changed: Callable[[Media], None] | None = None
@@ -98,10 +100,10 @@ class Call:
     async def invite(self) -> None:
         """Send the INVITE (and its repetition with credentials) until a final answer."""
         assert self.media is not None
-        extra: list[str] = []
+        credentials: list[str] = []
         self._version += 1
         while True:
-            lines = self._request("INVITE", extra=extra)
+            lines = self._request("INVITE", extra=[*self.said, *credentials])
             self._invite_lines = lines
             body = self.media.offer(self._version)
             try:
@@ -114,10 +116,10 @@ class Call:
                 self._established(reply)
                 return
             self._acknowledge(reply, lines[1])
-            if reply.status not in {401, 407} or extra or not self.agent.password:
+            if reply.status not in {401, 407} or credentials or not self.agent.password:
                 self._end("refused")
                 return
-            extra = [self.agent.credentials(reply, "INVITE", self.target)]
+            credentials = [self.agent.credentials(reply, "INVITE", self.target)]
 
     async def answered(self) -> Media:
         """Wait until the other side answers; Refused when it does not."""
@@ -183,6 +185,14 @@ class Call:
         """Answer 180."""
         if self.state is State.RINGING and self.invitation is not None:
             self.agent.respond(self.invitation, 180, self.address, tag=self._tag)
+
+    def progress(self, media: Media) -> None:
+        """Answer 183, so that the other side hears us before we answer."""
+        if self.state is State.RINGING and self.invitation is not None and self.remote_media:
+            _, body = media.answer(self.remote_media, self._version + 1)
+            self.agent.respond(self.invitation, 183, self.address, tag=self._tag, body=body)
+            if self.media_changed is not None:
+                self.media_changed(self.remote_media)
 
     async def answer(self, media: Media) -> None:
         """Answer 200 and repeat it until the ACK; LinkLost when none comes."""

@@ -3,13 +3,10 @@
 from daemon.control.calls.call import Call, Onward
 from drivers.api import CallDetails, DetailedDialing, Line
 
-LEAST_HOPS = 2
-"""Of the incoming call, so that the outgoing one may reach at least its next neighbour."""
-
 
 def goes_round(call: Call) -> bool:
     """Whether a call went through so many exchanges that it may only be coming back to us."""
-    return call.hops < LEAST_HOPS
+    return call.hops < 1  # ours is counted already
 
 
 def details_of(call: Call, onward: Onward, *, own_number: bool) -> CallDetails:
@@ -28,7 +25,7 @@ def details_of(call: Call, onward: Onward, *, own_number: bool) -> CallDetails:
         headers=call.headers,
         replaces=onward.replaces,
         referred_by=onward.referred_by,
-        hops=call.hops - 1,
+        hops=call.hops,
     )
 
 

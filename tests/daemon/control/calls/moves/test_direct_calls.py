@@ -199,7 +199,7 @@ async def test_what_came_with_the_caller_goes_on_with_him(town: ControlRig) -> N
     )
     await town.press(line, "4")
     details = town.driver.dialled[-1].details
-    assert (details.restricted, details.uui, details.hops) == (True, "6869;encoding=hex", 16)
+    assert (details.restricted, details.uui, details.hops) == (True, "6869;encoding=hex", 17)
     assert details.headers == {"X-Account": "7"}
     assert (details.redirecting, details.reason) == ("100", "cfu")
     await town.hang_up(line)
@@ -214,7 +214,7 @@ async def test_number_called_first_stays_the_first(town: ControlRig) -> None:
 
 
 async def test_call_that_goes_round_in_circles_goes_no_further(town: ControlRig) -> None:
-    line = await town.call(hops=1)
+    line = await town.call(hops=0)
     await town.press(line, "4")
     assert (town.driver.dialled, town.speech.said[-1]) == ([], "All are busy")
     await town.hang_up(line)
