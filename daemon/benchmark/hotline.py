@@ -21,6 +21,7 @@ from daemon.errors import CommandError
 from daemon.language import pick
 from daemon.readiness import endpoints
 from daemon.service.errors import ServiceError
+from daemon.service.live import LiveState
 from daemon.service.messages import Actor
 from daemon.service.socket_client import ServiceClient
 
@@ -115,6 +116,14 @@ class Hotline:
             if sum(found.values()) >= calls or late:
                 return found
             await asyncio.sleep(0.1)
+
+    async def live(self) -> LiveState:
+        """The live picture."""
+        client = ServiceClient(self.run_dir / "control.sock")
+        try:
+            return await client.service.live()
+        finally:
+            await client.close()
 
     async def seat(self, agents: Sequence[int], *, state: str = "ready") -> None:
         """Log agents in at their stations; ``state`` is ready or paused."""

@@ -55,7 +55,7 @@ nodes:
 async def measure(seconds: float) -> Row:
     """Processor seconds per 1000 calls, by process and together."""
     calls, warm = max(math.ceil(seconds * RATE), RATE), math.ceil(WARM_S * RATE)
-    wishes = Wishes(flow=FLOW, prompts={"bench.wav": _hum(PROMPT_S)})
+    wishes = Wishes(flow=FLOW, prompts={"bench.wav": hum(PROMPT_S)})
     async with Hotline(wishes) as hotline, Town(hotline) as town:
         order = Order(
             do="call", calls=warm, rate=RATE, number=FLOW_NUMBER, keys=KEYS, wait_s=LISTEN_S
@@ -78,7 +78,7 @@ async def measure(seconds: float) -> Row:
     return row | {"calls": calls, "rate_per_s": RATE, "listened_s": LISTEN_S, "keys": len(KEYS)}
 
 
-def _hum(seconds: float) -> bytes:
+def hum(seconds: float) -> bytes:
     """A WAV file with a quiet tone of 440 Hz."""
     number = int(8000 * seconds)
     samples = (int(3000 * math.sin(math.tau * 440 * n / 8000)) for n in range(number))

@@ -58,7 +58,7 @@ async def register(hotline: Hotline, agents: range, port: int) -> None:
     rows = [f"{name};[authentication username={name} password={secret(name)}]" for name in names]
     accounts.write_text("\n".join(["SEQUENTIAL", *rows]) + "\n")
     words = ("-inf", str(accounts), "-m", str(len(names)), "-r", "100")
-    folder = hotline.folder / "register"
+    folder = hotline.folder / f"register {port}"
     async with sipp("register", hotline.target, *words, folder=folder, port=port) as phones:
         await phones.done(len(names) / 100 + LATE_S)
 

@@ -24,7 +24,9 @@ MOST_SENT: Final = 12  # times; an INVITE is tried as long as timer B lasts (RFC
 
 
 def scenario(name: str) -> Path:
-    """File of a scenario."""
+    """File of a scenario: one of ours by its name, or any by its path."""
+    if name.endswith(".xml"):
+        return Path(name)
     return Path(str(resources.files("daemon.benchmark") / "scenarios" / f"{name}.xml"))
 
 
