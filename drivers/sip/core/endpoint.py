@@ -293,6 +293,7 @@ class SipCore:
     def restore(self, records: Iterable[tuple[str, bytes]], now: float) -> list[Call]:
         """Rebuild calls and registrations from the journal; returns the calls to go on with."""
         self.services.timers.now = now
+        records = list(records)
         calls, bindings = self.calls.restore(records, self)
         for call in calls:
             if call.state is CallState.CANCELLING:
@@ -302,6 +303,8 @@ class SipCore:
                 call.seat = trunk.readmit(call.dialog.source)
         self.registrar.restore(bindings)
         self.flows.restored()
+        self.lamps.restore(records)
+        self.watching.restore(records)
         return [call for call in calls if not call.reported]
 
     def begin(self) -> None:
@@ -339,11 +342,13 @@ class SipCore:
             if call.ok:
                 self.in_dialog.ending.await_ack(call)
             self.in_dialog.timers.resume(call)
+        self.watching.resume()
 
     def snapshot(self) -> list[tuple[str, bytes]]:
         """Journal records that replace all earlier ones."""
         bindings = [(BINDING_KIND, _pack(record)) for record in self.registrar.records()]
-        return self.calls.snapshot() + bindings
+        lamps = self.lamps.snapshot() + self.watching.snapshot()
+        return self.calls.snapshot() + bindings + lamps
 
     def call_timer(self, call: Call, timer: CallTimer) -> None:
         """A call's deadline passed."""
@@ -375,6 +380,7 @@ class SipCore:
         services.happened.append(StationCame(record.station, record.contact, left))
         self.flows.came(record)
         self.lamps.tell(record.station)
+        self.watching.came(record.source)
 
     def _went(self, station: str, reason: str) -> None:
         self.services.happened.append(StationWent(station, reason))

@@ -3,15 +3,23 @@
 Sent without a subscription, as phones expect whose lamp follows their registration.
 """
 
+from collections.abc import Iterable
 from typing import Final
+
+import msgspec
 
 from cython_ext.sip_wire import Message, build_request, format_host
 from drivers.sip.core.services import Services
 from drivers.sip.dialog import MAX_FORWARDS
+from drivers.sip.journal.lamps import LAMP_KIND, LampRecord
 from drivers.sip.stations.registrar import Registrar
 from drivers.sip.transaction import ClientTransaction
 
 SUMMARY_TYPE: Final = ("Content-Type", "application/simple-message-summary")
+
+
+_pack: Final = msgspec.msgpack.Encoder().encode
+_read: Final = msgspec.msgpack.Decoder(LampRecord).decode
 
 
 class Lamps:
@@ -30,7 +38,28 @@ class Lamps:
         else:
             self._lit.discard(station)
         self._told.add(station)
+        self.services.journal(LAMP_KIND, _pack(LampRecord(station, on)))
         self.tell(station)
+
+    def restore(self, records: Iterable[tuple[str, bytes]]) -> None:
+        """Take the journal's records of an earlier run; others are passed over."""
+        for kind, payload in records:
+            if kind != LAMP_KIND:
+                continue
+            try:
+                record = _read(payload)
+            except msgspec.DecodeError:
+                self.services.count("journal_unreadable")
+                continue
+            self._told.add(record.station)
+            (self._lit.add if record.lit else self._lit.discard)(record.station)
+
+    def snapshot(self) -> list[tuple[str, bytes]]:
+        """Records that say the same as all written so far."""
+        return [
+            (LAMP_KIND, _pack(LampRecord(station, station in self._lit)))
+            for station in sorted(self._told)
+        ]
 
     def summary(self, station: str) -> bytes:
         """What the lamp of a station shows, for who subscribed to it."""

@@ -1,13 +1,15 @@
 """Subscriptions of stations (RFC 6665): busy lamps (dialog, RFC 4235) and message lamps (3842).
 
-A subscription is a dialog of its own. It is forgotten by a restart; the next refresh of the
-telephone then gets 481, and it subscribes anew, as it must (RFC 6665 4.1.2.2).
+A subscription is a dialog of its own. It survives a restart: its telephone is then told once how
+things are, as soon as it can be reached.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
+
+import msgspec
 
 from cython_ext.sip_wire import Message, WireError, parse_uri
 from drivers.errors import ProtocolError
@@ -16,13 +18,17 @@ from drivers.sip.core.calls import Calls
 from drivers.sip.core.request import Received, printable
 from drivers.sip.core.services import Headers, Services
 from drivers.sip.dialog import Dialog
+from drivers.sip.journal.lamps import SUBSCRIPTION_KIND, SubscriptionRecord
 from drivers.sip.transaction import ClientTransaction
+from drivers.sip.transport.address import Address
 
 DEFAULT_S: Final = 3600
 LEAST_S: Final = 60
 MOST_S: Final = 86_400
 MOST_WATCHED: Final = 200  # subscriptions of one station
-_END: Final = 1  # the only timer of a subscription
+TOLD_WITHIN_S: Final = 5.0  # s after a restart; thousands are not told at once
+JUMP: Final = 100_000  # more than the NOTIFYs of a subscription between two renewals
+_END, _TELL = 1, 2  # timers of a subscription
 
 DIALOG_TYPE: Final = "application/dialog-info+xml"
 SUMMARY_TYPE: Final = "application/simple-message-summary"
@@ -49,7 +55,9 @@ _SHOWN: Final = {
 class Subscription:
     """One telephone that watches one station."""
 
-    __slots__ = ("dialog", "event", "owner", "package", "timers", "until", "version", "watched")
+    __slots__ = (
+        "dialog", "event", "owner", "package", "timers", "until", "version", "waits", "watched"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -69,10 +77,26 @@ class Subscription:
         self.until = 0.0
         self.version = 0
         self.timers: dict[int, float] = {}
+        self.waits = False
+        """Since a restart: until the telephone can be told."""
 
     def timer_fired(self, timer: int) -> None:
-        """It was not renewed."""
-        self.owner.end(self, "timeout")
+        """It was not renewed; or it can be told after a restart."""
+        if timer == _TELL:
+            self.owner.tell_again(self)
+        else:
+            self.owner.end(self, "timeout")
+
+    def record(self, *, until: float) -> SubscriptionRecord:
+        """The subscription for the journal."""
+        return SubscriptionRecord(
+            dialog=self.dialog.record(),
+            package=self.package,
+            event=self.event,
+            watched=self.watched,
+            until=until,
+            version=self.version,
+        )
 
     def response(self, transaction: ClientTransaction, message: Message) -> None:
         """A telephone that does not know the subscription any more has it no longer."""
@@ -145,6 +169,9 @@ class Subscriptions:
             return True
         expires = self._expires(received)
         if expires is not None:
+            if received.source.reliable and received.source != one.dialog.source:
+                one.dialog.move(received.source)  # it came back on another connection
+            one.waits = False
             one.dialog.refresh_target(message)
             self._answer(one, received, expires)
         return True
@@ -169,7 +196,8 @@ class Subscriptions:
     def forget(self, one: Subscription) -> None:
         """Take a subscription out."""
         one.timers.clear()
-        self.by_tag.pop(one.dialog.local_tag, None)
+        if self.by_tag.pop(one.dialog.local_tag, None) is not None and one.until:
+            self._journal(one, until=0.0)
         held = self._by_watched.get((one.package, one.watched), [])
         if one in held:
             held.remove(one)
@@ -194,10 +222,76 @@ class Subscriptions:
             return
         one.until = services.timers.now + expires
         services.timers.start(one, _END, expires)
+        self._journal(one, until=one.until)
         self._notify(one, "active")
+
+    # Recovery
+
+    def restore(self, records: Iterable[tuple[str, bytes]]) -> None:
+        """Take the journal's records of an earlier run; others are passed over."""
+        latest: dict[str, SubscriptionRecord] = {}
+        for kind, payload in records:
+            if kind != SUBSCRIPTION_KIND:
+                continue
+            try:
+                record = _read(payload)
+            except msgspec.DecodeError:
+                self.services.count("journal_unreadable")
+                continue
+            latest[record.dialog.local_tag] = record
+        now = self.services.timers.now
+        for record in latest.values():
+            if record.until > now:
+                self._rebuild(record)
+
+    def resume(self) -> None:
+        """Tell every telephone anew, at random within some seconds; what ended is ended."""
+        services = self.services
+        for one in self.by_tag.values():
+            services.timers.start(one, _END, one.until - services.timers.now)
+            services.timers.start(one, _TELL, services.random.uniform(1.0, TOLD_WITHIN_S))
+
+    def came(self, source: Address) -> None:
+        """A telephone registered: those of its subscriptions that wait for it go on there."""
+        for one in tuple(self.by_tag.values()):
+            if one.waits and one.dialog.source.host == source.host:
+                if source.reliable:
+                    one.dialog.move(source)
+                self.tell_again(one)
+
+    def tell_again(self, one: Subscription) -> None:
+        """Tell a telephone how things are after a restart, if it can be reached."""
+        one.waits = not self.services.is_open(one.dialog.address)
+        if not one.waits:
+            self._notify(one, "active")
+
+    def snapshot(self) -> list[tuple[str, bytes]]:
+        """Records that say the same as all written so far."""
+        return [
+            (SUBSCRIPTION_KIND, _pack(one.record(until=one.until))) for one in self.by_tag.values()
+        ]
+
+    def _rebuild(self, record: SubscriptionRecord) -> None:
+        dialog = Dialog(record.dialog)
+        one = Subscription(
+            self,
+            dialog,
+            package=record.package,
+            event=record.event,
+            watched=record.watched,
+        )
+        dialog.local_cseq += JUMP
+        one.version, one.until, one.waits = record.version + JUMP, record.until, True
+        self.by_tag[dialog.local_tag] = one
+        self._by_watched.setdefault((one.package, one.watched), []).append(one)
+
+    def _journal(self, one: Subscription, *, until: float) -> None:
+        self.services.journal(SUBSCRIPTION_KIND, _pack(one.record(until=until)))
 
     def _notify(self, one: Subscription, state: str) -> None:
         services, dialog = self.services, one.dialog
+        if one.waits:
+            return  # it is told everything when it can be reached
         if state == "active":
             left = max(0, round(one.until - services.timers.now))
             state = f"active;expires={left}"
@@ -238,6 +332,10 @@ class Subscriptions:
         if self._others.get(one.watched):
             lines.append('<dialog id="1"><state>confirmed</state></dialog>')
         return "\r\n".join([*lines, "</dialog-info>", ""]).encode()
+
+
+_pack: Final = msgspec.msgpack.Encoder().encode
+_read: Final = msgspec.msgpack.Decoder(SubscriptionRecord).decode
 
 
 def _dialog(call: Call, shown: Shown, host: str) -> str:
