@@ -18,6 +18,7 @@ from daemon.site_files.toml_table import TomlFile, did_you_mean
 from daemon.site_files.zones import known_zone
 from drivers import registry
 from drivers.errors import OptionsError
+from drivers.tones import TONES
 from speech.options import SpeechOptions
 
 FILE: Final = "hookflash.toml"
@@ -44,6 +45,9 @@ class SiteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Language of prompts where a flow or number names none, and of fresh log-ins."""
     timezone: str = "UTC"
     """IANA zone in which days begin and screens show times."""
+    country: str = ""
+    """Whose tones callers hear: au, br, cn, de, es, fr, in, it, jp, ru, uk or us; empty: those that
+    ITU-T E.180 recommends."""
     run_dir: str = ""
     """Directory of the sockets; empty chooses one (see ``SiteDirectory.run_dir``)."""
     node: Annotated[int, msgspec.Meta(ge=0, le=1023)] = 0
@@ -284,6 +288,13 @@ def _split(key: str) -> tuple[str | int, ...]:
 
 
 def _check_zone(toml: TomlFile, site: SiteOptions) -> None:
+    if site.country and site.country not in TONES:
+        known = ", ".join(sorted(TONES))
+        toml.fault(
+            ("site", "country"),
+            pick(f"there are no tones of {site.country!r}", f"没有 {site.country!r} 的信号音"),
+            pick(f"choose from {known}", f"可选：{known}"),
+        )
     if not known_zone(site.timezone):
         toml.fault(
             ("site", "timezone"),

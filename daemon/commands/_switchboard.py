@@ -18,7 +18,8 @@ from drivers.ctilink.details import TerminalKey
 from drivers.ctilink.options import CtiLinkOptions
 from drivers.ctilink.simulator import SimulatedSwitch
 from drivers.errors import DriverError
-from drivers.voiceboard.options import TONES, VoiceBoardOptions
+from drivers.tones import TONES
+from drivers.voiceboard.options import VoiceBoardOptions
 from drivers.voiceboard.simulator import (
     SimulatedBoard,
     SimulatedPort,

@@ -52,6 +52,7 @@ from daemon.store.connection import Store, open_database
 from daemon.store.first_import import sip_realm
 from daemon.store.history import Call as CallRow
 from daemon.store.history_writer import HistoryWriter
+from drivers.tones import INTERNATIONAL, TONES
 from speech.client import SpeechClient
 
 log = structlog.get_logger()
@@ -185,7 +186,11 @@ class ControlProcess:
             engine=engine,
             media=media,
             listener=self.speech,
-            prompts=Prompts(self.site.path, self.speech),
+            prompts=Prompts(
+                self.site.path,
+                self.speech,
+                TONES.get(self.site.config.site.country, INTERNATIONAL),
+            ),
             flows=self.flows,
             lines=drivers.table,
             directory=Directory(),

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from cython_ext import dsp
-from drivers.voiceboard.options import TONES, CountryTones, Tone
+from drivers.tones import TONES, CountryTones, Tone
 from drivers.voiceboard.port import PortInput
 
 RATE: Final = 8000
@@ -109,7 +109,10 @@ class ProgressDetector:
 
     def _tone_ended(self, found: list[PortInput]) -> None:
         tones = self._tones
-        for cause, tone in ((PortInput.BUSY, tones.busy), (PortInput.CONGESTION, tones.congestion)):
+        pulsed = [(PortInput.BUSY, tones.busy), (PortInput.CONGESTION, tones.congestion)]
+        if tones.dial.cadence_ms:
+            pulsed.append((PortInput.DIAL_TONE, tones.dial))
+        for cause, tone in pulsed:
             if cause not in self._told and self._pulses(tone):
                 self._told.add(cause)
                 found.append(cause)
@@ -138,7 +141,8 @@ class ProgressDetector:
     def _continuous(self, found: list[PortInput]) -> None:
         """Dial tone lasts; ringback is over when its pause does not end."""
         now, tones = self._now, self._tones
-        steady = now.hertz == tones.dial.hertz and now.ms > self._dial_tone_ms
+        lasts = now.hertz == tones.dial.hertz and now.ms > self._dial_tone_ms
+        steady = lasts and not tones.dial.cadence_ms
         if steady and PortInput.DIAL_TONE not in self._told and not self._ringback_heard:
             self._told.add(PortInput.DIAL_TONE)
             found.append(PortInput.DIAL_TONE)

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from daemon.control.calls.life import CallLife
 
 AGENT_PATIENCE_S: Final = 60.0  # s that the target of an agent's transfer may ring
-RINGBACK: Final = ((425.0, 0.0),)  # Hz; what the caller of a flow hears meanwhile
-RINGBACK_MS: Final = ((1000, 4000),)  # ms on, off
 REASONS: Final = {
     Cause.BUSY: "busy",
     Cause.REJECTED: "declined",
@@ -71,7 +69,9 @@ class GoingOnward:
         port = self.call.caller.port
         if port is not None:
             self.call.player = self._context.ids()
-            await self._context.media.play_tone(port, self.call.player, RINGBACK, RINGBACK_MS)
+            tone = self._context.prompts.tones.ringback
+            media = self._context.media
+            await media.play_tone(port, self.call.player, (tone.pair,), tone.steps_ms)
 
     async def from_agent(self, asked: line_events.Transferred) -> None:
         """The agent's telephone asks that the caller is connected with somebody else."""

@@ -15,8 +15,6 @@ from drivers.api import PortId
 from ivr.actions import EnterQueue
 from ivr.actions import Speech as PromptText
 
-RINGBACK: Final = ((425.0, 0.0),)  # Hz; played while waiting when there is no music
-RINGBACK_MS: Final = ((1000, 4000),)  # ms on, off
 MOST_ANNOUNCEMENTS: Final = 2  # waiting to be spoken; what is older says nothing true any more
 
 
@@ -88,7 +86,8 @@ class Company:
         if music:
             await self._media.play(self._port, player, (music,), repeat=0)
         else:
-            await self._media.play_tone(self._port, player, RINGBACK, RINGBACK_MS)
+            ringback = self._prompts.tones.ringback
+            await self._media.play_tone(self._port, player, (ringback.pair,), ringback.steps_ms)
 
     async def _woken(self, patience: float | None) -> bool:
         """Whether something happened before ``patience`` seconds were over."""

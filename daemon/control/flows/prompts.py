@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from drivers.tones import INTERNATIONAL, CountryTones
 from ivr.actions import Speech
 from speech.errors import SpeechError
 
@@ -26,10 +27,16 @@ class PromptMaker(Protocol):
 
 
 class Prompts:
-    """Paths of prompts relative to the site; what cannot be made is left out and logged."""
+    """Paths of prompts relative to the site; what cannot be made is left out and logged.
 
-    def __init__(self, site: Path, speech: PromptMaker) -> None:
+    ``tones`` are those that a caller hears where nothing is said.
+    """
+
+    def __init__(
+        self, site: Path, speech: PromptMaker, tones: CountryTones = INTERNATIONAL
+    ) -> None:
         self.site = site
+        self.tones = tones
         self._uploads = str(site / "prompts")
         self._speech = speech
         self._files: dict[str, str] = {}

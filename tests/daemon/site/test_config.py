@@ -60,6 +60,12 @@ driver = "fax"
     assert "did you mean 'speech'?" in found[-1]
 
 
+def test_a_country_is_one_whose_tones_are_known() -> None:
+    assert parse_config(b'[site]\ncountry = "uk"').site.country == "uk"
+    (fault,) = faults('[site]\ncountry = "gb"')
+    assert fault.startswith("hookflash.toml:2 [site] country: there are no tones of 'gb'")
+
+
 def test_what_is_not_toml_is_told_with_its_line() -> None:
     (fault,) = faults("[site]\nname = \n")
     assert fault.startswith("hookflash.toml:2: is not TOML")

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from daemon.control.calls.life import CallLife
 
 PATIENCE_S: Final = 60.0  # s that the target may ring
-RINGBACK: Final = ((425.0, 0.0),)  # Hz, ITU-T E.180
-RINGBACK_MS: Final = ((1000, 4000),)  # ms on, off
 
 
 class Consulting:
@@ -201,8 +199,9 @@ class Consulting:
         if consult is None or call.agent_leg is None or call.agent_leg.port is None:
             return
         consult.player = self._context.ids()
+        tone = self._context.prompts.tones.ringback
         await self._context.media.play_tone(
-            call.agent_leg.port, consult.player, RINGBACK, RINGBACK_MS
+            call.agent_leg.port, consult.player, (tone.pair,), tone.steps_ms
         )
 
     async def _silence(self, consult: Consult) -> None:

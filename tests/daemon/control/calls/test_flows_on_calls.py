@@ -7,6 +7,7 @@ import pytest
 from daemon.control.calls.call import Phase
 from daemon.link.errors import MediaRefused
 from drivers.events import Cause
+from drivers.tones import TONES
 from speech.api import EngineDown, TooLong
 from tests.fakes.control_rig import ControlRig, make_queue
 from tests.fakes.sound_records import assert_sound
@@ -184,6 +185,14 @@ async def test_waiting_callers_hear_the_music_of_their_queue(make_rig: MakeRig) 
 async def test_waiting_callers_hear_ringback_where_there_is_no_music(rig: ControlRig) -> None:
     line = await rig.call_sales()
     assert rig.media.played[-1].tone == ((425.0, 0.0),)
+    await rig.hang_up(line)
+    assert_sound(rig)
+
+
+async def test_ringback_is_that_of_the_country(rig: ControlRig) -> None:
+    rig.controller.prompts.tones = TONES["uk"]
+    line = await rig.call_sales()
+    assert rig.media.played[-1].tone == ((400.0, 450.0),)
     await rig.hang_up(line)
     assert_sound(rig)
 
