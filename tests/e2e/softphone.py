@@ -43,16 +43,19 @@ class Softphone:
 
     def start(
         self, station: str, secret: str, server: str, *commands: str,
-        transport: str = "udp", config: str = "",
+        transport: str = "udp", config: str = "", account: str = "",
     ) -> None:  # fmt: skip
-        """Register at ``server`` (host:port) and do what the commands say."""
+        """Register at ``server`` (host:port) and do what the commands say.
+
+        ``config`` and ``account`` are more of its settings.
+        """
         self._folder.mkdir(parents=True)
         (self._folder / "config").write_text(
             CONFIG.format(modules=MODULES, folder=self._folder, hz=int(TONE_HZ)) + config
         )
-        account = f"<sip:{station}@{server};transport={transport}>;auth_pass={secret}"
-        account += ";answermode=auto"
-        (self._folder / "accounts").write_text(account + ";audio_codecs=PCMA/8000/1;regint=60\n")
+        whole = f"<sip:{station}@{server};transport={transport}>;auth_pass={secret}{account}"
+        whole += ";answermode=auto;audio_codecs=PCMA/8000/1;regint=60\n"
+        (self._folder / "accounts").write_text(whole)
         self._process = subprocess.Popen(
             ["baresip", "-4", "-f", str(self._folder), *(f"-e{item}" for item in commands)],
             stdin=subprocess.DEVNULL,

@@ -250,7 +250,7 @@ class Call:
         self.dtls: DtlsOffer | None = None
         """Outbound: what the media engine says of our port, until there is a session."""
         self.wants_keys = False
-        """Media has lost the state of our SRTP key: another one is to be offered."""
+        """Media was started anew and its keys are lost: others are to be agreed by DTLS."""
         self.takes_update = False
         """The peer allows UPDATE."""
         self.interval = 0

@@ -280,7 +280,7 @@ class SipCore:
             call.session.prepare_dtls(engine)
 
     def renew_keys(self, call: Call) -> None:
-        """Agree on another SRTP key where the call has one: media was started anew."""
+        """Agree on other keys where they come by DTLS: media was started anew."""
         self.in_dialog.offers.renew_keys(call)
 
     def set_stations(self, accounts: Sequence[StationAccount]) -> None:

@@ -49,9 +49,9 @@ class Offers:
         self.settled(call)
 
     def renew_keys(self, call: Call) -> None:
-        """Offer another SRTP key of ours by re-INVITE; later when one is open."""
+        """Offer what the media engine says now of DTLS by re-INVITE; later when one is open."""
         fmt = None if call.session is None else call.session.fmt
-        if fmt is not None and (fmt.srtp is not None or fmt.dtls is not None):
+        if fmt is not None and fmt.dtls is not None:
             call.wants_keys = True
             self.settled(call)
 
@@ -65,7 +65,7 @@ class Offers:
             return
         session.on_hold = call.wants_hold
         try:
-            body = session.offer(new_keys=call.wants_keys)
+            body = session.offer()
         except ProtocolError:
             session.on_hold = before
             return

@@ -77,14 +77,9 @@ def every_suite(new_key: Callable[[int], bytes]) -> tuple[Crypto, ...]:
     )
 
 
-def again(
-    used: SrtpKeys | None, new_key: Callable[[int], bytes], *, new: bool
-) -> tuple[Crypto, ...]:
-    """Our offer while a call stands: the key in use, or another one of its suite."""
-    if used is None:
-        return ()
-    key = new_key(SUITES[used.suite]) if new else used.outward
-    return (Crypto(ONLY_TAG, used.suite, key),)
+def again(used: SrtpKeys | None) -> tuple[Crypto, ...]:
+    """Our offer while a call stands: the key in use."""
+    return () if used is None else (Crypto(ONLY_TAG, used.suite, used.outward),)
 
 
 def answering(theirs: Crypto, used: SrtpKeys | None, new_key: Callable[[int], bytes]) -> Crypto:

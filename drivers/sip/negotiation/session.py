@@ -130,11 +130,8 @@ class Session:
             made if before is None else made._replace(mid=before.mid, bundled=before.bundled)
         )
 
-    def offer(self, *, new_keys: bool = False) -> bytes:
-        """Make an offer: everything we carry, or the codec in use while a call stands.
-
-        The key in use is offered again, or with ``new_keys`` another one.
-        """
+    def offer(self) -> bytes:
+        """Make an offer: everything we carry, or the codec and key in use while a call stands."""
         if self.state is not OfferState.STABLE:
             raise NotAcceptable("an offer is open already")
         self.check_offer()
@@ -145,7 +142,7 @@ class Session:
             self._profile, self.terms, self.fmt, (sends, not self.on_hold), noise=self._noise
         )
         if self.fmt is not None:
-            self._offered = again(self.fmt.srtp, self._new_key, new=new_keys)
+            self._offered = again(self.fmt.srtp)
         elif stream.profile in DTLS_PROFILES or self.terms.srtp == "off":
             self._offered = ()
         else:

@@ -190,31 +190,6 @@ def test_other_suite_of_the_peer_gets_a_new_key_of_ours() -> None:
     assert second.outward != first.outward
 
 
-def test_new_keys_are_offered_when_they_were_lost() -> None:
-    a, b = both("required", "required")
-    before = agreed(a)
-    b.consider(a.offer(new_keys=True))
-    a.accept(b.answer())
-    after, other = agreed(a), agreed(b)
-    assert before is not None
-    assert after is not None
-    assert other is not None
-    assert after.outward != before.outward
-    assert (after.inward, after.outward) == (other.outward, other.inward)
-
-
-def test_refused_new_keys_leave_the_old_ones() -> None:
-    ours = session("allowed")
-    answer(ours, theirs(crypto()))
-    before = agreed(ours)
-    ours.offer(new_keys=True)
-    ours.withdraw()
-    assert agreed(ours) == before
-    (offered,) = keys_of(parse_sdp(ours.offer()).media[0])
-    assert before is not None
-    assert offered.key == before.outward
-
-
 def test_refresh_says_the_same_under_the_same_version() -> None:
     ours = session("allowed")
     answer(ours, theirs(crypto("5")))
