@@ -10,6 +10,7 @@ import structlog
 
 from drivers.api import BanEntry
 from drivers.sip.core.endpoint import SipCore
+from drivers.sip.core.happenings import Happening
 from drivers.sip.options import SipOptions, TrunkOptions
 from drivers.sip.streams.pool import StreamUser
 from drivers.sip.transport.address import Address
@@ -25,11 +26,12 @@ from drivers.sip.trunks.faults import TRUNK_TRANSPORTS
 log = structlog.get_logger()
 
 NAMES_KEPT: Final = 1024
+TIMER_GRAIN: Final = 0.005  # s; deadlines closer together than this share one wake-up
 ACCOUNT_WINDOW: Final = 600.0  # s in which wrong passwords for one account add up
 
 
 class Border:
-    """Every message crosses here, in and out; ``changed`` is called when the core acted."""
+    """Every message crosses here, in and out; ``tell`` hears what happened in the core."""
 
     def __init__(
         self,
@@ -37,14 +39,18 @@ class Border:
         core: SipCore,
         *,
         clock: Callable[[], float],
-        changed: Callable[[], None],
+        tell: Callable[[Happening], None],
         rng: Random,
         folder: Path,
     ) -> None:
         self._options = options
         self._core = core
         self._clock = clock
-        self._changed = changed
+        self._tell = tell
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._busy = False
+        self._stopped = False
         count = core.services.count
         self._bans_path = folder / options.bans_file if options.bans_file else None
         self._writing: asyncio.Task[None] | None = None
@@ -165,6 +171,48 @@ class Border:
             self._export()
         return self.accounts.release(name) or found
 
+    def flush(self) -> None:
+        """Send what the core has to send, tell what it has to tell, set the timer."""
+        if self._busy:
+            return
+        self._busy = True
+        core, transports = self._core, self.transports
+        try:
+            while True:
+                for data, address in core.take_out():
+                    transports.send(data, address)
+                happened = core.take_happenings()
+                if not happened:
+                    break
+                for one in happened:
+                    self._tell(one)
+        finally:
+            self._busy = False
+        self._set_timer()
+
+    def stop(self) -> None:
+        """Wait for no deadline any more."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _set_timer(self) -> None:
+        deadline = self._core.next_deadline()
+        if deadline is None or self._stopped:
+            return
+        if self._timer is not None:
+            if self._timer_at <= deadline:
+                return
+            self._timer.cancel()
+        self._timer_at = deadline
+        delay = max(deadline - self._clock(), TIMER_GRAIN)
+        self._timer = asyncio.get_running_loop().call_later(delay, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self._core.advance(self._clock())
+        self.flush()
+
     # What arrives
 
     def _datagram(self, data: bytes, source: Address) -> None:
@@ -179,25 +227,25 @@ class Border:
                     self.transports.send_as_it_is(reply, source)
                 return
         self._core.receive(data, source, now)
-        self._changed()
+        self.flush()
 
     def _message(self, data: bytes, source: Address) -> bool:
         now = self._clock()
         if not self.guard.passes(data, source.host, now):
             return False
         self._core.receive(data, source, now)
-        self._changed()
+        self.flush()
         return True
 
     def _unreachable(self, address: Address) -> None:
         self._core.services.timers.now = self._clock()
         self._core.services.transactions.unreachable(address)
-        self._changed()
+        self.flush()
 
     def _lost(self, address: Address) -> None:
         self._core.services.timers.now = self._clock()
         self._core.flow_lost(address)
-        self._changed()
+        self.flush()
 
     # What the guard asks
 

@@ -40,8 +40,6 @@ from drivers.sip.stations.lines import free_line, in_use
 
 log = structlog.get_logger()
 
-TIMER_GRAIN = 0.005  # s; deadlines closer together than this share one wake-up
-
 
 @register("sip", options=SipOptions)
 class SipDriver:
@@ -84,20 +82,19 @@ class SipDriver:
             options,
             self.core,
             clock=clock,
-            changed=self.flush,
+            tell=self._tell,
             rng=rng,
             folder=folder,
         )
-        self._events: asyncio.Queue[LineEvent | None] = asyncio.Queue()
+        # For one reader, who waits for ``_told``: three events a call make a queue's price felt.
+        self._events: deque[LineEvent | None] = deque()
+        self._told: asyncio.Future[None] | None = None
         self._lines: dict[LineId, SipLine] = {}
         # First in, first out: a command meant for an ended call must not meet the next one.
         # Ordered dicts: to take a certain line out of thousands must not cost a search.
         self._free: dict[str, OrderedDict[SipLine, None]] = {}
         self._past: deque[tuple[LineId, str, float]] = deque(maxlen=options.messages_kept // 4)
         """Line, Call-ID and end of the calls whose messages may still be kept."""
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
-        self._busy = False
         self._closed = False
         for trunk in options.trunks:
             slots = [
@@ -141,15 +138,20 @@ class SipDriver:
                 core.release(line.call, Cause.TEMPORARY_FAILURE)
         self.flush()
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self.border.stop()
         await asyncio.gather(*(line.finish() for line in self._lines.values()))
         await self.border.close()
-        self._events.put_nowait(None)
+        self._hand_up(None)
 
     async def events(self) -> AsyncIterator[LineEvent]:
         """Yield what happens until the driver is closed."""
-        while (event := await self._events.get()) is not None:
+        while True:
+            while not self._events:
+                self._told = asyncio.get_running_loop().create_future()
+                await self._told
+            event = self._events.popleft()
+            if event is None:
+                return
             yield event
 
     def line(self, line: LineId) -> SipLine:
@@ -282,7 +284,7 @@ class SipDriver:
 
     def emit(self, event: LineEvent) -> None:
         """Hand an event up."""
-        self._events.put_nowait(event)
+        self._hand_up(event)
 
     def claim(self, line: SipLine) -> None:
         """Take a trunk slot for an outgoing call; LineBusy when it carries a call."""
@@ -299,41 +301,14 @@ class SipDriver:
 
     def flush(self) -> None:
         """Send what the core has to send, tell what it has to tell, set the timer."""
-        if self._busy:
-            return
-        self._busy = True
-        core, send = self.core, self.border.transports.send
-        try:
-            while True:
-                for data, address in core.take_out():
-                    send(data, address)
-                happened = core.take_happenings()
-                if not happened:
-                    break
-                for one in happened:
-                    self._tell(one)
-        finally:
-            self._busy = False
-        self._set_timer()
+        self.border.flush()
 
     # Inner parts
 
-    def _set_timer(self) -> None:
-        deadline = self.core.next_deadline()
-        if deadline is None or self._closed:
-            return
-        if self._timer is not None:
-            if self._timer_at <= deadline:
-                return
-            self._timer.cancel()
-        self._timer_at = deadline
-        delay = max(deadline - self.clock(), TIMER_GRAIN)
-        self._timer = asyncio.get_running_loop().call_later(delay, self._wake)
-
-    def _wake(self) -> None:
-        self._timer = None
-        self.core.advance(self.clock())
-        self.flush()
+    def _hand_up(self, event: LineEvent | None) -> None:
+        self._events.append(event)
+        if self._told is not None and not self._told.done():
+            self._told.set_result(None)
 
     def _tell(self, happened: Happening) -> None:
         if isinstance(happened, Offered):
