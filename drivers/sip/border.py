@@ -56,6 +56,7 @@ class Border:
         self._writing: asyncio.Task[None] | None = None
         self._bans_changed = False
         self._names: dict[str, str] = {}
+        self._gateways = {trunk.name: named_gateways(trunk) for trunk in options.trunks}
         self._rng = rng
         self._looks_up: Resolver | None = None
         self.guard = Guard(
@@ -108,17 +109,29 @@ class Border:
             await self._writing
 
     async def places(self, trunk_name: str) -> list[Address]:
-        """Where the name in a trunk's target leads; nothing for an address, or when unknown."""
+        """Where the name in a trunk's target leads; nothing for an address, or when unknown.
+
+        Names of its other gateways are looked up too, and their places kept with them.
+        """
         trunk = self._core.services.trunk(trunk_name)
-        if trunk is None or not trunk.target:
+        if trunk is None:
             return []
-        host, port = host_and_port(trunk.target)
+        named = self._gateways[trunk_name]
+        if named:
+            work = (self._places(trunk, target) for _, target in named)
+            for (index, _), places in zip(named, await asyncio.gather(*work), strict=True):
+                if self._core.trunks[trunk_name].lead(index, places):
+                    self._core.incoming.sources.forget()
+        return await self._places(trunk, trunk.target) if trunk.target else []
+
+    async def _places(self, trunk: TrunkOptions, target: str) -> list[Address]:
+        host, port = host_and_port(target)
         if is_address(host):
             return []
         found = await self._resolver().resolve(host, port=port, transport=trunk.transport)
         if not found:
             self._core.services.count("name_unknown")
-            log.warning("trunk leads nowhere", trunk=trunk_name, name=host)
+            log.warning("trunk leads nowhere", trunk=trunk.name, name=host)
         for place in found:
             if len(self._names) >= NAMES_KEPT:
                 self._names.clear()
@@ -311,6 +324,12 @@ class Border:
                 await asyncio.to_thread(_replace, path, text)
             except OSError as error:
                 log.warning("sip bans not written", file=str(path), reason=error.strerror)
+
+
+def named_gateways(trunk: TrunkOptions) -> list[tuple[int, str]]:
+    """Gateways besides the target that are names, each with its place in the options."""
+    found = [(index, gateway.target) for index, gateway in enumerate(trunk.gateways)]
+    return [(index, target) for index, target in found if not is_address(host_and_port(target)[0])]
 
 
 def _replace(path: Path, text: str) -> None:

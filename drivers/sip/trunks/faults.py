@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from drivers.errors import OptionsError
 from drivers.sip.negotiation.terms import codec_faults, ptime_faults, srtp_faults
-from drivers.sip.transport.targets import host_and_port, is_address
+from drivers.sip.transport.targets import host_and_port
 from drivers.sip.trunks.plan import plan_faults
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def trunk_faults(
 
 def _is_target(text: str) -> bool:
     try:
-        return is_address(host_and_port(text)[0])
+        host_and_port(text)
     except ValueError:
         return False
+    return True

@@ -18,7 +18,7 @@ class Gateway:
 
     __slots__ = (
         *("address", "calls", "down_until", "failures", "host", "is_target"),
-        *("options", "port", "routes", "watched_down"),
+        *("options", "places", "port", "routes", "watched_down"),
     )
 
     def __init__(
@@ -37,6 +37,8 @@ class Gateway:
         self.watched_down = False
         """It does not answer OPTIONS."""
         self.failures = 0
+        self.places: tuple[Address, ...] = ()
+        """Where its name leads, best first; empty for an address and for the target."""
         self.routes: tuple[str, ...] = ()
         """Service-Route of our registration there (RFC 3608): the way that calls out take."""
 

@@ -48,10 +48,10 @@ class NumberRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class GatewayOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One address that a trunk's calls may go to."""
+    """One more place that a trunk's calls may go to."""
 
     target: str
-    """``host:port``."""
+    """``address:port`` or name, looked up as that of the trunk (RFC 3263)."""
     priority: int = 0
     """Lower ones are tried first (RFC 2782)."""
     weight: int = 1
@@ -137,12 +137,18 @@ def header_faults(key: str, names: Sequence[str]) -> list[OptionsError]:
 def gateway_faults(
     key: str, gateways: Sequence[GatewayOptions], is_target: Callable[[str], bool]
 ) -> list[OptionsError]:
-    """What is wrong with gateways; ``is_target`` says whether a text is an address."""
+    """What is wrong with gateways; ``is_target`` says whether a text is a place."""
     found: list[OptionsError] = []
     for index, gateway in enumerate(gateways):
         if not is_target(gateway.target):
-            en = f"{gateway.target!r} is not an address with a port; write 192.0.2.7:5060"
-            zh = f"{gateway.target!r} 不是带端口的地址；请写如 192.0.2.7:5060"
+            en = (
+                f"{gateway.target!r} is neither an address with a port nor a name; "
+                "write 192.0.2.7:5060 or sip.carrier.example"
+            )
+            zh = (
+                f"{gateway.target!r} 既不是带端口的地址，也不是域名；"
+                "请写如 192.0.2.7:5060 或 sip.carrier.example"
+            )
             found.append(OptionsError(f"{key}[{index}].target", en, zh))
         if gateway.weight < 0 or gateway.max_calls < 0:
             en, zh = "weight and max_calls must be at least 0", "weight 和 max_calls 不能小于 0"

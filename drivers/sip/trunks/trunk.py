@@ -46,7 +46,7 @@ class Seat:
         gateway = self.gateway
         if gateway is None or gateway.address is None or gateway.is_target:
             return list(self._named) or ([gateway.address] if gateway and gateway.address else [])
-        return [gateway.address]
+        return list(gateway.places) or [gateway.address]
 
     def uri(self) -> str:
         """The number at the present gateway."""
@@ -94,7 +94,9 @@ class Trunk:
         dialled = number if emergency else rewrite(self.options.dial_rules, number)
         if not dialled:
             raise NotAllowed(f"no rule of trunk {self.options.name} says how to dial {number}")
-        known = [one for one in self.gateways if one.address is not None or named]
+        known = [
+            one for one in self.gateways if one.address is not None or (one.is_target and named)
+        ]
         if not known:
             raise KeyError(self.options.name)
         routes = in_order(known, now, self.random, even_full=emergency)
@@ -102,6 +104,14 @@ class Trunk:
             raise NotAllowed(f"every gateway of trunk {self.options.name} is full")
         self.guard.admit(dialled, now, emergency=emergency)
         return Seat(self, dialled, routes, named)
+
+    def lead(self, index: int, places: Sequence[Address]) -> bool:
+        """Take where the name of a gateway besides the target leads; False when it is known."""
+        gateway = self.gateways[index + (1 if self.options.target else 0)]
+        if not places or gateway.places == tuple(places):
+            return False
+        gateway.places, gateway.address = tuple(places), places[0]
+        return True
 
     def readmit(self, source: Address) -> Seat | None:
         """Count an outgoing call again that a restart brought back; None without gateways."""

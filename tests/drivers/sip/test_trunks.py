@@ -100,7 +100,7 @@ def test_incoming_numbers_are_rewritten_both() -> None:
         ({"headers": ("X Y",)}, "trunks[0].headers"),
         ({"redirection": "post"}, "trunks[0].redirection"),
         ({"register": True}, "trunks[0].register"),
-        ({"gateways": (GatewayOptions(target="x"),)}, "trunks[0].gateways[0].target"),
+        ({"gateways": (GatewayOptions(target="x y"),)}, "trunks[0].gateways[0].target"),
         ({"gateways": (GatewayOptions(target="1.2.3.4", weight=-1),)}, "trunks[0].gateways[0]"),
     ],
 )

@@ -10,6 +10,7 @@ import dns.flags
 import dns.message
 import dns.rcode
 import dns.rrset
+import msgspec
 import pytest
 
 from cython_ext.sip_wire import parse
@@ -21,8 +22,9 @@ from drivers.sip.options import SipOptions, TrunkOptions
 from drivers.sip.transport.address import Address
 from drivers.sip.transport.dns_lookup import DnsLookup
 from drivers.sip.transport.resolver import MOST_PLACES, Lookup, Naptr, Resolver, Srv
+from drivers.sip.trunks.plan import GatewayOptions
 from tests.drivers.sip.transport.conftest import answering
-from tests.fakes.sip_bench import Bench, response
+from tests.fakes.sip_bench import OPTIONS, Bench, response
 
 
 class Table:
@@ -257,6 +259,36 @@ async def test_name_that_leads_nowhere_is_said_at_once(open_driver, name_server)
     assert running.driver.counters()["name_unknown"] == 2
 
 
+async def test_other_gateways_may_be_names_too(
+    open_driver, make_running, name_server, free_port
+) -> None:
+    far = await make_running(
+        SipOptions(
+            listen=("tcp:127.0.0.1:0",), trunks=(TrunkOptions(name="us", addresses=("127.0.0.1",)),)
+        )
+    ).open()
+    far.react = answering(far)
+    name_server.zone |= {
+        ("_sip._tcp.spare.test.", "SRV"): [f"1 0 {far.driver.port} h.spare.test."],
+        ("h.spare.test.", "A"): ["127.0.0.1"],
+    }
+    trunk = {
+        "target": f"127.0.0.1:{free_port()}",  # nobody is there
+        "transport": "tcp",
+        "gateways": (GatewayOptions(target="spare.test"), GatewayOptions(target="nowhere.test")),
+    }
+    running = await open_driver("tcp:127.0.0.1:0", trunk=trunk)
+    running.driver.border.look_up(asking(name_server, 4).lookup())
+    line = running.driver.line(LineId("carrier/1"))
+    await line.dial("1000")
+    await running.wait_for(Answered)
+    counters = running.driver.counters()
+    assert (counters["failed_over"], counters["name_unknown"]) == (1, 1)
+    await line.release()
+    await far.wait_for(Released)
+    await far.close()
+
+
 # The failover itself, in the core
 
 PLACES = [Address("192.0.2.9", 5060), Address("192.0.2.10", 5060), Address("192.0.2.11", 5060)]
@@ -308,6 +340,30 @@ def test_silence_goes_on_after_four_seconds_and_other_refusals_do_not() -> None:
     assert call.state is CallState.CALLING
     bench.core.advance(bench.now + 37)  # timer B of the last place
     assert call.state is CallState.ENDED
+
+
+def test_place_of_a_named_gateway_is_kept_until_its_name_leads_elsewhere() -> None:
+    spare = GatewayOptions(target="spare.test", priority=1)
+    named = msgspec.structs.replace(OPTIONS.trunks[0], gateways=(spare,))
+    bench = Bench(msgspec.structs.replace(OPTIONS, trunks=(named,)))
+    trunk = bench.core.trunks["carrier"]
+    bench.core.services.timers.now = bench.now
+    assert len(trunk.admit("1", bench.now).routes) == 0  # it leads nowhere yet
+    assert trunk.lead(0, PLACES[1:])
+    assert not trunk.lead(0, PLACES[1:])
+    assert not trunk.lead(0, [])
+    call = bench.core.dial_trunk("carrier", "0301234", line="carrier/1", ani="")
+    bench.core.start(call, name="", host="192.0.2.1", port=6002)
+    tried = []
+    while call.state is not CallState.ENDED:
+        invite, place = next(one for one in bench.core.take_out() if one[0][:6] == b"INVITE")
+        tried.append((place, parse(invite).uri))
+        bench.core.receive(response(parse(invite), 503), place, bench.now)
+    assert tried == [
+        (PLACES[0], "sip:0301234@192.0.2.9:5060"),
+        (PLACES[1], "sip:0301234@spare.test"),
+        (PLACES[2], "sip:0301234@spare.test"),
+    ]
 
 
 def test_call_that_is_given_up_tries_no_further_place() -> None:
