@@ -108,7 +108,8 @@ def run(seconds: float, seed: int) -> tuple[int, int]:
             sides = session(chance), session(chance)
             for _ in range(chance.randint(1, 4)):
                 tried += 1
-                agreed += exchange(*chance.sample(sides, 2), chance)
+                first, second = chance.sample(sides, 2)
+                agreed += exchange(first, second, chance)
         if time.monotonic() >= until:
             return tried, agreed
 
