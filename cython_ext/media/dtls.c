@@ -286,6 +286,11 @@ enum hf_dtls_state hf_dtls_state(const hf_dtls *dtls)
     return dtls->state;
 }
 
+int hf_dtls_is_invited(const hf_dtls *dtls)
+{
+    return dtls->setup.cookies && !dtls->setup.client && !dtls->is_listening;
+}
+
 enum hf_dtls_cause hf_dtls_cause(const hf_dtls *dtls)
 {
     return dtls->cause;

@@ -49,6 +49,8 @@ void hf_dtls_receive(hf_dtls *dtls, const uint8_t *data, int size, const void *f
 void hf_dtls_wake(hf_dtls *dtls, int64_t now);     /* when the deadline has come */
 int64_t hf_dtls_deadline(const hf_dtls *dtls);     /* ns, 0: none */
 enum hf_dtls_state hf_dtls_state(const hf_dtls *dtls);
+/* Whether a server that wants cookies has got one: it is in a handshake with its address. */
+int hf_dtls_is_invited(const hf_dtls *dtls);
 enum hf_dtls_cause hf_dtls_cause(const hf_dtls *dtls);
 /* The keys, each "key and salt" as hf_srtp_new wants them; HF_NO_SUITE before they exist. */
 enum hf_suite hf_dtls_keys(const hf_dtls *dtls, uint8_t in[HF_SRTP_MOST],

@@ -258,7 +258,7 @@ int64_t hf_handshakes_round(hf_handshakes *handshakes, int64_t now)
             watch(handshakes, transport, 1);
             deadline = hf_transport_deadline(transport);
         }
-        if (transport->is_shaking && (!first || deadline < first))
+        if (transport->is_shaking && deadline && (!first || deadline < first))
             first = deadline;
     }
     return first;

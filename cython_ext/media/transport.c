@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LIMIT_NS 30000000000LL /* from the peer's description to its keys */
+#define LIMIT_NS 30000000000LL /* from the peer's first check to its first record */
 
 hf_transport *hf_transport_new(hf_engine *engine, const hf_port *port, const hf_credentials *own)
 {
@@ -123,12 +123,13 @@ static void look(hf_transport *transport)
     }
 }
 
-/* A client needs to know where to; a server waits for the first datagram. */
-static void begin(hf_transport *transport, int64_t now)
+/* A client needs to know where to; a server waits for a datagram. Before that no time runs: the
+ * peer may be told much later, when somebody answers the call. */
+static void begin(hf_transport *transport, int is_called, int64_t now)
 {
     hf_dtls_setup setup = {.send = send_dtls, .context = transport};
     if (transport->dtls || !transport->is_shaking ||
-        (transport->peer.client && !transport->to_length))
+        !(transport->peer.client ? transport->to_length : (socklen_t)is_called))
         return;
     setup.client = transport->peer.client;
     setup.cookies = !transport->ice;
@@ -143,6 +144,8 @@ static int may_shake(const hf_transport *transport, const struct sockaddr_storag
 {
     if (transport->ice)
         return hf_ice_is_proven(&transport->agent, from);
+    if (transport->dtls && hf_dtls_is_invited(transport->dtls)) /* only who brought the cookie */
+        return hf_same_address(&transport->to, from);
     return !transport->peer.remote_length || hf_same_host(&transport->peer.remote, from);
 }
 
@@ -177,11 +180,12 @@ static void received_dtls(hf_transport *transport, const uint8_t *data, int size
             keep(transport, data, size, from, length);
         return;
     }
-    if (transport->is_shaking || transport->ice) {
+    /* A client without ICE goes on with the address of the description. */
+    if (transport->ice || (transport->is_shaking && !transport->peer.client)) {
         transport->to = *from;
         transport->to_length = length;
     }
-    begin(transport, now);
+    begin(transport, 1, now);
     if (!transport->dtls)
         return;
     /* Port and address lie together in both families (IPv6: with the flow label between). */
@@ -219,8 +223,10 @@ static void received_stun(hf_transport *transport, const uint8_t *data, int size
         transport->to = *from;
         transport->to_length = length;
         point(transport, from, length);
-        begin(transport, now);
+        begin(transport, 0, now);
     }
+    if (transport->is_shaking && !transport->limit && agent->checks)
+        transport->limit = now + LIMIT_NS;
     take_early(transport, now);
 }
 
@@ -240,12 +246,11 @@ void hf_transport_described(hf_transport *transport, const hf_peer *peer, int64_
         return; /* an ICE restart; the association stays (RFC 8842 5.5) */
     transport->peer = *peer;
     transport->is_described = transport->is_shaking = 1;
-    transport->limit = now + LIMIT_NS;
     if (!transport->ice && peer->remote_length) {
         transport->to = peer->remote;
         transport->to_length = peer->remote_length;
     }
-    begin(transport, now);
+    begin(transport, 0, now);
     take_early(transport, now);
 }
 
@@ -254,7 +259,7 @@ void hf_transport_wake(hf_transport *transport, int64_t now)
     if (transport->dtls) {
         hf_dtls_wake(transport->dtls, now);
         look(transport);
-    } else if (transport->is_shaking && now >= transport->limit) {
+    } else if (transport->is_shaking && transport->limit && now >= transport->limit) {
         end(transport, HF_HANDSHAKE_FAILED, HF_DTLS_TIMEOUT);
     }
 }

@@ -48,7 +48,7 @@ typedef struct hf_transport {
     hf_ice agent;
     hf_peer peer;
     int is_described, is_shaking, has_failed;
-    int64_t limit;
+    int64_t limit; /* for the first record; 0: the peer has not shown itself */
     hf_dtls *dtls;
     struct sockaddr_storage to; /* where DTLS is sent */
     socklen_t to_length;
