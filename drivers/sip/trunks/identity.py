@@ -71,7 +71,7 @@ def identity_headers(
     if details.uui and trusted:
         found += [("User-to-User", value) for value in _values(details.uui)]
     if details.referred_by:
-        found += [("Referred-By", value) for value in _values(details.referred_by)]
+        found += [("Referred-By", value) for value in _referrer(details.referred_by, host)]
     if details.replaces:
         found += [("Replaces", value) for value in _values(details.replaces)]
     named = {name.lower(): name for name in trunk.headers}
@@ -79,6 +79,15 @@ def identity_headers(
         if name.lower() in named:
             found += [(named[name.lower()], value) for value in _values(text)]
     return found
+
+
+def _referrer(value: str, host: str) -> list[str]:
+    """Who asked for the transfer, as somebody of ours: no telephone's address leaves."""
+    try:
+        user = parse_uri(parse_name_addr(value).uri).user
+    except WireError:
+        return []
+    return [f"<sip:{user_part(user)}@{host}>"] if user else []
 
 
 def known_of_trunk(identity: Identity, message: Message, trunk: TrunkOptions) -> Identity:

@@ -301,7 +301,7 @@ def test_call_details_reach_a_trusted_trunk() -> None:
     assert invite.header("X-Account") == "7"
     assert invite.header("X-Other") is None
     assert invite.header("Replaces") == "a@b;to-tag=1;from-tag=2"
-    assert invite.header("Referred-By") == "<sip:2001@pbx>"
+    assert invite.header("Referred-By") == "<sip:2001@192.0.2.1:5060>"
     assert invite.max_forwards == 12
 
 
