@@ -15,6 +15,10 @@ from tests.fakes.browser_audio import describe, latest, lines, peer_of, sounds
 pytestmark = pytest.mark.browser
 
 THEIRS, OURS = 1000.0, 440.0  # Hz
+HEARING = (
+    "--autoplay-policy=no-user-gesture-required",
+    "--allow-loopback-in-peer-connection",
+)
 SCRIPT = """
 const sound = new AudioContext();
 const tone = sound.createOscillator(), level = sound.createGain();
@@ -52,7 +56,7 @@ async def page() -> AsyncIterator[Page]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=chromium(),
-            args=[*ARGUMENTS, "--autoplay-policy=no-user-gesture-required"],
+            args=[*ARGUMENTS, *HEARING],
         )
         made = await browser.new_page()
         await made.add_script_tag(content=SCRIPT)

@@ -9,7 +9,12 @@ import av
 import msgspec
 import numpy as np
 import pytest
-from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
 from aiortc.rtcdtlstransport import SRTP_AES128_CM_SHA1_80, RTCDtlsTransport
 from OpenSSL import SSL
 
@@ -51,7 +56,7 @@ class Browser:
     """A peer connection with one audio track each way, and what it heard."""
 
     def __init__(self) -> None:
-        self.connection = RTCPeerConnection()
+        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self.connection.addTrack(Tone(THEIRS))
         self.heard = bytearray()
         self._listening: asyncio.Task[None] | None = None
@@ -85,7 +90,9 @@ class Browser:
 
 
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
+async def browser(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Browser]:
+    # Of its own accord it leaves loopback out.
+    monkeypatch.setattr("aioice.ice.get_host_addresses", lambda **_: ["127.0.0.1"])
     made = Browser()
     yield made
     await made.close()
