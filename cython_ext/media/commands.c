@@ -78,6 +78,7 @@ static void play(hf_engine *engine, hf_port *port, hf_player *player)
         hf_player_end(engine, port->player, HF_REPLACED);
     player->port = port;
     port->player = player;
+    port->ducked = 0;
     port->changed = 1;
     hf_vad_prompt(&port->vad);
 }

@@ -207,6 +207,7 @@ struct hf_port {
     int changed;         /* what is sent begins with something new */
     int16_t last_sent;   /* sample */
     hf_player *player;
+    int ducked;          /* frames for which the player stays below who barged in */
     hf_caller_id *caller_id;
     hf_recorder *recorders[HF_PORT_RECORDERS];
     hf_tap *tap, *copies; /* NULL: nobody listens; nobody captures */
@@ -342,7 +343,7 @@ void hf_device_send(hf_engine *engine, hf_port *port);
 
 /* player.c */
 hf_player *hf_player_new(uint64_t id, uint32_t items, int tones);
-int hf_player_mix(hf_player *player, int16_t *out); /* 1 when it has finished */
+int hf_player_mix(hf_player *player, float gain, int16_t *out); /* 1 when it has finished */
 void hf_player_end(hf_engine *engine, hf_player *player, enum hf_end why);
 uint32_t hf_phase_step(double hz);
 float hf_sine(uint32_t phase);

@@ -77,15 +77,15 @@ static int advance(hf_player *player)
     return 1;
 }
 
-static void add_clip(const hf_player *player, int16_t *out, uint32_t count)
+static void add_clip(const hf_player *player, float gain, int16_t *out, uint32_t count)
 {
     const int16_t *samples = player->clips[player->item].samples + player->position;
     uint32_t i;
     for (i = 0; i < count; i++)
-        out[i] = hf_clip16(out[i] + player->gain * samples[i]);
+        out[i] = hf_clip16(out[i] + gain * samples[i]);
 }
 
-static void add_tone(hf_player *player, int16_t *out, uint32_t count)
+static void add_tone(hf_player *player, float gain, int16_t *out, uint32_t count)
 {
     const hf_tone *tone = &player->tones[player->item];
     uint32_t i;
@@ -97,15 +97,16 @@ static void add_tone(hf_player *player, int16_t *out, uint32_t count)
             value += hf_sine(player->phase_a);
         if (tone->step_b)
             value += hf_sine(player->phase_b);
-        out[i] = hf_clip16(out[i] + player->gain * value);
+        out[i] = hf_clip16(out[i] + gain * value);
         player->phase_a += tone->step_a;
         player->phase_b += tone->step_b;
     }
 }
 
-int hf_player_mix(hf_player *player, int16_t *out)
+int hf_player_mix(hf_player *player, float gain, int16_t *out)
 {
     uint32_t done = 0;
+    gain *= player->gain;
     if (player->position >= item_length(player) && !for_ever(player) && !advance(player))
         return 1;
     while (done < HF_FRAME) {
@@ -116,9 +117,9 @@ int hf_player_mix(hf_player *player, int16_t *out)
                 count = left;
         }
         if (player->clips)
-            add_clip(player, out + done, count);
+            add_clip(player, gain, out + done, count);
         else
-            add_tone(player, out + done, count);
+            add_tone(player, gain, out + done, count);
         player->position += count;
         done += count;
         if (!for_ever(player) && player->position >= item_length(player) && !advance(player))

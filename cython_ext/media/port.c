@@ -5,7 +5,8 @@
 #include <sys/random.h>
 
 #define CONCEAL_FRAMES 3 /* a lost frame is repeated, each time at half the level */
-#define DUCKED 0.25f     /* the room below a prompt, -12 dB */
+#define DUCKED 0.25f     /* the room below a prompt, and a prompt below who barges in: -12 dB */
+#define DUCK_FRAMES 50   /* 1 s behind the last sound of who barged in */
 
 hf_port *hf_port_new(uint64_t id, enum hf_port_kind kind, int fd)
 {
@@ -178,11 +179,33 @@ static void watch_silence(hf_engine *engine, hf_port *port)
     hf_event_push(engine, &engine->events, &event);
 }
 
+/* Whoever decides whether the prompt ends takes a while: until then it steps back. */
+static void duck(hf_port *port)
+{
+    if (!port->player)
+        return;
+    port->changed |= port->ducked == 0;
+    port->ducked = DUCK_FRAMES;
+}
+
+static void watch_ducked(hf_port *port)
+{
+    if (!port->ducked)
+        return;
+    if (!port->player)
+        port->ducked = 0;
+    else if (!hf_vad_quiet(&port->vad))
+        port->ducked = DUCK_FRAMES;
+    else if (--port->ducked == 0)
+        port->changed = 1;
+}
+
 void hf_port_key(hf_engine *engine, hf_port *port, const hf_key *key)
 {
     hf_event event = {.kind = HF_ON_KEY, .port = port->head.id, .code = key->key};
     if (port->player && port->player->stop_on_key && !key->ended)
         hf_player_end(engine, port->player, HF_BY_KEY);
+    duck(port);
     if (!key->ended)
         return;
     event.value = key->samples / 8;
@@ -227,8 +250,11 @@ static void watch_speech(hf_engine *engine, hf_port *port)
 {
     hf_event speech = {.kind = HF_ON_SPEECH, .port = port->head.id};
     int masked = port->keys_in.active || hf_dtmf_sounding(&port->dtmf);
-    if (hf_vad_frame(&port->vad, port->heard, masked))
+    watch_ducked(port);
+    if (hf_vad_frame(&port->vad, port->heard, masked)) {
+        duck(port);
         hf_event_push(engine, &engine->events, &speech);
+    }
     speech.code = (int)hf_faxtone_frame(&port->fax, port->heard);
     if (speech.code != HF_NO_FAX)
         hf_event_push(engine, &engine->events, &speech);
@@ -261,7 +287,7 @@ static void mix(hf_engine *engine, hf_port *port)
     memset(port->sent, 0, sizeof port->sent);
     if (port->room)
         hf_room_mix(port->room, port->member, port->player ? DUCKED : 1.0f, port->sent);
-    if (port->player && hf_player_mix(port->player, port->sent))
+    if (port->player && hf_player_mix(port->player, port->ducked ? DUCKED : 1.0f, port->sent))
         hf_player_end(engine, port->player, HF_FINISHED);
 }
 

@@ -136,13 +136,13 @@ static void clips_play_in_turn(void)
     player->clips[2] = (hf_clip){second, 100};
     player->repeat = 2;
     memset(out, 0, sizeof out);
-    CHECK(hf_player_mix(player, out) == 0 && out[0] == 1);
+    CHECK(hf_player_mix(player, 1.0f, out) == 0 && out[0] == 1);
     memset(out, 0, sizeof out);
-    CHECK(hf_player_mix(player, out) == 0 && out[40] == 2 && out[140] == 1);
+    CHECK(hf_player_mix(player, 1.0f, out) == 0 && out[40] == 2 && out[140] == 1);
     memset(out, 0, sizeof out);
-    CHECK(hf_player_mix(player, out) == 0); /* samples 320 to 480 of 600 */
+    CHECK(hf_player_mix(player, 1.0f, out) == 0); /* samples 320 to 480 of 600 */
     memset(out, 0, sizeof out);
-    CHECK(hf_player_mix(player, out) == 1 && out[20] == 2);
+    CHECK(hf_player_mix(player, 1.0f, out) == 1 && out[20] == 2);
     hf_object_free(&player->head);
 }
 
@@ -153,7 +153,7 @@ static void only_empty_clips_end_at_once(void)
     int16_t out[HF_FRAME] = {0};
     player->clips[0] = player->clips[1] = (hf_clip){none, 0};
     player->repeat = 0;
-    CHECK(hf_player_mix(player, out) == 1);
+    CHECK(hf_player_mix(player, 1.0f, out) == 1);
     hf_object_free(&player->head);
 }
 
@@ -176,8 +176,8 @@ static void tones_keep_their_cadence(void)
     player->repeat = 1;
     memset(out, 0, sizeof out);
     for (i = 0; i < 2; i++)
-        CHECK(hf_player_mix(player, out + i * HF_FRAME) == 0);
-    CHECK(hf_player_mix(player, out + 2 * HF_FRAME) == 1);
+        CHECK(hf_player_mix(player, 1.0f, out + i * HF_FRAME) == 0);
+    CHECK(hf_player_mix(player, 1.0f, out + 2 * HF_FRAME) == 1);
     CHECK(fabs(level(out, 240) - 707) < 20);
     CHECK(level(out + 240, 240) == 0);
     hf_object_free(&player->head);
@@ -192,7 +192,7 @@ static void tone_for_ever(void)
     player->gain = 1000;
     for (i = 0; i < 500; i++) {
         memset(out, 0, sizeof out);
-        CHECK(hf_player_mix(player, out) == 0);
+        CHECK(hf_player_mix(player, 1.0f, out) == 0);
     }
     CHECK(level(out, HF_FRAME) > 300);
     hf_object_free(&player->head);

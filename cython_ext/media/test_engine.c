@@ -356,6 +356,7 @@ int main(void)
     test_network();
     test_signals();
     test_bridge();
+    test_playing();
     test_passing();
     test_copies();
     test_fsk();

@@ -55,6 +55,7 @@ void test_long(void);    /* test_long.c: a day of drift, loss, order */
 void test_srtp(void);    /* test_srtp.c: keys, sealing, replay */
 void test_reports(void); /* test_reports.c: RTCP */
 void test_copies(void);  /* test_copies.c: packets for a capture */
+void test_playing(void); /* test_playing.c: prompts below who barges in */
 void test_passing(void); /* test_passing.c: payload that passes as it came */
 
 #endif
