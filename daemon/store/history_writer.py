@@ -55,6 +55,8 @@ class HistoryWriter:
         self._flushes: list[asyncio.Future[None]] = []
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self._spilled = True
+        """Whether there may be a spill file."""
         self.applied_sequence = 0
         """Every row up to this journal number is in the database."""
         self._counts = dict.fromkeys(("rows", "batches", "spilled", "failures", "refused"), 0)
@@ -81,7 +83,9 @@ class HistoryWriter:
         key = (row.table, row.id)
         self._waiting.pop(key, None)
         self._waiting[key] = Numbered(sequence, row)
-        self._wake.set()
+        # To wake the writer for each of a call's thirty rows costs more than to write them.
+        if len(self._waiting) == 1 or len(self._waiting) >= self._waiting_rows:
+            self._wake.set()
 
     async def flush(self) -> None:
         """Return when all rows taken so far are in the database, or safe in the spill file."""
@@ -138,7 +142,8 @@ class HistoryWriter:
                         break
         except TimeoutError:
             pass
-        self._wake.set()
+        if self._waiting or self._flushes or self._closing or self._spilled:
+            self._wake.set()
 
     async def _write_all(self) -> None:
         await self._drain_spill()
@@ -184,18 +189,23 @@ class HistoryWriter:
         self._counts["rows"] += len(batch)
 
     async def _drain_spill(self) -> None:
-        if not await asyncio.to_thread(self._spill.exists):
+        if not self._spilled:
+            return
+        self._spilled = await asyncio.to_thread(self._spill.exists)
+        if not self._spilled:
             return
         rows = await asyncio.to_thread(self._spill.read)
         fresh = [row for row in rows if row.sequence > self.applied_sequence]
         for start in range(0, len(fresh), self._batch_rows):
             await self._commit(fresh[start : start + self._batch_rows])
         await asyncio.to_thread(self._spill.remove)
+        self._spilled = False
 
     async def _keep_safe(self) -> None:
         if len(self._waiting) < self._waiting_rows and not self._closing:
             return
         batch = list(self._waiting.values())
+        self._spilled = True
         try:
             await asyncio.to_thread(self._spill.append, batch)
         except OSError as error:
