@@ -64,6 +64,7 @@ async def test_call_is_captured_with_its_audio(site: RunningSite, tmp_path: Path
         caller = await town.call(NUMBER, CALLER)
         agent = await town.pick_up(phone)
         await caller.hears(agent)
+        await look_at_a_peer(site, tmp_path / "peer.pcapng")
         call = await call_in_progress(site)
         words = ("--call", call, "--seconds", "30", "--output", str(file))
         capture = asyncio.create_task(site.hookflash("sip", "capture", *words))
@@ -82,6 +83,16 @@ async def test_call_is_captured_with_its_audio(site: RunningSite, tmp_path: Path
         hides_the_inside(ours, [anna["station"], agent.call.id, str(phone.address[1])])
     finally:
         await town.close()
+
+
+async def look_at_a_peer(site: RunningSite, file: Path) -> None:
+    """Both legs are with the same address here: a second of it holds four streams."""
+    words = ("--peer", "127.0.0.1", "--seconds", "1", "--output", str(file))
+    assert (await site.hookflash("sip", "capture", *words))[0] == 0
+    assert await faults(file) == []
+    rows = await fields(file, 'frame.interface_name == "rtp"', "udp.srcport", "udp.dstport")
+    assert len({tuple(row) for row in rows}) >= 4
+    assert len(rows) > 100
 
 
 async def look_at_the_file(file: Path) -> None:

@@ -40,6 +40,7 @@ async def test_both_legs_of_a_call_are_drawn(site: RunningSite) -> None:
         assert answers == {(caller.call.id, True), (agent.call.id, False)}
         by_ref = await ladder(site, caller.call.id)
         assert {row["ref"] for row in by_ref} == {caller.call.id}
+        assert await site.hookflash("sip", "bans") == (0, {"bans": []})
         await caller.hang_up()
     finally:
         await town.close()

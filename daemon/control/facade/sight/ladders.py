@@ -8,7 +8,7 @@ from acd_core.ids import from_text
 from daemon.control.controller import Controller
 from daemon.service.errors import ServiceError
 from daemon.service.messages import LadderRow
-from daemon.store.history import Segment
+from daemon.store.history import Call, Segment
 from drivers.api import Ladders, LineId, LineSpan
 
 AFTER_S: Final = 3.0  # s by which a leg may outlive its segment: BYE and its answer
@@ -51,10 +51,11 @@ async def ladder(controller: Controller, call: str) -> Sequence[LadderRow]:
 
 
 async def _past(call: int) -> list[LineSpan]:
-    """Where legs of a call ended, as its records have it."""
+    """Where legs of a call ended, as its records have it: the caller's, and the others'."""
     rows = await Segment.filter(call_id=call, line__not="").values_list(
         "line", "started_ms", "ended_ms"
     )
+    rows += await Call.filter(id=call).values_list("line", "started_ms", "ended_ms")
     spans: dict[str, tuple[float, float]] = {}
     for line, started, ended in rows:
         since, until = spans.get(line, (started / 1000, 0.0))
