@@ -15,9 +15,11 @@ from tests.fakes.browser_audio import describe, latest, lines, peer_of, sounds
 pytestmark = pytest.mark.browser
 
 THEIRS, OURS = 1000.0, 440.0  # Hz
+# The last two let it use loopback, also where there is no other network.
 HEARING = (
     "--autoplay-policy=no-user-gesture-required",
     "--allow-loopback-in-peer-connection",
+    "--webrtc-ip-handling-policy=default_public_and_private_interfaces",
 )
 SCRIPT = """
 const sound = new AudioContext();
