@@ -251,7 +251,7 @@ def test_refused_refer_is_told_at_once() -> None:
     bench.core.refer(bench.talk(), "0309999", None)
     (refer,) = bench.out()
     bench.send(response(refer, 405))
-    assert outcome(bench) == [Cause.INTERWORKING]
+    assert outcome(bench) == [Cause.NOT_IMPLEMENTED]
 
 
 def test_refer_without_a_subscription_is_done_when_accepted() -> None:
