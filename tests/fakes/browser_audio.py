@@ -17,17 +17,18 @@ def lines(sdp: str, name: str) -> list[str]:
 
 def describe(offer: DtlsOffer, address: RtpAddress, *, setup: str, mid: str = "0") -> str:
     """Our description of a port with ICE-lite, DTLS and one G.711 stream."""
+    host = f"IN IP{6 if ':' in address.host else 4} {address.host}"
     return "\r\n".join(
         [
             "v=0",
-            f"o=- 1 1 IN IP4 {address.host}",
+            f"o=- 1 1 {host}",
             "s=-",
             "t=0 0",
             "a=ice-lite",
             f"a=group:BUNDLE {mid}",
             "a=msid-semantic:WMS *",
             f"m=audio {address.port} UDP/TLS/RTP/SAVPF 8",
-            f"c=IN IP4 {address.host}",
+            f"c={host}",
             "a=sendrecv",
             f"a=mid:{mid}",
             "a=rtcp-mux",

@@ -22,6 +22,7 @@ from cython_ext import dsp
 from daemon.link import messages as told
 from daemon.link.client import MediaLink
 from daemon.link.errors import MediaRefused
+from daemon.media.options import MediaOptions
 from drivers.api import DtlsPeer, PortId, RtpAddress, RtpFormat, SrtpKeys
 from tests.fakes.browser_audio import RATE, describe, latest, lines, peer_of, sounds
 
@@ -92,7 +93,7 @@ class Browser:
 @pytest.fixture
 async def browser(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Browser]:
     # Of its own accord it leaves loopback out.
-    monkeypatch.setattr("aioice.ice.get_host_addresses", lambda **_: ["127.0.0.1"])
+    monkeypatch.setattr("aioice.ice.get_host_addresses", lambda **_: ["127.0.0.1", "::1"])
     made = Browser()
     yield made
     await made.close()
@@ -150,6 +151,13 @@ async def test_a_browser_that_offers_is_answered(
     sent = (await link.counters(port))["packets_out"]
     await asyncio.sleep(0.1)
     assert (await link.counters(port))["packets_out"] == sent
+
+
+@pytest.mark.parametrize("options", [MediaOptions(rtp_address="::1")])
+async def test_a_browser_talks_over_ipv6(link: MediaLink, browser: Browser) -> None:
+    port = await answer(link, browser, client=False)
+    await talk(link, browser, port)
+    assert [at.remote_host for at in (await link.snapshot()).ports] == ["::1"]
 
 
 async def test_a_second_handshake_is_refused(link: MediaLink, browser: Browser) -> None:
