@@ -5,8 +5,6 @@ in one queue, so a call has one order of events and needs no locks. The flow run
 of its own beside it and changes the call only through the hooks in ``flows/call_flow.py``.
 """
 
-import asyncio
-
 import structlog
 
 from acd_core.commands import (
@@ -39,6 +37,7 @@ from daemon.control.calls.onward import GoingOnward, OnwardDue
 from daemon.control.calls.resuming import half_connected, offers_lost, talks
 from daemon.control.calls.supervising import Supervising
 from daemon.control.flows.call_flow import CallFlow
+from daemon.control.flows.inbox import Inbox
 from daemon.control.flows.visits import Visits
 from daemon.link.messages import CUT_OFF, MediaEvent, RecordFinished
 from drivers import events as line_events
@@ -67,7 +66,7 @@ class CallLife:
         self.gone: set[LineId] = set()
         """Lines whose release was told, handled or not: they may carry another call by now."""
         self._context = context
-        self._inbox: asyncio.Queue[CallInput] = asyncio.Queue()
+        self._inbox: Inbox[CallInput] = Inbox()
 
     def tell(self, happened: CallInput) -> None:
         """Put something into the call's queue."""

@@ -16,6 +16,7 @@ import structlog
 from daemon.control.flows.company import Company, paths
 from daemon.control.flows.ears import Ears
 from daemon.control.flows.hooks import CallHooks, CallMedia, Listener, Signal
+from daemon.control.flows.inbox import Inbox
 from daemon.control.flows.prompts import Prompts
 from daemon.control.flows.queue_words import no_callback
 from daemon.link.errors import LinkError
@@ -83,7 +84,7 @@ class IvrRunner:
         self._hooks = hooks
         self._ids = ids
         self._company = Company(port, media=media, prompts=prompts, hooks=hooks, ids=ids)
-        self._signals: asyncio.Queue[Signal] = asyncio.Queue()
+        self._signals: Inbox[Signal] = Inbox()
         self._typed: deque[str] = deque(maxlen=32)
         """Keys pressed before anybody asked for them."""
 

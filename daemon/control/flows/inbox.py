@@ -1,0 +1,46 @@
+"""A queue for one reader that is never full: what ``asyncio.Queue`` does, for a third of it."""
+
+import asyncio
+from collections import deque
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class Inbox(Generic[Item]):
+    """Things told to one task, in the order in which they were told."""
+
+    __slots__ = ("_items", "_reader")
+
+    def __init__(self) -> None:
+        self._items: deque[Item] = deque()
+        self._reader: asyncio.Future[None] | None = None
+
+    def put_nowait(self, item: Item) -> None:
+        """Add one and wake the reader."""
+        self._items.append(item)
+        reader = self._reader
+        if reader is not None and not reader.done():
+            reader.set_result(None)
+
+    async def get(self) -> Item:
+        """Take the oldest, and wait for one; nothing is lost when the wait is cancelled."""
+        while not self._items:
+            self._reader = asyncio.get_running_loop().create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+        return self._items.popleft()
+
+    def get_nowait(self) -> Item:
+        """Take the oldest; IndexError when there is none."""
+        return self._items.popleft()
+
+    def empty(self) -> bool:
+        """Whether nothing waits to be read."""
+        return not self._items
+
+    def qsize(self) -> int:
+        """How many wait to be read."""
+        return len(self._items)
