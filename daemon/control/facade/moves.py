@@ -92,6 +92,8 @@ class CallMoves:
                 f"{to} 不是可拨打的号码。",
                 fields={"to": "unknown"},
             )
+        if controller.draining and not isinstance(wish, PickUp | Slot):
+            raise _conflict("No new calls are taken now.", "目前不接受新的呼叫。", to="draining")
         self._check(wish, station)
         line = self._own_line(station)
         now = controller.clock()

@@ -54,6 +54,10 @@ class Directly:
         call.direction = "out" if isinstance(wish, Outside) else "internal"
         context.keep(call)
         context.records.call(call)
+        if not isinstance(wish, PickUp | Slot) and not context.admits(call):
+            self._log.warning("call refused: too many calls, or none are taken")
+            await self._life.end(Cause.CONGESTION, by="system", outcome="refused")
+            return True
         if isinstance(wish, PickUp | Slot):
             call.direct.state = DirectState.PHONE_RINGS
             if takeable(context, wish, station, beside=call.id) is None:

@@ -119,6 +119,9 @@ async def test_click_calls_outside_where_the_site_allows_it(hotline: FacadeRig) 
     assert (await hotline.service.my_desk(ANN)).state == "busy"
     await hotline.rig.hang_up(phone)
     assert (await hotline.service.my_desk(ANN)).state == "ready"
+    controller.draining = True
+    assert (await refused(hotline.service.dial(ANN, "2002"))).fields == {"to": "draining"}
+    controller.draining = False
     fault = await refused(hotline.service.dial(ANN, "5559000"))  # once an hour
     assert (fault.code, fault.fields) == ("conflict", {"to": "not-allowed"})
 

@@ -321,3 +321,17 @@ async def test_joined_callers_survive_a_crash(town: ControlRig) -> None:
     await town.hang_up(colleague)
     await town.hang_up(line)
     assert_sound(town)
+
+
+async def test_no_new_calls_inside_while_the_hotline_drains(town: ControlRig) -> None:
+    line, agent = await town.connect()
+    town.driver.emit(Transferred(line=agent.id, to="*5", transfer="t1"))
+    await town.settle()
+    town.controller.draining = True
+    refused = await town.dial("2002", OUTSIDE)
+    assert refused.released_with == [Cause.CONGESTION]
+    # Who is here already is not left alone.
+    taking = await town.dial("2002", "*51")
+    assert list(town.media.bridges.values()) == [frozenset((line.port, taking.port))]
+    await town.hang_up(line)
+    assert_sound(town)
