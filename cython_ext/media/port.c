@@ -209,6 +209,8 @@ void hf_port_key(hf_engine *engine, hf_port *port, const hf_key *key)
     if (!key->ended)
         return;
     event.value = key->samples / 8;
+    if (port->key_source == HF_RFC4733) /* events have the clock of their audio, RFC 4733 2.1 */
+        event.value /= (uint32_t)hf_codec_clock(port->law);
     event.source = (int)port->key_source;
     hf_event_push(engine, &engine->events, &event);
 }

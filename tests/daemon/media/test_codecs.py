@@ -12,6 +12,7 @@ import pytest
 
 from cython_ext import dsp
 from daemon.link.client import MediaLink
+from daemon.link.messages import DigitDetected
 from drivers.api import PortId, RtpAddress, RtpFormat
 from tests.fakes.rtp_phone import RtpPhone
 
@@ -146,3 +147,19 @@ async def test_comfort_noise_is_as_loud_as_asked_for(
         peer.send(at_a, bytes([0xD5]) * 160)
         await phone.hear(1)
     assert dsp.level(await phone.hear(3)) < -50
+
+
+async def test_keys_beside_opus_are_timed_by_its_clock(link: MediaLink) -> None:
+    peer = Peer(111, clock=0)  # packets of one key have one timestamp
+    fmt = RtpFormat(payload_type=111, codec="OPUS", dtmf_payload_type=110)
+    _, at = await dial_peer(link, peer, fmt)
+    for duration in range(960, 4800, 960):  # 20 ms at 48 kHz
+        peer.send(at, struct.pack("!BBH", 5, 10, duration), payload_type=110)
+    for _ in range(3):
+        peer.send(at, struct.pack("!BBH", 5, 0x8A, 4800), payload_type=110)
+    async with asyncio.timeout(10):
+        async for event in link.events():
+            if isinstance(event, DigitDetected):
+                assert (event.key, event.duration_ms, event.source) == ("5", 100, "rfc4733")
+                return
+    raise AssertionError("the link was closed")
