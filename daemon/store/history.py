@@ -49,6 +49,10 @@ class SegmentKind(StrEnum):
     """Somebody beyond the queues is rung."""
     OUTSIDE = "outside"
     """The caller talks with him."""
+    CONSULT = "consult"
+    """The agent asks somebody while the caller waits."""
+    PARKED = "parked"
+    """The caller rests in a slot."""
 
 
 class Call(Model):

@@ -139,6 +139,9 @@ async def asked_and_joined(site: RunningSite, town: Town, phones: list[UserAgent
     await until(lambda: site.endpoint("control").get("pid") == site.pid("control"))
     client = site.client()
     try:
+        async with asyncio.timeout(20):  # it serves a moment before its calls go on
+            while (await client.service.my_desk(ANN)).consultation is None:
+                await asyncio.sleep(0.05)
         await client.service.consult_step(ANN, "join")
         pairs = itertools.permutations((caller, agent, colleague), 2)
         await asyncio.gather(*(one.hears(other) for one, other in pairs))
