@@ -114,13 +114,13 @@ class MediaEvents:
             self._control.records.stream(*owner, ended)
 
     async def _dtls_changed(self, port: PortId, event: DtlsChanged) -> None:
-        """A leg whose handshake failed has no audio and never will: it ends."""
+        """A leg whose handshake failed, or whose peer said goodbye, has no audio: it ends."""
         number, leg = self._legs.get(port, (0, None))
         line = None if leg is None else leg.line
         log.info("keys by DTLS", line=line, port=port, state=event.state, detail=event.detail)
         life = self._control.calls.get(number)
-        if event.state == "failed" and life is not None and leg is not None:
-            await self._leg_ends(life, leg, f"no keys by DTLS: {event.detail}")
+        if event.state in ("failed", "closed") and life is not None and leg is not None:
+            await self._leg_ends(life, leg, f"DTLS {event.state} {event.detail}".rstrip())
 
     def _tell_port(self, port: PortId, event: MediaEvent) -> None:
         life = self.ports.get(port)
@@ -168,12 +168,15 @@ class MediaEvents:
 
     async def _leg_ends(self, life: CallLife, leg: Leg, why: str) -> None:
         """A leg has lost its audio for good."""
-        log.error("leg has no audio any more", line=leg.line, port=leg.port, why=why)
-        life.tell(LineDown(line=leg.line, reason=why))
-        if leg.line == life.call.caller.line:
-            return  # released by the end of the call
         try:
-            await self._control.lines.line(leg.line).release(Cause.RESOURCE_UNAVAILABLE)
+            line = self._control.lines.line(leg.line)
+            if line.port != leg.port:
+                return  # it is over already, and the line may carry another call
+            log.error("leg has no audio any more", line=leg.line, port=leg.port, why=why)
+            life.tell(LineDown(line=leg.line, reason=why))
+            # The caller's own line is released by the end of the call.
+            if leg.line != life.call.caller.line:
+                await line.release(Cause.RESOURCE_UNAVAILABLE)
         except DriverError as error:
             log.warning("line cannot be released", line=leg.line, why=str(error))
 
