@@ -38,7 +38,7 @@ from daemon.control.facade.local_service import LocalService
 from daemon.control.facade.settings.administration import Administration
 from daemon.control.facade.sight.facade import SightFacade
 from daemon.control.facade.supervision import SupervisorFacade
-from daemon.control.flows.preparation import prepare_flows
+from daemon.control.flows.preparation import prepare_absence, prepare_flows
 from daemon.control.flows.prompts import Prompts
 from daemon.control.journal import SNAPSHOT, Journal
 from daemon.control.records import Records
@@ -147,6 +147,12 @@ class ControlProcess:
                         ("audit", audit.run()),
                         ("journal sync", self._sync()),
                         ("flows prepared", prepare_flows(self.flows.active, self.speech)),
+                        (
+                            "absence prepared",
+                            prepare_absence(
+                                controller.prompts, media, self.site.config.site.language
+                            ),
+                        ),
                         ("days", self._days(controller, drivers, in_force)),
                     )
                 ]

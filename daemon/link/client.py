@@ -320,6 +320,10 @@ class MediaLink:
         """Keep these ports of an earlier control process; any other command claims too."""
         return self._do(ask.Claim(ports=tuple(ports)))
 
+    def say_while_away(self, files: Sequence[str]) -> Awaitable[None]:
+        """Have these files said, once, to callers who would hear nothing while control is away."""
+        return self._do(ask.SayWhileAway(files=tuple(files)))
+
     async def snapshot(self) -> Snapshot:
         """Tell what media holds now."""
         whole = await self._ask(ask.TakeSnapshot(), Snapshot)

@@ -277,6 +277,12 @@ class Claim(Command, frozen=True, kw_only=True):
     ports: Annotated[tuple[Port, ...], NO_MORE]
 
 
+class SayWhileAway(Command, frozen=True, kw_only=True):
+    """What callers hear who would hear nothing while control is away; no files: a short beep."""
+
+    files: Annotated[tuple[str, ...], NO_MORE]
+
+
 class TakeSnapshot(Command, frozen=True, kw_only=True):
     """Ask for a page of what media holds; page 0 takes a new picture."""
 

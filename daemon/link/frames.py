@@ -35,6 +35,7 @@ from daemon.link.commands import (
     PlayCaller,
     PlayTone,
     ReadCounters,
+    SayWhileAway,
     SendDigits,
     SetGain,
     StartRecording,
@@ -106,6 +107,7 @@ COMMANDS: Final[tuple[type[Message], ...]] = (
     ConnectDtls,
     CopyPackets,
     EndCopies,
+    SayWhileAway,
 )
 REPLIES: Final[tuple[type[Message], ...]] = (
     Done,

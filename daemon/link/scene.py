@@ -38,6 +38,7 @@ class Scene:
         self._ports: dict[PortId, _Held] = {}
         self._players: dict[int, PortId] = {}
         self._gains: dict[tuple[int, PortId, PortId], ask.SetGain] = {}
+        self._while_away: ask.SayWhileAway | None = None
 
     @property
     def rtp_ports(self) -> frozenset[PortId]:
@@ -60,6 +61,8 @@ class Scene:
                 )
             case ask.ConnectRtp(port=port):
                 self._held(port).connect = command
+            case ask.SayWhileAway():
+                self._while_away = command
             case ask.ClosePort(port=port):
                 self._close(port)
             case ask.Play(port=port, player=player) | ask.PlayTone(port=port, player=player):
@@ -124,6 +127,8 @@ class Scene:
         DTLS begins anew: its keys went with the process, and the peer must be told.
         """
         ports = self._ports.values()
+        if self._while_away is not None:
+            yield self._while_away
         for held in ports:
             if held.dtls is not None:
                 yield held.dtls

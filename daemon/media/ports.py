@@ -100,6 +100,7 @@ class Ports:
         self._hosts: dict[str, Host] = {}
         self._host_of: dict[PortId, Host] = {}
         self._picture: list[told.Snapshot] = []
+        self._said_while_away: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self.emit: Callable[[MediaEvent], None] = lambda _event: None
         self.last_event: Callable[[], int] = lambda: 0
@@ -132,6 +133,7 @@ class Ports:
             ask.CloseTap: lambda c: engine.untap(c.port),
             ask.ArmBargeIn: lambda c: engine.arm_barge_in(c.port, on=c.on),
             ask.Claim: self._claim,
+            ask.SayWhileAway: self._say_while_away,
             ask.TakeSnapshot: self._snapshot,
             ask.ReadCounters: self._counters,
         }
@@ -178,7 +180,7 @@ class Ports:
     def absent(self, now: float) -> None:
         """Do what is due while control is away or has not claimed everything."""
         if self.holding.tone_due(now):
-            self._hold_tone()
+            self._hold()
         lost = self.holding.due_for_closing(now)
         if lost is None:
             return
@@ -194,15 +196,25 @@ class Ports:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _hold_tone(self) -> None:
+    def _say_while_away(self, command: ask.SayWhileAway) -> None:
+        self._said_while_away = [self._files.prompt(path) for path in command.files]
+
+    def _hold(self) -> None:
+        """Tell callers who hear nothing that the line is alive: by what is to be said, else a beep."""
         busy = {port for _, port in self._engine.players()}
         busy |= {port for _, ports in self._engine.bridges() for port in ports}
         for port, *_ in self._engine.ports():
-            if port not in busy:
-                player = HOLD_PLAYER | port
-                self._engine.play_tone(
-                    port, player, [HOLD_TONE], list(HOLD_CADENCE), level_dbm0=HOLD_LEVEL
-                )
+            if port in busy:
+                continue
+            try:
+                self._engine.play(port, HOLD_PLAYER | port, self._said_while_away)
+            except (EngineError, OSError):  # nothing is to be said, or it is gone from the cache
+                self._beep(port)
+
+    def _beep(self, port: int) -> None:
+        self._engine.play_tone(
+            port, HOLD_PLAYER | port, [HOLD_TONE], list(HOLD_CADENCE), level_dbm0=HOLD_LEVEL
+        )
 
     def open_device(self, host: "Host", port: PortId, fd: int, law: str, *, digits: str) -> None:
         """Make a host's descriptor an audio port; EngineError when that cannot be."""
@@ -227,7 +239,9 @@ class Ports:
     def _tell(self, event: "Event") -> None:
         kind, *rest = event
         match kind, rest:
-            case "play", [int(player), *_] if player & HOLD_PLAYER:
+            case "play", [int(player), int(port), str(why)] if player & HOLD_PLAYER:
+                if why == "finished" and self.holding.away and self._engine.has_port(port):
+                    self._beep(port)
                 return
             case "device", [int(port), str(what), int(value)] if port in self._host_of:
                 self._host_of[PortId(port)].device_event(PortId(port), what, value)

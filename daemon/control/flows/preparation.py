@@ -4,20 +4,36 @@ What is missing is said here, with the command that mends it, and not in the mid
 call. Calls do not wait for it: until a text is in the cache it is spoken when needed.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Awaitable, Iterator, Sequence
+from typing import Any, Final, Protocol
 
 import msgspec
 import structlog
 
 from daemon.control.flows.active import ActiveFlow, ActiveFlows
+from daemon.control.flows.prompts import Prompts
+from daemon.link.errors import LinkError
+from ivr.actions import Speech
 from ivr.flow import Flow
 from ivr.node import Phrases, Prompt
 from speech.api import Grammar
 from speech.client import SpeechClient
 from speech.errors import SpeechError
 
+PLEASE_HOLD: Final = "please_hold"
+"""Name of the file below ``prompts/`` that callers hear while control is away."""
+ABSENT: Final = {
+    "en": "Please hold the line. You are still connected.",
+    "zh": "请不要挂机，您的电话仍在接通中。",
+}
+
 log = structlog.get_logger()
+
+
+class AbsentMedia(Protocol):
+    """The part of the link to media that is told what callers hear while we are away."""
+
+    def say_while_away(self, files: Sequence[str]) -> Awaitable[None]: ...
 
 
 async def prepare_flows(flows: ActiveFlows, speech: SpeechClient) -> None:
@@ -26,6 +42,19 @@ async def prepare_flows(flows: ActiveFlows, speech: SpeechClient) -> None:
         active = flows.get(name)
         if active is not None:
             await _prepare(active, speech)
+
+
+async def prepare_absence(prompts: Prompts, media: AbsentMedia, language: str) -> None:
+    """Have media know what to say while we are away: ``prompts/please_hold``, else a text."""
+    path = await prompts.path(Speech(file=PLEASE_HOLD)) if prompts.has(PLEASE_HOLD) else ""
+    if not path:
+        path = await prompts.path(Speech(text=ABSENT[language], language=language))
+    if not path:
+        return  # said in the log already; a short beep it is
+    try:
+        await media.say_while_away((path,))
+    except LinkError as error:
+        log.warning("what is said in our absence is not set", why=str(error))
 
 
 async def _prepare(active: ActiveFlow, speech: SpeechClient) -> None:

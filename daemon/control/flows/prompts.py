@@ -67,6 +67,10 @@ class Prompts:
                 return await self.path(Speech(file=file))
         return ""
 
+    def has(self, name: str) -> bool:
+        """Whether a file of this name was uploaded."""
+        return self._source(name) is not None
+
     async def duration(self, paths: list[str]) -> float:
         """Seconds that these files last together."""
         sizes = await asyncio.to_thread(

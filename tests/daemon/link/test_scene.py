@@ -119,6 +119,11 @@ def test_port_comes_back_at_its_address_with_what_it_did() -> None:
     assert play not in again(scene)
 
 
+def test_what_is_said_in_controls_absence_is_known_to_the_next_process() -> None:
+    said = ask.SayWhileAway(files=("b",))
+    assert again(note(Scene(), ask.SayWhileAway(files=("a",)), said)) == [said]
+
+
 def test_credentials_of_ice_stay_the_same() -> None:
     port = PortId(1)
     scene = note(Scene(), ask.OpenRtp(port=port), ask.OpenDtls(port=port))

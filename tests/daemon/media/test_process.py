@@ -146,6 +146,31 @@ async def test_a_waiting_caller_hears_that_the_line_is_alive(
         await second.disconnect()
 
 
+@pytest.mark.parametrize("there", [True, False], ids=["said", "gone-from-the-cache"])
+async def test_a_waiting_caller_hears_what_is_said_in_controls_absence(
+    tmp_path: Path,
+    media: MediaProcess,
+    link: MediaLink,
+    dial: Dial,
+    clock: Callable[[], float],
+    *,
+    there: bool,
+) -> None:
+    _, phone = await dial()
+    (tmp_path / "site" / "hold.s16").write_bytes(dsp.ToneGenerator([900.0], -10.0).generate(2400))
+    await link.say_while_away(("hold.s16" if there else "gone.s16",))
+    await link.disconnect()
+    while media.server.connected:
+        await asyncio.sleep(0)
+    media.ports.absent(clock() + HOLD_TONE_AFTER)
+    said = beeped = False
+    while not beeped:
+        heard = await phone.hear(2)
+        said = said or dsp.goertzel(heard, 8000, 900) > -13
+        beeped = dsp.goertzel(heard, 8000, 425) > -27
+    assert said is there
+
+
 async def test_a_board_channel_is_bridged_with_a_telephone(
     link: MediaLink, dial: Dial, board: Board
 ) -> None:
