@@ -37,6 +37,8 @@ class Scene:
     def __init__(self) -> None:
         self._ports: dict[PortId, _Held] = {}
         self._players: dict[int, PortId] = {}
+        self._members: dict[int, set[PortId]] = {}
+        """By bridge."""
         self._gains: dict[tuple[int, PortId, PortId], ask.SetGain] = {}
         self._while_away: ask.SayWhileAway | None = None
 
@@ -79,9 +81,10 @@ class Scene:
             case ask.Leave(port=port):
                 self._leave(port)
             case ask.SetGain(bridge=bridge, heard=heard, by=by):
-                self._gains[bridge, heard, by] = command
+                if {heard, by} <= self._members.get(bridge, set()):
+                    self._gains[bridge, heard, by] = command
             case ask.Unbridge(bridge=bridge):
-                for port in [port for port, _ in self._members(bridge)]:
+                for port in tuple(self._members.get(bridge, ())):
                     self._leave(port)
             case ask.ArmBargeIn(port=port) | ask.WatchFax(port=port) | ask.HearCaller(port=port):
                 self._held(port).switches.pop(type(command), None)
@@ -146,24 +149,24 @@ class Scene:
     def _held(self, port: PortId) -> _Held:
         return self._ports.setdefault(port, _Held())
 
-    def _members(self, bridge: int) -> list[tuple[PortId, _Held]]:
-        return [
-            (port, held)
-            for port, held in self._ports.items()
-            if held.member is not None and held.member.bridge == bridge
-        ]
-
     def _join(self, command: ask.Join) -> None:
         held = self._held(command.port)
         if held.member is not None and held.member.bridge != command.bridge:
             self._leave(command.port)
         held.member = command
+        self._members.setdefault(command.bridge, set()).add(command.port)
 
     def _leave(self, port: PortId) -> None:
         held = self._ports.get(port)
-        if held is not None:
-            held.member = None
-        self._gains = {key: gain for key, gain in self._gains.items() if port not in key[1:]}
+        if held is None or held.member is None:
+            return
+        bridge, held.member = held.member.bridge, None
+        members = self._members[bridge]
+        members.discard(port)
+        if not members:
+            del self._members[bridge]
+        if self._gains:
+            self._gains = {key: gain for key, gain in self._gains.items() if port not in key[1:]}
 
     def _close(self, port: PortId) -> None:
         self._leave(port)
