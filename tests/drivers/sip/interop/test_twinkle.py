@@ -1,7 +1,5 @@
 """Twinkle as a telephone: it registers, is called, calls, holds, transfers and sends keys."""
 
-import asyncio
-
 import msgspec
 import pytest
 
@@ -21,26 +19,29 @@ from drivers.events import (
     Transferred,
 )
 from tests.drivers.sip.conftest import loopback_options
-from tests.drivers.sip.interop.twinkle import Twinkle
+from tests.drivers.sip.interop.twinkle import Twinkle, Wire
 from tests.drivers.sip.transport.conftest import answering
-
-WIRE_S = 0.01
-
-
-def lengthen_wire(running) -> None:
-    """Let what we send take a moment, as on every network: Twinkle loses a response that comes
-    before the thread that sent the request has noted its transaction."""
-    transports = running.driver.border.transports
-    send, loop = transports.send, asyncio.get_running_loop()
-    transports.send = lambda data, address: loop.call_later(WIRE_S, send, data, address)
 
 
 @pytest.fixture
-async def phone(running, make_twinkle) -> Twinkle:
+async def open_wire():
+    """Opens the wire between a driver and a telephone; its place."""
+    opened: list[Wire] = []
+
+    async def start(running) -> str:
+        opened.append(await Wire.open(running.driver.port))
+        return opened[-1].place
+
+    yield start
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+async def phone(running, make_twinkle, open_wire) -> Twinkle:
     """A telephone at station 2001."""
-    lengthen_wire(running)
     made = make_twinkle()
-    await made.register("2001", "s3cret", f"127.0.0.1:{running.driver.port}", keys="info")
+    await made.register("2001", "s3cret", await open_wire(running), keys="info")
     await running.wait_for(StationUp)
     return made
 
@@ -51,7 +52,6 @@ async def exchange(make_running):
     plain = loopback_options()
     trunk = msgspec.structs.replace(plain.trunks[0], transfers=True, network_transfers=True)
     made = await make_running(msgspec.structs.replace(plain, trunks=(trunk,))).open()
-    lengthen_wire(made)
     made.react = answering(made)
     yield made
     await made.close()
@@ -147,20 +147,17 @@ async def test_agent_transfers_by_its_own_key(running, phone, cause, shown: str)
     await phone.until(shown)
 
 
-async def test_wrong_password_is_refused(running, make_twinkle) -> None:
-    lengthen_wire(running)
+async def test_wrong_password_is_refused(running, make_twinkle, open_wire) -> None:
     phone = make_twinkle()
-    await phone.register(
-        "2001", "no", f"127.0.0.1:{running.driver.port}", shown="registration failed"
-    )
+    await phone.register("2001", "no", await open_wire(running), shown="registration failed")
     assert running.driver.counters()["auth_wrong"] >= 1
     assert not running.driver.reachable("2001")
 
 
-async def test_exchange_asks_first_and_then_transfers(exchange, make_twinkle) -> None:
+async def test_exchange_asks_first_and_then_transfers(exchange, make_twinkle, open_wire) -> None:
     """A telephone of the exchange with two calls here joins them (Replaces)."""
     phone = make_twinkle()
-    await phone.attach("3001", f"127.0.0.1:{exchange.driver.port}")
+    await phone.attach("3001", await open_wire(exchange))
     phone.type("call 1000")
     await phone.until("far end answered call")
     phone.type("transfer -c 1001")
@@ -178,11 +175,11 @@ async def test_exchange_asks_first_and_then_transfers(exchange, make_twinkle) ->
 
 
 async def test_transfer_that_the_exchange_cannot_make_is_told_and_the_call_stays(
-    exchange, make_twinkle
+    exchange, make_twinkle, open_wire
 ) -> None:
     """Asked by REFER, the telephone calls the number at its own place, where nobody has it."""
     phone = make_twinkle()
-    await phone.attach("3001", f"127.0.0.1:{exchange.driver.port}")
+    await phone.attach("3001", await open_wire(exchange))
     phone.type("call 1000")
     first = await exchange.wait_for(Answered)
     await phone.until("far end answered call")
@@ -194,11 +191,10 @@ async def test_transfer_that_the_exchange_cannot_make_is_told_and_the_call_stays
     assert (await exchange.wait_for(Released)).cause is Cause.NORMAL
 
 
-async def test_agent_whose_telephone_rings_reliably(running, make_twinkle) -> None:
+async def test_agent_whose_telephone_rings_reliably(running, make_twinkle, open_wire) -> None:
     """Its 180 is acknowledged by PRACK before it sends the 200 (RFC 3262)."""
-    lengthen_wire(running)
     phone = make_twinkle()
-    server = f"127.0.0.1:{running.driver.port}"
+    server = await open_wire(running)
     await phone.register("2001", "s3cret", server, more="ext_100rel=required\n")
     await called(running, phone)
     assert running.driver.counters()["sent_prack"] == 1

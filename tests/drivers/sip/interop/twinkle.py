@@ -29,6 +29,7 @@ play_ringtone=no
 play_ringback=no
 log_show_sip=yes
 """
+WIRE_S = 0.01
 SILENCE = "pcm.!default { type null }\nctl.!default { type null }\n"
 
 
@@ -76,3 +77,46 @@ class Twinkle(Terminal):
     def messages(self) -> str:
         """Every SIP message that it sent and got."""
         return (self.folder / ".twinkle" / "twinkle.log").read_text(errors="replace")
+
+
+class Wire(asyncio.DatagramProtocol):
+    """Carries what we send to one telephone after a moment, as every network does.
+
+    Twinkle loses a response that comes before the thread that sent the request has noted its
+    transaction. It finds our Contact at this place too.
+    """
+
+    def __init__(self, driver_port: int) -> None:
+        self.place = ""
+        self._driver = ("127.0.0.1", driver_port)
+        self._phone: tuple[str, int] | None = None
+        self._transport: asyncio.DatagramTransport | None = None
+
+    @classmethod
+    async def open(cls, driver_port: int) -> "Wire":
+        made = cls(driver_port)
+        loop = asyncio.get_running_loop()
+        made._transport, _ = await loop.create_datagram_endpoint(
+            lambda: made, local_addr=("127.0.0.1", 0)
+        )
+        made.place = "127.0.0.1:{1}".format(*made._transport.get_extra_info("sockname"))
+        return made
+
+    def close(self) -> None:
+        assert self._transport is not None
+        self._transport.close()
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        assert self._transport is not None
+        if addr != self._driver:
+            self._phone = addr
+            self._transport.sendto(data, self._driver)
+        elif self._phone is not None:
+            ours = b"\r\nContact: <sip:127.0.0.1:%d" % self._driver[1]
+            here = b"\r\nContact: <sip:" + self.place.encode()
+            loop = asyncio.get_running_loop()
+            loop.call_later(WIRE_S, self._deliver, data.replace(ours, here), self._phone)
+
+    def _deliver(self, data: bytes, phone: tuple[str, int]) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.sendto(data, phone)
