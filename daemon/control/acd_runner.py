@@ -43,6 +43,8 @@ class AcdRunner:
         self._clock = clock
         self._perform = perform
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        """What the timer waits for; the deadline may be later by now."""
         self._began = False
 
     def submit(self, event: AcdEvent) -> bool:
@@ -91,11 +93,14 @@ class AcdRunner:
             self._timer = None
 
     def _schedule(self) -> None:
+        deadline = self.engine.next_deadline()
         if self._timer is not None:
+            if deadline is None or deadline >= self._timer_at:
+                return  # it wakes us too early, and is set again then: cheaper than each time now
             self._timer.cancel()
             self._timer = None
-        deadline = self.engine.next_deadline()
         if deadline is not None:
+            self._timer_at = deadline
             delay = max(deadline - self._clock(), 0.0)
             self._timer = asyncio.get_running_loop().call_later(delay, self._wake)
 
