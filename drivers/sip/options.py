@@ -344,11 +344,12 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             )
         policies = self._station_policies()
         policy = policies.get(transport, policies.get("", "allowed"))
+        browser = self.browsers and transport in WEBSOCKETS
         return Terms(
             self.station_codecs,
             srtp_over(policy, transport, in_clear=self.srtp_in_clear),
-            dtls=policy != "off",
-            browser=self.browsers and transport in WEBSOCKETS,
+            dtls=browser or policy != "off",
+            browser=browser,
         )
 
     def _station_policies(self) -> dict[str, str]:

@@ -68,6 +68,8 @@ async def play(site: RunningSite, town: Town) -> None:
     complete = "SELECT count(*) FROM recording WHERE ended_ms IS NOT NULL"
     await until(lambda: site.rows(complete) == [(3,)])
     assert site.rows(f"{complete} AND duration_ms > 0") >= [(2,)]
+    key = site.run_dir / "journal.key"
+    assert (key.stat().st_size, key.stat().st_mode & 0o777) == (32, 0o600)
     assert site.stop() == 0
     assert site.check_records()["faults"] == []
 

@@ -81,6 +81,13 @@ def test_station_over_tls_needs_no_more_than_the_rule() -> None:
     assert terms(station, "udp").srtp == "off"
     assert terms(station, "wss").srtp == "allowed"
     assert terms(station, "ws").srtp == "off"
+    assert [terms(station, way).browser for way in ("udp", "tls", "ws", "wss")] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert [terms(station, way).dtls for way in ("udp", "tls", "ws")] == [False, True, True]
 
 
 def test_nothing_is_called_where_keys_would_be_readable() -> None:
