@@ -76,6 +76,8 @@ class SipLine:
         self.call: Call | None = None
         self._answering = False
         self._early: RtpAddress | None = None
+        self._ufrag = ""
+        """Ours for ICE, as the engine knows it; empty without ICE."""
         self._backlog: deque[_Connection | LineEvent] = deque()
         self._worker: asyncio.Task[None] | None = None
         self._closers: set[asyncio.Task[None]] = set()
@@ -212,7 +214,9 @@ class SipLine:
             if not isinstance(ports, DtlsPorts):
                 raise DriverError("audio ports here know no DTLS")
             # Another process has another certificate.
-            session.prepare_dtls(await ports.open_dtls(port, ice=bool(own.ufrag)))
+            engine = await ports.open_dtls(port, ice=bool(own.ufrag))
+            self._ufrag = engine.ufrag
+            session.prepare_dtls(engine)
         if call is not None and self.call is call:
             self.driver.act().renew_keys(call)
             self.driver.flush()
@@ -225,6 +229,8 @@ class SipLine:
         call.line = self.id
         self._answering = False
         self._early = None
+        own = None if call.session is None else call.session.own_dtls
+        self._ufrag = "" if own is None else own.ufrag  # of a call that a restart brought back
 
     def tell(self, event: LineEvent) -> None:
         """Hand an event up, behind audio work that is still going on."""
@@ -285,7 +291,9 @@ class SipLine:
         try:
             if not isinstance(ports, DtlsPorts):
                 raise DriverError("audio ports here know no DTLS")
-            core.prepare_dtls(call, await ports.open_dtls(port, ice=ice))
+            engine = await ports.open_dtls(port, ice=ice)
+            self._ufrag = engine.ufrag
+            core.prepare_dtls(call, engine)
         except (DriverError, OSError) as error:
             log.warning("no DTLS on the audio port", line=self.id, reason=str(error))
             self._give_up(call)
@@ -323,7 +331,8 @@ class SipLine:
         own = None if session is None else session.own_dtls
         if not isinstance(self.driver.ports, DtlsPorts) or own is None:
             raise DriverError("audio ports here know no DTLS")
-        if own.ufrag:
+        if own.ufrag != self._ufrag:
+            self._ufrag = own.ufrag
             await self.driver.ports.open_dtls(port, ufrag=own.ufrag, password=own.password)
         await self.driver.ports.connect_dtls(port, peer)
 
