@@ -1,6 +1,7 @@
 """A browser calls and is called: SIP over WebSocket, DTLS-SRTP and ICE with aiortc as its stack."""
 
 import itertools
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from daemon.link.lasting import LastingMediaLink
 from daemon.media.app import MediaProcess
 from daemon.media.options import MediaOptions, MediaSetup
 from drivers.api import PortId
-from drivers.events import Answered, Held, Released
+from drivers.events import Answered, Cause, Held, Released
 from drivers.sip.options import SipOptions
 from tests.daemon.media.test_dtls import OURS, talk
 from tests.daemon.media.test_dtls import Browser as Audio
@@ -71,6 +72,18 @@ class Rig:
         answer = RTCSessionDescription(message.partition("\r\n\r\n")[2], "answer")
         await self.audio.connection.setRemoteDescription(answer)
 
+    async def browser_calls(self) -> tuple[bytes, str]:
+        """A call of the browser that is answered: its offer, and our 200."""
+        phone, offer = self.phone, await self.offer()
+        self.running.react = answering(self.running)
+        await phone.request("INVITE", body=offer)
+        asked = header(await phone.until("SIP/2.0 407"), "Proxy-Authenticate")
+        proof = f"Proxy-Authorization: {phone.proof(asked, 'INVITE', '1000')}"
+        await phone.request("INVITE", cseq=2, headers=(proof,), body=offer)
+        ok = await phone.until("SIP/2.0 200")
+        await phone.request("ACK", cseq=2, to_tag=tag_of(ok))
+        return offer, ok
+
     async def answer(self, message: str) -> bytes:
         """What the browser answers to our offer."""
         connection = self.audio.connection
@@ -89,14 +102,7 @@ async def rig(tmp_path: Path, make_running) -> AsyncIterator[Rig]:
 
 async def test_browser_calls_and_both_hear_each_other_also_after_hold(rig: Rig) -> None:
     phone, running = rig.phone, rig.running
-    running.react = answering(running)
-    offer = await rig.offer()
-    await phone.request("INVITE", body=offer)
-    asked = header(await phone.until("SIP/2.0 407"), "Proxy-Authenticate")
-    proof = f"Proxy-Authorization: {phone.proof(asked, 'INVITE', '1000')}"
-    await phone.request("INVITE", cseq=2, headers=(proof,), body=offer)
-    ok = await phone.until("SIP/2.0 200")
-    await phone.request("ACK", cseq=2, to_tag=tag_of(ok))
+    _, ok = await rig.browser_calls()
     for line in ("a=ice-lite", "a=setup:passive", "a=rtcp-mux", "a=group:BUNDLE 0", "a=mid:0"):
         assert f"\r\n{line}\r\n" in ok
     await rig.take_answer(ok)
@@ -168,3 +174,25 @@ async def test_media_of_another_process_is_offered_with_its_certificate(rig: Rig
     await phone.until("ACK")
     await line.release()
     await phone.respond(await phone.until("BYE"), 200)
+
+
+async def test_restart_of_ice_is_followed_and_the_call_stands(rig: Rig) -> None:
+    phone, running = rig.phone, rig.running
+    offer, ok = await rig.browser_calls()
+    await running.wait_for(Answered)
+    line = running.driver.line("station:2001")
+    first = line.call.session.own_dtls
+    theirs = re.search(rb"a=ice-ufrag:(\S+)", offer)
+    assert theirs is not None
+    again = offer.replace(theirs[1], b"other")
+    await phone.request("INVITE", cseq=3, to_tag=tag_of(ok), body=again)
+    second = await phone.until("SIP/2.0 200")
+    await phone.request("ACK", cseq=3, to_tag=tag_of(ok))
+    own = line.call.session.own_dtls
+    assert own.ufrag != first.ufrag
+    for value in (own.ufrag, own.password, own.fingerprint, "passive"):
+        assert f":{value}\r\n" in second
+    assert line.stream.fmt.dtls.ufrag == "other"
+    await phone.hang_up(ok, cseq=4)
+    # The engine took them: else the driver would have ended the call itself.
+    assert (await running.wait_for(Released)).cause is Cause.NORMAL
