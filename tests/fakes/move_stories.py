@@ -98,3 +98,17 @@ async def called_inside(rig: ControlRig) -> None:
     await rig.later(3)
     await rig.hang_up(rig.driver.telephone("2002"))
     await rig.later(20)
+
+
+async def handed_on_twice(rig: ControlRig) -> None:
+    """Ann hands the caller to a colleague, who hands him on to somebody outside."""
+    line, agent = await talk(rig)
+    rig.driver.emit(Transferred(line=agent.id, to="2002", transfer="t"))
+    await rig.settle()
+    colleague = await rig.answer("2002")
+    rig.driver.emit(Transferred(line=colleague.id, to=OUTSIDE, transfer="t2"))
+    await rig.later(2)
+    await rig.driver.line(rig.driver.dialled[-1].line).talk()
+    await rig.later(2)
+    await rig.hang_up(line)
+    await rig.later(20)

@@ -111,6 +111,8 @@ class Onward(msgspec.Struct, kw_only=True, omit_defaults=True):
     replaces: str = ""
     """Dialog elsewhere that the call to the target takes over (RFC 3891)."""
     referred_by: str = ""
+    asker: LineId = LineId("")
+    """Line of who asked, where he has left already; else the agent did."""
     early: bool = False
     """Caller and target are joined already, for what the target's network says."""
 

@@ -12,10 +12,11 @@ import msgspec
 from daemon.control.calls.call import Leg, Onward, Phase, Step
 from daemon.control.calls.context import CallContext
 from daemon.control.calls.moves.passing_on import details_of, dial, goes_round
+from daemon.control.calls.moves.tables import DirectState
 from daemon.control.calls.places import DIALLABLE
 from daemon.link.errors import LinkError
 from drivers import events as line_events
-from drivers.api import EarlyAudio, Line
+from drivers.api import EarlyAudio, Line, Transfers
 from drivers.errors import DriverError, LineBusy
 from drivers.events import Cause, LineEvent
 from ivr.inputs import Finished, TransferFailed
@@ -113,13 +114,14 @@ class GoingOnward:
         """Something happened on the target's line."""
         match event:
             case line_events.Progress(tone=tone):
-                transfers = self._context.transfers(self.call)
+                transfers = self._transfers(onward)
                 if onward.transfer and transfers is not None:
                     await transfers.transfer_rings(onward.transfer)
                 if tone == "early" and not onward.early and not self.call.connected:
                     await self._open_early(onward)
             case line_events.Answered() if not onward.leg.answered:
-                if self.call.direct is not None and self.call.phase is not Phase.PARKED:
+                direct = self.call.direct
+                if direct is not None and direct.state is not DirectState.TALKS:
                     await self._life.moves.direct.target_answers(onward)
                 else:
                     await self.connect(onward)
@@ -308,6 +310,11 @@ class GoingOnward:
 
     async def _report(self, onward: Onward, cause: Cause | None) -> None:
         """Tell the telephone that asked how it went."""
-        transfers = self._context.transfers(self.call)
+        transfers = self._transfers(onward)
         if onward.transfer and transfers is not None:
             await transfers.transfer_ended(onward.transfer, cause)
+
+    def _transfers(self, onward: Onward) -> Transfers | None:
+        if onward.asker:
+            return self._context.transfers_at(onward.asker)
+        return self._context.transfers(self.call)

@@ -12,9 +12,11 @@ from acd_core.ids import to_text
 from daemon.control.calls.call import Leg, Onward, Phase, Step
 from daemon.control.calls.context import CallContext
 from daemon.control.calls.moves.asking import GiveLeg
+from daemon.control.calls.moves.consulting import PATIENCE_S as RING_S
 from drivers import events as line_events
 from drivers.api import LineId
 from drivers.events import Cause
+from ivr.inputs import Finished
 
 if TYPE_CHECKING:
     from daemon.control.calls.life import CallLife
@@ -104,6 +106,56 @@ class Handover:
             await context.media.unbridge(bridge)
         for each in rest:
             await self._life.release(each.line, Cause.NORMAL)
+
+    async def hand_on(self, asked: line_events.Transferred) -> Cause | None:
+        """Ring somebody else for whoever stays (blind transfer); why that cannot be, or None.
+
+        Who asks was found by no queue: a colleague who was called, or handed a caller. He leaves
+        at once and the other one hears it ring. How it went is reported all the same: the
+        subscription of a REFER outlives the call it was made in (RFC 3515).
+        """
+        call, present, direct = self.call, self.call.onward, self.call.direct
+        life, context = self._life, self._context
+        if call.phase is not Phase.OUTSIDE or present is None:
+            return Cause.NOT_IMPLEMENTED
+        leaves = present.leg
+        if asked.line == call.caller.line and direct is not None:
+            leaves = call.caller
+        elif asked.line != leaves.line:
+            return Cause.NOT_IMPLEMENTED
+        if life.onward.line_to(asked.to)[0] is None:
+            return Cause.NO_ROUTE
+        station, now = context.station_at(asked.line), context.clock()
+        outside = not context.is_station(asked.to)
+        if direct is not None and outside and not context.may_call_outside(asked.to, station):
+            return Cause.REJECTED  # what it may not call it may not let others call either
+        if leaves is call.caller and direct is not None:
+            call.caller, direct.agent = present.leg, 0
+        call.onward = None
+        call.step(Step.LEAVE_QUEUE, now)
+        context.records.close_segment(call, "outside", now, result="moved")
+        context.records.open_segment(call, "ivr", now)
+        await life.conversation.unbridge()
+        await life.release(leaves.line, Cause.NORMAL)
+        onward = Onward(
+            to=asked.to,
+            leg=Leg(id=context.ids(), line=call.caller.line),
+            transfer=asked.transfer,
+            asker=asked.line,
+            by_agent=True,
+            after_agent=True,
+            by=context.name_of(context.seat_of(station), station),
+            way="attended" if asked.replaces else "blind",
+            replaces=asked.replaces,
+            referred_by=asked.referred_by,
+        )
+        if not await life.onward.ring(onward, RING_S):
+            await life.onward.ringback()
+        elif direct is not None:
+            await life.end(Cause.NORMAL, by="system")
+        else:
+            life.flow.signal(Finished())
+        return None
 
     def _leg_beside(self, line: LineId) -> Leg | None:
         """Who is in this call beside the one whose part is over."""

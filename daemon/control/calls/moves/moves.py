@@ -153,7 +153,9 @@ class Moves:
         elif self.call.agent_leg is not None and asked.line == self.call.agent_leg.line:
             return False
         else:
-            await self._report(asked, Cause.NOT_IMPLEMENTED)
+            cause = await self.handover.hand_on(asked)
+            if cause is not None:
+                await self._report(asked, cause)
         return True
 
     async def after_taking(self, asked: line_events.Transferred) -> None:

@@ -151,6 +151,7 @@ async def everybody_hangs_up(rig: ControlRig) -> None:
         (move_stories.picked_up, "longest_idle"),
         (move_stories.picked_up, "ring_all"),
         (move_stories.called_inside, "longest_idle"),
+        (move_stories.handed_on_twice, "longest_idle"),
     ],
 )
 async def test_killed_after_any_record(

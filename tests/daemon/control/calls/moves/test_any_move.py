@@ -108,6 +108,15 @@ async def telephone_parks(rig: ControlRig) -> None:
     await rig.settle()
 
 
+def hands_on(station: str, to: str) -> Action:
+    async def act(rig: ControlRig) -> None:
+        line = rig.driver.telephone(station)
+        rig.driver.emit(Transferred(line=line.id, to=to, transfer="t"))
+        await rig.settle()
+
+    return named(f"{station} hands on to {to}", act)
+
+
 async def second_line_hangs_up(rig: ControlRig) -> None:
     line = rig.driver.line(LineId("station:2001#2"))
     if line.state is not State.IDLE:
@@ -139,6 +148,7 @@ ACTIONS: tuple[Action, ...] = (
     *(parks, telephone_parks, telephone_joins, telephone_joins_the_other_way),
     *(dials("2001", "2002"), dials("2001", "2002", "#2"), dials("2002", OUTSIDE)),
     *(dials("2002", "*51"), dials("2001", "*51"), dials("2002", "*8"), dials("2001", "*82002")),
+    *(hands_on("2001", "2002"), hands_on("2002", OUTSIDE), hands_on("2002", "2001")),
     *(second_line_hangs_up, media_deaf_for_a_moment, control_killed, moment, while_passes),
 )
 

@@ -335,3 +335,78 @@ async def test_no_new_calls_inside_while_the_hotline_drains(town: ControlRig) ->
     assert list(town.media.bridges.values()) == [frozenset((line.port, taking.port))]
     await town.hang_up(line)
     assert_sound(town)
+
+
+async def test_colleague_hands_the_caller_on_again(town: ControlRig) -> None:
+    line, agent = await town.connect()
+    town.driver.emit(Transferred(line=agent.id, to="2002", transfer="t1"))
+    await town.settle()
+    colleague = await town.answer("2002")
+    town.driver.emit(Transferred(line=colleague.id, to=OUTSIDE, transfer="t2"))
+    await town.settle()
+    assert (colleague.state, town.media.hears(line.port)) == (State.IDLE, ())  # it rings
+    await target(town).talk()
+    await town.settle()
+    assert town.driver.transfers == [("t1", None), ("t2", None)]
+    assert list(town.media.bridges.values()) == [frozenset((line.port, target(town).port))]
+    await town.hang_up(line)
+    assert_sound(town)
+    ways = [row.detail for row in town.segments(town.calls()[0]) if row.kind == "outside"]
+    assert [(way["by"], way["to"]) for way in ways] == [("ann", "2002"), ("2002", OUTSIDE)]
+
+
+@pytest.mark.parametrize("cause", [Cause.BUSY, Cause.NO_ANSWER])
+async def test_caller_whom_nobody_takes_hears_the_rest_of_the_flow(
+    town: ControlRig, cause: Cause
+) -> None:
+    line, agent = await town.connect()
+    town.driver.emit(Transferred(line=agent.id, to="2002", transfer="t1"))
+    await town.settle()
+    colleague = await town.answer("2002")
+    town.driver.emit(Transferred(line=colleague.id, to=OUTSIDE, transfer="t2"))
+    await town.settle()
+    await target(town).drop(cause)
+    await town.settle()
+    assert town.driver.transfers[-1] == ("t2", cause)
+    assert town.speech.said[-1] == "Thank you"
+    await town.hang_up(line)
+    assert_sound(town)
+
+
+@pytest.mark.parametrize("who", ["caller", "called"])
+async def test_either_of_two_inside_hands_the_other_one_on(town: ControlRig, who: str) -> None:
+    caller = await town.dial("2001", "2002")
+    called = await town.answer("2002")
+    leaves, stays = (caller, called) if who == "caller" else (called, caller)
+    town.driver.emit(Transferred(line=leaves.id, to=OUTSIDE, transfer="t"))
+    await town.settle()
+    assert leaves.state is State.IDLE
+    await target(town).talk()
+    await town.settle()
+    assert list(town.media.bridges.values()) == [frozenset((stays.port, target(town).port))]
+    assert town.driver.transfers == [("t", None)]
+    await town.hang_up(target(town))
+    assert stays.state is State.IDLE
+    assert_sound(town)
+
+
+async def test_what_cannot_be_rung_leaves_the_two_together(town: ControlRig) -> None:
+    caller = await town.dial("2001", "2002")
+    called = await town.answer("2002")
+    town.driver.emit(Transferred(line=called.id, to="sip:x@y", transfer="t"))
+    await town.settle()
+    assert town.driver.transfers == [("t", Cause.NO_ROUTE)]
+    assert list(town.media.bridges.values()) == [frozenset((caller.port, called.port))]
+    await town.hang_up(caller)
+    assert_sound(town)
+
+
+async def test_nobody_is_handed_on_to_numbers_that_may_not_be_called(town: ControlRig) -> None:
+    caller = await town.dial("2001", "2002")
+    called = await town.answer("2002")
+    town.driver.emit(Transferred(line=called.id, to="0900123456", transfer="t"))
+    await town.settle()
+    assert town.driver.transfers == [("t", Cause.REJECTED)]
+    assert list(town.media.bridges.values()) == [frozenset((caller.port, called.port))]
+    await town.hang_up(caller)
+    assert_sound(town)
