@@ -13,9 +13,9 @@ from typing import Final
 import msgspec
 
 from daemon.benchmark.hotline import Hotline
+from daemon.benchmark.phones.orders import Order
+from daemon.benchmark.phones.town import Town
 from daemon.benchmark.site_text import FLOW_NUMBER, Wishes
-from daemon.benchmark.telephones import Order
-from daemon.benchmark.town import Town
 from daemon.errors import CommandError
 from daemon.language import pick
 

@@ -9,9 +9,9 @@ import asyncio
 from typing import Final
 
 from daemon.benchmark.hotline import Hotline
+from daemon.benchmark.phones.orders import Order
+from daemon.benchmark.phones.town import Town
 from daemon.benchmark.site_text import QUEUE_NUMBER, Wishes, station
-from daemon.benchmark.telephones import Order
-from daemon.benchmark.town import Town
 
 Row = dict[str, float | int]
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -27,6 +28,7 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 SERVING = 30  # agents who talk and hang up
 TRANSFERRING = 10  # agents who send their callers on
 TARGETS = 10  # stations that those are sent to; nobody is logged in there
+END_S = 30.0  # for the last calls to end, after the last kill and its share of the load
 FLOW = """\
 version: 1
 title: Load
@@ -66,7 +68,9 @@ class Killed(msgspec.Struct, kw_only=True):
     errors: list[str]
 
 
-async def run(*, calls: int, rate: float, kills: int, first_s: float) -> Killed:
+async def run(
+    *, calls: int, rate: float, kills: int, first_s: float, keep: Path | None = None
+) -> Killed:
     """Make the calls, kill control so often, evenly from ``first_s`` on, and count."""
     wishes = Wishes(
         agents=SERVING + TRANSFERRING + TARGETS,
@@ -80,7 +84,7 @@ async def run(*, calls: int, rate: float, kills: int, first_s: float) -> Killed:
         holding, queued = calls * 15 // 100, calls * 5 // 100
         shares = {
             "plain": ("short_call", FLOW_NUMBER, calls - holding - queued, 2000),
-            "holding": (str(SCENARIOS / "caller_holds.xml"), FLOW_NUMBER, holding, 300),
+            "holding": (str(SCENARIOS / "caller_holds.xml"), FLOW_NUMBER, holding, 3500),
             "queued": ("caller", QUEUE_NUMBER, queued, 0),
         }
         callers = {}
@@ -93,15 +97,22 @@ async def run(*, calls: int, rate: float, kills: int, first_s: float) -> Killed:
             )
         lasts = calls / rate
         away, states = [], []
+        began = asyncio.get_running_loop().time()
         for number in range(kills):
             await asyncio.sleep(first_s if number == 0 else (lasts - first_s) / kills)
             states.append(await _states(hotline))
             away.append(await _kill(hotline))
-        for one in callers.values():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(lasts + 90.0):
-                    await one.process.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(began + lasts + END_S):
+                await asyncio.gather(*(one.process.wait() for one in callers.values()))
         outcomes = await hotline.recorded(calls)
+        if keep is not None:
+            shutil.copytree(
+                hotline.folder,
+                keep,
+                ignore_dangling_symlinks=True,
+                ignore=shutil.ignore_patterns("*.sock", "run"),
+            )
         return Killed(
             calls=calls,
             rate_per_s=rate,
@@ -120,13 +131,15 @@ async def run(*, calls: int, rate: float, kills: int, first_s: float) -> Killed:
 
 async def _agents(hotline: Hotline, stack: contextlib.AsyncExitStack) -> list[Sipp]:
     """Telephones of three kinds, and the agents at two of them."""
-    target = station(SERVING + TRANSFERRING)
+    targets = hotline.folder / "targets.csv"
+    others = map(station, range(SERVING + TRANSFERRING, SERVING + TRANSFERRING + TARGETS))
+    targets.write_text("\n".join(["SEQUENTIAL", *others]) + "\n")
     kinds = (
         ("agent", range(SERVING), ("-d", "2000")),
         (
             str(SCENARIOS / "agent_transfers.xml"),
             range(SERVING, SERVING + TRANSFERRING),
-            ("-d", "300", "-key", "target", target),
+            ("-d", "300", "-inf", str(targets)),
         ),
         (
             "agent",
@@ -185,8 +198,11 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=10_000)
     parser.add_argument("--rate", type=float, default=150.0, help="calls a second")
     parser.add_argument("--kills", type=int, default=5)
+    parser.add_argument("--keep", type=Path, help="copy the site and what SIPp wrote to there")
     wishes = parser.parse_args()
-    found = asyncio.run(run(calls=wishes.calls, rate=wishes.rate, kills=wishes.kills, first_s=6.0))
+    found = asyncio.run(
+        run(calls=wishes.calls, rate=wishes.rate, kills=wishes.kills, first_s=6.0, keep=wishes.keep)
+    )
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(found)).decode() + "\n")
     sys.exit(1 if found.lost or found.missing_records or found.open_segments else 0)
 

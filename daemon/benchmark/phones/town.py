@@ -10,7 +10,7 @@ from typing import Final, Self
 import msgspec
 
 from daemon.benchmark.hotline import Hotline, die_with_parent, end
-from daemon.benchmark.telephones import Order, State
+from daemon.benchmark.phones.orders import Order, State
 from daemon.errors import CommandError
 from daemon.language import pick
 
@@ -29,7 +29,7 @@ class Town:
     async def __aenter__(self) -> Self:
         with (self._hotline.folder / "telephones.log").open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "daemon.benchmark.telephones", str(self._hotline.ports[0]),
+                sys.executable, "-m", "daemon.benchmark.phones.telephones", str(self._hotline.ports[0]),
                 stdin=PIPE, stdout=PIPE, stderr=log, limit=LONGEST_LINE,
                 start_new_session=True, preexec_fn=die_with_parent,
             )  # fmt: skip

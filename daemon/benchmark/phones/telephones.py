@@ -1,4 +1,4 @@
-"""Callers and agents at registered telephones: ``python -m daemon.benchmark.telephones PORT``.
+"""Callers and agents at registered telephones: ``python -m daemon.benchmark.phones.telephones PORT``.
 
 For what SIPp cannot do: times across calls, keys without a raw socket, loads that are told to
 change. PORT is the hotline's. Reads one order a line (``Order``) and answers each with one line
@@ -12,13 +12,13 @@ import struct
 import sys
 import time
 from collections import deque
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 import uvloop
 
-from daemon.benchmark.site_text import secret
-from daemon.benchmark.telephone_texts import (
+from daemon.benchmark.phones.orders import Order, State
+from daemon.benchmark.phones.texts import (
     HOST,
     RUN,
     Message,
@@ -28,6 +28,7 @@ from daemon.benchmark.telephone_texts import (
     request,
     response,
 )
+from daemon.benchmark.site_text import secret
 
 TICK: Final = 0.002  # s between two looks at who is due
 T1: Final = 0.5  # s, RFC 3261 17.1.1.1
@@ -37,46 +38,6 @@ BETWEEN_KEYS_S: Final = 0.06
 SO_TIMESTAMPNS: Final = 35  # socket(7): when the kernel took a datagram in
 BUFFER: Final = 4 * 1024 * 1024
 Address = tuple[str, int]
-
-
-class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What to do."""
-
-    do: Literal["register", "call", "talk", "hang_up", "state"]
-    stations: tuple[str, ...] = ()
-    """register: the telephones of agents; each answers at once."""
-    calls: int = 0
-    rate: float = 100.0
-    """call: calls begun in a second; the answer comes when the last one has begun."""
-    number: str = ""
-    keys: str = ""
-    """call: pressed after ``wait_s``; empty: the caller stays until somebody hangs up."""
-    wait_s: float = 0.0
-    talk_s: float = 0.0
-    """talk: agents hang up after that long; 0: they stay."""
-    spread: bool = False
-    """talk: those who talk already hang up one after the other within ``talk_s``."""
-
-
-class State(msgspec.Struct, kw_only=True):
-    """How it stands."""
-
-    registered: int = 0
-    begun: int = 0
-    standing: int = 0
-    """Callers who were answered and are connected."""
-    completed: int = 0
-    """Callers whose call came to its end."""
-    failed: int = 0
-    refusal: str = ""
-    """First line of the last answer that was a refusal."""
-    talking: int = 0
-    """Agents' calls that are connected."""
-    rung: int = 0
-    repeated: int = 0
-    """Messages sent again because nothing was heard."""
-    hand_overs_ms: list[float] = []
-    """From an agent's BYE until the kernel has the next INVITE for the same telephone."""
 
 
 class _Leg:
