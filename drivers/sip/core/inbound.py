@@ -269,10 +269,14 @@ class InboundCalls:
         if not call.ok or message.cseq.number != call.cseq:
             self.services.count("ack_unexpected")
             return
-        call.stop(CallTimer.OK_REPEAT, CallTimer.ACK_LIMIT)
-        call.ok = b""
         if call.delayed_offer and not self._take_answer(call, message):
             return
+        self.acknowledged(call)
+
+    def acknowledged(self, call: Call) -> None:
+        """Go on after the ACK of our 200, or after what only a peer who has that 200 can send."""
+        call.stop(CallTimer.OK_REPEAT, CallTimer.ACK_LIMIT)
+        call.ok = b""
         if call.state is CallState.CONFIRMED:
             self.in_dialog.offers.settled(call)
             return
@@ -287,6 +291,8 @@ class InboundCalls:
             self.services.happened.append(Connected(call))
 
     def _take_answer(self, call: Call, message: Message) -> bool:
+        call.stop(CallTimer.OK_REPEAT, CallTimer.ACK_LIMIT)
+        call.ok = b""
         call.delayed_offer = False
         try:
             if call.session is None or not message.body:

@@ -253,6 +253,11 @@ class Incoming:
             # The called side ends an early dialog by refusing the INVITE (15).
             self.services.respond(received, 481)
         else:
+            message = received.message
+            again = message.method == "INVITE" and message.cseq.number > call.cseq
+            if again and call.ok and not call.delayed_offer:
+                # The ACK is lost, as while we started anew: nobody without our 200 sends this.
+                self.inbound.acknowledged(call)
             self.in_dialog.receive(call, dialog, received)
 
     def _invite(self, received: Received) -> None:

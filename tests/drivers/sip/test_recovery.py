@@ -200,3 +200,31 @@ def test_hold_refresh_and_transfer_go_on_after_a_crash() -> None:
     assert ack.method == "ACK"
     assert bench.core.refer(again, "777", None)
     assert bench.out()[-1].method == "REFER"
+
+
+def test_re_invite_is_answered_when_the_ack_of_the_one_before_was_lost_in_the_crash() -> None:
+    old = Bench()
+    call = old.talk()
+    hold = request("INVITE", branch="hold", cseq=2, to_tag=call.local_tag, body=OFFER)
+    assert [one.status for one in old.send(hold) if one.status != 100] == [200]
+    bench, (again,) = restarted(old)
+    assert again.ok
+    back = request("INVITE", branch="back", cseq=3, to_tag=call.local_tag, body=OFFER)
+    (ok,) = (one for one in bench.send(back) if one.status != 100)
+    assert (ok.status, ok.cseq.number) == (200, 3)
+    assert again.state is CallState.CONFIRMED
+    bench.send(request("ACK", branch="ack", cseq=3, to_tag=call.local_tag))
+    assert not again.ok
+
+
+def test_caller_whose_first_ack_was_lost_is_connected_by_a_re_invite() -> None:
+    old = Bench()
+    invite = request("INVITE", branch="first", cseq=1, body=OFFER)
+    old.send(invite)
+    (call,) = old.core.calls.all()
+    old.core.accept(call, "192.0.2.1", 4000)
+    bench, (again,) = restarted(old)
+    assert again.state is CallState.ACCEPTED
+    bench.send(request("INVITE", branch="hold", cseq=2, to_tag=call.local_tag, body=OFFER))
+    assert again.state is CallState.CONFIRMED
+    assert "Connected" in bench.names()

@@ -100,13 +100,23 @@ def test_update_outside_any_dialog_gets_481() -> None:
     assert [one.status for one in bench.send(request("PRACK", to_tag="none", cseq=2))] == [481]
 
 
-def test_reinvite_before_our_200_is_acknowledged_meets_491() -> None:
+def test_reinvite_while_our_offer_waits_for_the_ack_meets_491() -> None:
     bench = Bench()
-    call = bench.offer_call()
+    bench.send(request("INVITE"))
+    (call,) = bench.core.calls.all()
     bench.core.accept(call, "192.0.2.1", 6000)
     bench.out()
     (refusal,) = bench.send(inside(call, "INVITE", body=OFFER))
     assert refusal.status == 491
+
+
+def test_reinvite_after_a_complete_answer_stands_for_the_ack() -> None:
+    bench = Bench()
+    call = bench.offer_call()
+    bench.core.accept(call, "192.0.2.1", 6000)
+    bench.out()
+    (ok,) = bench.send(inside(call, "INVITE", body=OFFER))
+    assert ok.status == 200
 
 
 @pytest.mark.parametrize(
