@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import os
 import re
+import threading
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -209,7 +210,8 @@ def _cut(sentence: str, longest: int) -> list[str]:
 
 
 def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Many calls may ask for the same prompt at once, each in a thread of its own.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(data)

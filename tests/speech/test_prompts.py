@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -274,3 +275,16 @@ async def test_a_killed_synthesiser_is_started_again() -> None:
         assert (await wrapped.synthesize("Two.", "en-us", 160)).seconds > 0.2
     finally:
         await wrapped.close()
+
+
+async def test_one_upload_is_converted_for_many_callers_at_once(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "greeting.wav"), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(22_050)
+        sound.writeframes((await Tone().synthesize("", "", 0)).samples)
+    cache = PromptCache(tmp_path, SpeechOptions(), [Tone()])
+    paths = await asyncio.gather(*(cache.convert("greeting.wav", "greeting") for _ in range(40)))
+    assert len(set(paths)) == 1
+    assert (tmp_path / paths[0]).stat().st_size > 8000
+    assert list(tmp_path.rglob("*.tmp")) == []
