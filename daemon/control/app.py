@@ -130,6 +130,7 @@ class ControlProcess:
         recovery = Recovery(controller, media, self.records, self.site.path, drivers.restored)
         drivers.restore(recovered.driver_records)
         await in_force.reload()
+        await recovery.look()
         await drivers.open()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, drivers.reread)
         await self._remember(controller)

@@ -49,6 +49,7 @@ class DriverSet:
         self._seal_key = _seal_key(site.run_dir)
         self._made = [self._make(section) for section in site.config.drivers]
         self.table = LineTable(self._made)
+        self._went_on: dict[LineId, PortId | None] = {}
 
     @property
     def station_drivers(self) -> list[StationDriver]:
@@ -60,6 +61,8 @@ class DriverSet:
         for item in self._made:
             if isinstance(item.driver, SipDriver):
                 item.driver.restore(records.get(item.driver.name, ()))
+                calls = item.driver.restored_calls()
+                self._went_on |= {call.line: call.port for call in calls}
 
     def snapshot(self) -> dict[str, list[tuple[str, bytes]]]:
         """Records that replace all earlier ones, by the prefix of their journal kind."""
@@ -97,11 +100,15 @@ class DriverSet:
         }
 
     def restored(self) -> dict[LineId, PortId | None]:
-        """Lines that carry a call from before, with their ports."""
-        return {
+        """Lines that carried a call when control began again, with their ports.
+
+        Calls that came since are not of them, and those that ended since are: their end is an
+        event that nobody has read yet.
+        """
+        return self._went_on | {
             call.line: call.port
             for item in self._made
-            if isinstance(item.driver, SipDriver | RemoteDriver)
+            if isinstance(item.driver, RemoteDriver)
             for call in item.driver.restored_calls()
         }
 

@@ -217,13 +217,18 @@ class Recovery:
         self._records = records
         self._site = site
         self._restored = restored
+        self._snapshot: Snapshot | None = None
         self.lost_legs: list[tuple[int, LineId]] = []
         """Calls that go on without their agent, and the line that is gone."""
+
+    async def look(self) -> None:
+        """Take down what media holds, before the lines are open: calls may end from then on."""
+        self._snapshot = await self._media.snapshot()
 
     async def sort_out(self, calls: Sequence[Call]) -> tuple[Call, ...]:
         """Claim what goes on, finish what does not; returns the calls that go on."""
         restored = self._restored()
-        snapshot = await self._media.snapshot()
+        snapshot = self._snapshot or await self._media.snapshot()
         open_rows = {row.id: row for row in self._records.open_recordings()}
         found = reconcile(calls, restored, snapshot, tuple(open_rows))
         if found.claimed:
