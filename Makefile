@@ -7,7 +7,7 @@ KERNELS := $(wildcard cython_ext/*/*.pyx cython_ext/*/*.pxd cython_ext/*/*.h) cy
            $(filter-out cython_ext/media/_media.c,$(wildcard cython_ext/media/*.c)) \
            $(wildcard acd_core/*.py acd_core/*/*.py drivers/*.py drivers/sip/*.py drivers/sip/*/*.py) setup.py
 
-.PHONY: help setup system dev build docs bench lint format types test unit e2e browser pure engine-test sanitize fuzz soak check demo clean
+.PHONY: help setup system dev build docs bench lint format types test unit e2e browser pure engine-test sanitize fuzz soak load check demo clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -116,6 +116,10 @@ docs: build
 ## make bench      what decisions, calls and audio cost on this machine
 bench: build
 	for subject in acd media parser sip; do $(BIN)/hookflash bench $$subject; done
+
+## make load       10 000 calls while control is killed five times; needs SIPp
+load: build dev
+	$(BIN)/python -m tests.load.killing
 
 clean:
 	rm -rf $(STAMPS) build *.egg-info cython_ext/*/*.so cython_ext/compiled
