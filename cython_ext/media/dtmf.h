@@ -8,6 +8,7 @@
 
 #define HF_TONES 8
 #define HF_BANKS 2 /* windows of 102 samples, one begins every 51 */
+#define HF_OFFSETS 3 /* from window to window of the four that make a key */
 
 typedef struct {
     float s1[HF_TONES], s2[HF_TONES];
@@ -18,7 +19,9 @@ typedef struct {
 typedef struct {
     hf_bank banks[HF_BANKS];
     char candidate, held;
-    int hits, misses, windows, ready;
+    int hits, misses, windows, ready, place;
+    float phase[2];              /* of the two tones in the last window that had a key */
+    float offset[2][HF_OFFSETS]; /* of their frequencies, 0.01 is 1 % */
 } hf_dtmf;
 
 void hf_dtmf_init(void);
