@@ -56,12 +56,16 @@ def extensions() -> list[Extension]:
     return found
 
 
+# `make types` checks. Here the libraries of the product may not be installed yet.
+MYPY = ("--config-file=", "--ignore-missing-imports", "--follow-imports=silent")
+
+
 def compiled(group: compiled_modules.Group, folder: Path) -> list[Extension]:
     """A group of modules compiled from their Python; see cython_ext/compiled_modules.py."""
     from mypyc.build import mypycify
 
     found = mypycify(
-        group.source_files,
+        [*MYPY, *group.source_files],
         group_name=group.library.removesuffix("__mypyc"),
         opt_level="2",
         target_dir=f"build/{group.name}",
