@@ -37,6 +37,7 @@ ON_SPEECH: Final[int]
 ON_SILENCE: Final[int]
 ON_DEVICE: Final[int]
 ON_CALLER: Final[int]
+ON_SPEAKER: Final[int]
 
 ADD_PORT: Final[int]
 CLOSE_PORT: Final[int]
@@ -54,6 +55,7 @@ ARM: Final[int]
 GROW: Final[int]
 PAUSE_RECORD: Final[int]
 HEAR_CALLER: Final[int]
+ATTEND: Final[int]
 
 @final
 class Handle:

@@ -205,6 +205,9 @@ static void run(hf_engine *engine, hf_command *command)
     case HF_SECURE: /* once a port; it is the transport's keys from now on */
         hf_transport_attach(port, command->object);
         break;
+    case HF_ATTEND:
+        hf_level_attend(&port->level, command->flag);
+        break;
     case HF_ARM:
         if (command->flag & HF_ARM_FAX)
             hf_faxtone_watch(&port->fax, command->flag & 1);

@@ -15,9 +15,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define OPENSSL_SUPPRESS_DEPRECATED
-#include <openssl/sha.h>
-
+#include "chain.h"
 #include "codec.h"
 #include "dtmf.h"
 #include "faxtone.h"
@@ -25,6 +23,7 @@
 #include "g711.h"
 #include "jitter.h"
 #include "keys.h"
+#include "level.h"
 #include "rtcp.h"
 #include "srtp.h"
 #include "vad.h"
@@ -92,14 +91,6 @@ typedef struct {
 
 enum hf_end { HF_FINISHED, HF_STOPPED, HF_BY_KEY, HF_REPLACED, HF_CLOSED, HF_MAX, HF_SILENCE,
               HF_ERROR, HF_DISK_FULL };
-
-/* Hash chain of a recording: a link a second over the octets of its samples. */
-typedef struct {
-    uint8_t link[32];
-    uint32_t seconds;
-    SHA256_CTX open; /* of the second that is not whole yet */
-    uint32_t open_octets;
-} hf_chain;
 
 /* Recorders: the engine fills a ring, the file thread empties it. */
 typedef struct hf_recorder {
@@ -195,6 +186,7 @@ struct hf_port {
     hf_dtmf dtmf;
     hf_vad vad;
     hf_faxtone fax;
+    hf_level level;
     /* one frame; what is heard stays coded until somebody wants its samples */
     uint8_t raw[HF_RAW];
     int raw_length; /* 0: only ``heard`` counts */
@@ -217,7 +209,7 @@ struct hf_port {
 enum hf_op {
     HF_ADD_PORT, HF_CONNECT, HF_CLOSE_PORT, HF_KEYS, HF_PLAY, HF_STOP_PLAY, HF_JOIN, HF_LEAVE,
     HF_GAIN, HF_END_ROOM, HF_GROW, HF_PAUSE_RECORD, HF_HEAR_CALLER, HF_RECORD, HF_STOP_RECORD, HF_OPEN_TAP, HF_CLOSE_TAP, HF_ARM,
-    HF_SECURE
+    HF_SECURE, HF_ATTEND /* flag: enum hf_attention */
 };
 
 #define HF_ARM_FAX 2 /* flag of HF_ARM: for fax tones, not for speech; 1: on */
@@ -232,12 +224,13 @@ typedef struct {
 } hf_command;
 
 enum hf_event_kind { HF_ON_KEY, HF_ON_PLAY, HF_ON_RECORD, HF_ON_SPEECH, HF_ON_SILENCE,
-                     HF_ON_DEVICE, HF_ON_CALLER, HF_ON_TRANSPORT };
+                     HF_ON_DEVICE, HF_ON_CALLER, HF_ON_TRANSPORT, HF_ON_SPEAKER };
 
 typedef struct {
     enum hf_event_kind kind;
-    uint64_t id, port; /* id of HF_ON_CALLER: up to 8 octets, the first uppermost */
-    int code;       /* key, enum hf_end, seconds, enum hf_fax_kind (0: speech), or errno of a device (0: event pending) */
+    uint64_t id, port; /* id of HF_ON_CALLER: up to 8 octets, the first uppermost; of
+                          HF_ON_SPEAKER: the room, 0 without one */
+    int code;       /* key, enum hf_end, seconds, enum hf_fax_kind (0: speech), or errno of a device (0: event pending); enum hf_speaker */
     uint32_t value; /* ms, or enum hf_key_source */
     int source;
 } hf_event;
@@ -376,13 +369,6 @@ int hf_wav_header(uint8_t out[HF_WAV_HEADER], int channels, int law, uint32_t da
 void hf_files_add(hf_engine *engine, hf_recorder *recorder);
 int hf_files_start(hf_engine *engine);
 void hf_files_stop(hf_engine *engine);
-
-/* chain.c */
-void hf_chain_begin(hf_chain *chain);
-/* Appends octets; whole seconds become lines "second digest paused-ms" in ``fd``. 0 or errno. */
-int hf_chain_add(hf_chain *chain, int fd, int second, const uint8_t *data, size_t size,
-                 uint32_t paused_ms);
-int hf_chain_end(hf_chain *chain, int fd, uint32_t paused_ms); /* the rest, and "end" */
 
 /* tap.c */
 hf_tap *hf_tap_new(uint64_t id);

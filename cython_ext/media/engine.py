@@ -70,7 +70,7 @@ class Engine(Bridging, Listening, Securing):
 
         ("digit", port, key, duration_ms, source), ("play", player, port, reason),
         ("record", recording, port, path, duration_ms, chain, paused_ms, gap_ms, reason),
-        ("speech", port), ("fax", port, kind),
+        ("speech", port), ("fax", port, kind), ("speaker", bridge, port, speaks),
         ("silent", port, seconds), ("device", port, kind, value),
         ("transport", port, what, detail, number), see ``Securing``
         ("stream", port, counters) when a port that carried something has been closed
@@ -340,22 +340,6 @@ class Engine(Bridging, Listening, Securing):
         """Finish a recording; nothing happens when it has ended."""
         if recording in self._recordings:
             self._push(_media.STOP_RECORD, None, self._recordings[recording][0])
-
-    def tap(self, port: int) -> tuple[int, int, int]:
-        """memfd, eventfd and capacity of a port's tap; the descriptors stay the engine's."""
-        found = self._port(port)
-        if found.tap is None:
-            handle, memfd, event = _media.new_tap(port)
-            self._push(_media.OPEN_TAP, found.handle, handle)
-            found.tap = (memfd, event, _media.TAP_SAMPLES)
-        return found.tap
-
-    def untap(self, port: int) -> None:
-        """End a port's tap; nothing happens without one."""
-        found = self._port(port)
-        if found.tap is not None:
-            self._push(_media.CLOSE_TAP, found.handle)
-            found.tap = None
 
     def play_caller(
         self, port: int, player: int, message: bytes, *, standard: str, level_dbm0: float = -14.0

@@ -1,4 +1,4 @@
-"""What a port is listened to for: speech, fax tones, who calls; and copies of its packets."""
+"""What a port is listened to for: speech, level, fax tones, who calls; taps and copies."""
 
 from typing import Final
 
@@ -6,6 +6,8 @@ from cython_ext.media import _media
 from cython_ext.media.owner import Owner
 
 _FAX: Final = 2  # HF_ARM_FAX
+_LEVEL: Final = 1  # HF_LEVELS
+_SPEAKER: Final = 2  # HF_TELLS_SPEAKER
 
 
 class Listening(Owner):
@@ -15,6 +17,13 @@ class Listening(Owner):
         """Report the first speech on a port once, or stop listening for it."""
         self._push(_media.ARM, self._port(port).handle, flag=on)
 
+    def attend(self, port: int, *, level: bool, speaker: bool) -> None:
+        """Bring what a port says to -20 dBm0 for the others in its bridge; tell when it speaks.
+
+        The level moves slowly and only while there is speech, by 12 dB at most (level.c).
+        """
+        self._push(_media.ATTEND, self._port(port).handle, flag=_LEVEL * level + _SPEAKER * speaker)
+
     def watch_fax(self, port: int, *, on: bool) -> None:
         """Report the first fax tone on a port (cng or ced) once, or stop watching for it."""
         self._push(_media.ARM, self._port(port).handle, flag=_FAX + on)
@@ -23,6 +32,22 @@ class Listening(Owner):
         """Read caller identity sent by FSK, Bell 202 or V.23; or stop doing so."""
         handle = _media.new_caller_id(port) if on else None
         self._push(_media.HEAR_CALLER, self._port(port).handle, handle)
+
+    def tap(self, port: int) -> tuple[int, int, int]:
+        """memfd, eventfd and capacity of a port's tap; the descriptors stay the engine's."""
+        found = self._port(port)
+        if found.tap is None:
+            handle, memfd, event = _media.new_tap(port)
+            self._push(_media.OPEN_TAP, found.handle, handle)
+            found.tap = (memfd, event, _media.TAP_SAMPLES)
+        return found.tap
+
+    def untap(self, port: int) -> None:
+        """End a port's tap; nothing happens without one."""
+        found = self._port(port)
+        if found.tap is not None:
+            self._push(_media.CLOSE_TAP, found.handle)
+            found.tap = None
 
     def copies(self, port: int) -> tuple[int, int, int]:
         """memfd, eventfd and octets of a ring with copies of a port's packets (copies.c).

@@ -31,6 +31,7 @@ hf_port *hf_port_new(uint64_t id, enum hf_port_kind kind, int fd)
     hf_jitter_reset(&port->jitter);
     hf_vad_reset(&port->vad);
     hf_dtmf_reset(&port->dtmf);
+    hf_level_reset(&port->level);
     return port;
 }
 
@@ -227,11 +228,19 @@ static void listen_for_keys(hf_engine *engine, hf_port *port)
         hf_port_key(engine, port, &keys[i]);
 }
 
+/* What passes undecoded has no level that we could know. */
+static int is_attended(const hf_port *port)
+{
+    return (port->level.attention || hf_level_acts(&port->level)) &&
+           !hf_codec_is_opaque(port->law);
+}
+
 /* Whether anybody wants samples: in a plain conversation of two nobody does. */
 static int is_listened_to(const hf_port *port)
 {
-    return !port->room || port->player || port->tap || port->caller_id || port->fax.watching || port->recorders[0] ||
-           port->recorders[1] || port->vad.armed || port->key_source == HF_INBAND;
+    return !port->room || port->player || port->tap || port->caller_id || port->fax.watching ||
+           port->recorders[0] || port->recorders[1] || port->vad.armed || is_attended(port) ||
+           port->key_source == HF_INBAND;
 }
 
 /* A message in pieces of eight octets; the last one says so. */
@@ -248,6 +257,17 @@ static void tell_caller(hf_engine *engine, const hf_port *port, const hf_fsk *fs
     }
 }
 
+static void watch_level(hf_engine *engine, hf_port *port, int masked)
+{
+    hf_event event = {.kind = HF_ON_SPEAKER, .port = port->head.id};
+    if (!is_attended(port))
+        return;
+    event.id = port->room ? port->room->head.id : 0;
+    event.code = (int)hf_level_frame(&port->level, &port->vad, port->heard, masked);
+    if (event.code != HF_NO_NEWS)
+        hf_event_push(engine, &engine->events, &event);
+}
+
 static void watch_speech(hf_engine *engine, hf_port *port)
 {
     hf_event speech = {.kind = HF_ON_SPEECH, .port = port->head.id};
@@ -257,6 +277,7 @@ static void watch_speech(hf_engine *engine, hf_port *port)
         duck(port);
         hf_event_push(engine, &engine->events, &speech);
     }
+    watch_level(engine, port, masked);
     speech.code = (int)hf_faxtone_frame(&port->fax, port->heard);
     if (speech.code != HF_NO_FAX)
         hf_event_push(engine, &engine->events, &speech);

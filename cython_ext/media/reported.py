@@ -20,6 +20,7 @@ _ENDS: Final = (
     "disk-full",
 )
 _FAX_KINDS: Final = ("", "cng", "ced")
+_BEGAN: Final = 1  # HF_BEGAN
 _SOURCES: Final = ("rfc4733", "inband", "device")
 
 
@@ -43,6 +44,8 @@ def event_of(
         return ("record", number, owner, path, value, *facts, _ENDS[code])
     if kind == _media.ON_SPEECH:
         return ("fax", port, _FAX_KINDS[code]) if code else ("speech", port)
+    if kind == _media.ON_SPEAKER:
+        return ("speaker", number, port, int(code == _BEGAN))
     if kind == _media.ON_SILENCE:
         return ("silent", port, code)
     return ("device", port, "lost" if code else "event", code)

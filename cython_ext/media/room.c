@@ -116,11 +116,20 @@ hf_port *hf_room_only_other(const hf_room *room, int member)
         float gain = *gain_of(room, i, member);
         if (!room->members[i] || i == member || gain == 0.0f)
             continue;
-        if (found || gain != 1.0f)
+        if (found || gain != 1.0f || hf_level_acts(&room->members[i]->level))
             return NULL;
         found = room->members[i];
     }
     return found;
+}
+
+/* The gain slopes through the frame, so that a change of the level is no step. */
+static void add_levelled(float *sum, const int16_t *samples, float from, float to)
+{
+    float step = (to - from) / HF_FRAME;
+    int n;
+    for (n = 0; n < HF_FRAME; n++)
+        sum[n] += (from + step * (float)(n + 1)) * samples[n];
 }
 
 /* What a member hears of the others, into a frame that is silent so far. Every port makes
@@ -144,8 +153,7 @@ void hf_room_mix(const hf_room *room, int member, float gain, int16_t *out)
             continue;
         heard = 1;
         samples = hf_port_samples(other);
-        for (n = 0; n < HF_FRAME; n++)
-            sum[n] += loud * samples[n];
+        add_levelled(sum, samples, loud * other->level.before, loud * other->level.gain);
     }
     if (!heard)
         return;

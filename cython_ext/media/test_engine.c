@@ -362,6 +362,7 @@ int main(void)
     test_fsk();
     test_long();
     test_rooms();
+    test_levels();
     test_chain();
     test_srtp();
     test_vectors();

@@ -316,6 +316,10 @@ class MediaLink:
         """Report the first speech on a port once (SpeechStarted), or stop listening."""
         return self._do(ask.ArmBargeIn(port=port, on=on))
 
+    def attend(self, port: PortId, *, level: bool, speaker: bool = False) -> Awaitable[None]:
+        """Level what a port says for the others in its bridge; tell when it speaks."""
+        return self._do(ask.Attend(port=port, level=level, speaker=speaker))
+
     def claim(self, ports: Sequence[PortId]) -> Awaitable[None]:
         """Keep these ports of an earlier control process; any other command claims too."""
         return self._do(ask.Claim(ports=tuple(ports)))

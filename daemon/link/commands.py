@@ -245,6 +245,16 @@ class ArmBargeIn(Command, frozen=True, kw_only=True):
     on: Truth
 
 
+class Attend(Command, frozen=True, kw_only=True):
+    """What the others in a bridge get of a port beyond its samples; both are off at first."""
+
+    port: Port
+    level: Truth = False
+    """Bring its speech to about -20 dBm0, by 12 dB at most."""
+    speaker: Truth = False
+    """Tell by SpeakerChanged when it begins and stops to speak."""
+
+
 class WatchFax(Command, frozen=True, kw_only=True):
     """Report the first fax tone on a port, once; or stop watching for it."""
 

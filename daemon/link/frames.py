@@ -14,6 +14,7 @@ import msgspec
 
 from daemon.link.commands import (
     ArmBargeIn,
+    Attend,
     Bridge,
     Claim,
     ClosePort,
@@ -72,6 +73,7 @@ from daemon.link.messages import (
     RtpOpened,
     RtpSilent,
     Snapshot,
+    SpeakerChanged,
     SpeechStarted,
     StreamEnded,
     TapOpened,
@@ -108,6 +110,7 @@ COMMANDS: Final[tuple[type[Message], ...]] = (
     CopyPackets,
     EndCopies,
     SayWhileAway,
+    Attend,
 )
 REPLIES: Final[tuple[type[Message], ...]] = (
     Done,
@@ -135,6 +138,7 @@ EVENTS: Final[tuple[type[Message], ...]] = (
     FaxTone,
     IceSelected,
     DtlsChanged,
+    SpeakerChanged,
 )
 GREETINGS: Final[tuple[type[Message], ...]] = (Hello, Welcome)
 BODIES: Final = COMMANDS + REPLIES + EVENTS + GREETINGS

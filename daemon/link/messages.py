@@ -188,6 +188,15 @@ class SpeechStarted(MediaEvent, frozen=True, kw_only=True):
     port: Port
 
 
+class SpeakerChanged(MediaEvent, frozen=True, kw_only=True):
+    """An attended port began to speak, or stopped 400 ms ago; at most one in 200 ms a port."""
+
+    port: Port
+    bridge: Identifier
+    """0 when the port is in none."""
+    speaks: Truth
+
+
 class RtpSilent(MediaEvent, frozen=True, kw_only=True):
     """No RTP has come for this long although the peer should send."""
 

@@ -13,7 +13,7 @@ from daemon.link import messages as told
 from daemon.link.messages import Command, MediaEvent, Reply
 from drivers.api import PortId
 
-_Switch = ask.ArmBargeIn | ask.WatchFax | ask.HearCaller
+_Switch = ask.ArmBargeIn | ask.WatchFax | ask.HearCaller | ask.Attend
 
 
 class _Held:
@@ -90,6 +90,8 @@ class Scene:
                 self._held(port).switches.pop(type(command), None)
                 if command.on:
                     self._held(port).switches[type(command)] = command
+            case ask.Attend(port=port):
+                self._held(port).switches[ask.Attend] = command
             case _:
                 pass
 

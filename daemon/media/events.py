@@ -39,6 +39,8 @@ def event_of(kind: str, rest: list[Report], relative: Callable[[str], str]) -> M
             )
         case "speech", [int(port)]:
             return told.SpeechStarted(port=PortId(port))
+        case "speaker", [int(bridge), int(port), int(speaks)]:
+            return told.SpeakerChanged(port=PortId(port), bridge=bridge, speaks=bool(speaks))
         case "fax", [int(port), str(tone)]:
             return told.FaxTone(port=PortId(port), tone=tone)
         case "silent", [int(port), int(seconds)]:

@@ -132,6 +132,7 @@ class Ports:
             ask.EndCopies: lambda c: engine.end_copies(c.port),
             ask.CloseTap: lambda c: engine.untap(c.port),
             ask.ArmBargeIn: lambda c: engine.arm_barge_in(c.port, on=c.on),
+            ask.Attend: lambda c: engine.attend(c.port, level=c.level, speaker=c.speaker),
             ask.Claim: self._claim,
             ask.SayWhileAway: self._say_while_away,
             ask.TakeSnapshot: self._snapshot,

@@ -45,6 +45,7 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(ask.SetGain, bridge=NUMBERS, heard=PORTS, by=PORTS, gain_db=st.just(-6.0)),
     st.builds(ask.ArmBargeIn, port=PORTS, on=st.booleans()),
     st.builds(ask.WatchFax, port=PORTS, on=st.booleans()),
+    st.builds(ask.Attend, port=PORTS, level=st.booleans(), speaker=st.booleans()),
 )
 EVENTS: st.SearchStrategy[MediaEvent] = st.one_of(
     st.builds(told.PlayFinished, player=NUMBERS, port=PORTS, reason=st.just("finished")),
