@@ -1,7 +1,7 @@
 """Between the network and the core: the guard, the sockets, and what both tell the core."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -56,6 +56,8 @@ class Border:
         self._writing: asyncio.Task[None] | None = None
         self._bans_changed = False
         self._names: dict[str, str] = {}
+        self._fixed = fixed_gateways(options.trunks)
+        self._led = dict(self._fixed)
         self._gateways = {trunk.name: named_gateways(trunk) for trunk in options.trunks}
         self._rng = rng
         self._looks_up: Resolver | None = None
@@ -65,6 +67,7 @@ class Border:
             is_trunk=lambda host: self._trunk_at(host) is not None,
             count=count,
             banned=self._banned,
+            awaits=lambda branch, method: (branch, method) in core.services.transactions.clients,
         )
         self.accounts = Bans(
             after=options.account_ban_after,
@@ -135,6 +138,8 @@ class Border:
         for place in found:
             if len(self._names) >= NAMES_KEPT:
                 self._names.clear()
+                self._led = dict(self._fixed)
+            self._led.setdefault(place.host, trunk.name)
             # The certificate is compared with the name we were told, not with what DNS says.
             self._names[place.host] = host
         return found
@@ -263,8 +268,13 @@ class Border:
     # What the guard asks
 
     def _trunk_at(self, host: str) -> TrunkOptions | None:
+        """The trunk that calls from there, or whose calls go there.
+
+        The latter alone gives no right to call, but it is no stranger either.
+        """
         peer = self._core.incoming.trunk_at(host)
-        return None if peer is None else self._core.services.trunk(peer.name)
+        name = self._led.get(host) if peer is None else peer.name
+        return None if name is None else self._core.services.trunk(name)
 
     def _rate_of(self, host: str) -> float:
         trunk = self._trunk_at(host)
@@ -330,6 +340,17 @@ def named_gateways(trunk: TrunkOptions) -> list[tuple[int, str]]:
     """Gateways besides the target that are names, each with its place in the options."""
     found = [(index, gateway.target) for index, gateway in enumerate(trunk.gateways)]
     return [(index, target) for index, target in found if not is_address(host_and_port(target)[0])]
+
+
+def fixed_gateways(trunks: Iterable[TrunkOptions]) -> dict[str, str]:
+    """Addresses that calls go to, with the name of the first trunk that has each."""
+    found: dict[str, str] = {}
+    for trunk in trunks:
+        for target in (trunk.target, *(gateway.target for gateway in trunk.gateways)):
+            host = host_and_port(target)[0] if target else ""
+            if is_address(host):
+                found.setdefault(host, trunk.name)
+    return found
 
 
 def _replace(path: Path, text: str) -> None:

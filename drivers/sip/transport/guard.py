@@ -1,9 +1,11 @@
 """What stands before the parser: floods are dropped unread, scanners get silence, sources are banned.
 
 Nothing here reads a clock. Sources that belong to a trunk or to a registered telephone are never
-banned, because a datagram's source can be forged.
+banned, because a datagram's source can be forged. What answers a request of ours always passes:
+it is known by its branch, which nobody else can tell.
 """
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -12,6 +14,9 @@ from drivers.sip.transport.bans import Bans
 SOURCES_KEPT: Final = 4096
 AT_ONCE: Final = 1_000_000  # offences that are a ban whatever the limit
 
+_RESPONSE: Final = b"SIP/2.0 "
+_BRANCH: Final = re.compile(rb"(?i);\s*branch=([^;,\s]+)")
+_METHOD: Final = re.compile(rb"(?i)\ncseq\s*:\s*[0-9]+\s+([A-Z]+)")
 _USER_AGENT: Final = b"\nuser-agent:"
 SCANNERS: Final = (
     b"friendly-scanner",
@@ -99,9 +104,11 @@ class Guard:
         is_trunk: Callable[[str], bool],
         count: Callable[[str], None],
         banned: Callable[[str, str], None],
+        awaits: Callable[[str, str], bool],
     ) -> None:
         self.flood = flood
         self.bans = bans
+        self._awaits = awaits
         self._is_trunk = is_trunk
         self._trusted: set[str] = set()
         self._count = count
@@ -123,6 +130,8 @@ class Guard:
             if host in self.flood.free and len(self._trusted) < SOURCES_KEPT:
                 self._trusted.add(host)  # neither ban nor limit can ever concern it
             return allowed
+        if self._is_awaited(data):
+            return True
         if not self.admits(host, now) or not self.flood.allows(host, now):
             return False
         if is_scanner(data):
@@ -130,6 +139,15 @@ class Guard:
             self.blame(host, now, "scanner", offences=AT_ONCE)
             return False
         return True
+
+    def _is_awaited(self, data: bytes) -> bool:
+        """Whether it answers an open request of ours: we asked for it, however many there are."""
+        if not data.startswith(_RESPONSE):
+            return False
+        branch, method = _BRANCH.search(data), _METHOD.search(data)
+        if branch is None or method is None:
+            return False
+        return self._awaits(branch[1].decode("latin-1"), method[1].decode())
 
     def blame(self, host: str, now: float, reason: str, *, offences: int = 1) -> None:
         """Count an offence of a source: wrong password, garbage, calls without a right."""

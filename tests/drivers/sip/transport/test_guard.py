@@ -114,6 +114,7 @@ def guard(trunks: set[str], told: list[tuple[str, str]], counts: Counter[str]) -
         is_trunk=lambda host: host in trunks,
         count=lambda name: counts.update([name]),
         banned=lambda host, reason: told.append((host, reason)),
+        awaits=lambda branch, method: (branch, method) == ("z9hG4bKours", "INVITE"),
     )
 
 
@@ -138,6 +139,25 @@ def test_flood_is_dropped_before_anything_is_read() -> None:
     assert [made.passes(GOOD, "h", 0.0) for _ in range(5)] == [True] * 3 + [False] * 2
     assert made.flood.dropped == 2
     assert made.passes(GOOD, "h", 0.1)
+
+
+def test_answer_to_a_request_of_ours_passes_every_limit_and_ban() -> None:
+    told: list[tuple[str, str]] = []
+    made = guard(set(), told, Counter())
+    start = b"SIP/2.0 180 Ringing\r\n"
+    ours = start + b"v: SIP/2.0/UDP h:5060;rport ; branch=z9hG4bKours;received=192.0.2.1\r\n"
+    answer = ours + b"CSEQ : 12 INVITE\r\n\r\n"
+    others = (
+        answer.replace(b"ours", b"other"),
+        answer.replace(b"INVITE", b"BYE"),
+        ours + b"\r\n",
+        start + b"\r\n",
+        b"INVITE sip:x@h " + answer,
+    )
+    made.blame("h", 0.0, "garbage", offences=100)
+    assert all(made.passes(answer, "h", 0.0) for _ in range(20))
+    assert not any(made.passes(other, "h", 0.0) for other in others)
+    assert made.flood.dropped == 0  # a ban comes before the limit
 
 
 def test_new_calls_are_limited_evenly() -> None:
