@@ -48,7 +48,7 @@ class Checked(NamedTuple):
 
     verdict: Verdict
     user: str = ""
-    """Authenticated station with GOOD, who it says it is with WRONG, else empty."""
+    """Authenticated station with GOOD, who it says it is with WRONG or STALE, else empty."""
 
 
 class Challenger:
@@ -113,7 +113,7 @@ class Challenger:
             named = params.get("username", "")[:NAMED_MOST]
             if verdict is Verdict.GOOD:
                 return Checked(verdict, params["username"])
-        return Checked(verdict, named if verdict is Verdict.WRONG else "")
+        return Checked(verdict, "" if verdict is Verdict.MISSING else named)
 
     def _check_one(
         self,

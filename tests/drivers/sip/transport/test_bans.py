@@ -79,6 +79,23 @@ async def test_account_is_guarded_against_many_sources_that_guess(guarded) -> No
     assert 0 < entry.until - time.time() <= 60.0
 
 
+async def test_right_password_for_an_old_nonce_is_not_told_either(guarded) -> None:
+    running, peer = guarded
+    for _ in range(3):
+        await peer().guess(2)
+    assert counted(running, "accounts_banned") == 1
+    one = peer()
+    await one.request("REGISTER")
+    asked = header(await one.until("SIP/2.0 401"), "WWW-Authenticate")
+    answers = []
+    for cseq, password in enumerate(("s3cret", "s3cret", "guess"), start=2):
+        # The second time the nonce is used up: "stale" would say that all else was right.
+        proof = one.proof(asked, "REGISTER", "2001", password)
+        await one.request("REGISTER", cseq=cseq, headers=(f"Authorization: {proof}",))
+        answers.append((await one.until("SIP/2.0"))[:11])
+    assert answers == ["SIP/2.0 503"] * 3
+
+
 async def test_names_that_no_station_has_are_treated_alike(guarded) -> None:
     running, peer = guarded
     for number in range(3):
