@@ -380,7 +380,7 @@ class SipCore:
         services.happened.append(StationCame(record.station, record.contact, left))
         self.flows.came(record)
         self.lamps.tell(record.station)
-        self.watching.came(record.source)
+        self.watching.came(record.station, record.source)
 
     def _went(self, station: str, reason: str) -> None:
         self.services.happened.append(StationWent(station, reason))

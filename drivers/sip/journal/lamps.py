@@ -22,6 +22,8 @@ class SubscriptionRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=T
     """Seconds since the epoch."""
     version: int
     """Of the last document."""
+    subscriber: str = ""
+    """The station that watches."""
 
 
 class LampRecord(msgspec.Struct, frozen=True, array_like=True):

@@ -56,8 +56,9 @@ class Subscription:
     """One telephone that watches one station."""
 
     __slots__ = (
-        "dialog", "event", "owner", "package", "timers", "until", "version", "waits", "watched"
-    )  # fmt: skip
+        *("dialog", "event", "owner", "package", "subscriber", "timers"),
+        *("until", "version", "waits", "watched"),
+    )
 
     def __init__(
         self,
@@ -67,6 +68,7 @@ class Subscription:
         package: str,
         event: str,
         watched: str,
+        subscriber: str,
     ) -> None:
         self.owner = owner
         self.dialog = dialog
@@ -74,6 +76,8 @@ class Subscription:
         self.event = event
         """The Event value as it was asked for, with its id."""
         self.watched = watched
+        self.subscriber = subscriber
+        """The station that watches; empty in records of earlier releases."""
         self.until = 0.0
         self.version = 0
         self.timers: dict[int, float] = {}
@@ -96,6 +100,7 @@ class Subscription:
             watched=self.watched,
             until=until,
             version=self.version,
+            subscriber=self.subscriber,
         )
 
     def response(self, transaction: ClientTransaction, message: Message) -> None:
@@ -121,6 +126,8 @@ class Subscriptions:
         self._by_watched: dict[tuple[str, str], list[Subscription]] = {}
         self._others: dict[str, bool] = {}
         """What can be watched beside stations, such as parking slots, and whether it is in use."""
+        self._waiting: dict[str, list[Subscription]] = {}
+        """Since a restart, by the address that their telephones were at."""
 
     def __len__(self) -> int:
         return len(self.by_tag)
@@ -153,7 +160,14 @@ class Subscriptions:
         except ProtocolError:
             services.respond(received, 400)
             return
-        one = Subscription(self, dialog, package=package, event=printable(event), watched=watched)
+        one = Subscription(
+            self,
+            dialog,
+            package=package,
+            event=printable(event),
+            watched=watched,
+            subscriber=station,
+        )
         self.by_tag[tag] = one
         held.append(one)
         self._answer(one, received, expires)
@@ -251,13 +265,22 @@ class Subscriptions:
             services.timers.start(one, _END, one.until - services.timers.now)
             services.timers.start(one, _TELL, services.random.uniform(1.0, TOLD_WITHIN_S))
 
-    def came(self, source: Address) -> None:
-        """A telephone registered: those of its subscriptions that wait for it go on there."""
-        for one in tuple(self.by_tag.values()):
-            if one.waits and one.dialog.source.host == source.host:
+    def came(self, station: str, source: Address) -> None:
+        """A telephone registered: those of its subscriptions that wait for it go on there.
+
+        Others behind the same NAT wait for their own telephones.
+        """
+        waiting = [one for one in self._waiting.get(source.host, ()) if one.waits]
+        for one in waiting:
+            if one.subscriber in (station, ""):
                 if source.reliable:
                     one.dialog.move(source)
                 self.tell_again(one)
+        left = [one for one in waiting if one.waits]
+        if left:
+            self._waiting[source.host] = left
+        else:
+            self._waiting.pop(source.host, None)
 
     def tell_again(self, one: Subscription) -> None:
         """Tell a telephone how things are after a restart, if it can be reached."""
@@ -279,10 +302,12 @@ class Subscriptions:
             package=record.package,
             event=record.event,
             watched=record.watched,
+            subscriber=record.subscriber,
         )
         dialog.local_cseq += JUMP
         one.version, one.until, one.waits = record.version + JUMP, record.until, True
         self.by_tag[dialog.local_tag] = one
+        self._waiting.setdefault(dialog.source.host, []).append(one)
         self._by_watched.setdefault((one.package, one.watched), []).append(one)
 
     def _journal(self, one: Subscription, *, until: float) -> None:

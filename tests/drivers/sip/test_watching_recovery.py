@@ -115,10 +115,15 @@ def test_telephone_on_a_lost_connection_is_told_when_it_registers_again() -> Non
     assert told(bench) == []
     bench.core.watching.changed("2001")
     assert bench.out() == []  # nothing is said into the void, and nothing is forgotten
-    bench.core.watching.came(after)
+    # Another telephone of the same office comes first: the lamps of this one are not its own.
+    bench.core.watching.came("2001", after)
+    assert bench.out() == []
+    bench.core.watching.came("2002", after)
     ((data, address),) = bench.core.take_out()
     assert data.startswith(b"NOTIFY ")
     assert address == after
+    bench.core.watching.came("2002", after)
+    assert bench.core.take_out() == []  # it was told
 
 
 def test_unreadable_records_are_counted() -> None:
