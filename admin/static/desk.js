@@ -5,17 +5,55 @@ const frame = document.getElementById("desk-frame");
 const title = document.title;
 setNow(Number(frame.dataset.now));
 
+const touched = new WeakSet(); // fields that somebody typed or chose something in
+let composing = false; // an input method is open: Chinese is being typed
+let held = ""; // what came meanwhile
+let kept = null; // what is carried over a request of a button
+
+function place(element) {
+  const form = element.closest("form");
+  const leads = element.getAttribute("hx-post") ?? element.getAttribute("href") ?? form?.getAttribute("hx-post");
+  const about = [...(form?.querySelectorAll("input[type=hidden]") ?? [])].map((field) => field.value);
+  return [element.tagName, leads, element.name, ...about].join(" ");
+}
+
+// Notes and numbers that are being typed, and the focus, outlive each new drawing of the desk.
+function remember(desk, done = null) {
+  const active = document.activeElement;
+  const fields = [...desk.querySelectorAll("input, select")].filter((field) => touched.has(field) && field.form !== done);
+  return {
+    values: new Map(fields.map((field) => [place(field), field.value])),
+    focus: desk.contains(active) && !(done && active.form === done) ? place(active) : "",
+    caret: active?.selectionStart ?? null,
+  };
+}
+
+function restore(desk, before) {
+  for (const field of desk.querySelectorAll("input, select, button, a")) {
+    const value = before.values.get(place(field));
+    if (value !== undefined && field.matches("input:not([type=hidden]), select")) {
+      field.value = value;
+      touched.add(field);
+    }
+    if (before.focus && before.focus === place(field) && !desk.contains(document.activeElement)) {
+      field.focus();
+      if (before.caret !== null) field.setSelectionRange?.(before.caret, before.caret);
+    }
+  }
+}
+
 function show(html) {
+  held = composing ? html : "";
+  if (composing) return;
   const template = document.createElement("template");
   template.innerHTML = html;
   const fresh = template.content.querySelector("#desk");
   const old = document.getElementById("desk");
   if (!fresh || !old || fresh.isEqualNode(old)) return;
-  const active = document.activeElement;
-  // what the agent is typing must not vanish under the hands
-  if (old.contains(active) && active.matches("input") && fresh.dataset.state === old.dataset.state) return;
+  const before = remember(old);
   old.replaceWith(fresh);
   window.htmx?.process(fresh);
+  restore(fresh, before);
   announce(fresh);
   tick(fresh);
 }
@@ -31,7 +69,23 @@ async function poll() {
   if (response.ok) show(await response.text());
 }
 
-document.body.addEventListener("htmx:afterSwap", () => announce(document.getElementById("desk")));
+document.body.addEventListener("input", (event) => touched.add(event.target));
+document.body.addEventListener("compositionstart", () => (composing = true));
+document.body.addEventListener("compositionend", () => {
+  composing = false;
+  if (held) show(held);
+});
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  const refused = event.detail.serverResponse.includes('class="banner error"');
+  const form = event.detail.requestConfig.elt.closest("form");
+  kept = remember(document.getElementById("desk"), refused ? null : form);
+});
+document.body.addEventListener("htmx:afterSwap", () => {
+  const desk = document.getElementById("desk");
+  if (kept) restore(desk, kept);
+  kept = null;
+  announce(desk);
+});
 
 connect(() => "/desk/ws", {
   message: (message) => {

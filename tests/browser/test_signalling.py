@@ -44,3 +44,18 @@ async def test_technician_looks_for_a_number(open_as: OpenAs, keep: Keep) -> Non
     await page.keyboard.press("Enter")
     await expect(page.locator("#ladder summary")).to_have_count(12)
     await keep(page, "signalling")
+
+
+async def test_only_the_drawing_is_wider_than_a_small_window(open_as: OpenAs, keep: Keep) -> None:
+    page = await open_as(
+        "boss", "/signalling?call=%2B4930123", viewport={"width": 390, "height": 800}
+    )
+    await expect(page.locator("#ladder summary")).to_have_count(12)
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+    box = await page.locator("[name=media]").bounding_box()
+    text = await page.locator("label.check span").bounding_box()
+    assert box is not None
+    assert text is not None
+    assert abs(box["y"] + box["height"] / 2 - text["y"] - text["height"] / 2) < 4
+    assert 0 < text["x"] - box["x"] - box["width"] < 12
+    await keep(page, "signalling-small")
