@@ -15,9 +15,9 @@
 #define HITS_TO_BEGIN (HF_OFFSETS + 1)
 #define MISSES_TO_END 5         /* 32 ms: a gap of 50 ms ends a key, one of 10 ms does not */
 #define FLOOR_AMPLITUDE 177.0f  /* -42 dBm0 per tone */
-#define LOW_STRONGER 7.1f       /* 8.5 dB normal twist */
+#define LOW_STRONGER 8.4f       /* 9.2 dB normal twist */
 #define HIGH_STRONGER 3.2f      /* 5 dB reverse twist */
-#define PEAK 6.3f               /* 8 dB above the other tones of the group */
+#define PEAK 5.0f               /* 7 dB above the other tones of the group */
 #define SHARE 0.70f             /* of the window's energy in the bins of the two tones */
 #define PURE 0.84f              /* the same, when what lies beside the bins' middles is added */
 /* Harmonics of a high voice fall into the bins of a key: the third and fourth of 309 Hz look
