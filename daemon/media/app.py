@@ -12,6 +12,7 @@ from daemon.language import pick
 from daemon.link.server import LinkServer
 from daemon.logs import get_logger
 from daemon.media.driver_host import DriverHost
+from daemon.media.fax_host import FaxHost
 from daemon.media.files import SiteFiles
 from daemon.media.options import MediaSetup
 from daemon.media.ports import Host, Ports
@@ -111,10 +112,11 @@ async def run_media(site: SiteDirectory) -> None:
 
 
 def _hosts(site: SiteDirectory) -> list[Host]:
-    """A host for each configured driver that holds audio devices."""
+    """A host for each configured driver that holds audio devices, and that of faxes."""
     kinds = registry.available()
-    return [
+    hosts: list[Host] = [
         DriverHost.of(section.name, kinds[section.kind], section.options, site.run_dir)
         for section in site.config.drivers
         if section.host == "media"
     ]
+    return [*hosts, FaxHost(site.path, at_once=site.config.media.fax_terminals)]

@@ -29,7 +29,7 @@ from drivers.registry import Registration
 
 log = get_logger(__name__)
 
-_LAWS = {"alaw": "A", "ulaw": "U"}
+_LAWS = {"alaw": "A", "ulaw": "U", "s16": "s16"}
 
 
 class DeviceLine(Line, Protocol):

@@ -2,6 +2,7 @@
 
 import ipaddress
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -25,6 +26,9 @@ class MediaOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Ask for real-time priority; without the right to it the engine runs at high nice."""
     rtp_silence_s: int = 20
     """RtpSilent is reported after this many seconds without RTP, and again each time."""
+
+    fax_terminals: Annotated[int, msgspec.Meta(ge=0, le=200)] = 8
+    """Most faxes at once, each a process of some 40 MB; 0 takes and sends none."""
 
     def faults(self) -> list[str]:
         """What types cannot say, as ``key: what is wrong; what to do``."""

@@ -1,0 +1,146 @@
+"""What control, the media process and a fax worker say to each other about faxes.
+
+Control asks by ``HostCommand`` to the host ``fax``; its events come as ``HostEvent``. The
+worker tells its events as lines of JSON; the media process passes them on.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+HOST: Final = "fax"
+FOLDER: Final = "faxes"
+"""Where pages lie, below the site."""
+OK: Final = 0
+"""Code of a fax that came through; others are T.30's ends as spandsp numbers them."""
+DROPPED: Final = 49
+"""The other side, or the caller, hung up in the middle."""
+NO_TERMINAL: Final = 1000
+"""The worker did not start, or has died."""
+TOO_LONG: Final = 1001
+"""The fax took longer than a fax may."""
+BUSY: Final = 1002
+"""As many faxes run as may at once."""
+BAD_FILE: Final = 1003
+"""The file to send or to write cannot be opened."""
+NO_AUDIO: Final = 1004
+"""The media process restarted or the engine gave the port up."""
+
+
+class StartFax(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Run a fax terminal; repeated with the same number it answers with the same port."""
+
+    fax: int
+    """Number that control chose."""
+    way: Literal["receive", "send"] = "receive"
+    path: str
+    """TIFF file relative to the site, below ``faxes/``."""
+    station: str = ""
+    """Our station identification, at most 20 characters."""
+    header: str = ""
+    """Printed at the top of pages sent."""
+    ecm: bool = True
+    """Error correction, where the other side knows it."""
+
+
+class StopFax(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """End a fax; FaxEnded follows, with what came until then."""
+
+    fax: int
+
+
+Request = StartFax | StopFax
+
+
+class FaxStarted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The terminal runs; its port is to be bridged with the other side's."""
+
+    port: int
+
+
+class FaxRefused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The request cannot be carried out."""
+
+    code: int
+    text: str
+
+
+class FaxStopped(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Whatever ran under that number ends."""
+
+
+Reply = FaxStarted | FaxRefused | FaxStopped
+
+
+class FaxProgress(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The two terminals agreed on a way of sending, or a page went over."""
+
+    fax: int
+    pages: int
+    """Whole pages so far."""
+    rate: int
+    """Bits per second."""
+    ecm: bool = False
+    station: str = ""
+    """Identification of the other side, as it says."""
+
+
+class FaxEnded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The fax is over and its file complete."""
+
+    fax: int
+    code: int
+    """0, or why it failed (``daemon.fax.texts``)."""
+    detail: str = ""
+    """English, for the log."""
+    pages: int = 0
+    rate: int = 0
+    ecm: bool = False
+    station: str = ""
+
+
+FaxEvent = FaxProgress | FaxEnded
+
+
+class WorkerReady(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A worker has its terminal and reads audio."""
+
+
+WorkerEvent = WorkerReady | FaxProgress | FaxEnded
+
+_pack = msgspec.msgpack.Encoder()
+_line = msgspec.json.Encoder()
+_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+_replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
+_events: msgspec.msgpack.Decoder[FaxEvent] = msgspec.msgpack.Decoder(FaxEvent)
+_lines: msgspec.json.Decoder[WorkerEvent] = msgspec.json.Decoder(WorkerEvent)
+
+
+def encode(message: Request | Reply | FaxEvent) -> bytes:
+    """Make the payload of a host command, its answer or an event."""
+    return _pack.encode(message)
+
+
+def decode_request(payload: bytes) -> Request:
+    """Read what control asks; ``msgspec.DecodeError`` for anything else."""
+    return _requests.decode(payload)
+
+
+def decode_reply(payload: bytes) -> Reply:
+    """Read what the host answers; ``msgspec.DecodeError`` for anything else."""
+    return _replies.decode(payload)
+
+
+def decode_event(payload: bytes) -> FaxEvent:
+    """Read what the host tells; ``msgspec.DecodeError`` for anything else."""
+    return _events.decode(payload)
+
+
+def encode_line(event: WorkerEvent) -> bytes:
+    """Make the line that a worker writes."""
+    return _line.encode(event) + b"\n"
+
+
+def decode_line(line: bytes) -> WorkerEvent:
+    """Read a line of a worker; ``msgspec.DecodeError`` for anything else."""
+    return _lines.decode(line)

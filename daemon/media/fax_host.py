@@ -1,0 +1,238 @@
+"""Fax terminals as audio ports: each a worker process at the other end of a socket pair.
+
+A worker that hangs, dies or never starts ends its own fax with a clear cause; the engine and
+the other faxes do not notice.
+"""
+
+import asyncio
+import contextlib
+import socket
+import sys
+from collections import Counter, OrderedDict
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from daemon.fax import messages as fax
+from daemon.fax.messages import FaxEnded, FaxProgress, WorkerReady
+from daemon.logs import get_logger
+from daemon.media.driver_host import EnginePorts
+from daemon.media.ports import HostServices
+from drivers.api import PortId
+from drivers.errors import DriverError
+
+START_S: Final = 10.0  # s from the process's start to its readiness
+END_S: Final = 15.0  # s from the end of the audio to the end of the process, PDF and all
+REMEMBERED: Final = 64  # ended faxes that are told again to who asks again
+LONGEST_LINE: Final = 4096  # octets of one event
+
+log = get_logger(__name__)
+
+
+class _Running:
+    """One fax: its worker, its port and what it told last."""
+
+    def __init__(self, request: fax.StartFax, process: asyncio.subprocess.Process) -> None:
+        self.request = request
+        self.process = process
+        self.port: PortId | None = None
+        self.progress = FaxProgress(fax=request.fax, pages=0, rate=0)
+        self.ended: FaxEnded | None = None
+        self.why = fax.NO_TERMINAL
+        """The cause when the worker tells none."""
+        self.task: asyncio.Task[None] | None = None
+        self.ending: asyncio.TimerHandle | None = None
+
+
+class FaxHost:
+    """The host ``fax``: starts and ends terminals, tells how they go."""
+
+    name = fax.HOST
+
+    def __init__(self, site: Path, *, at_once: int, worker: tuple[str, ...] = ()) -> None:
+        self._site = site.resolve()
+        self._at_once = at_once
+        self._worker = worker or (sys.executable, "-m", "daemon.fax.worker")
+        self._faxes: dict[int, _Running] = {}
+        self._starting: set[int] = set()
+        self._over: OrderedDict[int, FaxEnded] = OrderedDict()
+        self._services: HostServices | None = None
+        self._ports: EnginePorts | None = None
+        self.counts: Counter[str] = Counter()
+
+    async def open(self, services: HostServices) -> None:
+        """Take faxes from now on."""
+        self._services, self._ports = services, EnginePorts(services, digits="device")
+
+    async def close(self) -> None:
+        """End every worker; safe to call twice."""
+        running = list(self._faxes.values())
+        for each in running:
+            self._kill(each)
+        tasks = [each.task for each in running if each.task is not None]
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def control_gone(self) -> None:
+        """Nobody would take the pages: end every fax in order."""
+        for each in tuple(self._faxes.values()):
+            self._hang_up(each, fax.DROPPED)
+
+    def device_event(self, port: PortId, kind: str, value: int) -> None:
+        """The worker's end of the socket is gone; the reader of its events does the rest."""
+        self.counts[f"device_{kind}"] += 1
+
+    async def handle(self, payload: bytes) -> bytes:
+        """Carry out a request of control; a failure is told inside the answer."""
+        try:
+            request = fax.decode_request(payload)
+        except msgspec.DecodeError as error:
+            self.counts["bad_requests"] += 1
+            return fax.encode(fax.FaxRefused(code=fax.BAD_FILE, text=str(error)))
+        self.counts[type(request).__name__] += 1
+        match request:
+            case fax.StartFax():
+                return fax.encode(await self._start(request))
+            case fax.StopFax():
+                if request.fax in self._faxes:
+                    self._hang_up(self._faxes[request.fax], fax.DROPPED)
+                return fax.encode(fax.FaxStopped())
+
+    # -- start ----------------------------------------------------------------------------
+
+    async def _start(self, request: fax.StartFax) -> fax.FaxStarted | fax.FaxRefused:
+        running = self._faxes.get(request.fax)
+        if running is not None and running.port is not None:
+            return fax.FaxStarted(port=running.port)
+        if (ended := self._over.get(request.fax)) is not None:
+            self._emit(ended)
+            return fax.FaxRefused(code=ended.code, text="the fax is over")
+        if request.fax in self._starting:
+            return fax.FaxRefused(code=fax.BUSY, text="the fax is being started")
+        if len(self._faxes) + len(self._starting) >= self._at_once:
+            self.counts["refused_busy"] += 1
+            text = f"{self._at_once} faxes run; more are allowed by fax_terminals in [media]"
+            return fax.FaxRefused(code=fax.BUSY, text=text)
+        self._starting.add(request.fax)
+        try:
+            return await self._begin(request, self._file(request))
+        except (OSError, ValueError) as error:
+            return fax.FaxRefused(code=fax.BAD_FILE, text=str(error))
+        finally:
+            self._starting.discard(request.fax)
+
+    def _file(self, request: fax.StartFax) -> Path:
+        """The file below the site's ``faxes/``; ValueError elsewhere, OSError without folder."""
+        # Links are followed first: what counts is where the file really lies.
+        path = (self._site / request.path).resolve()
+        if not path.is_relative_to(self._site / fax.FOLDER) or path.suffix != ".tif":
+            raise ValueError(f"a fax is a .tif file in {fax.FOLDER}/: {request.path}")
+        if request.way == "receive":
+            path.parent.mkdir(parents=True, exist_ok=True)
+        elif not path.is_file():
+            raise ValueError(f"there is no file {request.path}")
+        return path
+
+    async def _begin(self, request: fax.StartFax, path: Path) -> fax.FaxStarted | fax.FaxRefused:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with ours, theirs:
+            process = await asyncio.create_subprocess_exec(
+                *self._worker,
+                f"--audio={theirs.fileno()}",
+                f"--fax={request.fax}",
+                f"--file={path}",
+                f"--station={request.station}",
+                f"--header={request.header}",
+                *(("--send",) if request.way == "send" else ()),
+                *(() if request.ecm else ("--no-ecm",)),
+                pass_fds=(theirs.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                limit=LONGEST_LINE,
+            )
+            running = _Running(request, process)
+            try:
+                async with asyncio.timeout(START_S):
+                    ready = await _event(process)
+                if isinstance(ready, WorkerReady) and self._ports is not None:
+                    running.port = self._ports.open_device(ours.fileno(), "s16")
+            except (TimeoutError, ValueError, DriverError) as error:
+                log.warning("fax terminal does not start", fax=request.fax, why=repr(error))
+        if running.port is None:
+            self.counts["not_started"] += 1
+            self._kill(running)
+            await process.wait()
+            text = "the fax terminal does not start; is libspandsp2 installed? See the log"
+            return fax.FaxRefused(code=fax.NO_TERMINAL, text=text)
+        self._faxes[request.fax] = running
+        running.task = asyncio.create_task(self._follow(running), name=f"fax {request.fax}")
+        return fax.FaxStarted(port=running.port)
+
+    # -- while it runs, and its end -------------------------------------------------------
+
+    async def _follow(self, running: _Running) -> None:
+        number, process = running.request.fax, running.process
+        try:
+            while running.ended is None and (event := await _event(process)) is not None:
+                match event:
+                    case FaxProgress():
+                        running.progress = event
+                        self._emit(event)
+                    case FaxEnded():
+                        running.ended = event
+                    case WorkerReady():
+                        pass
+        except ValueError as error:
+            log.error("fax worker tells nonsense", fax=number, why=str(error))
+        self._hang_up(running, running.why)
+        await process.wait()
+        if running.ending is not None:
+            running.ending.cancel()
+        last = running.progress
+        ended = running.ended or FaxEnded(
+            fax=number,
+            code=running.why,
+            detail=f"worker ended with {process.returncode}",
+            pages=last.pages,
+            rate=last.rate,
+            ecm=last.ecm,
+            station=last.station,
+        )
+        del self._faxes[number]
+        self._over[number] = ended
+        while len(self._over) > REMEMBERED:
+            self._over.popitem(last=False)
+        self.counts["ended_ok" if ended.code == fax.OK else "ended_failed"] += 1
+        self._emit(ended)
+
+    def _hang_up(self, running: _Running, why: int) -> None:
+        """Take the audio away: the worker completes its file and ends, or is killed."""
+        if running.port is None or self._services is None:
+            return
+        self._services.close(running.port)
+        running.port = None
+        if running.ended is None:
+            running.why = why
+        loop = asyncio.get_running_loop()
+        running.ending = loop.call_later(END_S, self._kill, running)
+
+    def _kill(self, running: _Running) -> None:
+        if running.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                running.process.kill()
+
+    def _emit(self, event: fax.FaxEvent) -> None:
+        if self._services is not None:
+            self._services.emit(fax.encode(event))
+
+
+async def _event(process: asyncio.subprocess.Process) -> fax.WorkerEvent | None:
+    """The next line that a worker tells; None at its end, ValueError for nonsense."""
+    assert process.stdout is not None  # it was asked for
+    line = await process.stdout.readline()
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        return fax.decode_line(line)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"no event of a fax worker: {line[:80]!r}: {error}") from error

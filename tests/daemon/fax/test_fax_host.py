@@ -1,0 +1,207 @@
+"""Faxes through the media process: workers, the engine and RTP are real."""
+
+import asyncio
+import itertools
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cython_ext.implementation import PURE_PYTHON
+from daemon.fax import messages as fax
+from daemon.fax.messages import FaxEnded, FaxProgress, FaxStarted, StartFax, StopFax
+from daemon.link.client import MediaLink
+from daemon.link.messages import HostEvent
+from daemon.media.app import MediaProcess
+from daemon.media.fax_host import FaxHost
+from daemon.media.options import MediaOptions, MediaSetup
+from drivers.api import PortId, RtpFormat
+from tests.fakes.fax_pages import dots, write_pages
+
+pytestmark = pytest.mark.skipif(PURE_PYTHON, reason="there is no audio in pure mode")
+
+PCMA = RtpFormat(payload_type=8, codec="PCMA", dtmf_payload_type=None, ptime_ms=20)
+Answer = TypeVar("Answer", bound=fax.Reply)
+
+
+class Bench:
+    """A media process with a fax host, and control's end of the link."""
+
+    def __init__(self, site: Path, socket: Path) -> None:
+        self.site = site
+        self.host = FaxHost(site, at_once=2)
+        setup = MediaSetup(site=site, socket=socket, options=MediaOptions())
+        self.media = MediaProcess(setup, [self.host])
+        self.link: MediaLink
+        self.told: list[fax.FaxEvent] = []
+        self._more = asyncio.Event()
+        self._reading: asyncio.Task[None] | None = None
+        self._socket = socket
+
+    async def open(self) -> None:
+        ids = itertools.count(1)
+        await self.media.open()
+        self.link = await MediaLink.connect(self._socket, lambda: next(ids))
+        self._reading = asyncio.create_task(self._read())
+
+    async def close(self) -> None:
+        assert self._reading is not None
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
+        await self.link.disconnect()
+        await self.media.close()
+
+    async def ask(self, request: fax.Request) -> fax.Reply:
+        return fax.decode_reply(await self.link.host("fax", fax.encode(request)))
+
+    async def start(self, number: int, name: str, **how: object) -> PortId:
+        request = StartFax(fax=number, path=f"faxes/{name}.tif", **how)  # type: ignore[arg-type]
+        reply = await self.ask(request)
+        assert isinstance(reply, FaxStarted), reply
+        return PortId(reply.port)
+
+    async def happens(self, found: Callable[[fax.FaxEvent], bool], *, within: float = 30) -> None:
+        async with asyncio.timeout(within):
+            while not any(found(event) for event in self.told):
+                self._more.clear()
+                await self._more.wait()
+
+    async def ended(self, number: int, *, within: float = 30) -> FaxEnded:
+        def is_end(event: fax.FaxEvent) -> bool:
+            return isinstance(event, FaxEnded) and event.fax == number
+
+        await self.happens(is_end, within=within)
+        return next(e for e in self.told if isinstance(e, FaxEnded) and e.fax == number)
+
+    async def _read(self) -> None:
+        async for event in self.link.events():
+            if isinstance(event, HostEvent):
+                assert event.host == "fax"
+                self.told.append(fax.decode_event(event.payload))
+                self._more.set()
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    site = tmp_path / "site"
+    site.mkdir()
+    made = Bench(site, tmp_path / "media.sock")
+    await made.open()
+    yield made
+    await made.close()
+
+
+def workers() -> int:
+    """Worker processes of this process that run now."""
+    found = 0
+    for task in Path("/proc/self/task").iterdir():
+        for child in (task / "children").read_text().split():
+            try:
+                found += b"daemon.fax.worker" in Path(f"/proc/{child}/cmdline").read_bytes()
+            except OSError:
+                continue
+    return found
+
+
+async def test_fax_goes_over_rtp_from_terminal_to_terminal(bench: Bench) -> None:
+    sent = write_pages(bench.site / "faxes" / "out.tif", ["one short page"])
+    sender = await bench.start(71, "out", way="send", station="4930123", header="Ward")
+    receiver = await bench.start(72, "2026/11/in", station="4930999")
+    there, there_address = await bench.link.open_rtp()
+    here, here_address = await bench.link.open_rtp()
+    await bench.link.connect_rtp(there, here_address, PCMA)
+    await bench.link.connect_rtp(here, there_address, PCMA)
+    await bench.link.bridge(1, sender, there)
+    await bench.link.bridge(2, here, receiver)
+    got = await bench.ended(72, within=60)
+    done = await bench.ended(71)
+    assert (got.code, done.code) == (fax.OK, fax.OK)
+    assert (got.pages, got.station, got.ecm) == (1, "4930123", True)
+    assert (done.pages, done.station) == (1, "4930999")
+    assert got.rate >= 4800
+    steps = [e for e in bench.told if isinstance(e, FaxProgress) and e.fax == 72]
+    assert steps[-1].pages == 1
+    arrived = bench.site / "faxes/2026/11/in.tif"
+    # The header line is printed above the page, all else is as it was.
+    assert len(dots(arrived)) == 1
+    assert dots(arrived)[0][1].endswith(dots(sent)[0][1][-216 * 60 :])
+    assert arrived.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+    assert workers() == 0
+
+
+async def test_repeated_request_is_harmless_and_stop_ends_it(bench: Bench) -> None:
+    first = await bench.start(5, "a")
+    assert await bench.start(5, "a") == first
+    assert workers() == 1
+    assert isinstance(await bench.ask(StopFax(fax=5)), fax.FaxStopped)
+    ended = await bench.ended(5)
+    assert (ended.code, ended.pages) == (fax.DROPPED, 0)
+    assert workers() == 0
+    bench.told.clear()
+    again = await bench.ask(StartFax(fax=5, path="faxes/a.tif"))
+    assert isinstance(again, fax.FaxRefused)
+    assert await bench.ended(5) == ended
+    assert isinstance(await bench.ask(StopFax(fax=99)), fax.FaxStopped)
+
+
+async def test_worker_that_is_killed_is_an_end(bench: Bench) -> None:
+    await bench.start(6, "a")
+    await bench.start(7, "b")
+    os.kill(bench.host._faxes[6].process.pid, signal.SIGKILL)
+    ended = await bench.ended(6)
+    assert (ended.code, ended.detail) == (fax.NO_TERMINAL, "worker ended with -9")
+    assert workers() == 1
+    full = await bench.start(8, "c")
+    assert full
+    await bench.host.control_gone()
+    assert (await bench.ended(7)).code == (await bench.ended(8)).code == fax.DROPPED
+    assert bench.media.engine.ports() == []
+
+
+async def test_more_faxes_than_may_run_are_refused(bench: Bench) -> None:
+    await bench.start(1, "a")
+    await bench.start(2, "b")
+    refused = await bench.ask(StartFax(fax=3, path="faxes/c.tif"))
+    assert isinstance(refused, fax.FaxRefused)
+    assert refused.code == fax.BUSY
+    assert "fax_terminals" in refused.text
+
+
+@pytest.mark.parametrize(
+    "path", ["../x.tif", "recordings/x.tif", "faxes/x.wav", "faxes/../../x.tif", "/tmp/x.tif"]
+)
+async def test_files_elsewhere_are_refused(bench: Bench, path: str) -> None:
+    refused = await bench.ask(StartFax(fax=3, path=path))
+    assert isinstance(refused, fax.FaxRefused)
+    assert refused.code == fax.BAD_FILE
+    missing = await bench.ask(StartFax(fax=3, path="faxes/none.tif", way="send"))
+    assert isinstance(missing, fax.FaxRefused)
+    assert workers() == 0
+
+
+@pytest.mark.parametrize(
+    "program",
+    ["import sys; sys.exit(3)", "print('nonsense', flush=True); import time; time.sleep(60)"],
+)
+async def test_worker_that_does_not_start_is_told(tmp_path: Path, program: str) -> None:
+    host = FaxHost(tmp_path, at_once=1, worker=(sys.executable, "-c", program))
+    reply = await host.handle(fax.encode(StartFax(fax=1, path="faxes/a.tif")))
+    answer = fax.decode_reply(reply)
+    assert isinstance(answer, fax.FaxRefused)
+    assert answer.code == fax.NO_TERMINAL
+    assert host.counts["not_started"] == 1
+    await host.close()
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_are_refused_or_read(data: bytes) -> None:
+    async def handled() -> fax.Reply:
+        return fax.decode_reply(await FaxHost(Path("/nonexistent"), at_once=0).handle(data))
+
+    assert isinstance(asyncio.run(handled()), fax.FaxRefused | fax.FaxStopped)
