@@ -9,6 +9,8 @@ ConsoleError         carries a status and a catalogue key
 └── RecordsAway      503: the database is not there yet
 """
 
+from urllib.parse import urlsplit
+
 import structlog
 from sanic import HTTPResponse
 from sanic.exceptions import SanicException
@@ -135,7 +137,22 @@ async def answer(
         return json({"error": {"code": code, "text": text, "fields": fields or {}}}, status=status)
     if "hx-request" in request.headers:
         return HTTPResponse(text, status=status, content_type="text/plain; charset=utf-8")
-    return await page(request, "error.html", status=status, text=text, code=code)
+    return await page(
+        request, "error.html", status=status, text=text, code=code, back=_back(request)
+    )
+
+
+def _back(request: ConsoleRequest) -> str:
+    """The page of the console that the request came from, or nothing."""
+    try:
+        origin = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return ""
+    if origin.netloc != request.host or not origin.path.startswith("/"):
+        return ""
+    if origin.path.startswith("//") or (request.method == "GET" and origin.path == request.path):
+        return ""
+    return origin.path + (f"?{origin.query}" if origin.query else "")
 
 
 def wants_json(request: ConsoleRequest) -> bool:

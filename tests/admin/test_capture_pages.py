@@ -47,3 +47,19 @@ async def test_what_cannot_be_captured_is_said(sign_in: SignIn) -> None:
     for login in ("anna", "sam"):
         other = await sign_in(login)
         assert (await other.post(WHERE, {"peer": "192.0.2.9", "seconds": "5"})).status == 403
+
+
+async def test_who_is_refused_finds_the_way_back(console: ConsoleRig, sign_in: SignIn) -> None:
+    client = await sign_in("tech")
+    begin = f"csrf={client.csrf}&call=over&seconds=5"
+    for origin, known in (
+        (f"{console.url}/signalling?call=x", True),
+        ("http://elsewhere.example/signalling?call=x", False),
+        (f"{console.url}//elsewhere.example/signalling?call=x", False),
+        ("http://[", False),
+    ):
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Referer": origin}
+        refused = await client.request("POST", WHERE, body=begin, headers=headers)
+        assert refused.status == 404
+        assert ('href="/signalling?call=x">Back</a>' in refused.text) is known
+        assert "elsewhere" not in refused.text

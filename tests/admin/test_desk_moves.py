@@ -1,5 +1,9 @@
 """Asking somebody, parking and dialling at the desk, and the same for programs."""
 
+import sqlite3
+from contextlib import closing
+
+from acd_core.ids import to_text
 from tests.admin.conftest import SignIn
 from tests.fakes.console_rig import ConsoleRig
 from tests.fakes.http_client import HttpClient
@@ -60,3 +64,16 @@ async def test_programs_do_the_same(console: ConsoleRig, sign_in: SignIn) -> Non
     desk = (await client.send_json("POST", f"{at}/park", {})).json()
     assert desk["parked"][0]["slot"] == "*51"
     assert (await client.send_json("POST", f"{at}/dial", {"to": "*51"})).json()["parked"] == []
+
+
+async def test_page_of_a_call_says_by_name_who_handed_on(
+    console: ConsoleRig, sign_in: SignIn
+) -> None:
+    moved = """UPDATE segment SET kind = 'outside', detail = '{"by": "anna", "to": "2002"}'"""
+    with closing(sqlite3.connect(console.site / "hookflash.db")) as records, records:
+        records.execute(f"{moved} WHERE id = (SELECT max(id) FROM segment)")
+        (call,) = records.execute("SELECT max(call_id) FROM segment").fetchone()
+    client = await sign_in("boss")
+    text = (await client.get(f"/calls/{to_text(call)}")).text
+    assert "Anna Berg → 2002" in text
+    assert "With somebody else" in text

@@ -3,7 +3,7 @@
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -86,14 +86,15 @@ async def detail(request: ConsoleRequest, call: str) -> HTTPResponse:
     """One call: who, what happened when, recordings, why it went to whom."""
     found = await request.console.records.call(call)
     allow(request, found.summary)
+    names = {agent.login: agent.name for agent in request.console.hub.state().agents}
     return await page(
         request,
         "supervisor/call.html",
         detail=found,
         call=found.summary,
-        bars=timeline(found, request.console.hub.now()),
+        bars=timeline(found, request.console.hub.now(), names),
         decisions=await _decisions(request, call),
-        names={agent.login: agent.name for agent in request.console.hub.state().agents},
+        names=names,
         live=next((c for c in request.console.hub.state().calls if c.call == call), None),
     )
 
@@ -147,8 +148,8 @@ class Bar(msgspec.Struct, frozen=True):
     result: str
 
 
-def timeline(detail: CallDetail, now: float) -> list[Bar]:
-    """Segments as bars; one that is still open ends now."""
+def timeline(detail: CallDetail, now: float, names: Mapping[str, str]) -> list[Bar]:
+    """Segments as bars; one that is still open ends now. ``names`` are those of logins."""
     start = detail.summary.started
     end = max([detail.summary.ended or now] + [s.ended or 0.0 for s in detail.segments])
     length = max(end - start, 0.001)
@@ -159,17 +160,18 @@ def timeline(detail: CallDetail, now: float) -> list[Bar]:
             width=max(((segment.ended or now) - segment.started) / length * 1000, 2.0),
             started=segment.started,
             length_s=(segment.ended or now) - segment.started,
-            who=_who(segment),
+            who=_who(segment, names),
             result=segment.result,
         )
         for segment in detail.segments
     ]
 
 
-def _who(segment: SegmentLine) -> str:
+def _who(segment: SegmentLine, names: Mapping[str, str]) -> str:
     """Who was in a segment; where the caller was moved, who moved him to whom."""
     if segment.moved_to:
-        return f"{segment.moved_by} → {segment.moved_to}".removeprefix(" → ")
+        by = names.get(segment.moved_by) or segment.moved_by
+        return f"{by} → {segment.moved_to}".removeprefix(" → ")
     return segment.agent_name or segment.line
 
 

@@ -126,8 +126,10 @@ class CallMoves:
         if isinstance(wish, Outside) and not controller.may_call_outside(wish.number, station):
             raise ServiceError(
                 "conflict",
-                f"{wish.number} may not be called from here, or not so often.",
-                f"不允许从此处呼叫 {wish.number}，或呼叫过于频繁。",
+                f"{wish.number} may not be called from here, or not so often."
+                " Administrators set both under [telephones] in hookflash.toml.",
+                f"不允许从此处呼叫 {wish.number}，或呼叫过于频繁。"
+                "管理员可在 hookflash.toml 的 [telephones] 中设置。",
                 fields={"to": "not-allowed"},
             )
 

@@ -74,7 +74,8 @@ class SightFacade:
         """Begin to capture; one at a time, so that nobody listens unnoticed."""
         if self._running is not None and not self._running.is_over:
             who = self._running.login
-            en, zh = f"{who} captures at present.", f"{who} 正在抓包。"
+            en = f"{who} captures at present; try again when that capture is over."
+            zh = f"{who} 正在抓包，请待其结束后再试。"
             raise ServiceError("conflict", en, zh)
         if self._media is None:
             raise ServiceError("unavailable", "Media is not there.", "媒体进程不可用。")
