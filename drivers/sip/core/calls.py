@@ -13,6 +13,7 @@ from drivers.sip.core.call import (
     TimerUser,
 )
 from drivers.sip.core.happenings import Ended
+from drivers.sip.core.request import Received
 from drivers.sip.core.services import Services
 from drivers.sip.dialog import Dialog
 from drivers.sip.in_call.unanswered import given_up, invite_record
@@ -22,6 +23,7 @@ from drivers.sip.journal.records import (
     CallRecord,
     InviteRecord,
     MarkState,
+    OfferRecord,
     RecordState,
 )
 from drivers.sip.journal.sealing import SealBroken
@@ -32,6 +34,7 @@ _pack = msgspec.msgpack.Encoder().encode
 
 _read_call = msgspec.msgpack.Decoder(CallRecord).decode
 _read_invite = msgspec.msgpack.Decoder(InviteRecord).decode
+_read_offer = msgspec.msgpack.Decoder(OfferRecord).decode
 _read_mark = msgspec.msgpack.Decoder(CallMark).decode
 _read_binding = msgspec.msgpack.Decoder(BindingRecord).decode
 
@@ -39,6 +42,9 @@ CALL_KIND: Final = "sip.call"
 KEYED_KIND: Final = "sip.keyed"
 """A call with SRTP keys, sealed."""
 INVITE_KIND: Final = "sip.invite"
+OFFER_KIND: Final = "sip.offer"
+KEYED_OFFER_KIND: Final = "sip.keyed_offer"
+"""One whose description holds SRTP keys, sealed."""
 MARK_KIND: Final = "sip.mark"
 BINDING_KIND: Final = "sip.binding"
 
@@ -106,6 +112,18 @@ class Calls:
         self._recorded.add(call.local_tag)
         self.services.journal(INVITE_KIND, _pack(invite_record(call, address)))
 
+    def save_offer(self, call: Call) -> None:
+        """Write down the INVITE of a call that is about to ring, before the first response leaves.
+
+        The record counts until the call is saved (we answered) or ends. One that came over a
+        connection is not kept: its caller cannot be reached after a restart.
+        """
+        received = call.invite
+        if received is None or received.source.reliable:
+            return
+        self._recorded.add(call.local_tag)
+        self.services.journal(*self._offer(call, received))
+
     def save_next(self, call: Call) -> None:
         """Write a standing call with the number that its next request will have."""
         if call.dialog is not None and call.local_tag in self._recorded:
@@ -120,9 +138,9 @@ class Calls:
 
     def restore(
         self, records: Iterable[tuple[str, bytes]], owner: TimerUser
-    ) -> tuple[list[Call], list[BindingRecord]]:
+    ) -> tuple[list[Call], list[BindingRecord], list[OfferRecord]]:
         """Rebuild what the journal's records add up to; a record nobody can read is counted."""
-        latest: dict[str, CallRecord | InviteRecord] = {}
+        latest: dict[str, CallRecord | InviteRecord | OfferRecord] = {}
         bindings: list[BindingRecord] = []
         for kind, payload in records:
             try:
@@ -133,24 +151,50 @@ class Calls:
                 elif kind == INVITE_KIND:
                     invite = _read_invite(payload)
                     latest[invite.tag] = invite
+                elif kind in (OFFER_KIND, KEYED_OFFER_KIND):
+                    keyed = kind == KEYED_OFFER_KIND
+                    offer = _read_offer(self.services.sealer.open(payload) if keyed else payload)
+                    latest[offer.tag] = offer
                 elif kind == MARK_KIND:
                     _apply(latest, _read_mark(payload))
                 elif kind == BINDING_KIND:
                     bindings.append(_read_binding(payload))
             except (msgspec.DecodeError, SealBroken):
                 self.services.count("journal_unreadable")
-        calls = [self._rebuild(record, owner) for record in latest.values()]
-        return calls, bindings
+        offers = [record for record in latest.values() if isinstance(record, OfferRecord)]
+        calls = [
+            self._rebuild(record, owner)
+            for record in latest.values()
+            if not isinstance(record, OfferRecord)
+        ]
+        return calls, bindings, offers
 
     def snapshot(self) -> list[tuple[str, bytes]]:
         """Records that say the same as all written so far, for a shorter journal."""
         return [
-            self._record(call, _STATE_NAMES[call.state])
-            if call.state in _STATE_NAMES
-            else (INVITE_KIND, _pack(invite_record(call, call.place)))
-            for call in self._calls.values()
-            if call.local_tag in self._recorded
+            self._latest(call) for call in self._calls.values() if call.local_tag in self._recorded
         ]
+
+    def _latest(self, call: Call) -> tuple[str, bytes]:
+        if call.state in _STATE_NAMES:
+            return self._record(call, _STATE_NAMES[call.state])
+        if call.inbound and call.invite is not None:
+            return self._offer(call, call.invite)
+        return INVITE_KIND, _pack(invite_record(call, call.place))
+
+    def _offer(self, call: Call, received: Received) -> tuple[str, bytes]:
+        packed = _pack(
+            OfferRecord(
+                tag=call.local_tag,
+                at=self.services.timers.now,
+                message=received.message.raw,
+                source=received.source,
+                peer=call.peer,
+            )
+        )
+        if b"a=crypto:" in received.message.body:
+            return KEYED_OFFER_KIND, self.services.sealer.seal(packed)
+        return OFFER_KIND, packed
 
     def _record(self, call: Call, state: RecordState) -> tuple[str, bytes]:
         packed = _pack(call.record(state))
@@ -235,7 +279,7 @@ class Calls:
             self._by_station.pop(call.peer.name, None)
 
 
-def _apply(latest: dict[str, CallRecord | InviteRecord], mark: CallMark) -> None:
+def _apply(latest: dict[str, CallRecord | InviteRecord | OfferRecord], mark: CallMark) -> None:
     record = latest.get(mark.tag)
     if record is None:
         return
@@ -244,6 +288,8 @@ def _apply(latest: dict[str, CallRecord | InviteRecord], mark: CallMark) -> None
     elif isinstance(record, InviteRecord):
         if mark.state == "elsewhere":
             latest[mark.tag] = msgspec.structs.replace(record, elsewhere=True)
+    elif isinstance(record, OfferRecord):
+        pass  # only its end counts
     elif mark.state == "confirmed":
         latest[mark.tag] = msgspec.structs.replace(record, state="confirmed", ok=b"")
     elif mark.state != "elsewhere":

@@ -21,7 +21,7 @@ from drivers.sip.core.incoming import Incoming
 from drivers.sip.core.outbound import OutboundCalls
 from drivers.sip.core.services import Services
 from drivers.sip.in_call.parallel import Parallel
-from drivers.sip.journal.records import BindingRecord, Peer
+from drivers.sip.journal.records import BindingRecord, OfferRecord, Peer
 from drivers.sip.journal.sealing import Sealer
 from drivers.sip.ladder import MessageLog
 from drivers.sip.options import SipOptions, StationAccount
@@ -89,6 +89,7 @@ class SipCore:
             services, self.calls, self.registrar, withdraw=self.outbound.withdraw
         )
         self.inbound.on_replaced = self._replaced
+        self._offers: list[OfferRecord] = []
         self._deadlines: dict[CallTimer, Callable[[Call], None]] = {
             CallTimer.OK_REPEAT: self.in_dialog.ending.repeat_ok,
             CallTimer.ACK_LIMIT: self.in_dialog.ending.no_ack,
@@ -294,7 +295,7 @@ class SipCore:
         """Rebuild calls and registrations from the journal; returns the calls to go on with."""
         self.services.timers.now = now
         records = list(records)
-        calls, bindings = self.calls.restore(records, self)
+        calls, bindings, self._offers = self.calls.restore(records, self)
         for call in calls:
             if call.state is CallState.CANCELLING:
                 self.outbound.take_up(call)
@@ -342,6 +343,9 @@ class SipCore:
             if call.ok:
                 self.in_dialog.ending.await_ack(call)
             self.in_dialog.timers.resume(call)
+        for offer in self._offers:
+            self.incoming.inbound.again(offer, self)
+        self._offers = []
         self.watching.resume()
 
     def snapshot(self) -> list[tuple[str, bytes]]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from cython_ext.sip_wire import Message, WireError, format_host, parse_uri
+from cython_ext.sip_wire import Message, WireError, format_host, parse, parse_uri
 from drivers.errors import ProtocolError
 from drivers.events import Cause
 from drivers.sip.core.call import Call, CallInput, CallState, CallTimer, TimerUser
@@ -11,13 +11,13 @@ from drivers.sip.core.calls import Calls
 from drivers.sip.core.causes import reason_values, status_for
 from drivers.sip.core.happenings import Connected, HoldChanged, MediaAgreed, Offered, Replaced
 from drivers.sip.core.in_dialog import InDialog
-from drivers.sip.core.request import Received, identify
+from drivers.sip.core.request import Received, identify, merge_key
 from drivers.sip.core.services import ALLOW, SDP_TYPE, Headers, Services
 from drivers.sip.dialog import Dialog
 from drivers.sip.in_call.reliable import may_answer, needs_offer
 from drivers.sip.in_call.replaces import Refused, replaced_call
 from drivers.sip.in_call.session_timer import supports
-from drivers.sip.journal.records import Peer
+from drivers.sip.journal.records import OfferRecord, Peer
 from drivers.sip.negotiation.session import Session
 from drivers.sip.negotiation.terms import NotAcceptable
 from drivers.sip.transaction import ServerKey
@@ -25,6 +25,8 @@ from drivers.sip.trunks.identity import known_of_trunk
 from drivers.sip.trunks.trunk import user_part
 
 RETRY_AFTER: Final = ("Retry-After", "5")
+RINGS_S: Final = 120.0
+"""Longer than callers let it ring: an INVITE of so long ago is of nobody any more."""
 TRYING_AFTER: Final = 0.2  # s, RFC 3261 17.2.1
 RING_REPEAT: Final = 60.0  # s, 13.3.1.1: proxies give up a call that is silent for longer
 
@@ -43,8 +45,13 @@ class InboundCalls:
         self.on_replaced: Callable[[Call], None] = _stays
         """Ends a call that another one replaced. Set by who can end calls of any state."""
 
-    def invite(self, received: Received, peer: Peer, owner: TimerUser) -> None:
-        """Take a new INVITE: an offer to the driver, or the refusal it deserves."""
+    def invite(
+        self, received: Received, peer: Peer, owner: TimerUser, *, known_as: str = ""
+    ) -> None:
+        """Take a new INVITE: an offer to the driver, or the refusal it deserves.
+
+        ``known_as`` is our tag when its caller knows one already, from before a restart.
+        """
         services, message = self.services, received.message
         brief = self.in_dialog.timers.too_brief(message)
         if brief is not None:
@@ -58,7 +65,7 @@ class InboundCalls:
             services.respond(received, error.status)
             return
         trunk = None if peer.is_station else services.trunk(peer.name)
-        tag = services.token()
+        tag = known_as or services.token()
         try:
             dialog = Dialog.answering(message, tag, received.source, fixed=peer.is_station)
         except ProtocolError:
@@ -98,11 +105,31 @@ class InboundCalls:
         if replaced is not None:
             self._take_over(call, replaced)
             return
+        self.calls.save_offer(call)
         services.timers.start(call, CallTimer.PROVISIONAL, TRYING_AFTER)
         identity = identify(message, trusted=trunk is not None and trunk.trust_identity)
         if trunk is not None:
             identity = known_of_trunk(identity, message, trunk)
         services.happened.append(Offered(call, identity))
+
+    def again(self, offer: OfferRecord, owner: TimerUser) -> None:
+        """Take an INVITE that rang when we were stopped: who sent it waits, and is silent."""
+        services = self.services
+        if services.timers.now - offer.at > RINGS_S:
+            services.count("offer_too_old")
+            return
+        try:
+            received = Received(parse(offer.message), offer.source)
+        except WireError:
+            services.count("journal_unreadable")
+            return
+        if received.key in services.transactions.servers:
+            return  # it was sent once more, and came first
+        services.count("offered_again")
+        received.transaction = services.transactions.open_server(
+            received.key, received.reply_to, invite=True, merge=merge_key(received.message)
+        )
+        self.invite(received, offer.peer, owner, known_as=offer.tag)
 
     def _take_over(self, call: Call, old: Call) -> None:
         """Answer an INVITE with Replaces in the place of the old call, which ends (RFC 3891 3)."""

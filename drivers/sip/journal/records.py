@@ -114,6 +114,18 @@ class InviteRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """It was being withdrawn because somebody else answered, and must say so."""
 
 
+class OfferRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """An INVITE that we have not answered for good; its caller, once told, repeats it no longer."""
+
+    tag: str
+    """Our To tag, by which later records name the call."""
+    at: float
+    """When it came, seconds since the epoch."""
+    message: bytes
+    source: Address
+    peer: Peer
+
+
 class CallMark(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A change of a recorded call's state; ``ended`` takes it out.
 

@@ -4,7 +4,7 @@ import pytest
 
 from drivers.events import Cause
 from drivers.sip.core.call import Call, CallState
-from drivers.sip.core.happenings import Connected, Ended, MediaAgreed
+from drivers.sip.core.happenings import Connected, Ended, MediaAgreed, Offered
 from tests.fakes.sip_bench import OFFER, Bench, request, response
 
 
@@ -77,12 +77,78 @@ def test_numbers_hold_and_versions_go_on() -> None:
     assert [one.status for one in bench.send(stale)] == [500]
 
 
-def test_call_that_only_rang_is_forgotten_and_its_invite_is_new() -> None:
+def test_call_that_only_rang_rings_again_under_its_tag() -> None:
     old = Bench()
-    old.offer_call()
+    call = old.offer_call()
     bench, calls = restarted(old)
     assert calls == []
-    bench.send(request("INVITE", body=OFFER))
+    (offered,) = bench.happened()
+    assert isinstance(offered, Offered)
+    assert (offered.call.ref, offered.call.local_tag) == (call.ref, call.local_tag)
+    bench.send(request("INVITE", body=OFFER))  # repeated: it is here already
+    assert bench.names() == []
+    bench.core.accept(offered.call, "192.0.2.1", 6000)
+    ok = bench.out()[-1]
+    assert (ok.status, ok.to_tag) == (200, call.local_tag)
+    bench.send(request("ACK", branch="a", to_tag=call.local_tag))
+    assert "Connected" in bench.names()
+    assert restarted(bench)[1] != []
+
+
+def test_call_that_rang_can_be_cancelled_after_the_restart() -> None:
+    old = Bench()
+    old.offer_call()
+    bench, _ = restarted(old)
+    bench.happened()
+    bench.out()
+    answers = bench.send(request("CANCEL"))
+    assert sorted(one.status for one in answers) == [200, 487]
+    assert bench.names() == ["Ended"]
+    bench.send(request("ACK", to_tag=answers[0].to_tag))
+    assert restarted(bench)[0].names() == []
+
+
+@pytest.mark.parametrize("how", ["cancelled", "refused"])
+def test_call_that_rang_and_is_over_does_not_ring_again(how: str) -> None:
+    old = Bench()
+    call = old.offer_call()
+    if how == "cancelled":
+        old.send(request("CANCEL"))
+    else:
+        old.core.release(call, Cause.BUSY)
+    assert restarted(old)[0].names() == []
+
+
+def test_call_that_rang_too_long_ago_is_let_go() -> None:
+    old = Bench()
+    old.offer_call()
+    bench = Bench(seed=99, start=old.now + 121.0)
+    bench.core.restore(old.journal, bench.now)
+    bench.core.resume()
+    assert bench.names() == []
+
+
+def test_call_that_rings_is_in_the_shorter_journal_too() -> None:
+    old = Bench()
+    call = old.offer_call()
+    bench = Bench(seed=99, start=old.now + 2.0)
+    bench.core.restore(old.core.snapshot(), bench.now)
+    bench.core.resume()
+    (offered,) = bench.happened()
+    assert isinstance(offered, Offered)
+    assert offered.call.local_tag == call.local_tag
+
+
+def test_keys_of_a_call_that_rings_are_not_in_the_journal() -> None:
+    old = Bench()
+    keyed = OFFER.replace(
+        b"a=sendrecv",
+        b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 "
+        b"inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\na=sendrecv",
+    )
+    old.send(request("INVITE", body=keyed))
+    assert not any(b"WVNfX19z" in payload for _, payload in old.journal)
+    bench, _ = restarted(old)
     assert bench.names() == ["Offered"]
 
 
