@@ -383,7 +383,7 @@ class SipCore:
         left = record.expires - services.timers.now
         services.happened.append(StationCame(record.station, record.contact, left))
         self.flows.came(record)
-        self.lamps.tell(record.station)
+        self.lamps.tell_one(record)
         self.watching.came(record.station, record.source)
 
     def _went(self, station: str, reason: str) -> None:

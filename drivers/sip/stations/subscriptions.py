@@ -12,7 +12,8 @@ from cython_ext.sip_wire import Message, build_request, format_host
 from drivers.sip.core.services import Services
 from drivers.sip.dialog import MAX_FORWARDS
 from drivers.sip.journal.lamps import LAMP_KIND, LampRecord
-from drivers.sip.stations.registrar import Registrar
+from drivers.sip.journal.records import BindingRecord
+from drivers.sip.stations.registrar import Registrar, way_to
 from drivers.sip.transaction import ClientTransaction
 
 SUMMARY_TYPE: Final = ("Content-Type", "application/simple-message-summary")
@@ -68,9 +69,14 @@ class Lamps:
         return summary(account, waiting=station in self._lit)
 
     def tell(self, station: str) -> None:
-        """Send the state of the lamp, when it was ever set and the phone is there."""
-        binding = self.registrar.find(station)
-        if binding is None or station not in self._told:
+        """Send the state of the lamp to every telephone of a station."""
+        for binding in self.registrar.find_all(station):
+            self.tell_one(binding)
+
+    def tell_one(self, binding: BindingRecord) -> None:
+        """Send it to one telephone, when it was ever set."""
+        station = binding.station
+        if station not in self._told:
             return
         services = self.services
         account = f"sip:{station}@{format_host(services.host, services.port)}"
@@ -82,6 +88,7 @@ class Lamps:
             ("To", f"<{binding.contact}>"),
             ("Call-ID", services.token()),
             ("CSeq", "1 NOTIFY"),
+            *(("Route", value) for value in binding.path),
             services.contact,
             ("Event", "message-summary"),
             ("Subscription-State", "active"),
@@ -91,7 +98,7 @@ class Lamps:
         data = build_request("NOTIFY", binding.contact, headers, body)
         services.count("sent_notify")
         key = branch, "NOTIFY"
-        services.transactions.open_client(key, data, binding.source, user=_LampTold(services))
+        services.transactions.open_client(key, data, way_to(binding), user=_LampTold(services))
 
 
 class _LampTold:

@@ -1,5 +1,6 @@
 """Telephones behind a proxy that writes Path (RFC 3327): the proxy's address is not theirs."""
 
+import msgspec
 import pytest
 
 from cython_ext.sip_wire import Message
@@ -83,3 +84,22 @@ def test_proxy_is_known_as_a_source_as_long_as_a_telephone_is_behind_it() -> Non
     assert (registrar.is_at(PROXY.host), registrar.station_at(PROXY)) == (True, "")
     registrar.remove("2001", "account removed")
     assert not registrar.is_at(PROXY.host)
+
+
+def test_lamp_goes_to_every_telephone_of_a_station_the_way_that_each_registered() -> None:
+    bench = Bench().with_station()
+    register(bench, PROXY, PATH)
+    binding = bench.core.registrar.find("2001")
+    assert binding is not None
+    desk = Address("198.51.100.7", 5062)
+    bench.core.registrar.restore(
+        [msgspec.structs.replace(binding, contact="sip:2001@desk.example", source=desk, path=())]
+    )
+    bench.core.lamps.set_lamp("2001", on=True)
+    told = {place: data for data, place in bench.core.take_out()}
+    assert set(told) == {PROXY, desk}
+    assert b"\r\nRoute: " + PATH.encode() + b"\r\n" in told[PROXY]
+    assert b"\r\nRoute: " not in told[desk]
+    # One that registers again is told anew, the others need not be.
+    bench.core.lamps.tell_one(binding)
+    assert [place for _, place in bench.core.take_out()] == [PROXY]
