@@ -55,7 +55,7 @@ cdef extern from "engine.h":
         hf_object head
         int law, chain_fd, channels
         uint64_t gap
-        uint32_t paused_frames
+        uint32_t paused_frames, tone_every
         hf_chain chain
 
     ctypedef struct hf_tap:

@@ -85,7 +85,15 @@ def new_tones(
 ) -> Handle: ...
 def new_room(number: int, capacity: int) -> Handle: ...
 def new_recorder(
-    number: int, fd: int, chain_fd: int, *, law: int, stereo: bool, max_s: float, silence_s: float
+    number: int,
+    fd: int,
+    chain_fd: int,
+    *,
+    law: int,
+    stereo: bool,
+    max_s: float,
+    silence_s: float,
+    tone_s: float,
 ) -> Handle: ...
 def recorded(handle: Handle) -> tuple[str, int, int]: ...
 def new_caller_id(number: int) -> Handle: ...

@@ -136,11 +136,11 @@ def new_room(uint64_t number, int capacity):
 
 
 def new_recorder(uint64_t number, int fd, int chain_fd, *, int law, bint stereo, double max_s,
-                 double silence_s):
+                 double silence_s, double tone_s):
     """A recorder into a descriptor, and one for its chain; both become its own."""
     cdef hf_recorder *recorder = hf_recorder_new(number, fd, stereo, max_s, silence_s)
     handle = handle_of(recorder)
-    recorder.law, recorder.chain_fd = law, chain_fd
+    recorder.law, recorder.chain_fd, recorder.tone_every = law, chain_fd, round(tone_s * 50)
     return handle
 
 

@@ -103,6 +103,7 @@ typedef struct hf_recorder {
     _Atomic uint64_t written, taken, gap; /* gap: samples that found no room */
     uint64_t gap_written;
     uint32_t frames, max_frames, quiet, quiet_frames;
+    uint32_t tone_every, tone_at; /* frames from consent tone to consent tone; 0: none */
     _Atomic int ended; /* 1 + enum hf_end when the engine is done with it */
     _Atomic int failed; /* errno of the file thread */
     _Atomic uint32_t paused_frames;
@@ -202,6 +203,7 @@ struct hf_port {
     int ducked;          /* frames for which the player stays below who barged in */
     hf_caller_id *caller_id;
     hf_recorder *recorders[HF_PORT_RECORDERS];
+    int consent;         /* frame of a consent tone, from 1; 0: none sounds */
     hf_tap *tap, *copies; /* NULL: nobody listens; nobody captures */
     hf_port_counts counts;
 };
@@ -364,6 +366,8 @@ hf_recorder *hf_recorder_new(uint64_t id, int fd, int stereo, double max_s, doub
 int hf_recorder_second(const hf_recorder *recorder); /* octets of one second in the file */
 void hf_recorder_frame(hf_port *port);
 void hf_recorder_end(hf_recorder *recorder, enum hf_end why);
+void hf_consent_frame(hf_port *port); /* before anybody speaks */
+void hf_consent_mix(int frame, int16_t *out);
 #define HF_WAV_HEADER 58 /* octets at most */
 int hf_wav_header(uint8_t out[HF_WAV_HEADER], int channels, int law, uint32_t data_bytes);
 void hf_files_add(hf_engine *engine, hf_recorder *recorder);

@@ -20,6 +20,7 @@ PEAK_0_DBM0: Final = 22300.0  # of one sine; full scale of mu-law is +3.17 dBm0 
 
 _LAWS: Final = {"A": _media.ALAW, "U": _media.ULAW, "s16": _media.S16}
 _FSK: Final = ("bell202", "v23")
+MOST_TONE_S: Final = 3600.0  # between consent tones
 _KEYS: Final = b"0123456789*#ABCD,"
 
 
@@ -304,10 +305,12 @@ class Engine(Bridging, Listening, Securing):
         silence_s: float = 0.0,
         law: str = "s16",
         chain: bool = False,
+        tone_s: float = 0.0,
     ) -> None:
         """Record into a new WAV file; FileExistsError and other OSError.
 
         ``law`` is s16, A or U. With ``chain`` the links are written beside it, one a second.
+        Every ``tone_s`` the port and its bridge hear a beep, but not while it is paused.
         """
         handle = self._port(port).handle
         if recording in self._recordings:
@@ -317,6 +320,8 @@ class Engine(Bridging, Listening, Securing):
             raise EngineError("busy", f"port {port} has {running} recordings already")
         if law not in _LAWS:
             raise EngineError("bad-argument", f"nothing is recorded as {law!r}")
+        if not 0 <= tone_s <= MOST_TONE_S:
+            raise EngineError("bad-argument", f"no consent tone comes every {tone_s} s")
         fd, links = open_recording(path, chain=chain)
         recorder = _media.new_recorder(
             recording,
@@ -326,6 +331,7 @@ class Engine(Bridging, Listening, Securing):
             stereo=stereo,
             max_s=max_s,
             silence_s=silence_s,
+            tone_s=max(tone_s, 1.0) if tone_s else 0.0,
         )
         accepted(self._core.record(handle, recorder))
         self._recordings[recording] = (recorder, port, path)

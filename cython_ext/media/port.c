@@ -290,6 +290,7 @@ static void watch_speech(hf_engine *engine, hf_port *port)
 void hf_port_hear(hf_engine *engine, hf_port *port)
 {
     int listened = is_listened_to(port);
+    hf_consent_frame(port);
     if (port->kind == HF_RTP) {
         hf_rtp_receive(engine, port);
         hf_reports_frame(engine, port);
@@ -312,14 +313,16 @@ static void mix(hf_engine *engine, hf_port *port)
         hf_room_mix(port->room, port->member, port->player ? DUCKED : 1.0f, port->sent);
     if (port->player && hf_player_mix(port->player, port->ducked ? DUCKED : 1.0f, port->sent))
         hf_player_end(engine, port->player, HF_FINISHED);
+    if (port->consent)
+        hf_consent_mix(port->consent, port->sent);
 }
 
 /* The coded frame of the only other member, when we may send it on untouched. */
 static const hf_port *passing(const hf_port *port)
 {
     const hf_port *other;
-    if (!port->room || port->player || port->kind != HF_RTP || port->wire_fill ||
-        port->stream.packet_samples != HF_FRAME)
+    if (!port->room || port->player || port->consent || port->kind != HF_RTP ||
+        port->wire_fill || port->stream.packet_samples != HF_FRAME)
         return NULL;
     other = hf_room_only_other(port->room, port->member);
     return other && other->raw_length && other->law == port->law ? other : NULL;

@@ -67,6 +67,48 @@ void hf_recorder_end(hf_recorder *recorder, enum hf_end why)
     atomic_store_explicit(&recorder->ended, 1 + (int)why, memory_order_release);
 }
 
+/* 1400 Hz for 200 ms at -20 dBm0. A frame holds 28 whole turns, so each begins alike. */
+#define CONSENT_HZ 1400
+#define CONSENT_FRAMES 10
+#define CONSENT_PEAK 2230.0f
+#define CONSENT_SLOPE 40 /* samples in which it comes and goes */
+
+static int consent_of(hf_recorder *recorder)
+{
+    uint32_t at;
+    if (!recorder || !recorder->tone_every)
+        return 0;
+    if (recorder->paused) { /* what goes on is recorded again: that is said at once */
+        recorder->tone_at = 0;
+        return 0;
+    }
+    at = recorder->tone_at;
+    recorder->tone_at = (at + 1) % recorder->tone_every;
+    return at < CONSENT_FRAMES ? (int)at + 1 : 0;
+}
+
+void hf_consent_frame(hf_port *port)
+{
+    int i, frame;
+    port->consent = 0;
+    for (i = 0; i < HF_PORT_RECORDERS; i++) {
+        frame = consent_of(port->recorders[i]);
+        port->consent = frame ? frame : port->consent;
+    }
+}
+
+void hf_consent_mix(int frame, int16_t *out)
+{
+    uint32_t step = hf_phase_step(CONSENT_HZ);
+    int n;
+    for (n = 0; n < HF_FRAME; n++) {
+        int in = frame == 1 ? n : CONSENT_SLOPE, left = HF_FRAME - 1 - n;
+        int edge = frame == CONSENT_FRAMES && left < in ? left : in;
+        float slope = edge < CONSENT_SLOPE ? (float)edge / CONSENT_SLOPE : 1.0f;
+        out[n] = hf_clip16(out[n] + slope * CONSENT_PEAK * hf_sine(step * (uint32_t)n));
+    }
+}
+
 static void one_frame(hf_recorder *recorder, const hf_port *port)
 {
     store(recorder, port);

@@ -116,7 +116,8 @@ hf_port *hf_room_only_other(const hf_room *room, int member)
         float gain = *gain_of(room, i, member);
         if (!room->members[i] || i == member || gain == 0.0f)
             continue;
-        if (found || gain != 1.0f || hf_level_acts(&room->members[i]->level))
+        if (found || gain != 1.0f || hf_level_acts(&room->members[i]->level) ||
+            room->members[i]->consent)
             return NULL;
         found = room->members[i];
     }
@@ -159,6 +160,11 @@ void hf_room_mix(const hf_room *room, int member, float gain, int16_t *out)
         return;
     for (n = 0; n < HF_FRAME; n++)
         out[n] = hf_clip16(sum[n]);
+    /* Whoever is recorded: all who hear him hear the tone that says so. */
+    for (i = 0; i < room->capacity; i++)
+        if (i != member && room->members[i] && room->members[i]->consent &&
+            *gain_of(room, i, member) != 0.0f)
+            hf_consent_mix(room->members[i]->consent, out);
 }
 
 /* The step at the joint is taken up and let go within 5 ms: a slope instead of a click. */

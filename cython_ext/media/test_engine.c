@@ -363,6 +363,7 @@ int main(void)
     test_long();
     test_rooms();
     test_levels();
+    test_consent();
     test_chain();
     test_srtp();
     test_vectors();

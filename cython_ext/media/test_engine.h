@@ -43,6 +43,7 @@ void test_network(void); /* test_network.c: RTP, jitter, keys as events */
 void test_signals(void); /* test_signals.c: DTMF limits, speech */
 void test_bridge(void);  /* test_engine.c: ports on real sockets */
 void test_levels(void);  /* test_levels.c: automatic level, who speaks */
+void test_consent(void); /* test_consent.c: the tone of a recording, a disk that is full or slow */
 void test_rooms(void);   /* test_rooms.c: who hears whom, without clicks */
 void test_chain(void);   /* test_chain.c: links of a recording, a full disk */
 void test_vectors(void); /* test_vectors.c: AES-GCM as RFC 7714 has it */

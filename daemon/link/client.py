@@ -241,11 +241,13 @@ class MediaLink:
         silence_s: float = 0.0,
         coding: str = "pcm16",
         chain: bool = False,
+        tone_s: float = 0.0,
     ) -> Awaitable[None]:
         """Record a port into a new WAV file below the site; RecordFinished tells its end.
 
         Stereo is left what the port hears, right what it is sent; mono is what it hears.
         ``coding`` is pcm16, alaw or ulaw; ``chain`` keeps a SHA-256 link a second.
+        All who hear the port, and its own end, hear a tone every ``tone_s``.
         """
         return self._do(
             ask.StartRecording(
@@ -257,6 +259,7 @@ class MediaLink:
                 silence_s=silence_s,
                 coding=coding,
                 chain=chain,
+                tone_s=tone_s,
             )
         )
 

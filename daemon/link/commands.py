@@ -199,6 +199,8 @@ class StartRecording(Command, frozen=True, kw_only=True):
     """pcm16, alaw or ulaw, all at 8000 Hz."""
     chain: Truth = False
     """Write a SHA-256 link a second into a file beside it."""
+    tone_s: Decimal = 0.0
+    """Seconds from consent tone to consent tone, which both sides hear; 0: none."""
 
 
 class PauseRecording(Command, frozen=True, kw_only=True):

@@ -324,6 +324,7 @@ class Ports:
             silence_s=command.silence_s,
             law=law,
             chain=command.chain,
+            tone_s=command.tone_s,
         )
         self._files.started(command.recording, path)
 

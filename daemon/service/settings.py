@@ -175,6 +175,8 @@ class QueueSettings(msgspec.Struct, frozen=True, kw_only=True):
     service_level_target: float = 0.8
     short_abandon_s: float = 5.0
     record: bool = True
+    record_tone_s: float = 0.0
+    """Seconds from beep to beep that tell both sides of a recording; 0: none."""
     enabled: bool = True
     version: int = 0
 

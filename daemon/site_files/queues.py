@@ -115,6 +115,8 @@ class QueueEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     service_level_target: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.8
     short_abandon_s: Seconds = 5.0
     record: bool = True
+    record_tone_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0.0
+    """Seconds from beep to beep that tell both sides of a recording; 0: none."""
     enabled: bool = True
 
 

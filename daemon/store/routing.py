@@ -84,6 +84,8 @@ class Queue(Model):
     service_level_target = fields.FloatField(default=0.8)
     short_abandon_s = fields.FloatField(default=5.0)
     record = fields.BooleanField(default=True)
+    record_tone_s = fields.FloatField(default=0.0, db_default=0.0)
+    """Seconds from beep to beep that tell both sides of a recording, 0 is none."""
     enabled = fields.BooleanField(default=True)
     version = fields.IntField(default=1)
 

@@ -65,6 +65,7 @@ EVERYTHING = QueueSettings(
     service_level_target=0.85,
     short_abandon_s=3.0,
     record=False,
+    record_tone_s=15.0,
     enabled=False,
     version=1,
 )

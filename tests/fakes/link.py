@@ -14,6 +14,7 @@ from daemon.link.messages import (
     MediaEvent,
     MediaRestarted,
     PlayerState,
+    HostEvent,
     PlayFinished,
     PortState,
     RecordFinished,
@@ -23,6 +24,7 @@ from daemon.link.messages import (
     StreamEnded,
 )
 from drivers.api import PortId, RtpAddress, RtpFormat
+from tests.fakes.fax_host import FakeFaxHost
 
 
 class Playing(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +48,7 @@ class Recorder(msgspec.Struct, frozen=True, kw_only=True):
     silence_s: float
     started: float
     chain: bool = False
+    tone_s: float = 0.0
 
 
 class FakeTap(msgspec.Struct, frozen=True):
@@ -80,6 +83,14 @@ class FakeMedia:
         self._events: asyncio.Queue[MediaEvent] = asyncio.Queue()
         self._number = 0
         self._last_port = 0
+        self.faxes = FakeFaxHost(
+            self._new_port, lambda payload: self._tell(HostEvent(host="fax", payload=payload))
+        )
+
+    def _new_port(self) -> PortId:
+        self._last_port += 1
+        self.ports.add(PortId(self._last_port))
+        return PortId(self._last_port)
 
     # AudioPorts
 
@@ -138,6 +149,11 @@ class FakeMedia:
         if playing is not None:
             self._end_play(playing, "stopped")
 
+    async def host(self, host: str, payload: bytes) -> bytes:
+        self._fail("host")
+        assert host == "fax"
+        return self.faxes.handle(payload)
+
     async def bridge(self, bridge: int, a: PortId, b: PortId) -> None:
         self._fail("bridge")
         self._known(a)
@@ -173,6 +189,7 @@ class FakeMedia:
         max_s: float = 0.0,
         silence_s: float = 0.0,
         chain: bool = False,
+        tone_s: float = 0.0,
     ) -> None:
         self._fail("record")
         self._known(port)
@@ -185,6 +202,7 @@ class FakeMedia:
             silence_s=silence_s,
             started=asyncio.get_running_loop().time(),
             chain=chain,
+            tone_s=tone_s,
         )
         if recorder.path in {each.path for each in self.recorded}:
             raise MediaRefused("disk", f"{path_relative} is there already")

@@ -235,4 +235,5 @@ def _figures() -> tuple[Field, ...]:
         ),
         _seconds("short_abandon_s", group),
         Field(name="record", kind="switch", group=group),
+        Field(name="record_tone_s", kind="number", group=group, minimum=0, maximum=3600, unit="s"),
     )

@@ -87,6 +87,7 @@ class BridgingMedia(CallMedia, Protocol):
         max_s: float = 0.0,
         silence_s: float = 0.0,
         chain: bool = False,
+        tone_s: float = 0.0,
     ) -> Awaitable[None]: ...
     def pause_record(self, recording: int, *, on: bool) -> Awaitable[None]: ...
 

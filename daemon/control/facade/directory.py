@@ -26,6 +26,7 @@ class QueueInfo(msgspec.Struct, frozen=True, kw_only=True):
     short_abandon_s: float = 5.0
     max_wait_s: float = 0.0
     record: bool = True
+    record_tone_s: float = 0.0
     music: str = ""
     """Prompt that waiting callers hear; empty: the site's own music, else ringback."""
     enabled: bool = True

@@ -72,6 +72,7 @@ async def read_directory(directory: Directory) -> None:
             short_abandon_s=queue.short_abandon_s,
             max_wait_s=queue.max_wait_s,
             record=queue.record,
+            record_tone_s=queue.record_tone_s,
             music=queue.music,
             enabled=queue.enabled,
             skills=dict(queue.skills),

@@ -324,7 +324,14 @@ class CallFlow:
         path = recording_path(kind, call.id, number, now)
         recording = OpenRecording(id=number, path=path, kind=kind, started=now, mailbox=mailbox)
         await context.media.record(
-            number, port, path, stereo=of_call, max_s=max_s, silence_s=silence_s, chain=of_call
+            number,
+            port,
+            path,
+            stereo=of_call,
+            max_s=max_s,
+            silence_s=silence_s,
+            chain=of_call,
+            tone_s=self._tone_s() if of_call else 0.0,
         )
         call.recording = recording
         if kind == "message":
@@ -332,6 +339,12 @@ class CallFlow:
         context.records.recording(call, recording)
         context.keep(call)
         return recording.id
+
+    def _tone_s(self) -> float:
+        """How often both sides are told that they are recorded."""
+        visit = self._call.visit
+        queue = self._context.queue_by_key(visit.queue) if visit is not None else None
+        return 0.0 if queue is None else queue.record_tone_s
 
     def message_recorded(self, recorded: RecordFinished) -> None:
         """A message is on disk."""

@@ -97,6 +97,23 @@ async def test_a_pause_is_silent_counted_and_marked(
     assert marks[-2:] == ["end", ""]
 
 
+async def test_both_sides_hear_that_they_are_recorded(link: MediaLink, dial: Dial) -> None:
+    (a, caller), (b, agent) = await dial(), await dial("PCMU")
+    await link.bridge(1, a, b)
+    await link.record(4, a, "recordings/a.wav", stereo=True, tone_s=1)
+    heard = await asyncio.gather(caller.hear(90), agent.hear(90))
+    for pcm in heard:
+        frames = [dsp.goertzel(pcm[at : at + 320], 8000, 1400.0) for at in range(0, 28_000, 320)]
+        sounding = [at for at, level in enumerate(frames) if level > -30]
+        assert 15 <= len(sounding) <= 24  # 200 ms, twice
+        assert sounding[-1] - sounding[0] in range(55, 66)
+    await link.pause_record(4, on=True)
+    await caller.hear(5)
+    assert dsp.goertzel(await caller.hear(70), 8000, 1400.0) < -60
+    with pytest.raises(MediaRefused):
+        await link.record(5, a, "recordings/b.wav", stereo=True, tone_s=-1)
+
+
 async def test_a_coding_that_is_none_is_refused(link: MediaLink, dial: Dial, site: Path) -> None:
     port, _ = await dial()
     with pytest.raises(MediaRefused) as refused:

@@ -52,7 +52,7 @@ LATER_COLUMNS = (
     *(("agent", name) for name in ("capacity", "interruptible", "only_queues", "queues", "reserve")),
     *(("queue", name) for name in (
         "announcements", "calendar", "callback", "closing", "max_overflows", "medium", "overflow",
-        "reserve_below", "reserve_over_s", "ring_step_s", "unattended", "weight",
+        "record_tone_s", "reserve_below", "reserve_over_s", "ring_step_s", "unattended", "weight",
     )),
     ("station", "version"),
     *(("recording", name) for name in ("chain", "gap_ms", "paused_ms")),

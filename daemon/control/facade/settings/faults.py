@@ -47,6 +47,7 @@ _RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "max_wait_s": (0, DAY_S),
     "last_agent_s": (0, DAY_S),
     "short_abandon_s": (0, DAY_S),
+    "record_tone_s": (0, 3600),
     "service_level_s": (0.001, DAY_S),
     "service_level_target": (0, 1),
     "reserve_below": (0, 1),

@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
+import pytest
+
 from acd_core.agent import AgentState
 from daemon.control.calls.call import Phase
 from daemon.control.calls.context import HangUpRequest, HoldRequest
@@ -67,6 +69,15 @@ async def test_conversation_is_recorded_in_stereo_on_the_callers_leg(rig: Contro
     assert row.path == recorder.path
     assert row.path.startswith("recordings/2026/")
     assert_sound(rig)
+
+
+@pytest.mark.parametrize("every", [0.0, 15.0])
+async def test_queue_says_how_often_a_tone_tells_of_the_recording(
+    make_rig: MakeRig, every: float
+) -> None:
+    rig = await make_rig(queues=[make_queue(record_tone_s=every)])
+    await rig.connect()
+    assert [recorder.tone_s for recorder in rig.media.recorded] == [every]
 
 
 async def test_agent_hangs_up_and_the_flow_goes_on_to_its_end(rig: ControlRig) -> None:
