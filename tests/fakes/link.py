@@ -14,7 +14,6 @@ from daemon.link.messages import (
     MediaEvent,
     MediaRestarted,
     PlayerState,
-    HostEvent,
     PlayFinished,
     PortState,
     RecordFinished,
@@ -24,7 +23,6 @@ from daemon.link.messages import (
     StreamEnded,
 )
 from drivers.api import PortId, RtpAddress, RtpFormat
-from tests.fakes.fax_host import FakeFaxHost
 
 
 class Playing(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,14 +81,6 @@ class FakeMedia:
         self._events: asyncio.Queue[MediaEvent] = asyncio.Queue()
         self._number = 0
         self._last_port = 0
-        self.faxes = FakeFaxHost(
-            self._new_port, lambda payload: self._tell(HostEvent(host="fax", payload=payload))
-        )
-
-    def _new_port(self) -> PortId:
-        self._last_port += 1
-        self.ports.add(PortId(self._last_port))
-        return PortId(self._last_port)
 
     # AudioPorts
 
@@ -148,11 +138,6 @@ class FakeMedia:
         playing = self.players.get(player)
         if playing is not None:
             self._end_play(playing, "stopped")
-
-    async def host(self, host: str, payload: bytes) -> bytes:
-        self._fail("host")
-        assert host == "fax"
-        return self.faxes.handle(payload)
 
     async def bridge(self, bridge: int, a: PortId, b: PortId) -> None:
         self._fail("bridge")
