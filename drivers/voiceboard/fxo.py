@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 
 from drivers.api import LineId
 from drivers.events import Answered, Cause, LineDown, LineUp, Progress, Released, Ringing, Seized
+from drivers.voiceboard.caller import CallerDigits, CallerIdentity
 from drivers.voiceboard.dahdi import Hook
 from drivers.voiceboard.options import TimingOptions
 from drivers.voiceboard.port import (
@@ -151,6 +152,8 @@ class FxoPort(PortMachine):
         wait_dial_tone: bool = True,
     ) -> None:
         super().__init__(line, S.IDLE)
+        self.caller = CallerDigits()
+        """Takes the keys that are heard before a ring."""
         self._timing = timing
         self._dnis = dnis
         self._answered_by = answered_by
@@ -186,7 +189,15 @@ class FxoPort(PortMachine):
             if before is not S.IDLE:
                 return []
             self.new_call()
-            ringing = Ringing(line=self.line, dnis=self._dnis, ref=self.ref)
+            caller = self.caller.take(now) or CallerIdentity()
+            ringing = Ringing(
+                line=self.line,
+                ani=caller.ani,
+                dnis=self._dnis,
+                redirecting=caller.redirecting,
+                restricted=caller.restricted,
+                ref=self.ref,
+            )
             return [Report(ringing)]
         if cause is I.ANSWER:
             self.state, self.deadline, self._answered_at = S.TALKING, None, now

@@ -19,7 +19,7 @@ from drivers.voiceboard import dahdi, port
 from drivers.voiceboard.dahdi import Event, Hook, Request
 from drivers.voiceboard.device import BoardDevice
 from drivers.voiceboard.fxs import FxsPort
-from drivers.voiceboard.listening import ToneListener
+from drivers.voiceboard.listening import CallerListener, ToneListener
 from drivers.voiceboard.options import ChannelOptions, VoiceBoardOptions
 from drivers.voiceboard.port import IllegalTransition, PortInput, PortMachine
 from drivers.voiceboard.progress import ProgressDetector
@@ -69,7 +69,10 @@ class BoardLine:
         self._lock = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._listener: ToneListener | None = None
+        self._listener: ToneListener[PortInput] | None = None
+        self._caller = CallerListener(machine, options)
+        if self._caller.told:
+            self.can |= Capability.ANI
         self._tried = asyncio.Event()
 
     @property
@@ -188,6 +191,7 @@ class BoardLine:
         self.backoff.worked(loop.time())
         self.counts["opened"] += 1
         self._tell(LineUp(line=self.id))
+        self._caller.listen(self._device.audio_fd)
         self._tried.set()
         async for event in self._device.events():
             await self._event(event)
@@ -223,6 +227,8 @@ class BoardLine:
             self.counts["device_digits_dropped"] += 1
         elif self.phase == "talking":
             self._report(Digit(line=self.id, key=key, source="device"))
+        elif self.phase == "idle":
+            self._caller.key(key)
 
     async def _control(self, cause: PortInput, *, number: str = "") -> None:
         async with self._lock:
@@ -306,6 +312,7 @@ class BoardLine:
         self.port = self._ports.open_device(self._device.audio_fd, self._options.law)
 
     def _close_audio(self) -> None:
+        self._caller.listen(-1)
         if self._ports is not None and self.port is not None:
             self._ports.close(self.port)
         self.port = None
@@ -326,6 +333,8 @@ class BoardLine:
         self._later(cause)
 
     def _arm(self) -> None:
+        idle = self.up and self.phase == "idle"
+        self._caller.listen(self._device.audio_fd if idle else -1)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,22 +1,56 @@
-"""Hears a line while a call is dialled; from the answer on its audio is the engine's."""
+"""Hears a line before its audio is the engine's: tones while a call is dialled, keys before
+a ring."""
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Generic, Protocol, TypeVar
 
+from cython_ext import dsp
 from drivers.voiceboard import dahdi
-from drivers.voiceboard.port import PortInput
-from drivers.voiceboard.progress import ProgressDetector
+from drivers.voiceboard.caller import CallerDigits
+from drivers.voiceboard.fxo import FxoPort
+from drivers.voiceboard.options import VoiceBoardOptions
+from drivers.voiceboard.port import PortMachine
+
+Found = TypeVar("Found")
+Told = TypeVar("Told", covariant=True)
 
 
-class ToneListener:
-    """Reads a channel's audio on the loop and tells the call-progress tones in it.
+class Detector(Protocol[Told]):
+    """Finds something in G.711."""
+
+    def restart(self) -> None:
+        """Forget what was heard."""
+
+    def feed(self, audio: bytes) -> Iterable[Told]:
+        """Take audio in pieces of any size and return what is in it."""
+
+
+class KeyDetector:
+    """G.711 in, keys out."""
+
+    def __init__(self, law: str = "alaw") -> None:
+        self._decode = dsp.alaw_decode if law == "alaw" else dsp.ulaw_decode
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what was heard."""
+        self._keys = dsp.DtmfDetector()
+
+    def feed(self, audio: bytes) -> str:
+        """Take audio in pieces of any size; return the keys that began in it."""
+        return self._keys.feed(self._decode(audio))
+
+
+class ToneListener(Generic[Found]):
+    """Reads a channel's audio on the loop and tells what a detector finds in it.
 
     It reads a duplicate of the descriptor, so the device may be closed at any moment.
     """
 
     def __init__(
-        self, audio_fd: int, detector: ProgressDetector, heard: Callable[[PortInput], None]
+        self, audio_fd: int, detector: Detector[Found], heard: Callable[[Found], None]
     ) -> None:
         self._detector = detector
         self._heard = heard
@@ -49,3 +83,30 @@ class ToneListener:
             return
         for cause in self._detector.feed(audio):
             self._heard(cause)
+
+
+class CallerListener:
+    """Hears the keys of an idle trunk port, which may say who is about to call."""
+
+    def __init__(self, machine: PortMachine, options: VoiceBoardOptions) -> None:
+        self.told = isinstance(machine, FxoPort) and options.caller_id == "dtmf"
+        """Whether callers are told of at all."""
+        self._caller = machine.caller if isinstance(machine, FxoPort) else CallerDigits()
+        self._options = options
+        self._keys: ToneListener[str] | None = None
+
+    def listen(self, audio_fd: int) -> None:
+        """Read this audio from now on; below zero: none. The board's own detector needs none."""
+        heard = self.told and self._options.digits == "inband"
+        if heard and audio_fd >= 0 and self._keys is None:
+            self._keys = ToneListener(audio_fd, KeyDetector(self._options.law), self.key)
+        elif audio_fd < 0 and self._keys is not None:
+            self._keys.close()
+            self._keys = None
+        if audio_fd < 0:
+            self._caller.clear()
+
+    def key(self, key: str) -> None:
+        """Take a key that was heard, or that the board tells of."""
+        if self.told:
+            self._caller.key(key, asyncio.get_running_loop().time())

@@ -178,12 +178,16 @@ class SimulatedPort:
     def hook_changed(self) -> None:
         """The board went on or off hook."""
 
+    def on_hook_sound(self) -> bool:
+        """Whether the line carries sound although it is on-hook."""
+        return False
+
     def speech(self) -> bytes | None:
         """What the outside says now; None: nothing is heard, the line is silent."""
         return self.source() if self.source is not None else None
 
     def _move_audio(self) -> None:
-        if self._audio is None or not self.board_off_hook:
+        if self._audio is None or not (self.board_off_hook or self.on_hook_sound()):
             return
         while True:
             try:

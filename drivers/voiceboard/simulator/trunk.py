@@ -6,7 +6,7 @@ from typing import Literal
 
 from drivers.errors import LineBusy
 from drivers.voiceboard.simulator.ports import EV_ONHOOK, EV_RINGOFFHOOK, SimulatedPort
-from drivers.voiceboard.simulator.sound import CHINA, TICK_S, Tones, tone
+from drivers.voiceboard.simulator.sound import CHINA, CHUNK, TICK_S, Tones, tone
 
 EV_HOOKCOMPLETE, EV_POLARITY, EV_RINGBEGIN = 12, 17, 18
 HOOK_FLASH = 3
@@ -42,6 +42,8 @@ class SimulatedTrunk(SimulatedPort):
         self._chunks = {name: tone(item[0], law) for name, item in tones.items()}
         self._tone = ""
         self._tone_since = 0
+        self._identity: list[bytes] = []
+        """Chunks that are still to come, the next one last."""
         self._engaged = False
         """A conversation stands, or stood and its line is still held."""
 
@@ -84,6 +86,14 @@ class SimulatedTrunk(SimulatedPort):
         elif place == on:
             self.event(EV_RINGOFFHOOK)
 
+    def tell_caller(self, audio: bytes) -> None:
+        """Send a caller's identity, as G.711, while nobody is off-hook; then ring."""
+        self._identity = [audio[at : at + CHUNK] for at in range(0, len(audio), CHUNK)][::-1]
+
+    def on_hook_sound(self) -> bool:
+        """Caller identity comes before the ring."""
+        return bool(self._identity)
+
     def hook(self, state: int) -> int:
         """On, off and flash."""
         if state != HOOK_FLASH:
@@ -124,7 +134,12 @@ class SimulatedTrunk(SimulatedPort):
             self.after(round(burst[0] / TICK_S) + 10, self.far_end_answers)
 
     def speech(self) -> bytes | None:
-        """A tone, or what the far end says."""
+        """Caller identity, a tone, or what the far end says."""
+        if self._identity:
+            chunk = self._identity.pop()
+            if not self._identity:
+                self.ring()
+            return chunk
         if not self._tone:
             return super().speech()
         cadence = self._tones[self._tone][1]
