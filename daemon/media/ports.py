@@ -24,6 +24,7 @@ from daemon.media.holding import (
 )
 from daemon.media.options import MediaOptions
 from daemon.media.picture import take_picture
+from daemon.media.recordings import DiskTrouble
 from daemon.media.rtp_range import RtpRange
 from drivers.api import PortId
 
@@ -100,6 +101,7 @@ class Ports:
         self._hosts: dict[str, Host] = {}
         self._host_of: dict[PortId, Host] = {}
         self._picture: list[told.Snapshot] = []
+        self._disk = DiskTrouble()
         self._said_while_away: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self.emit: Callable[[MediaEvent], None] = lambda _event: None
@@ -246,8 +248,9 @@ class Ports:
                 return
             case "device", [int(port), str(what), int(value)] if port in self._host_of:
                 self._host_of[PortId(port)].device_event(PortId(port), what, value)
-            case "record", [int(number), *_]:
+            case "record", [int(number), *_, int(gap_ms), str(why)]:
                 self._files.finished(number)
+                self._disk.finished(number, gap_ms, why)
         self.emit(event_of(str(kind), rest, self._files.relative))
 
     def _open_rtp(self, command: ask.OpenRtp) -> told.RtpOpened:
@@ -339,7 +342,10 @@ class Ports:
 
     def _counters(self, command: ask.ReadCounters) -> told.Counters:
         engine = self._engine
-        found = engine.port_counters(command.port) if command.port else engine.counters()
+        if command.port:
+            found = engine.port_counters(command.port)
+        else:
+            found = {**engine.counters(), **self._disk.counters()}
         return told.Counters(values=tuple(found.items()))
 
     def _snapshot(self, command: ask.TakeSnapshot) -> told.Snapshot:

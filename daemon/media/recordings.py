@@ -1,7 +1,8 @@
-"""Recordings after a power cut: what the disk kept is made a whole file again.
+"""Recordings and the disk: what it did not take is counted, what a power cut left is repaired.
 
-A recording's sizes are brought up to date every second; what a file holds is told by
-``daemon.recordings``.
+No call waits for a disk: the engine fills a ring of eight seconds, and a thread of its own
+empties it into the files. A recording's sizes are brought up to date every second; what a
+file holds is told by ``daemon.recordings``.
 """
 
 import os
@@ -50,3 +51,35 @@ def repair_all(paths: list[Path]) -> int:
             log.warning("recording repaired after a stop", path=str(path), ms=ms)
             done += 1
     return done
+
+
+class DiskTrouble:
+    """Counts for the metrics; they never go down until media starts again."""
+
+    def __init__(self) -> None:
+        self._full = 0
+        self._failed = 0
+        self._gaps = 0
+        self._gap_ms = 0
+
+    def finished(self, recording: int, gap_ms: int, why: str) -> None:
+        """A recording has ended, with silence in place of what found no room."""
+        if why == "disk-full":
+            self._full += 1
+            log.error("recording ended early: the disk is full", recording=recording)
+        elif why == "error":
+            self._failed += 1
+            log.error("recording ended early: the disk refused it", recording=recording)
+        if gap_ms:
+            self._gaps += 1
+            self._gap_ms += gap_ms
+            log.error("recording has a gap: the disk was slow", recording=recording, ms=gap_ms)
+
+    def counters(self) -> dict[str, float]:
+        """By name, as the engine's own."""
+        return {
+            "recordings_disk_full": self._full,
+            "recordings_failed": self._failed,
+            "recordings_with_gap": self._gaps,
+            "recordings_gap_ms": self._gap_ms,
+        }

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import struct
 import subprocess
@@ -16,6 +17,7 @@ from cython_ext import dsp
 from daemon.link import messages as told
 from daemon.link.client import MediaLink
 from daemon.link.errors import MediaRefused
+from daemon.media.disk_trouble import DiskTrouble
 from daemon.media.files import SiteFiles
 from daemon.media.recordings import repair, repair_all
 from daemon.recordings.audio_file import NotARecording, layout
@@ -114,6 +116,47 @@ async def test_both_sides_hear_that_they_are_recorded(link: MediaLink, dial: Dia
         await link.record(5, a, "recordings/b.wav", stereo=True, tone_s=-1)
 
 
+async def test_a_full_disk_ends_the_recording_and_not_the_call(
+    link: MediaLink, dial: Dial, site: Path
+) -> None:
+    (a, caller), (b, agent) = await dial(), await dial()
+    await link.bridge(1, a, b)
+    caller.say(TONE)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, hard))
+        await link.record(4, a, "recordings/a.wav", stereo=True)
+        heard = await agent.hear(60)
+        ended = await finished(link)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert ended.reason == "error"  # the system says EFBIG; of a full disk it says ENOSPC
+    assert dsp.goertzel(heard[-9_600:], 8000, 1000.0) > -20
+    found = await link.counters()
+    assert (found["recordings_failed"], found["recordings_disk_full"]) == (1, 0)
+    assert layout((site / "recordings/a.wav").read_bytes()[:58]).start == 44
+    await link.record(5, a, "recordings/b.wav", stereo=True)  # with room again all is well
+    await caller.hear(10)
+    await link.stop_record(5)
+    assert (await finished(link)).reason == "stopped"
+
+
+def test_what_the_disk_did_not_take_is_counted() -> None:
+    trouble = DiskTrouble()
+    trouble.finished(1, 0, "stopped")
+    assert set(trouble.counters().values()) == {0}
+    trouble.finished(2, 0, "disk-full")
+    trouble.finished(3, 1500, "closed")
+    assert trouble.counters() == {
+        "recordings_disk_full": 1,
+        "recordings_failed": 0,
+        "recordings_with_gap": 1,
+        "recordings_gap_ms": 1500,
+    }
+
+
 async def test_a_coding_that_is_none_is_refused(link: MediaLink, dial: Dial, site: Path) -> None:
     port, _ = await dial()
     with pytest.raises(MediaRefused) as refused:
@@ -125,6 +168,7 @@ async def test_a_coding_that_is_none_is_refused(link: MediaLink, dial: Dial, sit
 KILLED = """
 import sys, time
 from cython_ext.media import Engine
+from daemon.media.disk_trouble import DiskTrouble
 from daemon.media.files import SiteFiles
 from pathlib import Path
 site = Path(sys.argv[1])
