@@ -50,15 +50,21 @@ class FloodGuard:
         """Sources without a limit, as far as they were seen."""
         self.dropped = 0
 
-    def allows(self, host: str, now: float) -> bool:
-        """Take one message from ``host``; False when it sends too many."""
+    def is_free(self, host: str) -> bool:
+        """Whether a source has no limit."""
         if host in self.free:
             return True
-        rate = self._rate_of(host)
-        if rate <= 0:
-            if len(self.free) < SOURCES_KEPT:
-                self.free.add(host)
+        if self._rate_of(host) > 0:
+            return False
+        if len(self.free) < SOURCES_KEPT:
+            self.free.add(host)
+        return True
+
+    def allows(self, host: str, now: float) -> bool:
+        """Take one message from ``host``; False when it sends too many."""
+        if self.is_free(host):
             return True
+        rate = self._rate_of(host)
         tokens, last = self._buckets.pop(host, (self._burst, now))
         tokens = min(self._burst, tokens + (now - last) * rate)
         allowed = tokens >= 1.0
@@ -126,10 +132,11 @@ class Guard:
         if host in self._trusted:
             return True
         if self._is_trunk(host):
-            allowed = self.flood.allows(host, now)
-            if host in self.flood.free and len(self._trusted) < SOURCES_KEPT:
+            if not self.flood.is_free(host):
+                return self._is_awaited(data) or self.flood.allows(host, now)
+            if len(self._trusted) < SOURCES_KEPT:
                 self._trusted.add(host)  # neither ban nor limit can ever concern it
-            return allowed
+            return True
         if self._is_awaited(data):
             return True
         if not self.admits(host, now) or not self.flood.allows(host, now):

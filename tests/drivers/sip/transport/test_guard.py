@@ -158,6 +158,10 @@ def test_answer_to_a_request_of_ours_passes_every_limit_and_ban() -> None:
     assert all(made.passes(answer, "h", 0.0) for _ in range(20))
     assert not any(made.passes(other, "h", 0.0) for other in others)
     assert made.flood.dropped == 0  # a ban comes before the limit
+    # A trunk may have a limit of its own: it too is asked as often as we like.
+    limited = guard({"t"}, told, Counter())
+    assert all(limited.passes(answer, "t", 0.0) for _ in range(20))
+    assert [limited.passes(others[0], "t", 0.0) for _ in range(5)] == [True] * 3 + [False] * 2
 
 
 def test_new_calls_are_limited_evenly() -> None:
