@@ -17,9 +17,8 @@ from cython_ext import dsp
 from daemon.link import messages as told
 from daemon.link.client import MediaLink
 from daemon.link.errors import MediaRefused
-from daemon.media.disk_trouble import DiskTrouble
 from daemon.media.files import SiteFiles
-from daemon.media.recordings import repair, repair_all
+from daemon.media.recordings import DiskTrouble, repair, repair_all
 from daemon.recordings.audio_file import NotARecording, layout
 from daemon.recordings.proof import verify
 from drivers.api import PortId
@@ -168,7 +167,6 @@ async def test_a_coding_that_is_none_is_refused(link: MediaLink, dial: Dial, sit
 KILLED = """
 import sys, time
 from cython_ext.media import Engine
-from daemon.media.disk_trouble import DiskTrouble
 from daemon.media.files import SiteFiles
 from pathlib import Path
 site = Path(sys.argv[1])
