@@ -77,3 +77,18 @@ async def test_page_of_a_call_says_by_name_who_handed_on(
     text = (await client.get(f"/calls/{to_text(call)}")).text
     assert "Anna Berg → 2002" in text
     assert "With somebody else" in text
+
+
+async def test_live_page_says_whom_an_agent_asks(console: ConsoleRig, sign_in: SignIn) -> None:
+    await talk(console, await sign_in("anna"))
+    console.hotline._agent("anna", caller="+4930123", with_others="2002")
+    assert "+4930123 + 2002" in (await (await sign_in("sam")).get("/live")).text
+
+
+async def test_desk_says_why_a_busy_telephone_gets_no_calls(
+    console: ConsoleRig, sign_in: SignIn
+) -> None:
+    client = await sign_in("anna")
+    await client.post("/desk/log-in", {"station": "2001"})
+    console.hotline._agent("anna", state="busy")
+    assert "Callers of queues come when it is free." in (await client.get("/desk")).text

@@ -168,7 +168,7 @@ class FakeService(FakeSettings):
             waiting=sum(call.state == "waiting" for call in self.calls.values()),
             answered_today=agent.answered_today,
             can_accept=True,
-            why_idle={"ready": "no-callers", "paused": "paused"}.get(agent.state, ""),
+            why_idle="no-callers" if agent.state == "ready" else agent.state,
             recording=("paused" if self.paused_since else "on")
             if agent.state in ("talking", "on_hold")
             else "",

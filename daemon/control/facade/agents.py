@@ -319,10 +319,18 @@ def _view(snapshot: Snapshot, agent: AgentInfo) -> AgentView:
     return found
 
 
+_SAYING_WHY: Final = (
+    AgentState.PAUSED,
+    AgentState.LOGGED_OUT,
+    AgentState.UNREACHABLE,
+    AgentState.BUSY,
+)
+
+
 def _why_idle(view: AgentView, *, served: bool) -> str:
     if view.state is AgentState.READY:
         return "no-callers" if served else "no-queue"
-    if view.state in (AgentState.PAUSED, AgentState.LOGGED_OUT, AgentState.UNREACHABLE):
+    if view.state in _SAYING_WHY:
         return str(view.state).replace("_", "-")
     return ""
 

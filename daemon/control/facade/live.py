@@ -216,7 +216,7 @@ class LivePicture:
 def _with_others(call: Call | None) -> str:
     if call is None:
         return ""
-    asked = [f"{call.consult.to} ({call.consult.state})"] if call.consult is not None else []
+    asked = [call.consult.to] if call.consult is not None else []
     return ", ".join([*asked, *(guest.to for guest in call.guests)])
 
 

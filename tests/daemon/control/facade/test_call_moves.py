@@ -116,7 +116,8 @@ async def test_click_calls_outside_where_the_site_allows_it(hotline: FacadeRig) 
     assert [call.number for call in hotline.driver.dialled] == ["2001", "5559000"]
     await hotline.driver.line(hotline.driver.dialled[-1].line).talk()
     await hotline.settle()
-    assert (await hotline.service.my_desk(ANN)).state == "busy"
+    desk = await hotline.service.my_desk(ANN)
+    assert (desk.state, desk.why_idle) == ("busy", "busy")
     await hotline.rig.hang_up(phone)
     assert (await hotline.service.my_desk(ANN)).state == "ready"
     controller.draining = True
