@@ -5,6 +5,7 @@
 | Play | Played (or DigitsEntered when keys may interrupt it) |
 | Collect | DigitsEntered, Heard or TimedOut |
 | RecordMessage | Recorded |
+| ReceiveFax | FaxReceived or FaxFailed |
 | EnterQueue | QueueLeft, or Finished when the agent hung up and the caller stays |
 | Transfer | TransferFailed, or Finished |
 | HangUp | nothing |
@@ -77,6 +78,14 @@ class RecordMessage(Action, frozen=True, kw_only=True):
     stop_keys: str = "#"
 
 
+class ReceiveFax(Action, frozen=True, kw_only=True):
+    """Let the caller's fax machine send its pages to a mailbox."""
+
+    mailbox: str
+    station: str = ""
+    """Our identification, shown on the sender's machine."""
+
+
 class EnterQueue(Action, frozen=True, kw_only=True):
     """Let the call wait in a queue for an agent."""
 
@@ -110,4 +119,4 @@ class HangUp(Action, frozen=True, kw_only=True):
     """End the call; the flow is over."""
 
 
-FlowAction = Play | Collect | RecordMessage | EnterQueue | Transfer | HangUp
+FlowAction = Play | Collect | RecordMessage | ReceiveFax | EnterQueue | Transfer | HangUp

@@ -45,6 +45,25 @@ class Recorded(Input, frozen=True, kw_only=True):
     duration_s: float
 
 
+class FaxReceived(Input, frozen=True, kw_only=True):
+    """A fax came through."""
+
+    file: str
+    """TIFF file, relative to the site; the PDF lies beside it."""
+    pages: int
+    station: str = ""
+    """Identification of the sender's machine, as it says."""
+
+
+class FaxFailed(Input, frozen=True, kw_only=True):
+    """A fax did not come through; whole pages that came are in the file."""
+
+    reason: str
+    file: str = ""
+    pages: int = 0
+    station: str = ""
+
+
 class QueueLeft(Input, frozen=True, kw_only=True):
     """The call came back from a queue without having been answered."""
 
@@ -77,6 +96,8 @@ FlowInput = (
     | Heard
     | TimedOut
     | Recorded
+    | FaxReceived
+    | FaxFailed
     | QueueLeft
     | Finished
     | TransferFailed

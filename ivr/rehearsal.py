@@ -4,13 +4,23 @@ from typing import Final
 
 import msgspec
 
-from ivr.actions import EnterQueue, FlowAction, HangUp, Play, RecordMessage, Transfer
+from ivr.actions import (
+    EnterQueue,
+    FlowAction,
+    HangUp,
+    Play,
+    ReceiveFax,
+    RecordMessage,
+    Transfer,
+)
 from ivr.errors import FlowError, InputRefused, Wording
 from ivr.flow import Expectation, Flow, FlowTest
 from ivr.inputs import (
     KEYS,
     CallerLeft,
     DigitsEntered,
+    FaxFailed,
+    FaxReceived,
     Finished,
     FlowInput,
     Heard,
@@ -23,7 +33,7 @@ from ivr.inputs import (
 from ivr.interpreter import IvrSession
 
 _KNOWN: Final = (
-    "12#, say PHRASE, silence, record SECONDS, queue REASON [KEY], finished, transfer failed, "
+    "12#, say PHRASE, silence, record SECONDS, fax PAGES, fax failed, queue REASON [KEY], finished, transfer failed, "
     "hang up"
 )
 """Words of a test's inputs; the first stands for keys."""
@@ -138,9 +148,12 @@ def read_input(line: str, session: IvrSession) -> FlowInput:
     fixed: dict[str, FlowInput] = {
         "silence": TimedOut(),
         "finished": Finished(),
+        "fax failed": FaxFailed(reason="test"),
         "transfer failed": TransferFailed(reason="test"),
         "hang up": CallerLeft(),
     }
+    if word == "fax" and rest.isdecimal():
+        return FaxReceived(file="faxes/test.tif", pages=int(rest))
     if line not in fixed:
         raise FlowError(
             f"input {line!r} is unknown; known are {_KNOWN}",
@@ -173,7 +186,9 @@ def _compare(
     found = {
         "path": tuple(session.path),
         "queue": next((a.queue for a in reversed(seen) if isinstance(a, EnterQueue)), ""),
-        "mailbox": next((a.mailbox for a in reversed(seen) if isinstance(a, RecordMessage)), ""),
+        "mailbox": next(
+            (a.mailbox for a in reversed(seen) if isinstance(a, RecordMessage | ReceiveFax)), ""
+        ),
         "transfer": next((a.to for a in reversed(seen) if isinstance(a, Transfer)), ""),
         "ends": _ending(session, left=left),
     }

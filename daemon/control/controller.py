@@ -35,6 +35,7 @@ from daemon.control.calls.places import ANY_LINE, KeptPlaces
 from daemon.control.dial_plan import DialPlan, Target
 from daemon.control.facade.directory import Directory, QueueInfo
 from daemon.control.flows.active import FlowSource
+from daemon.control.flows.faxing import Faxes
 from daemon.control.flows.hooks import Listener
 from daemon.control.flows.prompts import Prompts
 from daemon.control.journal import Journal
@@ -89,6 +90,7 @@ class Controller(Switchboard):
         self.acd = AcdRunner(engine, journal, clock, self._perform)
         self.calls: dict[int, CallLife] = {}
         self.places = KeptPlaces(journal, self)
+        self.faxes = Faxes(self)
         self.last_agents = LastAgents()
         self.seats: dict[str, int] = {}
         """Station -> key of the agent who sits there."""

@@ -10,10 +10,12 @@ import structlog
 from daemon.control.calls.call import Call, Leg
 from daemon.control.calls.context import BridgingMedia
 from daemon.control.calls.life import CallLife
+from daemon.control.flows.faxing import Faxes
 from daemon.control.flows.prompts import Prompts
 from daemon.control.line_table import LineTable
 from daemon.control.records import Records
 from daemon.control.remote_driver import RemoteDriver
+from daemon.fax import messages as fax
 from daemon.link.messages import (
     CUT_OFF,
     DtlsChanged,
@@ -52,6 +54,7 @@ class Hearing(Protocol):
     calls: dict[int, CallLife]
     dirty: asyncio.Event
     streams: Counter[str]
+    faxes: Faxes
 
 
 class MediaEvents:
@@ -83,7 +86,9 @@ class MediaEvents:
                 case StreamEnded(port=port):
                     self._stream_ended(port, event)
                 case HostEvent(host=host, payload=payload):
-                    if host in self._hosted:
+                    if host == fax.HOST:
+                        control.faxes.media_event(payload)
+                    elif host in self._hosted:
                         self._hosted[host].happened(payload)
                 case MediaRestarted() | EventsLost():
                     restarted = isinstance(event, MediaRestarted)
@@ -134,6 +139,7 @@ class MediaEvents:
         somebody else took ends. Boards tell of their calls themselves.
         """
         control, lost = self._control, set(event.lost)
+        control.faxes.media_restarted()
         calls = len(control.calls)
         log.error("media process restarted", calls=calls, ports_lost=len(lost))
         paths = {row.id: row.path for row in control.records.open_recordings()}

@@ -184,7 +184,7 @@ class Records:
         if onward is not None:
             leg = onward.leg
             detail = {"to": onward.to, "by": onward.by, "way": onward.way}
-        in_visit = call.visit is not None and kind not in ("ivr", "message", *BEYOND)
+        in_visit = call.visit is not None and kind not in ("ivr", "message", "fax", *BEYOND)
         visit = call.visit.id if call.visit is not None and in_visit else 0
         segment = OpenSegment(
             id=self._ids(),
@@ -310,8 +310,8 @@ class Records:
         return (*self._states.values(), *self._wrap_ups.values(), *self._recordings.values())
 
     def open_recordings(self) -> tuple[RecordingRow, ...]:
-        """Recordings that media has not reported complete."""
-        return tuple(self._recordings.values())
+        """Recordings that media has not reported complete; faxes are reported by their host."""
+        return tuple(row for row in self._recordings.values() if row.kind != "fax")
 
     # -- agents ---------------------------------------------------------------------------
 

@@ -66,7 +66,7 @@ class FaxRefused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class FaxStopped(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Whatever ran under that number ends."""
+    """What ran under that number ends, or has ended: FaxEnded follows, or follows again."""
 
 
 Reply = FaxStarted | FaxRefused | FaxStopped

@@ -100,13 +100,13 @@ class FaxHost:
 
     # -- start ----------------------------------------------------------------------------
 
-    async def _start(self, request: fax.StartFax) -> fax.FaxStarted | fax.FaxRefused:
+    async def _start(self, request: fax.StartFax) -> fax.Reply:
         running = self._faxes.get(request.fax)
         if running is not None and running.port is not None:
             return fax.FaxStarted(port=running.port)
         if (ended := self._over.get(request.fax)) is not None:
             self._emit(ended)
-            return fax.FaxRefused(code=ended.code, text="the fax is over")
+            return fax.FaxStopped()
         if request.fax in self._starting:
             return fax.FaxRefused(code=fax.BUSY, text="the fax is being started")
         if len(self._faxes) + len(self._starting) >= self._at_once:

@@ -51,7 +51,7 @@ async def check_recordings(site: Path) -> RecordingsReport:
     """Compare every complete recording of the open database, oldest first."""
     counted: Counter[str] = Counter()
     faults = []
-    rows = Recording.filter(ended_ms__not_isnull=True, deleted_ms__isnull=True)
+    rows = Recording.filter(ended_ms__not_isnull=True, deleted_ms__isnull=True).exclude(kind="fax")
     for row in await rows.order_by("started_ms", "id"):
         found = await asyncio.to_thread(prove, site / row.path, row.chain, row.duration_ms)
         counted[found.state] += 1

@@ -45,6 +45,7 @@ class SegmentKind(StrEnum):
     HOLD = "hold"
     WRAP_UP = "wrap_up"
     MESSAGE = "message"
+    FAX = "fax"
     TRANSFER = "transfer"
     """Somebody beyond the queues is rung."""
     OUTSIDE = "outside"
@@ -216,7 +217,7 @@ class Recording(Model):
     call_id = fields.BigIntField(db_index=True)
     leg_id = fields.BigIntField(null=True)
     kind = fields.CharField(max_length=8, default="call")
-    """call or message."""
+    """call, message or fax."""
     path = fields.CharField(max_length=255)
     """Relative to the site directory."""
     started_ms = fields.BigIntField()

@@ -115,6 +115,18 @@ nodes:
   end: {kind: hang_up}
 """
 
+FAXES = """\
+version: 1
+languages: [en]
+title: The fax number
+start: fax
+nodes:
+  fax: {kind: fax, mailbox: "2001", station: "5557000", received: thanks, failed: sorry}
+  thanks: {kind: announce, say: "Got {fax_pages} pages", next: end}
+  sorry: {kind: announce, say: "Fax failed, {fax_error}", next: end}
+  end: {kind: hang_up}
+"""
+
 TEXTS = {
     "main": MAIN,
     "night": NIGHT,
@@ -122,6 +134,7 @@ TEXTS = {
     "patient": PATIENT,
     "survey": SURVEY,
     "place": PLACE,
+    "faxes": FAXES,
 }
 
 

@@ -46,6 +46,7 @@ NUMBERS = (
     NumberEntry(number="400", flow="patient"),
     NumberEntry(number="500", flow="survey"),
     NumberEntry(number="600", flow="place"),
+    NumberEntry(number="700", flow="faxes"),
 )
 
 

@@ -11,6 +11,7 @@ from daemon.link.messages import (
     BridgeState,
     DigitDetected,
     DtlsChanged,
+    HostEvent,
     MediaEvent,
     MediaRestarted,
     PlayerState,
@@ -23,6 +24,7 @@ from daemon.link.messages import (
     StreamEnded,
 )
 from drivers.api import PortId, RtpAddress, RtpFormat
+from tests.fakes.fax_host import FakeFaxHost
 
 
 class Playing(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +83,14 @@ class FakeMedia:
         self._events: asyncio.Queue[MediaEvent] = asyncio.Queue()
         self._number = 0
         self._last_port = 0
+        self.faxes = FakeFaxHost(
+            self._new_port, lambda payload: self._tell(HostEvent(host="fax", payload=payload))
+        )
+
+    def _new_port(self) -> PortId:
+        self._last_port += 1
+        self.ports.add(PortId(self._last_port))
+        return PortId(self._last_port)
 
     # AudioPorts
 
@@ -138,6 +148,11 @@ class FakeMedia:
         playing = self.players.get(player)
         if playing is not None:
             self._end_play(playing, "stopped")
+
+    async def host(self, host: str, payload: bytes) -> bytes:
+        self._fail("host")
+        assert host == "fax"
+        return self.faxes.handle(payload)
 
     async def bridge(self, bridge: int, a: PortId, b: PortId) -> None:
         self._fail("bridge")

@@ -70,13 +70,13 @@ def test_all_faults_are_found_together_in_line_order(faults_of: Faults) -> None:
         (
             12,
             "b",
-            "kind 'dance' is unknown; known are announce, assign, branch, collect, enter_queue,"
+            "kind 'dance' is unknown; known are announce, assign, branch, collect, enter_queue, fax,"
             " hang_up, menu, record, transfer",
         ),
         (
             13,
             "c",
-            "kind is missing; known are announce, assign, branch, collect, enter_queue,"
+            "kind is missing; known are announce, assign, branch, collect, enter_queue, fax,"
             " hang_up, menu, record, transfer",
         ),
         (16, "d", "key 'failed' is missing"),

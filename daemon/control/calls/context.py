@@ -14,6 +14,7 @@ from daemon.control.calls.places import KeptPlaces
 from daemon.control.dial_plan import Target
 from daemon.control.facade.directory import QueueInfo
 from daemon.control.flows.active import FlowSource
+from daemon.control.flows.faxing import Faxes
 from daemon.control.flows.hooks import CallMedia, Listener
 from daemon.control.flows.prompts import Prompts
 from daemon.control.records import Records
@@ -89,6 +90,7 @@ class BridgingMedia(CallMedia, Protocol):
         chain: bool = False,
         tone_s: float = 0.0,
     ) -> Awaitable[None]: ...
+    def host(self, host: str, payload: bytes) -> Awaitable[bytes]: ...
     def pause_record(self, recording: int, *, on: bool) -> Awaitable[None]: ...
 
 
@@ -109,6 +111,7 @@ class CallContext(Moving, Protocol):
     records: Records
     flows: FlowSource
     places: KeptPlaces
+    faxes: Faxes
     outgoing: OutgoingOptions
 
     @property

@@ -312,6 +312,7 @@ class CallLife:
         """End the call from any phase: legs, recording, records, distribution."""
         call, context, now = self.call, self._context, self._context.clock()
         await self.flow.stop()
+        await context.faxes.over(call)
         self.flow.over(caller_left=by == "caller")
         if half_connected(call):
             self.conversation.note_answer(now)

@@ -24,7 +24,7 @@ from daemon.link.errors import MediaRefused
 from daemon.link.messages import DigitDetected, RecordFinished
 from drivers.api import PortId
 from drivers.errors import DriverError
-from ivr.actions import EnterQueue, RecordMessage, Transfer
+from ivr.actions import EnterQueue, ReceiveFax, RecordMessage, Transfer
 from ivr.inputs import FlowInput, QueueLeft, TransferFailed
 from ivr.interpreter import IvrSession
 
@@ -365,6 +365,15 @@ class CallFlow:
             self._call.message_left = True
             if recording.mailbox:
                 self._context.message_lamp(recording.mailbox, on=True)
+
+    async def receive_fax(self, action: ReceiveFax) -> tuple[int, str]:
+        """Let the caller's fax come in."""
+        return await self._context.faxes.receive(self._call, action, self.signal)
+
+    async def fax_over(self, fax: int) -> None:
+        """The caller hears no terminal any more."""
+        await self._context.faxes.part(fax)
+        self._context.keep(self._call)
 
     async def transfer(self, action: Transfer) -> FlowInput | None:
         """Connect the caller with a number or a station."""

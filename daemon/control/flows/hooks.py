@@ -3,13 +3,14 @@
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from typing import Protocol
 
+from daemon.fax.messages import FaxEnded
 from daemon.link.messages import MediaEvent, RecordFinished
 from drivers.api import PortId
-from ivr.actions import EnterQueue, RecordMessage, Transfer
+from ivr.actions import EnterQueue, ReceiveFax, RecordMessage, Transfer
 from ivr.inputs import FlowInput
 from speech.api import Grammar, Limits, SpeechEvent
 
-Signal = MediaEvent | SpeechEvent | FlowInput
+Signal = MediaEvent | SpeechEvent | FlowInput | FaxEnded
 """What a running flow is told about its call."""
 
 
@@ -87,6 +88,12 @@ class CallHooks(Protocol):
 
     def message_recorded(self, recorded: RecordFinished) -> None:
         """A message is complete."""
+
+    async def receive_fax(self, action: ReceiveFax) -> tuple[int, str]:
+        """Let a fax come in: its number and file; its end is told as ``FaxEnded``."""
+
+    async def fax_over(self, fax: int) -> None:
+        """Take the caller away from a fax terminal that is done."""
 
     async def transfer(self, action: Transfer) -> FlowInput | None:
         """Connect the caller with a number; an input when it failed at once."""

@@ -19,6 +19,9 @@ from daemon.control.flows.hooks import CallHooks, CallMedia, Listener, Signal
 from daemon.control.flows.inbox import Inbox
 from daemon.control.flows.prompts import Prompts
 from daemon.control.flows.queue_words import no_callback
+from daemon.fax.messages import OK as FAX_OK
+from daemon.fax.messages import FaxEnded
+from daemon.fax.texts import text_of
 from daemon.link.errors import LinkError
 from daemon.link.messages import (
     DigitDetected,
@@ -28,11 +31,22 @@ from daemon.link.messages import (
     SpeechStarted,
 )
 from drivers.api import PortId
-from ivr.actions import Collect, EnterQueue, FlowAction, HangUp, Play, RecordMessage, Transfer
+from ivr.actions import (
+    Collect,
+    EnterQueue,
+    FlowAction,
+    HangUp,
+    Play,
+    ReceiveFax,
+    RecordMessage,
+    Transfer,
+)
 from ivr.actions import Speech as PromptText
 from ivr.inputs import (
     CallerLeft,
     DigitsEntered,
+    FaxFailed,
+    FaxReceived,
     FlowInput,
     Heard,
     Played,
@@ -128,6 +142,8 @@ class IvrRunner:
                 return await self._collect(action)
             case RecordMessage():
                 return await self._record(action)
+            case ReceiveFax():
+                return await self._fax(action)
             case EnterQueue():
                 return await self._queue(action, resumed=in_queue)
             case Transfer():
@@ -230,6 +246,19 @@ class IvrRunner:
                     return Recorded(file=signal.path, duration_s=signal.duration_ms / 1000)
                 case _:
                     pass
+
+    async def _fax(self, action: ReceiveFax) -> FlowInput:
+        number, file = await self._hooks.receive_fax(action)
+        while True:
+            ended = await self._signals.get()
+            if isinstance(ended, FaxEnded) and ended.fax == number:
+                break
+        await self._hooks.fax_over(number)
+        pages, station = ended.pages, ended.station
+        if ended.code == FAX_OK:
+            return FaxReceived(file=file, pages=pages, station=station)
+        why = text_of(ended.code, language="en")
+        return FaxFailed(reason=why, file=file, pages=pages, station=station)
 
     async def _queue(self, action: EnterQueue, *, resumed: bool) -> FlowInput:
         refused = self._hooks.enter_queue(action, resumed=resumed)

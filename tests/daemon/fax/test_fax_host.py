@@ -145,7 +145,7 @@ async def test_repeated_request_is_harmless_and_stop_ends_it(bench: Bench) -> No
     assert workers() == 0
     bench.told.clear()
     again = await bench.ask(StartFax(fax=5, path="faxes/a.tif"))
-    assert isinstance(again, fax.FaxRefused)
+    assert isinstance(again, fax.FaxStopped)
     assert await bench.ended(5) == ended
     assert isinstance(await bench.ask(StopFax(fax=99)), fax.FaxStopped)
 

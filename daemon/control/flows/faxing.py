@@ -1,0 +1,207 @@
+"""Faxes that calls receive: starts terminals, joins them with callers, writes what came.
+
+A fax is known by the number of its segment, which the journal keeps with the call: a control
+process that comes back asks for the same fax again and goes on with it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+import msgspec
+import structlog
+
+from acd_core.ids import to_text
+from daemon.control.calls.call import Call, OpenRecording, OpenSegment
+from daemon.control.records import Records
+from daemon.fax import messages as fax
+from daemon.fax.messages import FaxEnded, FaxProgress
+from daemon.fax.texts import text_of
+from daemon.recordings.audio_file import Left
+from drivers.api import PortId
+from drivers.errors import DriverError
+from ivr.actions import ReceiveFax
+
+log = structlog.get_logger()
+
+KIND: Final = "fax"
+
+
+class FaxMedia(Protocol):
+    """The part of the link to media that faxes need."""
+
+    def host(self, host: str, payload: bytes) -> Awaitable[bytes]: ...
+    def bridge(self, bridge: int, a: PortId, b: PortId) -> Awaitable[None]: ...
+    def unbridge(self, bridge: int) -> Awaitable[None]: ...
+
+
+class FaxControl(Protocol):
+    """The control process, as far as faxes need it."""
+
+    clock: Callable[[], float]
+    records: Records
+    dirty: asyncio.Event
+
+    @property
+    def media(self) -> FaxMedia:
+        """The link to media."""
+
+    def keep(self, call: Call) -> None:
+        """Journal the call as it is now, and show it."""
+
+    def message_lamp(self, mailbox: str, *, on: bool) -> None:
+        """Light or darken the message lamp of a station."""
+
+
+class _Open(msgspec.Struct):
+    """A fax that has not ended."""
+
+    call: Call
+    segment: OpenSegment
+    tell: Callable[[FaxEnded], None]
+
+
+class Faxes:
+    """Every fax that runs, by its number."""
+
+    def __init__(self, control: FaxControl) -> None:
+        self._control = control
+        self._open: dict[int, _Open] = {}
+
+    async def receive(
+        self, call: Call, action: ReceiveFax, tell: Callable[[FaxEnded], None]
+    ) -> tuple[int, str]:
+        """Let a caller's fax come in, or go on with it: its number and file.
+
+        ``tell`` hears of its end, also when it cannot begin.
+        """
+        segment = self._segment(call, action.mailbox)
+        number, port = segment.id, call.caller.port
+        self._open[number] = _Open(call, segment, tell)
+        start = fax.StartFax(fax=number, path=segment.detail["file"], station=action.station)
+        try:
+            if port is None:
+                raise DriverError("the caller's line has no audio port")
+            reply = fax.decode_reply(await self._control.media.host(fax.HOST, fax.encode(start)))
+            if isinstance(reply, fax.FaxStarted):
+                await self._control.media.bridge(number, port, PortId(reply.port))
+            elif isinstance(reply, fax.FaxRefused):
+                log.error("fax refused", call=to_text(call.id), code=reply.code, why=reply.text)
+                self.happened(FaxEnded(fax=number, code=reply.code, detail=reply.text))
+        except (DriverError, msgspec.DecodeError) as error:
+            log.error("fax cannot be received", call=to_text(call.id), why=str(error))
+            self.happened(FaxEnded(fax=number, code=fax.NO_TERMINAL, detail=str(error)))
+            await self._stop(number)
+        return number, segment.detail["file"]
+
+    async def part(self, number: int) -> None:
+        """Take a caller away from a terminal that is done."""
+        try:
+            await self._control.media.unbridge(number)
+        except DriverError as error:
+            log.info("fax had no bridge any more", fax=number, why=str(error))
+
+    async def over(self, call: Call) -> None:
+        """The call ends or goes on elsewhere: what came until now is the fax."""
+        for number, running in tuple(self._open.items()):
+            if running.call is call:
+                # Its segment ends with the fax, a moment after the call.
+                call.segments.pop(KIND, None)
+                running.tell = _nobody
+                await self._stop(number)
+
+    def media_event(self, payload: bytes) -> None:
+        """Take an event of the host; what cannot be read is logged and dropped."""
+        try:
+            self.happened(fax.decode_event(payload))
+        except msgspec.DecodeError as error:
+            log.error("event of the fax host not understood", why=str(error))
+
+    def media_restarted(self) -> None:
+        """Terminals end with their media process; the pages they told of are on disk."""
+        for number in tuple(self._open):
+            self.happened(FaxEnded(fax=number, code=fax.NO_AUDIO, detail="media restarted"))
+
+    def happened(self, event: fax.FaxEvent) -> None:
+        """Note how a fax goes on, or its end."""
+        running = self._open.get(event.fax)
+        if isinstance(event, FaxProgress):
+            log.info("fax goes on", fax=event.fax, pages=event.pages, rate=event.rate)
+            if running is not None:
+                running.segment.detail |= {"pages": str(event.pages), "station": event.station}
+                self._control.dirty.set()
+            return
+        self._open.pop(event.fax, None)
+        self._complete(event, running)
+        if running is not None:
+            running.tell(event)
+
+    # -- what is written ------------------------------------------------------------------
+
+    def _segment(self, call: Call, mailbox: str) -> OpenSegment:
+        control = self._control
+        segment = call.segments.get(KIND)
+        if segment is None:
+            control.records.open_segment(call, KIND, control.clock(), detail={"mailbox": mailbox})
+            segment = call.segments[KIND]
+            segment.detail["file"] = fax_path(call.id, segment.id, segment.started)
+        path, started = segment.detail["file"], segment.started
+        row = OpenRecording(id=segment.id, path=path, kind=KIND, started=started, mailbox=mailbox)
+        control.records.recording(call, row)
+        control.keep(call)
+        return segment
+
+    def _complete(self, ended: FaxEnded, running: _Open | None) -> None:
+        control, now = self._control, self._control.clock()
+        pages = ended.pages
+        if running is None:
+            # Its call ended with a control process before this one.
+            log.warning("fax of no call ends", fax=ended.fax, code=ended.code, pages=pages)
+            control.records.recording_finished(ended.fax, Left(int(pages > 0)))
+            return
+        call, segment = running.call, running.segment
+        pages = pages or int(segment.detail.get("pages", 0) if ended.code == fax.NO_AUDIO else 0)
+        length_ms = round(max(now - segment.started, 0.001) * 1000)
+        control.records.recording_finished(ended.fax, Left(length_ms if pages else 0))
+        call.segments[KIND] = segment
+        detail: dict[str, object] = {
+            "pages": str(pages),
+            "station": ended.station,
+            "rate": str(ended.rate),
+            "code": str(ended.code),
+            "en": text_of(ended.code, language="en"),
+            "zh": text_of(ended.code, language="zh"),
+        }
+        result = "received" if ended.code == fax.OK else "fax_failed"
+        control.records.close_segment(call, KIND, now, result=result, detail=detail)
+        level = log.info if ended.code == fax.OK else log.warning
+        level(
+            "fax ended",
+            call=to_text(call.id),
+            code=ended.code,
+            why=ended.detail,
+            pages=pages,
+            station=ended.station,
+        )
+        mailbox = segment.detail.get("mailbox", "")
+        if pages and mailbox:
+            control.message_lamp(mailbox, on=True)
+        control.dirty.set()
+
+    async def _stop(self, number: int) -> None:
+        media = self._control.media
+        try:
+            await media.host(fax.HOST, fax.encode(fax.StopFax(fax=number)))
+        except DriverError as error:
+            log.warning("fax is not stopped", fax=number, why=str(error))
+
+
+def fax_path(call: int, number: int, now: float) -> str:
+    """Where a fax goes, relative to the site: a folder a day, in UTC."""
+    day = datetime.fromtimestamp(now, UTC).strftime("%Y/%m/%d")
+    return f"{fax.FOLDER}/{day}/{to_text(call)}-{to_text(number)}.tif"
+
+
+def _nobody(_ended: FaxEnded) -> None:
+    """Nobody waits for the end of this fax any more."""

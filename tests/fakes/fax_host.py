@@ -1,0 +1,50 @@
+"""The fax host of media as control sees it; a test says how each fax goes."""
+
+from collections.abc import Callable
+
+from daemon.fax import messages as fax
+from drivers.api import PortId
+
+
+class FakeFaxHost:
+    """Faxes that run, those asked for, and those that ended."""
+
+    def __init__(self, new_port: Callable[[], PortId], tell: Callable[[bytes], None]) -> None:
+        self.asked: list[fax.Request] = []
+        self.running: dict[int, PortId] = {}
+        self.over: dict[int, fax.FaxEnded] = {}
+        self.pages = 0
+        self.refusal: fax.FaxRefused | None = None
+        self._new_port = new_port
+        self._tell = tell
+
+    def handle(self, payload: bytes) -> bytes:
+        """Answer a request as the real host does."""
+        request = fax.decode_request(payload)
+        self.asked.append(request)
+        if isinstance(request, fax.StopFax):
+            if request.fax in self.running:
+                self.end(code=fax.DROPPED, pages=self.pages)
+            return fax.encode(fax.FaxStopped())
+        if self.refusal is not None:
+            return fax.encode(self.refusal)
+        if request.fax in self.over:
+            self._tell(fax.encode(self.over[request.fax]))
+            return fax.encode(fax.FaxStopped())
+        port = self.running.setdefault(request.fax, self._new_port())
+        return fax.encode(fax.FaxStarted(port=port))
+
+    def progress(self, pages: int) -> None:
+        """So many pages are whole."""
+        self.pages = pages
+        [number] = self.running
+        event = fax.FaxProgress(fax=number, pages=pages, rate=14400, station="5550100")
+        self._tell(fax.encode(event))
+
+    def end(self, *, code: int = fax.OK, pages: int = 1) -> None:
+        """The fax that runs is over."""
+        [number] = self.running
+        del self.running[number]
+        ended = fax.FaxEnded(fax=number, code=code, pages=pages, rate=14400, station="5550100")
+        self.over[number] = ended
+        self._tell(fax.encode(ended))
