@@ -144,7 +144,8 @@ def _wanted(arguments: argparse.Namespace, *, attended: bool) -> "Wanted":
     if arguments.exit:
         calls, seconds = arguments.calls or DEFAULT_CALLS, 0.0
     else:
-        calls, seconds = arguments.calls, 0.0 if attended else UNATTENDED_S
+        calls = arguments.calls
+        seconds = 0.0 if attended or calls else UNATTENDED_S  # who names a number gets it
     return Wanted(
         calls=calls,
         abandon=arguments.abandon,

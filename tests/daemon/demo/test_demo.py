@@ -1,3 +1,4 @@
+import argparse
 import json
 import subprocess
 import sys
@@ -5,6 +6,7 @@ import sys
 import pytest
 
 from cython_ext.implementation import PURE_PYTHON
+from daemon.commands.demo import UNATTENDED_S, _wanted
 
 FIELDS = [
     "calls", "answered", "abandoned", "voicemail", "by_line", "ivr_keys", "ivr_speech", "records",
@@ -53,3 +55,13 @@ def test_wrong_options_are_refused(wrong):
     done = demo("--exit", *wrong, timeout=30)
     assert done.returncode == 2
     assert wrong[0] in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("calls", "attended", "seconds"),
+    [(None, False, UNATTENDED_S), (None, True, 0.0), (400, False, 0.0), (400, True, 0.0)],
+)
+def test_who_names_a_number_of_calls_gets_all_of_them(calls, attended, seconds):
+    wish = argparse.Namespace(calls=calls, exit=False, abandon=0, rate=0.3)
+    found = _wanted(wish, attended=attended)
+    assert (found.calls, found.seconds, found.stay) == (calls, seconds, attended)
