@@ -50,6 +50,9 @@ function show(html) {
   const fresh = template.content.querySelector("#desk");
   const old = document.getElementById("desk");
   if (!fresh || !old || fresh.isEqualNode(old)) return;
+  // a refusal stays until something else is done; news know nothing of it
+  const refusal = old.querySelector(":scope > .banner.error");
+  if (refusal && fresh.dataset.state === old.dataset.state) fresh.prepend(refusal);
   const before = remember(old);
   old.replaceWith(fresh);
   window.htmx?.process(fresh);
