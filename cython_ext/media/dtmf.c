@@ -17,7 +17,8 @@
 #define FLOOR_AMPLITUDE 177.0f  /* -42 dBm0 per tone */
 #define LOW_STRONGER 8.4f       /* 9.2 dB normal twist */
 #define HIGH_STRONGER 3.2f      /* 5 dB reverse twist */
-#define PEAK 5.0f               /* 7 dB above the other tones of the group */
+#define LOW_PEAK 6.3f           /* 8 dB above the other tones of the group */
+#define HIGH_PEAK 5.0f          /* 7 dB: a much stronger low tone shows in the high bins too */
 #define SHARE 0.70f             /* of the window's energy in the bins of the two tones */
 #define PURE 0.84f              /* the same, when what lies beside the bins' middles is added */
 /* Harmonics of a high voice fall into the bins of a key: the third and fourth of 309 Hz look
@@ -92,11 +93,11 @@ static int strongest(const float *power)
     return best;
 }
 
-static int stands_out(const float *power, int best)
+static int stands_out(const float *power, int best, float peak)
 {
     int i;
     for (i = 0; i < 4; i++)
-        if (i != best && power[i] * PEAK > power[best])
+        if (i != best && power[i] * peak > power[best])
             return 0;
     return 1;
 }
@@ -118,7 +119,7 @@ static char judge(const hf_bank *bank, pair *tones)
         return 0;
     if (low > high * LOW_STRONGER || high > low * HIGH_STRONGER)
         return 0;
-    if (!stands_out(power, row) || !stands_out(power + 4, column))
+    if (!stands_out(power, row, LOW_PEAK) || !stands_out(power + 4, column, HIGH_PEAK))
         return 0;
     /* A tone of amplitude a has power (a n/2)^2 here and energy a^2 n/2 in the window. */
     if ((low + high) * 2 / WINDOW < SHARE * bank->energy)
