@@ -28,7 +28,7 @@ class MediaOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """RtpSilent is reported after this many seconds without RTP, and again each time."""
 
     fax_terminals: Annotated[int, msgspec.Meta(ge=0, le=200)] = 8
-    """Most faxes at once, each a process of some 40 MB; 0 takes and sends none."""
+    """Most faxes at once, each a process of some 25 MB; 0 takes and sends none."""
 
     def faults(self) -> list[str]:
         """What types cannot say, as ``key: what is wrong; what to do``."""
