@@ -162,6 +162,14 @@ class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
     """Recordings that ended while nobody listened."""
 
 
+BEFORE_ANSWER: Final = (Phase.RINGING, Phase.DIALLING)
+
+
+def is_answered(call: Call) -> bool:
+    """Whether a call that stands rang when control last wrote it: we answered it meanwhile."""
+    return call.phase is Phase.RINGING and call.direct is None
+
+
 def reconcile(
     calls: Sequence[Call],
     restored: dict[LineId, PortId | None],
@@ -172,8 +180,10 @@ def reconcile(
     ports = {port.port for port in snapshot.ports}
     alive, dead, owned, claimed = [], [], set[LineId](), list[PortId]()
     for call in calls:
+        if is_answered(call):
+            call.caller.port = restored.get(call.caller.line)
         stands = call.caller.line in restored and call.caller.port in ports
-        if call.phase in (Phase.RINGING, Phase.DIALLING) or not stands:
+        if not stands or (call.phase in BEFORE_ANSWER and not is_answered(call)):
             dead.append(call)
             continue
         alive.append(call)

@@ -12,6 +12,7 @@ import structlog
 from drivers.api import AudioPorts, LadderStep, Line, LineId, LineSpan
 from drivers.errors import DriverError, LineBusy
 from drivers.events import (
+    Answered,
     Cause,
     LineEvent,
     Released,
@@ -124,6 +125,10 @@ class SipDriver:
             self.core.named(name, await self.border.places(name))
         core = self.act()
         core.resume()
+        for line in self._lines.values():
+            # Who heard nothing of the answer before the restart hears it now.
+            if line.call is not None and line.call.inbound and line.call.answered:
+                self.emit(Answered(line=line.id))
         core.begin()
         self.flush()
         return list(self._lines.values())

@@ -167,6 +167,9 @@ class CallLife:
         self.offering.close_all("answered_elsewhere" if call.connected else "withdrawn")
         if half_connected(call):
             self.conversation.note_answer(self._context.clock())
+        if call.phase is Phase.RINGING and call.direct is None:
+            await self._answered_meanwhile()
+            return
         if call.phase in (Phase.RINGING, Phase.DIALLING):
             await self.end(Cause.TEMPORARY_FAILURE, by="system", failed=True)
             return
@@ -185,6 +188,16 @@ class CallLife:
         if call.connected and not talks(self._context.acd.floor(), call.id):
             self.tell(HangUpRequest(by="system"))  # its end was on its way
         self.log.info("call goes on after a restart", phase=call.phase)
+
+    async def _answered_meanwhile(self) -> None:
+        """Our answer left, and control ended before it was written: Answered follows once more."""
+        call = self.call
+        target = self._context.find_target(call.dnis)
+        if target is None or not (target.flow or target.queue):
+            await self.end(Cause.UNALLOCATED, by="system", outcome="failed")
+            return
+        call.language, call.flow = target.language, target.flow
+        self.flow.prepare(target)
 
     # -- what happens ---------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from daemon.control.recovery import read_back, reconcile
 from daemon.link.messages import PortState, RecordingState, Snapshot
 from daemon.store.rows import CallRow, RecordingRow
 from drivers.api import LineId, PortId
-from drivers.events import Cause
+from drivers.events import Answered, Cause
 from tests.fakes.control_rig import ControlRig, make_queue
 from tests.fakes.sound_records import assert_sound
 
@@ -30,6 +30,32 @@ async def test_ringing_call_is_over(rig: ControlRig, monkeypatch: pytest.MonkeyP
     await rig.again()
     [row] = rig.calls()
     assert (row.outcome, row.ended_by) == ("failed", "system")
+    assert_sound(rig)
+
+
+async def test_call_whose_answer_left_before_it_was_written_goes_on(
+    rig: ControlRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = rig.driver.line(LineId("fake/1"))
+
+    async def answered_unheard() -> None:
+        monkeypatch.undo()
+        with monkeypatch.context() as silent:
+            silent.setattr(rig.driver, "emit", lambda _event: None)
+            await line.talk()
+
+    monkeypatch.setattr(line, "answer", answered_unheard)
+    rig.driver.ring(line=line)
+    await rig.settle()
+    assert rig.phase(line) is Phase.RINGING
+    await rig.again()
+    rig.driver.emit(Answered(line=line.id))
+    await rig.settle()
+    assert rig.phase(line) is Phase.FLOW
+    assert rig.media.claimed == [line.port]
+    await rig.hang_up(line)
+    [row] = rig.calls()
+    assert row.outcome == "ivr_contained"
     assert_sound(rig)
 
 
@@ -321,8 +347,17 @@ def test_call_without_line_or_port_is_dead(
     assert (found.alive, [c.id for c in found.dead], found.claimed) == ((), [1], ())
 
 
-def test_ringing_call_is_dead_and_its_line_is_released() -> None:
-    found = reconcile([call(Phase.RINGING, agent=False)], STANDING, snapshot(10, 11), ())
+def test_call_that_stands_although_it_rang_was_answered_meanwhile() -> None:
+    rang = call(Phase.RINGING, agent=False)
+    rang.caller.port = None
+    found = reconcile([rang], STANDING, snapshot(10, 11), ())
+    assert ([c.id for c in found.alive], found.claimed) == ([1], (10,))
+    assert found.orphan_lines == (LineId("station:1"),)
+    assert [c.id for c in reconcile([rang], {}, snapshot(10, 11), ()).dead] == [1]
+
+
+def test_call_that_was_dialled_is_dead_and_its_line_is_released() -> None:
+    found = reconcile([call(Phase.DIALLING, agent=False)], STANDING, snapshot(10, 11), ())
     assert [c.id for c in found.dead] == [1]
     assert found.orphan_lines == tuple(STANDING)
 
