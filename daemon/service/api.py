@@ -15,6 +15,7 @@ from daemon.service.messages import (
     Actor,
     ApiToken,
     Applied,
+    AudioPiece,
     BanRow,
     CaptureWish,
     ChangeEntry,
@@ -173,6 +174,9 @@ class SupervisorService(Protocol):
 
     async def stop_supervising(self, actor: Actor, call: str) -> None:
         """Let the supervisor's station go; not-found when nobody supervises the call."""
+
+    def listen(self, actor: Actor, call: str) -> AsyncIterator[AudioPiece]:
+        """What caller and agent say, while they talk; not-found when they do not. Audited."""
 
     async def why(self, actor: Actor, call: str) -> Sequence[Decision]:
         """Each decision made about a call, oldest first."""

@@ -305,6 +305,17 @@ class CaptureWish(msgspec.Struct, frozen=True, kw_only=True):
     """The audio as well, which is to listen to people."""
 
 
+class AudioPiece(msgspec.Struct, frozen=True, kw_only=True):
+    """What one party of a conversation said."""
+
+    side: str
+    """caller or agent."""
+    pcm: bytes
+    """Samples of 16 bits, little-endian, 8000 a second."""
+    lost: int = 0
+    """Samples before these that were read too late."""
+
+
 class BanRow(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody whom a driver does not listen to for a while."""
 

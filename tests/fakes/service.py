@@ -23,6 +23,7 @@ from daemon.service.messages import (
     Actor,
     ApiToken,
     Applied,
+    AudioPiece,
     BanRow,
     CaptureWish,
     Consultation,
@@ -329,6 +330,15 @@ class FakeService(FakeSettings):
             raise ServiceError("not-found", "Nobody supervises it.", "没有人在监听。")
         self.audit.append((actor.login, "stop-supervising", call))
         self._call(call, supervisor="", part="")
+
+    async def listen(self, actor: Actor, call: str) -> AsyncIterator[AudioPiece]:
+        self._allow(actor, "supervisor", "administrator")
+        if call not in self.calls:
+            raise ServiceError("not-found", "Nobody talks with him now.", "未在通话。")
+        self.audit.append((actor.login, "call.audio", call))
+        for part in range(3):
+            yield AudioPiece(side="caller", pcm=bytes([part, 0]) * 800, lost=part * 160)
+            yield AudioPiece(side="agent", pcm=bytes([0, part]) * 800)
 
     async def why(self, actor: Actor, call: str) -> Sequence[Decision]:
         return sample_reasons(self.clock())

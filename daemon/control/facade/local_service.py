@@ -22,6 +22,7 @@ from daemon.service.messages import (
     Actor,
     ApiToken,
     Applied,
+    AudioPiece,
     BanRow,
     CaptureWish,
     Decision,
@@ -273,6 +274,15 @@ class LocalService(AdministratorRequests):
         action = "queue.unattended" if unattended else "queue.attended"
         self._as_supervisor(actor, action, queue)
         return await self._administration.set_unattended(actor, queue, unattended=unattended)
+
+    async def listen(self, actor: Actor, call: str) -> AsyncIterator[AudioPiece]:
+        """The audio of both sides for an analyser."""
+        self._accounts.require(actor, *SUPERVISOR)
+        pieces = self._sight.listen(call)  # refuses before it is audited
+        self._audit.note(actor, "call.audio", call)
+        async with contextlib.aclosing(pieces):
+            async for piece in pieces:
+                yield piece
 
     async def cancel_callback(self, actor: Actor, call: str) -> None:
         """Give up the place that is kept for a caller."""

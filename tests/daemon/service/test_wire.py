@@ -43,7 +43,7 @@ def test_any_bytes_are_frames_or_too_long(data: bytes) -> None:
 def test_every_public_method_of_the_protocol_is_an_operation() -> None:
     assert {"log_in", "my_desk", "why", "put_queue", "status", "subscribe"} <= set(OPERATIONS)
     streams = {name for name, operation in OPERATIONS.items() if operation.streams}
-    assert streams == {"capture", "subscribe"}
+    assert streams == {"capture", "listen", "subscribe"}
 
 
 def call(key: str, state: str = "waiting") -> LiveCall:

@@ -11,12 +11,13 @@ import structlog
 
 from daemon.control.captures.capture import Capture, CopyingMedia, Wish
 from daemon.control.controller import Controller
+from daemon.control.facade.sight.audio import CallAudio, TappedMedia
 from daemon.control.facade.sight.bans import bans, release_ban
 from daemon.control.facade.sight.ladders import ladder
 from daemon.control.facade.supervision import call_id
 from daemon.service.errors import ServiceError
 from daemon.service.figures import Figures
-from daemon.service.messages import BanRow, CaptureWish, LadderRow
+from daemon.service.messages import AudioPiece, BanRow, CaptureWish, LadderRow
 from drivers.errors import DriverError
 
 log = structlog.get_logger()
@@ -25,7 +26,7 @@ MOST_CAPTURE_S: Final = 3600
 MEDIA_S: Final = 1.0  # s to wait for media's figures; a monitor rather gets none
 
 
-class SeenMedia(CopyingMedia, Protocol):
+class SeenMedia(CopyingMedia, TappedMedia, Protocol):
     """Media, as far as it is looked at."""
 
     async def counters(self) -> dict[str, float]:
@@ -65,6 +66,7 @@ class SightFacade:
         self._records = records
         self._clock = clock
         self._running: Running | None = None
+        self._audio = CallAudio(controller)
 
     async def ladder(self, call: str) -> Sequence[LadderRow]:
         """The messages of one call."""
@@ -102,6 +104,13 @@ class SightFacade:
         if call and call not in self._controller.calls:
             raise ServiceError("not-found", "This call has already ended.", "该通话已结束。")
         return Wish(call=call, peer=wish.peer, seconds=wish.seconds, media=wish.media)
+
+    def listen(self, call: str) -> AsyncGenerator[AudioPiece, None]:
+        """What caller and agent say."""
+        life = self._audio.find(call)
+        if self._media is None:
+            raise ServiceError("unavailable", "Media is not there.", "媒体进程不可用。")
+        return self._audio.pieces(life, self._media)
 
     def bans(self) -> Sequence[BanRow]:
         """Whom drivers do not listen to."""
