@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 from drivers.sip.streams.codec import Codec
 from drivers.sip.transport.address import Address
+from drivers.sip.transport.stamp import Stamp
 
 WRITE_LIMIT: Final = 512 * 1024  # bytes the peer may leave unread before we give it up
 
@@ -42,6 +43,8 @@ class Connection(asyncio.Protocol):
         """Index of the listener it came in by."""
         self.answered = 0
         """Keep-alives that the peer answered."""
+        self.stamp: Stamp | None = None
+        """How messages on it name us, once one left."""
 
     @property
     def transport(self) -> asyncio.Transport | None:
@@ -70,7 +73,9 @@ class Connection(asyncio.Protocol):
             return
         codec = self._codec
         messages = codec.receive(data)
-        self._write(codec.take_output())
+        output = codec.take_output()
+        if output:
+            self._write(output)
         self.answered = codec.answers
         self._user.arrived(self, messages)
         if codec.broken:

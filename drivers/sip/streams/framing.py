@@ -3,6 +3,7 @@
 Beside messages a stream carries keep-alives: two CRLF ask, one CRLF answers (RFC 5626 3.5.1).
 """
 
+import re
 from typing import Final
 
 import msgspec
@@ -10,6 +11,12 @@ import msgspec
 MAX_HEAD: Final = 32 * 1024  # bytes; sixty hops of Via and Record-Route fit
 MAX_BODY: Final = 64 * 1024  # bytes; what a datagram could carry
 _BLANK: Final = b"\r\n\r\n"
+_LENGTH: Final = re.compile(
+    rb"\r\n(?![ \t])(?:\r(?!\n)|[\n\v\f \t])*(?:content-length|l)(?:\r(?!\n)|[\n\v\f \t])*:"
+    rb"(.*?)(?=\r\n|\Z)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Each header that says how long the body is; a folded line belongs to the header before it."""
 _FIRST: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 
@@ -64,6 +71,8 @@ class StreamFramer:
     def receive(self, data: bytes) -> list[Framed]:
         """Take what arrived; nothing is found any more once the stream is ``broken``."""
         buffer = self._buffer
+        if not buffer and not self.broken and self._is_one_message(data):
+            return [Frame(data)]
         buffer += data
         found: list[Framed] = []
         while buffer and not self.broken:
@@ -82,6 +91,20 @@ class StreamFramer:
         if self.broken:
             buffer.clear()
         return found
+
+    def _is_one_message(self, data: bytes) -> bool:
+        """Whether it is one message and nothing else, as most of what arrives is."""
+        end = data.find(_BLANK)
+        if end < 0 or end > self._max_head or data[0] not in _FIRST:
+            return False
+        try:
+            length = content_length(data[: end + 2])
+        except FramingError:
+            return False  # told below
+        if length > self._max_body or len(data) != end + len(_BLANK) + length:
+            return False
+        self._line_ends = 0
+        return True
 
     def _keep_alive(self, found: list[Framed]) -> bool:
         """Take a line end between messages; False while half of it is missing."""
@@ -135,12 +158,7 @@ def content_length(head: bytes) -> int:
     end where another's begins.
     """
     length: int | None = None
-    for line in head.split(b"\r\n")[1:]:
-        name, colon, value = line.partition(b":")
-        if not colon or name.strip().lower() not in (b"content-length", b"l"):
-            continue
-        if line[:1] in b" \t":
-            continue  # a folded line belongs to the header before it
+    for value in _LENGTH.findall(head):
         text = value.strip()
         if not text.isdigit() or len(text) > 9:
             raise FramingError("Content-Length is no number")

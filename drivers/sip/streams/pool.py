@@ -287,6 +287,8 @@ class Streams:
 
     def _stamp(self, connection: Connection) -> Stamp:
         """How messages on this connection name us."""
+        if connection.stamp is not None:
+            return connection.stamp
         transport = connection.address.transport
         host, port = connection.local
         if connection.accepted:
@@ -304,6 +306,7 @@ class Streams:
         if stamp is None:
             core = self.core_place
             stamp = self._stamps[key] = Stamp(core=core, host=host, port=port, transport=transport)
+        connection.stamp = stamp
         return stamp
 
     def _set_timer(self) -> None:

@@ -140,3 +140,38 @@ def test_codec_answers_pings_and_counts_answers() -> None:
     assert accepted.take_output() == b""
     assert opened.receive(answer) == []
     assert opened.answers == 1
+
+
+def by_lines(head: bytes) -> int | None:
+    """What a head says of its body, read line by line; None for what is refused."""
+    found = set()
+    for line in head.split(b"\r\n")[1:]:
+        name, colon, value = line.partition(b":")
+        if line[:1] in (b" ", b"\t") or not colon:
+            continue
+        if name.strip().lower() in (b"content-length", b"l"):
+            text = value.strip()
+            if not text.isdigit() or len(text) > 9:
+                return None
+            found.add(int(text))
+    return found.pop() if len(found) == 1 else None
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *(b"Content-Length", b"content-LENGTH", b"l", b"L", b"Subject", b":", b" ", b"\t"),
+                *(b"\r\n", b"\r\n", b"\r", b"\n", b"\v", b"\f", b"\0", b"0", b"17", b"9" * 10),
+            ]
+        ),
+        max_size=24,
+    )
+)
+def test_length_is_that_which_the_lines_say(parts: list[bytes]) -> None:
+    head = b"BYE sip:a SIP/2.0" + b"".join(parts) + b"\r\n"
+    try:
+        found: int | None = content_length(head)
+    except FramingError:
+        found = None
+    assert found == by_lines(head)
