@@ -17,8 +17,8 @@ from daemon.fax.messages import BAD_FILE, FaxEnded, FaxProgress, WorkerReady, en
 from daemon.fax.terminal import Terminal
 
 CHUNK: Final = 320  # octets: 20 ms of 16-bit samples
-AHEAD_CHUNKS: Final = 8  # written before the first is read: a moment without a processor costs
-#                          160 ms of delay, which T.30 does not mind, and no lost samples
+AHEAD_CHUNKS: Final = 10  # written before the first is read: a moment without a processor costs
+#                          200 ms of delay, which T.30 does not mind, and no lost samples
 LINGER_CHUNKS: Final = 25  # chunks after the end, so that the last tones are heard
 
 
@@ -27,15 +27,12 @@ def run(
 ) -> int:
     """Exchange audio until the fax or the call ends; the fax's code."""
     _write(events, encode_line(WorkerReady()))
-    audio.sendall(bytes(CHUNK * AHEAD_CHUNKS))
-    left = LINGER_CHUNKS
+    left = LINGER_CHUNKS if _said(audio, bytes(CHUNK * AHEAD_CHUNKS)) else 0
     with audio.makefile("rb", buffering=CHUNK) as heard:
         while left and len(chunk := heard.read(CHUNK)) == CHUNK:
             said = terminal.exchange(chunk)
             left -= terminal.code is not None
-            try:
-                audio.sendall(said)
-            except (BrokenPipeError, ConnectionResetError):
+            if not _said(audio, said):
                 break
     terminal.hang_up()
     figures = terminal.figures()
@@ -54,6 +51,15 @@ def run(
         ended = _with_pdf(ended, file)
     _write(events, encode_line(ended))
     return ended.code
+
+
+def _said(audio: socket.socket, samples: bytes) -> bool:
+    """Whether the other end is still there to hear this."""
+    try:
+        audio.sendall(samples)
+    except (BrokenPipeError, ConnectionResetError):
+        return False
+    return True
 
 
 def _with_pdf(ended: FaxEnded, tiff: Path) -> FaxEnded:

@@ -53,7 +53,7 @@ class FaxHost:
     def __init__(self, site: Path, *, at_once: int, worker: tuple[str, ...] = ()) -> None:
         self._site = site.resolve()
         self._at_once = at_once
-        self._worker = worker or (sys.executable, "-m", "daemon.fax.worker")
+        self._worker = worker or (sys.executable, "-P", "-m", "daemon.fax.worker")
         self._faxes: dict[int, _Running] = {}
         self._starting: set[int] = set()
         self._over: OrderedDict[int, FaxEnded] = OrderedDict()

@@ -124,7 +124,7 @@ async def test_fax_goes_over_rtp_from_terminal_to_terminal(bench: Bench) -> None
     assert (got.code, done.code) == (fax.OK, fax.OK)
     assert (got.pages, got.station, got.ecm) == (1, "4930123", True)
     assert (done.pages, done.station) == (1, "4930999")
-    assert got.rate >= 4800
+    assert got.rate >= 2400
     steps = [e for e in bench.told if isinstance(e, FaxProgress) and e.fax == 72]
     assert steps[-1].pages == 1
     arrived = bench.site / "faxes/2026/11/in.tif"
