@@ -12,7 +12,7 @@ from cython_ext import dsp
 FRAME_MS: Final = 20
 FRAME: Final = 2 * 8 * FRAME_MS
 """Bytes of a frame, 16-bit samples of 8 kHz."""
-LONG_GREETING_MS: Final = 2400
+LONG_GREETING_MS: Final = 3200
 """Who speaks for longer without a pause that invites an answer is a machine."""
 WAITS_MS: Final = 900
 """A pause this long behind a greeting is somebody who waits for us."""
