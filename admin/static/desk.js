@@ -7,6 +7,7 @@ setNow(Number(frame.dataset.now));
 
 const touched = new WeakSet(); // fields that somebody typed or chose something in
 let composing = false; // an input method is open: Chinese is being typed
+let asking = 0; // buttons whose answers are on their way
 let held = ""; // what came meanwhile
 let kept = null; // what is carried over a request of a button
 
@@ -43,8 +44,8 @@ function restore(desk, before) {
 }
 
 function show(html) {
-  held = composing ? html : "";
-  if (composing) return;
+  held = composing || asking ? html : "";
+  if (held) return;
   const template = document.createElement("template");
   template.innerHTML = html;
   const fresh = template.content.querySelector("#desk");
@@ -77,6 +78,14 @@ document.body.addEventListener("compositionstart", () => (composing = true));
 document.body.addEventListener("compositionend", () => {
   composing = false;
   if (held) show(held);
+});
+// An answer is drawn where its button was: news wait until then, or it would be lost.
+document.body.addEventListener("htmx:beforeRequest", () => (asking += 1));
+document.body.addEventListener("htmx:afterRequest", () => {
+  asking = Math.max(asking - 1, 0);
+  if (!held || asking) return;
+  held = "";
+  poll(); // what waited may be older than the answer
 });
 document.body.addEventListener("htmx:beforeSwap", (event) => {
   const refused = event.detail.serverResponse.includes('class="banner error"');

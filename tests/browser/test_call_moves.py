@@ -1,6 +1,6 @@
 """The desk in a browser: ask somebody, go to and fro, hand over, park, take back, call."""
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from daemon.service.messages import Consultation
 from tests.browser.conftest import Keep, OpenAs
@@ -95,6 +95,23 @@ async def test_what_is_typed_outlives_news(console: ConsoleRig, open_as: OpenAs)
     await expect(page.locator("[name=disposition]")).to_have_value("follow_up")
     await page.click("text=Save")
     await expect(note).to_have_value("")
+
+
+async def test_an_answer_that_meets_news_is_seen(console: ConsoleRig, open_as: OpenAs) -> None:
+    page = await talking(console, open_as)
+
+    async def after_news(route: Route) -> None:
+        answer = await route.fetch()
+        console.hotline.arrive("06WM3RZ8Q0003", "+4930124", queue="support")
+        for _ in range(3):  # time for the news to come
+            await page.evaluate("fetch('/desk/parts').then((reply) => reply.text())")
+        await route.fulfill(response=answer)
+
+    await page.route("**/desk/consult", after_news)
+    await page.locator("form[hx-post='/desk/transfer'] [name=to]").fill("nobody")
+    await page.click("text=Ask first")
+    await expect(page.get_by_role("alert")).to_contain_text("nobody cannot be reached now.")
+    await expect(page.locator(".mini-queue", has_text="support")).to_contain_text("1")
 
 
 async def test_asking_fits_a_small_window(console: ConsoleRig, open_as: OpenAs, keep: Keep) -> None:
