@@ -80,6 +80,7 @@ class BuildExtensions(build_ext):
     """Builds the kernels, and each group of compiled modules unless it is built already."""
 
     def finalize_options(self) -> None:
+        self.parallel = self.parallel or min(os.cpu_count() or 1, 4)
         self.folders = {
             group: compiled_modules.FOLDER / compiled_modules.digest(group, ROOT)
             for group in compiled_modules.GROUPS
