@@ -8,6 +8,7 @@ setNow(Number(frame.dataset.now));
 const touched = new WeakSet(); // fields that somebody typed or chose something in
 let composing = false; // an input method is open: Chinese is being typed
 let asking = 0; // buttons whose answers are on their way
+let asked = 0; // how often one was pressed: what was fetched before is old
 let held = ""; // what came meanwhile
 let kept = null; // what is carried over a request of a button
 
@@ -68,9 +69,14 @@ function announce(desk) {
 }
 
 async function poll() {
+  const begun = asked;
   const response = await fetch("/desk/parts");
   if (response.redirected || response.status === 401) location.href = "/login";
-  if (response.ok) show(await response.text());
+  if (!response.ok) return;
+  const html = await response.text();
+  if (begun === asked) show(html);
+  else if (asking) held = html; // it is fetched anew behind the answer
+  else poll();
 }
 
 document.body.addEventListener("input", (event) => touched.add(event.target));
@@ -80,7 +86,10 @@ document.body.addEventListener("compositionend", () => {
   if (held) show(held);
 });
 // An answer is drawn where its button was: news wait until then, or it would be lost.
-document.body.addEventListener("htmx:beforeRequest", () => (asking += 1));
+document.body.addEventListener("htmx:beforeRequest", () => {
+  asking += 1;
+  asked += 1;
+});
 document.body.addEventListener("htmx:afterRequest", () => {
   asking = Math.max(asking - 1, 0);
   if (!held || asking) return;
