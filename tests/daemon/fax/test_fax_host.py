@@ -99,14 +99,23 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 
 def workers() -> int:
     """Worker processes of this process that run now."""
-    found = 0
+    return sum(b"daemon.fax.worker" in words(f"/proc/{child}/cmdline") for child in children())
+
+
+def children() -> list[str]:
+    """Processes that the threads of this one started; a thread may end meanwhile."""
+    found: list[str] = []
     for task in Path("/proc/self/task").iterdir():
-        for child in (task / "children").read_text().split():
-            try:
-                found += b"daemon.fax.worker" in Path(f"/proc/{child}/cmdline").read_bytes()
-            except OSError:
-                continue
+        found += words(f"{task}/children").decode().split()
     return found
+
+
+def words(path: str) -> bytes:
+    """A file of /proc; empty when what it was about is gone."""
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        return b""
 
 
 async def test_fax_goes_over_rtp_from_terminal_to_terminal(bench: Bench) -> None:
