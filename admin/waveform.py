@@ -13,11 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from daemon.recordings import flac
-from daemon.recordings.audio_file import NotARecording
+from daemon.recordings import flac, g711
+from daemon.recordings.audio_file import ALAW, PCM, ULAW, NotARecording
 
 BARS: Final = 400
-PCM, ALAW, MULAW = 1, 6, 7  # WAVE format codes, RFC 2361
 LONGEST_BYTES: Final = 64 << 20  # of audio read; more than an hour of stereo law
 
 
@@ -84,28 +83,10 @@ def _samples(audio: bytes, code: int, width: int) -> npt.NDArray[np.float32]:
     if (code, width) == (PCM, 2):
         whole = audio[: len(audio) // 2 * 2]
         return np.frombuffer(whole, "<i2").astype(np.float32) / np.float32(32768)
-    if code in (ALAW, MULAW) and width == 1:
-        table = _alaw() if code == ALAW else _mulaw()
-        return table[np.frombuffer(audio, np.uint8)]
+    if code in (ALAW, ULAW) and width == 1:
+        values = g711.LINEAR[code][np.frombuffer(audio, np.uint8)]
+        return values.astype(np.float32) / np.float32(32768)
     raise WaveformError(f"unknown format {code} with {width} bytes")
-
-
-def _alaw() -> npt.NDArray[np.float32]:
-    """Linear value of each A-law octet, ITU-T G.711 table 1."""
-    octet = np.arange(256) ^ 0x55
-    exponent, mantissa = octet >> 4 & 7, octet & 15
-    value = np.where(
-        exponent == 0, (mantissa << 4) + 8, (mantissa << 4) + 0x108 << np.maximum(exponent - 1, 0)
-    )
-    return (np.where(octet & 0x80, value, -value) / 32768).astype(np.float32)
-
-
-def _mulaw() -> npt.NDArray[np.float32]:
-    """Linear value of each mu-law octet, ITU-T G.711 table 2."""
-    octet = ~np.arange(256) & 0xFF
-    exponent, mantissa = octet >> 4 & 7, octet & 15
-    value = ((mantissa << 3) + 0x84 << exponent) - 0x84
-    return (np.where(octet & 0x80, -value, value) / 32768).astype(np.float32)
 
 
 def _peaks(samples: npt.NDArray[np.float32], bars: int) -> tuple[float, ...]:

@@ -1,9 +1,8 @@
 """Recordings as FLAC: half the room or less, and still proved octet by octet.
 
 A chain vouches for the octets of the WAV file, so these must come back from the FLAC file exactly.
-16-bit samples do by themselves. G.711 octets become the values that ITU-T G.711 gives them, except
-that the negative zero of mu-law is kept as -1, which no octet has: so each octet has a value of its
-own. A comment in the file names the coding.
+16-bit samples do by themselves. G.711 octets become values of which each octet has one of its own
+(``g711.VALUES``). A comment in the file names the coding.
 """
 
 import hashlib
@@ -15,17 +14,15 @@ from typing import Final
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import soundfile
 
+from daemon.recordings import g711
 from daemon.recordings.audio_file import ALAW, HEAD, PCM, RATE, ULAW, Layout, NotARecording, layout
 
 SUFFIX: Final = ".flac"
 _PART: Final = ".part"
 _CODINGS: Final = {PCM: "pcm16", ALAW: "alaw", ULAW: "ulaw"}
 _TITLE: Final = "Hookflash recording, "
-
-Samples = npt.NDArray[np.int16]
 
 
 class Packed(msgspec.Struct, frozen=True):
@@ -185,44 +182,16 @@ def _header(kind: int, channels: int, width: int, size: int) -> bytes:
     )
 
 
-def _values(data: bytes, kind: int) -> Samples:
+def _values(data: bytes, kind: int) -> g711.Samples:
     if kind == PCM:
         return np.frombuffer(data, "<i2").astype(np.int16)
-    return _TABLES[kind][np.frombuffer(data, np.uint8)]
+    return g711.VALUES[kind][np.frombuffer(data, np.uint8)]
 
 
-def _octets(values: Samples, kind: int) -> bytes:
+def _octets(values: g711.Samples, kind: int) -> bytes:
     if kind == PCM:
         return values.astype("<i2").tobytes()
-    found = _INVERSES[kind][values.view(np.uint16)]
+    found = g711.octets_of(values, kind)
     if (found < 0).any():
         raise NotARecording("a sample has a value that G.711 does not have")
     return found.astype(np.uint8).tobytes()
-
-
-def _alaw() -> Samples:
-    """ITU-T G.711 table 1, even bits inverted."""
-    octet = np.arange(256) ^ 0x55
-    exponent, mantissa = octet >> 4 & 7, (octet & 15) << 4
-    value = np.where(exponent == 0, mantissa + 8, mantissa + 0x108 << np.maximum(exponent - 1, 0))
-    return np.where(octet & 0x80, value, -value).astype(np.int16)
-
-
-def _ulaw() -> Samples:
-    """ITU-T G.711 table 2, with the negative zero at -1."""
-    octet = ~np.arange(256) & 0xFF
-    exponent, mantissa = octet >> 4 & 7, octet & 15
-    value = ((mantissa << 3) + 0x84 << exponent) - 0x84
-    values = np.where(octet & 0x80, -value, value)
-    values[0x7F] = -1
-    return values.astype(np.int16)
-
-
-def _inverse(table: Samples) -> Samples:
-    inverse = np.full(65536, -1, np.int16)
-    inverse[table.view(np.uint16)] = np.arange(256)
-    return inverse
-
-
-_TABLES: Final = {ALAW: _alaw(), ULAW: _ulaw()}
-_INVERSES: Final = {kind: _inverse(table) for kind, table in _TABLES.items()}
