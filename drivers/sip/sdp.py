@@ -11,6 +11,8 @@ from drivers.sip.negotiation.description import Media, Origin, Sdp
 MAX_LINES = 512
 MAX_MEDIA = 16
 KNOWN_LENGTH = 64
+REPEATED = ("rtpmap:", "fmtp:", "ptime:", "maxptime:", "sendrecv", "rtcp-mux")
+"""Beginnings of attributes that come with every call; those with keys must not be kept."""
 
 
 class SdpError(ProtocolError):
@@ -110,8 +112,9 @@ class _Section:
 
 
 def _attribute(value: str) -> tuple[str, str]:
-    # The same few lines come with every call; only short ones are worth the memory.
-    return _split_known(value) if len(value) <= KNOWN_LENGTH else _split(value)
+    # Only short ones are worth the memory.
+    known = len(value) <= KNOWN_LENGTH and value.startswith(REPEATED)
+    return _split_known(value) if known else _split(value)
 
 
 def _split(value: str) -> tuple[str, str]:

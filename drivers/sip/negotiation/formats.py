@@ -44,12 +44,19 @@ def clock_of(codec: str) -> str:
     return ENCODINGS[codec].split("/")[1]
 
 
-@lru_cache(maxsize=512)
 def pick(
     formats: tuple[str, ...], attributes: tuple[tuple[str, str], ...], codecs: tuple[str, ...]
 ) -> Chosen | None:
     """Choose the first of ``codecs`` that a stream has; None when it has none."""
-    names = _payload_names(formats, attributes)
+    # What is remembered must hold no keys: only the lines that count are asked with.
+    return _pick(formats, tuple([one for one in attributes if one[0] == "rtpmap"]), codecs)
+
+
+@lru_cache(maxsize=512)
+def _pick(
+    formats: tuple[str, ...], rtpmaps: tuple[tuple[str, str], ...], codecs: tuple[str, ...]
+) -> Chosen | None:
+    names = _payload_names(formats, rtpmaps)
     for codec in codecs:
         wanted = _NAMES[codec]
         for payload, name in names.items():
@@ -61,7 +68,6 @@ def pick(
     return None
 
 
-@lru_cache(maxsize=512)
 def packet_time(attributes: tuple[tuple[str, str], ...]) -> int:
     """Milliseconds in a packet that a peer wants: ``ptime`` within ``maxptime`` (RFC 8866 6.4).
 
@@ -69,7 +75,9 @@ def packet_time(attributes: tuple[tuple[str, str], ...]) -> int:
     """
     wanted, most = _USUAL, _MOST
     for name, value in attributes:
-        number = _milliseconds(value) if name in ("ptime", "maxptime") else 0
+        if name != "ptime" and name != "maxptime":
+            continue
+        number = _milliseconds(value)
         if number and name == "ptime":
             wanted = number
         elif number:
@@ -83,15 +91,14 @@ def _milliseconds(value: str) -> int:
 
 
 def _payload_names(
-    formats: tuple[str, ...], attributes: tuple[tuple[str, str], ...]
+    formats: tuple[str, ...], rtpmaps: tuple[tuple[str, str], ...]
 ) -> dict[str, str]:
     """Payload type to ``NAME/rate`` in upper case, in the order of the m-line."""
     names = dict(_STATIC)
-    for name, value in attributes:
-        if name == "rtpmap":
-            payload, _, encoding = value.partition(" ")
-            # "PCMA/8000/1" says the same as "PCMA/8000".
-            names[payload] = encoding.strip().upper().removesuffix("/1")
+    for _, value in rtpmaps:
+        payload, _, encoding = value.partition(" ")
+        # "PCMA/8000/1" says the same as "PCMA/8000".
+        names[payload] = encoding.strip().upper().removesuffix("/1")
     return {
         payload: names[payload]
         for payload in formats
