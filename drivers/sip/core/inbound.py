@@ -305,6 +305,9 @@ class InboundCalls:
         call.stop(CallTimer.OK_REPEAT, CallTimer.ACK_LIMIT)
         call.ok = b""
         if call.state is CallState.CONFIRMED:
+            # Told to the journal: a 200 that comes once more after a restart may meet the next
+            # re-INVITE of a peer who takes any 200 for the answer to that.
+            self.calls.mark(call, "confirmed")
             self.in_dialog.offers.settled(call)
             return
         if not self.calls.step(call, CallInput.ACK):

@@ -283,6 +283,17 @@ def test_re_invite_is_answered_when_the_ack_of_the_one_before_was_lost_in_the_cr
     assert not again.ok
 
 
+def test_200_of_a_re_invite_is_not_repeated_when_its_ack_came_before_the_crash() -> None:
+    old = Bench()
+    call = old.talk()
+    old.send(request("INVITE", branch="hold", cseq=2, to_tag=call.local_tag, body=OFFER))
+    old.send(request("ACK", branch="ack", cseq=2, to_tag=call.local_tag))
+    bench, (again,) = restarted(old)
+    assert not again.ok
+    assert bench.pass_time(40.0) == []
+    assert again.state is CallState.CONFIRMED
+
+
 def test_caller_whose_first_ack_was_lost_is_connected_by_a_re_invite() -> None:
     old = Bench()
     invite = request("INVITE", branch="first", cseq=1, body=OFFER)
