@@ -19,6 +19,7 @@ from tortoise.queryset import QuerySet
 from acd_core.errors import AcdError
 from acd_core.ids import from_text, to_text
 from admin.errors import PageMissing, RecordsAway
+from admin.recorded.lines import RecordingLine, in_parts, recording_line
 from daemon.errors import StoreError
 from daemon.store.connection import Store, open_store
 from daemon.store.history import Call, QueueVisit, Recording, Segment, Stream
@@ -89,25 +90,6 @@ class SegmentLine(msgspec.Struct, frozen=True, kw_only=True):
     moved_by: str = ""
     """Who moved the caller there: a login, or a station."""
     moved_to: str = ""
-
-
-class RecordingLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One recording of a call."""
-
-    recording: str
-    kind: str
-    started: float
-    duration_s: float
-    stereo: bool
-    deleted: bool
-    path: str
-    """Relative to the site directory."""
-    paused_s: float = 0.0
-    """How long silence was recorded because the agent wished so."""
-    gap_s: float = 0.0
-    """How long silence was recorded because the disk was too slow."""
-    chain: str = ""
-    """The link that vouches for the file; empty when there is none."""
 
 
 class StreamLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,9 +172,7 @@ class Records:
         names = await self._names(db)
         (summary,) = await self._lines([found], names, db)
         segments = await Segment.filter(call_id=found.id).using_db(db).order_by("started_ms", "id")
-        recordings = (
-            await Recording.filter(call_id=found.id).using_db(db).order_by("started_ms", "id")
-        )
+        recordings = await Recording.filter(call_id=found.id).using_db(db)
         return CallDetail(
             summary=summary,
             language=found.language,
@@ -208,7 +188,7 @@ class Records:
             disposition=found.disposition,
             redirecting=found.redirecting,
             segments=tuple(_segment_line(segment, names) for segment in segments),
-            recordings=tuple(_recording_line(recording) for recording in recordings),
+            recordings=in_parts(recordings),
             streams=tuple(
                 _stream_line(stream)
                 for stream in await Stream.filter(call_id=found.id).using_db(db).order_by("id")
@@ -225,7 +205,7 @@ class Records:
         if call is None:
             raise PageMissing
         (summary,) = await self._lines([call], await self._names(db), db)
-        return _recording_line(found), summary
+        return recording_line(found), summary
 
     async def _database_open(self) -> BaseDBAsyncClient:
         """The connection; named in every query, for other databases may be open too."""
@@ -347,21 +327,6 @@ def _stream_line(stream: Stream) -> StreamLine:
         round_trip_ms=stream.round_trip_ms,
         far_lost=stream.far_lost,
         mos=stream.mos,
-    )
-
-
-def _recording_line(recording: Recording) -> RecordingLine:
-    return RecordingLine(
-        recording=to_text(recording.id),
-        kind=recording.kind,
-        started=recording.started_ms / 1000,
-        duration_s=recording.duration_ms / 1000,
-        stereo=recording.stereo,
-        deleted=recording.deleted_ms is not None,
-        path=recording.path,
-        paused_s=recording.paused_ms / 1000,
-        gap_s=recording.gap_ms / 1000,
-        chain=recording.chain,
     )
 
 

@@ -14,6 +14,7 @@ import msgspec
 from daemon.errors import ConfigError, Fault
 from daemon.language import current_language, pick
 from daemon.media.options import MediaOptions
+from daemon.recordings.options import RecordingsOptions, VoicemailOptions
 from daemon.site_files.toml_table import TomlFile, did_you_mean
 from daemon.site_files.zones import known_zone
 from drivers import registry
@@ -31,6 +32,8 @@ SECTIONS: Final = (
     "journal",
     "outgoing",
     "telephones",
+    "recordings",
+    "voicemail",
     "drivers",
 )
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
@@ -149,6 +152,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     journal: JournalOptions = JournalOptions()
     outgoing: OutgoingOptions = OutgoingOptions()
     telephones: TelephoneOptions = TelephoneOptions()
+    recordings: RecordingsOptions = RecordingsOptions()
+    voicemail: VoicemailOptions = VoicemailOptions()
     drivers: tuple[DriverSection, ...] = ()
 
     def driver(self, name: str) -> DriverSection:
@@ -184,6 +189,8 @@ def parse_config(content: bytes) -> Config:
     journal = toml.table(("journal",), JournalOptions)
     outgoing = toml.table(("outgoing",), OutgoingOptions)
     telephones = toml.table(("telephones",), TelephoneOptions)
+    recordings = toml.table(("recordings",), RecordingsOptions)
+    voicemail = toml.table(("voicemail",), VoicemailOptions)
     drivers = _drivers(toml)
     # What is sound in a faulty table is checked too: every fault at once.
     if (some_site := site or toml.sound_part(("site",), SiteOptions)) is not None:
@@ -193,7 +200,10 @@ def parse_config(content: bytes) -> Config:
     _own_faults(toml, ("media",), media or toml.sound_part(("media",), MediaOptions))
     _own_faults(toml, ("speech",), speech or toml.sound_part(("speech",), SpeechOptions))
     toml.check()
+        raise ConfigError(toml.faults)
     if not (site and media and speech and web and records and journal and outgoing and telephones):
+        raise ConfigError(toml.faults)
+    if not (recordings and voicemail):
         raise ConfigError(toml.faults)
     return Config(
         site=site,
@@ -204,6 +214,8 @@ def parse_config(content: bytes) -> Config:
         journal=journal,
         outgoing=outgoing,
         telephones=telephones,
+        recordings=recordings,
+        voicemail=voicemail,
         drivers=drivers,
     )
 

@@ -6,7 +6,7 @@ from sanic import Blueprint, HTTPResponse
 from admin.api.openapi import Parameter, endpoint, read_body, reply
 from admin.context import ConsoleRequest
 from admin.pages.supervisor.calls import READERS, WATCHERS, allow, filter_of
-from admin.pages.supervisor.recordings import send_audio
+from admin.pages.supervisor.recordings import send_audio, send_whole
 from admin.records import PAGE_ROWS, CallDetail, CallLine
 from daemon.service.messages import Decision
 
@@ -28,6 +28,12 @@ class Supervising(msgspec.Struct, frozen=True, kw_only=True):
 
     station: str
     part: str
+
+
+class Holding(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a recording is kept however old it gets."""
+
+    on: bool
 
 
 @endpoint(
@@ -145,6 +151,36 @@ async def stop_supervising(request: ConsoleRequest, call: str) -> HTTPResponse:
 async def recording(request: ConsoleRequest, recording: str) -> HTTPResponse | None:
     """The WAV file."""
     return await send_audio(request, recording)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/recordings/<recording:str>/whole",
+    "All parts of the recording of a conversation as one WAV file",
+    "一次通话录音的全部分段，合为一个 WAV 文件",
+    roles=READERS,
+    content_type="audio/wav",
+)
+async def whole(request: ConsoleRequest, recording: str) -> HTTPResponse | None:
+    """The parts in order, with silence between them where nothing was recorded."""
+    return await send_whole(request, recording)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/recordings/<recording:str>/hold",
+    "Keep a recording however old it gets, or no longer",
+    "长期保留录音，或取消保留",
+    roles=("administrator",),
+    body=Holding,
+)
+async def hold(request: ConsoleRequest, recording: str) -> HTTPResponse:
+    """Held recordings are not deleted by ``keep_days``; 409 for one that is deleted already."""
+    wish = read_body(request, Holding)
+    await request.console.service.hold_recording(request.actor, recording, on=wish.on)
+    return HTTPResponse(status=204)
 
 
 def _number(request: ConsoleRequest, name: str, default: int, most: int) -> int:

@@ -70,5 +70,15 @@ for (const player of document.querySelectorAll(".player[data-src]")) {
       );
     });
   }
+  // A conversation in parts is heard to its end, at the speed that was chosen.
+  audio.addEventListener("ended", () => {
+    const parts = [...document.querySelectorAll(".player[data-src]")].filter(
+      (other) => other.dataset.whole === player.dataset.whole && other.querySelector("audio"),
+    );
+    const next = parts[parts.indexOf(player) + 1];
+    if (!next) return;
+    next.querySelector(`[data-speed="${audio.playbackRate}"]`)?.click();
+    next.querySelector("audio").play();
+  });
   new ResizeObserver(show).observe(canvas);
 }

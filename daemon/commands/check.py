@@ -143,8 +143,10 @@ def _write_recordings(audio: "RecordingsReport") -> None:
         pick(
             f"recordings: {audio.checked}, unchanged: {unchanged}, "
             f"stopped by a crash, unchanged up to its last second: {stopped}, "
-            f"without a link (messages, older ones): {unproven}, faults: {len(audio.faults)}\n",
+            f"without a link (messages, older ones): {unproven}, "
+            f"deleted by age: {audio.deleted}, faults: {len(audio.faults)}\n",
             f"{audio.checked} 个录音，{unchanged} 个未改动，{stopped} 个因故障中止（末秒之前未改动），"
-            f"{unproven} 个无校验链（留言、旧录音），{len(audio.faults)} 个错误\n",
+            f"{unproven} 个无校验链（留言、旧录音），{audio.deleted} 个到期已删除，"
+            f"{len(audio.faults)} 个错误\n",
         )
     )

@@ -16,7 +16,7 @@ import structlog
 
 from acd_core.agent import AgentState
 from acd_core.engine import AcdEngine
-from acd_core.ids import IdSource
+from acd_core.ids import IdSource, to_text
 from acd_core.routing.registry import strategies
 from daemon.clock import SteadyClock
 from daemon.control.calls.context import HangUpRequest
@@ -46,11 +46,14 @@ from daemon.control.recovery import Recovered, Recovery, read_back
 from daemon.link.client import MediaLink
 from daemon.link.lasting import LastingMediaLink
 from daemon.readiness import announce
+from daemon.recordings.retention import Retention
+from daemon.service.messages import Actor
 from daemon.service.socket_server import ServiceServer
 from daemon.site_directory import SiteDirectory
 from daemon.store.connection import Store, open_database
 from daemon.store.first_import import sip_realm
 from daemon.store.history import Call as CallRow
+from daemon.store.history import Recording
 from daemon.store.history_writer import HistoryWriter
 from drivers.tones import INTERNATIONAL, TONES
 from speech.client import SpeechClient
@@ -62,6 +65,7 @@ SYNC_S: Final = 1.0  # s between two fsyncs of the journal
 END_PATIENCE: Final = 5.0  # s for calls to end when the site stops
 GARBAGE: Final = (50_000, 20, 50)  # collections cost a tenth of a call's time by default
 MAX_CALLS: Final = 2000
+NOBODY: Final = Actor(login="system", via="retention")
 REMEMBERED: Final = 10_000  # newest calls whose agents are preferred again
 
 
@@ -136,7 +140,8 @@ class ControlProcess:
         await self._remember(controller)
         picture = LivePicture(controller, self.clock)
         audit = AuditLog(self.clock, self.ids)
-        service = await self._service(controller, media, picture, audit, in_force)
+        history = HistoryFacade(controller, self.site, self.clock)
+        service = await self._service(controller, media, picture, audit, in_force, history)
         server = ServiceServer(service, self.site.socket("control"))
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -155,6 +160,7 @@ class ControlProcess:
                             ),
                         ),
                         ("days", self._days(controller, drivers, in_force)),
+                        ("old recordings", self._retention(history, audit).run()),
                     )
                 ]
                 await server.start()
@@ -230,8 +236,8 @@ class ControlProcess:
         picture: LivePicture,
         audit: AuditLog,
         in_force: InForce,
+        history: HistoryFacade,
     ) -> LocalService:
-        history = HistoryFacade(controller, self.site, self.clock)
         agents = AgentFacade(controller, self.clock, history.past_calls)
         accounts = Accounts(self.clock, audit.note)
         await accounts.reload()
@@ -256,6 +262,16 @@ class ControlProcess:
             picture=picture,
             sight=SightFacade(controller, media, self.writer.counters, self.clock),
         )
+
+    def _retention(self, history: HistoryFacade, audit: AuditLog) -> Retention:
+        config = self.site.config
+        keep_days = {"call": config.recordings.keep_days, "message": config.voicemail.keep_days}
+
+        async def deleted(row: Recording) -> None:
+            audit.note(NOBODY, "recording.delete", to_text(row.id))
+            await history.recording_deleted(row)
+
+        return Retention(self.site.path, keep_days, self.clock, deleted)
 
     async def _remember(self, controller: Controller) -> None:
         """Who served whom lately, so that a repeat call reaches the same agent."""

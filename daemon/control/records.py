@@ -261,6 +261,7 @@ class Records:
             queue_id=call.queue or None,
             agent_id=call.agent or None,
             mailbox=recording.mailbox,
+            part_of=recording.part_of or None,
         )
         self._recordings[recording.id] = row
         self._write(row)

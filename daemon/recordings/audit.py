@@ -8,6 +8,7 @@ import msgspec
 
 from acd_core.ids import to_text
 from daemon.language import pick
+from daemon.recordings import flac
 from daemon.recordings.proof import WRONG, Proof, State, prove
 from daemon.store.history import Recording
 
@@ -16,6 +17,7 @@ TEXTS = {
     State.CUT: ("was cut", "被截断"),
     State.MISSING: ("is not there", "不存在"),
     State.UNREADABLE: ("cannot be read as a recording", "无法作为录音读取"),
+    State.THERE: ("was deleted, yet its audio is there", "已删除，但音频仍在"),
 }
 
 
@@ -45,19 +47,26 @@ class RecordingsReport(msgspec.Struct, frozen=True):
     states: dict[str, int]
     """How many are in each state."""
     faults: tuple[WrongFile, ...]
+    deleted: int = 0
+    """Deleted by retention: nothing of them is compared, and nothing may be left."""
 
 
 async def check_recordings(site: Path) -> RecordingsReport:
     """Compare every complete recording of the open database, oldest first."""
     counted: Counter[str] = Counter()
-    faults = []
-    rows = Recording.filter(ended_ms__not_isnull=True, deleted_ms__isnull=True).exclude(kind="fax")
-    for row in await rows.order_by("started_ms", "id"):
+    rows = Recording.filter(ended_ms__not_isnull=True).exclude(kind="fax")
+    deleted = await rows.filter(deleted_ms__not_isnull=True).order_by("started_ms", "id")
+    faults = [
+        _wrong(row, Proof(State.THERE))
+        for row in deleted
+        if await asyncio.to_thread(flac.where(site / row.path).exists)
+    ]
+    for row in await rows.filter(deleted_ms__isnull=True).order_by("started_ms", "id"):
         found = await asyncio.to_thread(prove, site / row.path, row.chain, row.duration_ms)
         counted[found.state] += 1
         if found.state in WRONG:
             faults.append(_wrong(row, found))
-    return RecordingsReport(counted.total(), dict(counted), tuple(faults))
+    return RecordingsReport(counted.total(), dict(counted), tuple(faults), len(deleted))
 
 
 def _wrong(row: Recording, found: Proof) -> WrongFile:

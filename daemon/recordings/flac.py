@@ -74,8 +74,7 @@ def unpack(path: Path) -> Packed:
     """Put the WAV file back in the place of a FLAC one; OSError, NotARecording."""
     target = path.with_suffix(".wav")
     part = target.with_suffix(".wav" + _PART)
-    kind, channels, _ = _form(path)
-    width = 2 if kind == PCM else 1
+    kind, channels, _ = form(path)
     try:
         size = 0
         with part.open("wb") as file:
@@ -85,7 +84,7 @@ def unpack(path: Path) -> Packed:
                 file.write(data)
                 size += len(data)
             file.seek(0)
-            file.write(_header(kind, channels, width, size))
+            file.write(header(kind, channels, size))
         before, after = path.stat(), part.stat()
         os.utime(part, ns=(before.st_atime_ns, before.st_mtime_ns))
         _sync(part)
@@ -99,7 +98,7 @@ def unpack(path: Path) -> Packed:
 
 def shape(path: Path) -> tuple[Layout, int]:
     """Where the octets of a FLAC recording would lie in a WAV file, and how many there are."""
-    kind, channels, frames = _form(path)
+    kind, channels, frames = form(path)
     width = 2 if kind == PCM else 1
     start = 44 if kind == PCM else HEAD
     return Layout(start, RATE * channels * width), frames * channels * width
@@ -107,7 +106,7 @@ def shape(path: Path) -> tuple[Layout, int]:
 
 def seconds(path: Path) -> Iterator[bytes]:
     """The octets that were recorded, second by second; NotARecording."""
-    kind, _, _ = _form(path)
+    kind, _, _ = form(path)
     try:
         with soundfile.SoundFile(path) as file:
             while len(block := file.read(RATE, dtype="int16")):
@@ -116,7 +115,7 @@ def seconds(path: Path) -> Iterator[bytes]:
         raise NotARecording(f"the FLAC file cannot be read: {error}") from error
 
 
-def _form(path: Path) -> tuple[int, int, int]:
+def form(path: Path) -> tuple[int, int, int]:
     """Coding as a RIFF format tag, channels, and samples of one channel."""
     if not path.is_file():
         raise FileNotFoundError(path)
@@ -165,19 +164,20 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _header(kind: int, channels: int, width: int, size: int) -> bytes:
-    """As media writes it (``cython_ext/media/recorder.c``)."""
+def header(kind: int, channels: int, size: int) -> bytes:
+    """The header of a WAV file with ``size`` octets of audio, as media writes it (``recorder.c``)."""
+    width = 2 if kind == PCM else 1
     start = 44 if kind == PCM else HEAD
-    form = struct.pack(
+    coded = struct.pack(
         "<HHIIHH", kind, channels, RATE, RATE * channels * width, channels * width, width * 8
     )
     if kind != PCM:
         samples = size // (channels * width)
-        form += struct.pack("<H4sII", 0, b"fact", 4, samples)
+        coded += struct.pack("<H4sII", 0, b"fact", 4, samples)
     form_size = 16 if kind == PCM else 18
     return (
         struct.pack("<4sI8sI", b"RIFF", start - 8 + size, b"WAVEfmt ", form_size)
-        + form
+        + coded
         + struct.pack("<4sI", b"data", size)
     )
 

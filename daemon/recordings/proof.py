@@ -31,9 +31,13 @@ class State(StrEnum):
     CUT = "cut"
     MISSING = "missing"
     UNREADABLE = "unreadable"
+    DELETED = "deleted"
+    """By retention, as it should be."""
+    THERE = "there"
+    """Marked as deleted, and not gone."""
 
 
-WRONG: Final = frozenset({State.CHANGED, State.CUT, State.MISSING, State.UNREADABLE})
+WRONG: Final = frozenset({State.CHANGED, State.CUT, State.MISSING, State.UNREADABLE, State.THERE})
 
 
 class Proof(msgspec.Struct, frozen=True):

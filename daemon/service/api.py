@@ -202,6 +202,12 @@ class SupervisorService(Protocol):
     async def recording_played(self, actor: Actor, recording: str) -> None:
         """Somebody listens: audited, and a message counts as heard from now on."""
 
+    async def hold_recording(self, actor: Actor, recording: str, *, on: bool) -> None:
+        """Keep a recording however old it gets, or no longer; administrators only, audited.
+
+        Not-found when there is none, wrong-state for one that is not complete or deleted.
+        """
+
     async def check_records(self, actor: Actor) -> RecordsCheck:
         """Compare records, segments and counters of today."""
 

@@ -233,6 +233,10 @@ class Recording(Model):
     """When somebody first listened to a message."""
     deleted_ms = fields.BigIntField(null=True)
     """When retention removed the file, the row stays."""
+    held_ms = fields.BigIntField(null=True)
+    """Since when it may not be deleted, however old it is; null for those that may."""
+    part_of = fields.BigIntField(null=True)
+    """The first recording of a conversation that this one goes on with, null for a first one."""
     chain = fields.CharField(max_length=64, default="", db_default="")
     """Last link of the chain, hexadecimal: it vouches for the file; empty without one."""
     paused_ms = fields.BigIntField(default=0, db_default=0)

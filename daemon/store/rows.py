@@ -109,6 +109,8 @@ class RecordingRow(Row, frozen=True, kw_only=True, tag="recording"):
     mailbox: str = ""
     heard_ms: int | None = None
     deleted_ms: int | None = None
+    held_ms: int | None = None
+    part_of: int | None = None
     chain: str = ""
     paused_ms: int = 0
     gap_ms: int = 0

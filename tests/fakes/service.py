@@ -380,6 +380,10 @@ class FakeService(FakeSettings):
     async def recording_played(self, actor: Actor, recording: str) -> None:
         self.played.append(recording)
 
+    async def hold_recording(self, actor: Actor, recording: str, *, on: bool) -> None:
+        self._allow(actor, "administrator")
+        self.audit.append((actor.login, "recording.hold" if on else "recording.release", recording))
+
     async def check_records(self, actor: Actor) -> RecordsCheck:
         return RecordsCheck(at=self.clock(), ok=True, calls=3, visits=3)
 

@@ -1,6 +1,5 @@
 """Calls: the list with filters in its address, CSV, one call with its recordings."""
 
-import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Mapping
@@ -9,14 +8,13 @@ from urllib.parse import urlencode
 
 import msgspec
 from sanic import Blueprint, HTTPResponse
-from sanic.response import json, redirect
+from sanic.response import redirect
 
 from admin.auth import needs
 from admin.context import ConsoleRequest
-from admin.errors import NotAllowed, PageMissing
+from admin.errors import NotAllowed
 from admin.records import PAGE_ROWS, CallDetail, CallFilter, CallLine, SegmentLine
 from admin.rendering import page
-from admin.waveform import WaveformError, read_waveform
 from daemon.service.errors import ServiceError
 from daemon.service.messages import Decision
 
@@ -107,19 +105,6 @@ async def release(request: ConsoleRequest, call: str) -> HTTPResponse:
     if "hx-request" in request.headers:
         return HTTPResponse(status=204)
     return redirect(f"/calls/{call}")
-
-
-@blueprint.get("/recordings/<recording:str>/waveform")
-@needs(*READERS)
-async def waveform(request: ConsoleRequest, recording: str) -> HTTPResponse:
-    """Peaks for the player's picture."""
-    found, call = await request.console.records.recording(recording)
-    allow(request, call)
-    path = request.console.options.site / found.path
-    try:
-        return json(msgspec.to_builtins(await asyncio.to_thread(read_waveform, path)))
-    except WaveformError:
-        raise PageMissing from None
 
 
 def filter_of(request: ConsoleRequest) -> CallFilter:

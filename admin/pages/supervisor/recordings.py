@@ -2,18 +2,24 @@
 
 import asyncio
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from sanic import Blueprint, HTTPResponse
 from sanic.response import html as html_response
+from sanic.response import json, redirect
 
 from admin.auth import needs
 from admin.context import ConsoleRequest
 from admin.errors import PageMissing
 from admin.pages.supervisor.calls import READERS, allow
 from admin.rendering import fragment
+from admin.waveform import WaveformError, read_waveform
 from daemon.recordings import flac
+from daemon.recordings.audio_file import NotARecording
+from daemon.recordings.parts import Part, join
 from daemon.recordings.proof import WRONG, Proof, State, prove
 from daemon.service.errors import ServiceError
 
@@ -31,14 +37,48 @@ async def audio(request: ConsoleRequest, recording: str) -> HTTPResponse | None:
     return await send_audio(request, recording)
 
 
+@blueprint.get("/recordings/<recording:str>/whole.wav")
+@needs(*READERS)
+async def whole(request: ConsoleRequest, recording: str) -> HTTPResponse | None:
+    """All parts of a conversation as one file."""
+    return await send_whole(request, recording)
+
+
+@blueprint.get("/recordings/<recording:str>/waveform")
+@needs(*READERS)
+async def waveform(request: ConsoleRequest, recording: str) -> HTTPResponse:
+    """Peaks for the player's picture."""
+    found, call = await request.console.records.recording(recording)
+    allow(request, call)
+    path = await asyncio.to_thread(recording_path, request.console.options.site, found.path)
+    if found.deleted or path is None:
+        raise PageMissing
+    try:
+        return json(msgspec.to_builtins(await asyncio.to_thread(read_waveform, path)))
+    except WaveformError:
+        raise PageMissing from None
+
+
+@blueprint.post("/recordings/<recording:str>/hold")
+@needs("administrator")
+async def hold(request: ConsoleRequest, recording: str) -> HTTPResponse:
+    """Keep a recording however old it gets, or no longer."""
+    _, call = await request.console.records.recording(recording)
+    on = request.field("on") == "yes"
+    await request.console.service.hold_recording(request.actor, recording, on=on)
+    return redirect(f"/calls/{call.call}")
+
+
 @blueprint.get("/recordings/<recording:str>/proof")
 @needs("administrator")
 async def proof(request: ConsoleRequest, recording: str) -> HTTPResponse:
     """Whether the file is what was recorded, computed from its audio now."""
     found, _ = await request.console.records.recording(recording)
     path = await asyncio.to_thread(recording_path, request.console.options.site, found.path)
-    told = Proof(State.MISSING)
-    if path is not None and not found.deleted:
+    told = Proof(State.DELETED if found.deleted else State.MISSING)
+    if path is not None and found.deleted:
+        told = Proof(State.THERE)
+    elif path is not None:
         length_ms = round(found.duration_s * 1000)
         told = await asyncio.to_thread(prove, path, found.chain, length_ms)
     text = f"proof.{told.state}"
@@ -85,6 +125,42 @@ async def send_audio(request: ConsoleRequest, recording: str) -> HTTPResponse | 
         at += len(data)
     await response.eof()
     return None
+
+
+async def send_whole(request: ConsoleRequest, recording: str) -> HTTPResponse | None:
+    """The parts of a conversation one after the other; listening is audited for each."""
+    found, call = await request.console.records.recording(recording)
+    allow(request, call)
+    recordings = (await request.console.records.call(call.call)).recordings
+    lines = [line for line in recordings if line.whole == found.whole and not line.deleted]
+    site, parts = request.console.options.site, []
+    for line in lines:
+        path = await asyncio.to_thread(recording_path, site, line.path)
+        if path is None:
+            raise PageMissing
+        parts.append(Part(path, line.started))
+    try:
+        joined = await asyncio.to_thread(join, parts)
+    except (OSError, NotARecording):
+        raise PageMissing from None
+    for line in lines:
+        await _note(request, line.recording)
+    headers = {
+        "Cache-Control": "private, no-store",
+        "Content-Disposition": f'attachment; filename="{found.whole}.wav"',
+        "Content-Length": str(joined.size),
+    }
+    response = await request.respond(headers=headers, content_type="audio/wav")
+    blocks = joined.blocks()
+    while data := await asyncio.to_thread(_next, blocks):
+        await response.send(data)
+    await response.eof()
+    return None
+
+
+def _next(blocks: Iterator[bytes]) -> bytes:
+    """The next block that is not empty; nothing at the end."""
+    return next(filter(None, blocks), b"")
 
 
 def recording_path(site: Path, relative: str) -> Path | None:

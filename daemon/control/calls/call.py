@@ -222,6 +222,8 @@ class OpenRecording(msgspec.Struct, kw_only=True, omit_defaults=True):
     mailbox: str = ""
     paused: float = 0.0
     """Since when silence is recorded instead, as the agent wished; 0 while all is recorded."""
+    part_of: int = 0
+    """The first recording of the conversation, when media was started anew in it."""
 
 
 class Call(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -73,9 +73,9 @@ class Conversation:
         context.records.call(call)
         context.acd.submit(CallAnswered(call=CallId(call.id), agent=AgentId(call.agent)))
 
-    async def _record(self, port: PortId) -> None:
+    async def _record(self, port: PortId, *, part_of: int = 0) -> None:
         try:
-            await self._life.flow.record("call", port)
+            await self._life.flow.record("call", port, part_of=part_of)
         except LinkError as error:
             # Two people talk: a full disk is no reason to part them.
             self._log.error("conversation is not recorded", why=str(error))
@@ -220,7 +220,7 @@ class Conversation:
         port = self.call.caller.port
         if not self.call.connected or port is None:
             return
-        await self._record(port)
+        await self._record(port, part_of=before.part_of or before.id)
         recording = self.call.recording
         if recording is not None and before.paused:
             recording.paused = before.paused

@@ -138,10 +138,34 @@ class HistoryFacade:
             return
         row.heard_ms = milliseconds(self._clock())
         await row.save(update_fields=["heard_ms"])
-        if row.mailbox and not await Recording.exists(
-            mailbox=row.mailbox, kind="message", heard_ms__isnull=True, ended_ms__not_isnull=True
+        await self._darken(row.mailbox)
+
+    async def _darken(self, mailbox: str) -> None:
+        """Let a mailbox's lamp go out when nothing in it is new."""
+        if mailbox and not await Recording.exists(
+            mailbox=mailbox,
+            kind="message",
+            heard_ms__isnull=True,
+            deleted_ms__isnull=True,
+            ended_ms__not_isnull=True,
         ):
-            self._controller.message_lamp(row.mailbox, on=False)
+            self._controller.message_lamp(mailbox, on=False)
+
+    async def hold_recording(self, recording: str, *, on: bool) -> None:
+        """Keep a recording however old it gets, or no longer."""
+        row = await Recording.get_or_none(id=call_id(recording))
+        if row is None:
+            raise ServiceError("not-found", "There is no such recording.", "没有这个录音。")
+        if row.deleted_ms is not None or row.ended_ms is None:
+            en = "Only a recording that is complete and not deleted can be held."
+            raise ServiceError("wrong-state", en, "只能保留已完成且未删除的录音。")
+        row.held_ms = milliseconds(self._clock()) if on else None
+        await row.save(update_fields=["held_ms"])
+
+    async def recording_deleted(self, row: Recording) -> None:
+        """A recording was deleted: a new message that is gone lights no lamp."""
+        if row.kind == "message" and row.heard_ms is None:
+            await self._darken(row.mailbox)
 
     async def check_records(self) -> RecordsCheck:
         """Compare records, segments and counters."""

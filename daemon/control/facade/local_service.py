@@ -295,6 +295,12 @@ class LocalService(AdministratorRequests):
         self._audit.note(actor, "recording.play", recording)
         await self._history.recording_played(recording)
 
+    async def hold_recording(self, actor: Actor, recording: str, *, on: bool) -> None:
+        """Keep a recording however old it gets, or no longer."""
+        self._accounts.require(actor, *ADMINISTRATOR)
+        await self._history.hold_recording(recording, on=on)
+        self._audit.note(actor, "recording.hold" if on else "recording.release", recording)
+
     async def check_records(self, actor: Actor) -> RecordsCheck:
         """Compare records, segments and counters."""
         self._accounts.require(actor, *SUPERVISOR)

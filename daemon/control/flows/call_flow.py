@@ -316,13 +316,22 @@ class CallFlow:
         )
 
     async def record(
-        self, kind: str, port: PortId, *, mailbox: str = "", max_s: float = 0, silence_s: float = 0
+        self,
+        kind: str,
+        port: PortId,
+        *,
+        mailbox: str = "",
+        max_s: float = 0,
+        silence_s: float = 0,
+        part_of: int = 0,
     ) -> int:
         """Start a recording; stereo for conversations, mono for messages."""
         call, context, now = self._call, self._context, self._context.clock()
         number, of_call = context.ids(), kind == "call"
         path = recording_path(kind, call.id, number, now)
-        recording = OpenRecording(id=number, path=path, kind=kind, started=now, mailbox=mailbox)
+        recording = OpenRecording(
+            id=number, path=path, kind=kind, started=now, mailbox=mailbox, part_of=part_of
+        )
         await context.media.record(
             number,
             port,

@@ -92,6 +92,7 @@ def test_the_answer_for_programs_says_the_same(
         "checked": 7,
         "states": {"unchanged": 5, "stopped": 1, "unproven": 1},
         "faults": [],
+        "deleted": 0,
     }
     spoil(site)
     assert main(("check", str(site), "--recordings", "--json")) == 1

@@ -55,7 +55,7 @@ LATER_COLUMNS = (
         "record_tone_s", "reserve_below", "reserve_over_s", "ring_step_s", "unattended", "weight",
     )),
     ("station", "version"),
-    *(("recording", name) for name in ("chain", "gap_ms", "paused_ms")),
+    *(("recording", name) for name in ("chain", "gap_ms", "held_ms", "part_of", "paused_ms")),
 )  # fmt: skip
 EMPTY = MappingProxyType({"numbers.toml": b"", "calendars.toml": b""})
 

@@ -170,5 +170,8 @@ async def test_a_media_process_that_died_leaves_what_its_files_say(rig: ControlR
     rig.media.restart()
     await rig.settle()
     row, following = rig.book.newest(RecordingRow)
-    assert (row.duration_ms, row.chain) == (4000, link)
-    assert following.ended_ms is None
+    assert (row.duration_ms, row.chain, row.part_of) == (4000, link, None)
+    assert (following.ended_ms, following.part_of) == (None, row.id)
+    rig.media.restart()
+    await rig.settle()
+    assert [r.part_of for r in rig.book.newest(RecordingRow)] == [None, row.id, row.id]

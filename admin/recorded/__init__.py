@@ -1,0 +1,1 @@
+"""Recordings as the console lists them and hands them out."""
