@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from acd_core.agent import AgentState
 from acd_core.commands import (
@@ -34,8 +35,8 @@ from daemon.control.calls.moves.switchboard import Switchboard
 from daemon.control.calls.places import ANY_LINE, KeptPlaces
 from daemon.control.dial_plan import DialPlan, Target
 from daemon.control.facade.directory import Directory, QueueInfo
+from daemon.control.faxes.outbox import faxes_of
 from daemon.control.flows.active import FlowSource
-from daemon.control.flows.faxing import Faxes
 from daemon.control.flows.hooks import Listener
 from daemon.control.flows.prompts import Prompts
 from daemon.control.journal import Journal
@@ -76,6 +77,8 @@ class Controller(Switchboard):
         telephones: TelephoneOptions = CODES,
     ) -> None:
         super().__init__(telephones)
+        self.log: FilteringBoundLogger = log.bind()
+        """What calls log through: to bind to it is cheap, to the module's own is not."""
         self.clock = clock
         self.ids = ids
         self.records = records
@@ -90,7 +93,7 @@ class Controller(Switchboard):
         self.acd = AcdRunner(engine, journal, clock, self._perform)
         self.calls: dict[int, CallLife] = {}
         self.places = KeptPlaces(journal, self)
-        self.faxes = Faxes(self)
+        self.faxes = faxes_of(self)
         self.last_agents = LastAgents()
         self.seats: dict[str, int] = {}
         """Station -> key of the agent who sits there."""

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from structlog.typing import FilteringBoundLogger as BoundLogger
+
 from acd_core.commands import OfferToAgent
 from acd_core.ids import AgentId, SkillId, TierId
 from daemon.config import OutgoingOptions
@@ -103,6 +105,7 @@ class EndingCall(Protocol):
 class CallContext(Moving, Protocol):
     """The control process as one call sees it."""
 
+    log: BoundLogger
     clock: Callable[[], float]
     ids: Callable[[], int]
     acd: AcdRunner

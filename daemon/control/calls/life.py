@@ -5,8 +5,6 @@ in one queue, so a call has one order of events and needs no locks. The flow run
 of its own beside it and changes the call only through the hooks in ``flows/call_flow.py``.
 """
 
-import structlog
-
 from acd_core.commands import (
     AcdCommand,
     AnnounceToCaller,
@@ -45,8 +43,6 @@ from drivers.api import LineId
 from drivers.errors import DriverError
 from drivers.events import Cause, LineEvent
 
-log = structlog.get_logger()
-
 CallInput = LineEvent | MediaEvent | AcdCommand | CallRequest | StationAwaited | OnwardDue
 
 
@@ -55,7 +51,7 @@ class CallLife:
 
     def __init__(self, call: Call, context: CallContext) -> None:
         self.call = call
-        self.log = log.bind(call=to_text(call.id), line=call.caller.line)
+        self.log = context.log.bind(call=to_text(call.id), line=call.caller.line)
         self.flow = CallFlow(self, context)
         self.offering = Offering(self, context)
         self.conversation = Conversation(self, context)
@@ -325,7 +321,7 @@ class CallLife:
         """End the call from any phase: legs, recording, records, distribution."""
         call, context, now = self.call, self._context, self._context.clock()
         await self.flow.stop()
-        await context.faxes.over(call)
+        await context.faxes.over(call, cause)
         self.flow.over(caller_left=by == "caller")
         if half_connected(call):
             self.conversation.note_answer(now)

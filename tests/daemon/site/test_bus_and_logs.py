@@ -1,7 +1,9 @@
 import asyncio
+import datetime as dt
 import io
 import json
 import logging
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -83,6 +85,26 @@ def test_call_and_line_are_in_every_line(lines: io.StringIO) -> None:
     )
     assert first["process"] == "control"
     assert (second["event"], second["call"]) == ("from elsewhere", "01HZX3M8Q2K4T")
+
+
+def test_a_fault_is_told_with_its_trace_and_no_value_loses_a_line(lines: io.StringIO) -> None:
+    set_up_logging("control", stream=lines, json=True)
+    log = get_logger("daemon.test")
+    try:
+        raise ValueError("torn")
+    except ValueError:
+        log.exception("call fails")
+    log.info("odd values", path=Path("/dev/null"), large=1 << 80, half="\ud800", kinds={str: 1})
+    log.warning("who asks", stack_info=True)
+    logging.getLogger("library").error("late", exc_info=RuntimeError("gone"))
+    fault, odd, stack, foreign = (json.loads(line) for line in lines.getvalue().splitlines())
+    assert (fault["level"], fault["event"]) == ("error", "call fails")
+    assert "ValueError: torn" in fault["exception"]
+    assert (odd["large"], odd["half"]) == (1 << 80, "\ud800")
+    assert "/dev/null" in odd["path"]
+    assert "test_bus_and_logs" in stack["stack"]
+    assert "RuntimeError: gone" in foreign["exception"]
+    assert all(dt.datetime.fromisoformat(line["timestamp"]) for line in (fault, odd, foreign))
 
 
 def test_a_terminal_gets_readable_lines(lines: io.StringIO) -> None:
