@@ -200,7 +200,6 @@ def parse_config(content: bytes) -> Config:
     _own_faults(toml, ("media",), media or toml.sound_part(("media",), MediaOptions))
     _own_faults(toml, ("speech",), speech or toml.sound_part(("speech",), SpeechOptions))
     toml.check()
-        raise ConfigError(toml.faults)
     if not (site and media and speech and web and records and journal and outgoing and telephones):
         raise ConfigError(toml.faults)
     if not (recordings and voicemail):
