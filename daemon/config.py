@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from daemon.errors import ConfigError, Fault
+from daemon.fax.options import FaxOptions
 from daemon.language import current_language, pick
 from daemon.media.options import MediaOptions
 from daemon.recordings.options import RecordingsOptions, VoicemailOptions
@@ -30,6 +31,7 @@ SECTIONS: Final = (
     "web",
     "records",
     "journal",
+    "fax",
     "outgoing",
     "telephones",
     "recordings",
@@ -150,6 +152,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     web: WebOptions = WebOptions()
     records: RecordsOptions = RecordsOptions()
     journal: JournalOptions = JournalOptions()
+    fax: FaxOptions = FaxOptions()
     outgoing: OutgoingOptions = OutgoingOptions()
     telephones: TelephoneOptions = TelephoneOptions()
     recordings: RecordingsOptions = RecordingsOptions()
@@ -187,6 +190,7 @@ def parse_config(content: bytes) -> Config:
     web = toml.table(("web",), WebOptions)
     records = toml.table(("records",), RecordsOptions)
     journal = toml.table(("journal",), JournalOptions)
+    fax = toml.table(("fax",), FaxOptions)
     outgoing = toml.table(("outgoing",), OutgoingOptions)
     telephones = toml.table(("telephones",), TelephoneOptions)
     recordings = toml.table(("recordings",), RecordingsOptions)
@@ -200,6 +204,8 @@ def parse_config(content: bytes) -> Config:
     _own_faults(toml, ("media",), media or toml.sound_part(("media",), MediaOptions))
     _own_faults(toml, ("speech",), speech or toml.sound_part(("speech",), SpeechOptions))
     toml.check()
+    if fax is None:
+        raise ConfigError(toml.faults)
     if not (site and media and speech and web and records and journal and outgoing and telephones):
         raise ConfigError(toml.faults)
     if not (recordings and voicemail):
@@ -211,6 +217,7 @@ def parse_config(content: bytes) -> Config:
         web=web,
         records=records,
         journal=journal,
+        fax=fax,
         outgoing=outgoing,
         telephones=telephones,
         recordings=recordings,

@@ -215,6 +215,7 @@ class ControlProcess:
         views = engine.snapshot(self.clock()).queues
         held = {place.call for view in views for place in view.callbacks}
         controller.places.restore(places, held)
+        controller.faxes.outbox.options = self.site.config.fax
         for agent in engine.snapshot(self.clock()).agents:
             if agent.station and agent.state is not AgentState.LOGGED_OUT:
                 controller.take_seat(agent.agent, agent.station)
@@ -224,10 +225,12 @@ class ControlProcess:
         self, controller: Controller, recovery: Recovery, recovered: Recovered
     ) -> None:
         alive = await recovery.sort_out(recovered.calls)
+        controller.faxes.outbox.load({call.id for call in alive})
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(controller.run(alive, recovery.lost_legs), name="controller")
             # Not before recovery: until then the engine knows calls that nobody lives yet.
             tasks.create_task(Watchdog(controller).run(), name="watchdog")
+            tasks.create_task(controller.faxes.outbox.run(), name="faxes to be sent")
 
     async def _service(
         self,
@@ -252,6 +255,7 @@ class ControlProcess:
         )
         return LocalService(
             clock=self.clock,
+            controller=controller,
             audit=audit,
             accounts=accounts,
             agents=agents,

@@ -12,6 +12,11 @@ MOST_PIXELS: Final = 1 << 26  # a page; the longest that machines send is far be
 CONVERT_S: Final = 120.0  # s that ghostscript may take
 FINE: Final = "204x196"  # dots per inch, T.4 fine resolution
 A4_PIXELS: Final = "1728x2292"
+FAX_WIDTH: Final = 1728  # dots, T.4
+FINE_DOTS: Final = (204, 196)  # per inch, across and down
+SAME_HEIGHT: Final = 0.02  # share by which resolutions are called the same: 196 is also 200
+TIFF_SUBFILE: Final = 254  # tag NewSubfileType
+TIFF_PAGE: Final = 2  # one page of several
 FINE_DPI: Final = 204.0  # of the PDFs, across and down
 STANDARD_DPI: Final = (204.0, 98.0)  # where a file does not say
 BROKEN: Final = (
@@ -49,6 +54,52 @@ def tiff_to_pdf(tiff: Path, pdf: Path) -> int:
     first.save(part, "PDF", save_all=True, append_images=others, resolution=FINE_DPI)
     part.replace(pdf)
     return len(pages)
+
+
+def tiff_to_fax(source: Path, tiff: Path) -> int:
+    """Make any TIFF sendable: 1728 dots across, fine resolution, Group 4; how many pages.
+
+    Pages that are a fax already keep each dot; DocumentError for what is no TIFF.
+    """
+    try:
+        with Image.open(source, formats=("TIFF",)) as image:
+            pages = [_sendable(frame) for frame in ImageSequence.Iterator(image)]
+    except BROKEN as error:
+        raise DocumentError(f"it is no TIFF that can be read: {error}") from error
+    if not 0 < len(pages) <= MOST_PAGES:
+        raise DocumentError(f"it has {len(pages)} pages; 1 to {MOST_PAGES} are a fax")
+    first, *others = pages
+    first.save(
+        tiff,
+        "TIFF",
+        save_all=True,
+        append_images=others,
+        compression="group4",
+        dpi=FINE_DOTS,
+        tiffinfo={TIFF_SUBFILE: TIFF_PAGE},
+    )
+    return len(pages)
+
+
+def _sendable(frame: Image.Image) -> Image.Image:
+    """A page of a fax's width in fine resolution."""
+    if frame.width * frame.height > MOST_PIXELS:
+        raise DocumentError(f"a page of {frame.width} by {frame.height} dots is no fax")
+    across, down = frame.info.get("dpi") or STANDARD_DPI
+    if not across or not down:
+        across, down = STANDARD_DPI
+    # A page keeps the shape that it has on paper.
+    height = frame.height * FINE_DOTS[1] / float(down)
+    if frame.width != FAX_WIDTH:
+        height *= FAX_WIDTH / (frame.width * FINE_DOTS[0] / float(across))
+    size = (FAX_WIDTH, max(round(height), 1))
+    if abs(size[1] - frame.height) <= SAME_HEIGHT * frame.height:
+        size = (FAX_WIDTH, frame.height)
+    if size[0] * size[1] > MOST_PIXELS:
+        raise DocumentError(f"a page of {size[0]} by {size[1]} dots is no fax")
+    if size == frame.size:
+        return frame.convert("1")
+    return frame.convert("L").resize(size).convert("1")
 
 
 def _page(frame: Image.Image) -> Image.Image:

@@ -25,6 +25,13 @@ BAD_FILE: Final = 1003
 """The file to send or to write cannot be opened."""
 NO_AUDIO: Final = 1004
 """The media process restarted or the engine gave the port up."""
+LINE_BUSY: Final = 1010
+"""The number was engaged; this and the following: a fax to be sent found nobody."""
+NO_ANSWER: Final = 1011
+CALL_REFUSED: Final = 1012
+UNKNOWN_NUMBER: Final = 1013
+NOT_REACHED: Final = 1014
+"""The call did not come about for another cause, in the network or of ours."""
 
 
 class StartFax(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -83,6 +90,8 @@ class FaxProgress(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     ecm: bool = False
     station: str = ""
     """Identification of the other side, as it says."""
+    t38: bool = False
+    """Whether it goes by T.38 instead of audio."""
 
 
 class FaxEnded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -97,6 +106,7 @@ class FaxEnded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     rate: int = 0
     ecm: bool = False
     station: str = ""
+    t38: bool = False
 
 
 FaxEvent = FaxProgress | FaxEnded

@@ -30,6 +30,11 @@ _TEXTS: Final = {
     ends.TOO_LONG: ("it took longer than a fax may", "传真超过允许的时间"),
     ends.BUSY: ("too many faxes at once", "同时传真过多"),
     ends.NO_AUDIO: ("the audio was lost", "音频中断"),
+    ends.LINE_BUSY: ("the number is engaged", "对方占线"),
+    ends.NO_ANSWER: ("nobody answered", "无人接听"),
+    ends.CALL_REFUSED: ("the call was refused", "呼叫被拒绝"),
+    ends.UNKNOWN_NUMBER: ("there is no such number", "号码不存在"),
+    ends.NOT_REACHED: ("the number cannot be reached", "无法接通该号码"),
     **{code: text for text, codes in _SAME.items() for code in codes},
 }
 

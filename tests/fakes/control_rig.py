@@ -212,6 +212,7 @@ class ControlRig:
                 self.controller.take_seat(view.agent, view.station)
         recovery = Recovery(self.controller, self.media, self.records, self.site, self._standing)
         alive = await recovery.sort_out(recovered.calls)
+        self.controller.faxes.outbox.load({call.id for call in alive})
         self._running = asyncio.create_task(self.controller.run(alive, recovery.lost_legs))
         await self.settle()
         return recovered

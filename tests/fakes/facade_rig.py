@@ -96,6 +96,7 @@ class FacadeRig:
         await accounts.reload()
         self.service = LocalService(
             clock=clock,
+            controller=controller,
             audit=self.audit,
             accounts=accounts,
             agents=agents,

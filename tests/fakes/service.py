@@ -38,6 +38,7 @@ from daemon.service.messages import (
     SystemStatus,
     Text,
 )
+from tests.fakes.fax_desk import FakeFaxes
 from tests.fakes.floor import PASSWORDS, sample_figures, sample_reasons, sample_status
 from tests.fakes.settings import FakeSettings
 from tests.fakes.signalling import sample_ladder
@@ -45,11 +46,12 @@ from tests.fakes.signalling import sample_ladder
 SESSION_S = 8 * 3600.0
 
 
-class FakeService(FakeSettings):
+class FakeService(FakeSettings, FakeFaxes):
     """The facade over dictionaries; ``audit`` lists what was asked by whom."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        super().__init__(clock)
+        FakeSettings.__init__(self, clock)
+        FakeFaxes.__init__(self, clock)
         self.sessions: dict[str, tuple[str, float]] = {}
         self.tokens: dict[str, ApiToken] = {}
         self.token_owner: dict[str, str] = {}

@@ -279,6 +279,8 @@ class Call(msgspec.Struct, kw_only=True, omit_defaults=True):
     """How the last visit ended; decides the outcome of the call."""
     direction: str = "in"
     """``out`` for those that we called."""
+    fax: int = 0
+    """The fax that it is to send; 0 for none."""
     callback: int = 0
     """The call whose kept place this one is to take; 0 for none."""
     engaged: list[int] = []

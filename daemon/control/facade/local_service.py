@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import structlog
 
+from daemon.control.controller import Controller
 from daemon.control.facade.accounts import Accounts
 from daemon.control.facade.agents import AgentFacade
 from daemon.control.facade.audit_log import AuditLog
@@ -15,6 +16,7 @@ from daemon.control.facade.settings.administration import Administration
 from daemon.control.facade.settings.requests import AdministratorRequests
 from daemon.control.facade.sight.facade import SightFacade
 from daemon.control.facade.supervision import SupervisorFacade
+from daemon.control.faxes.requests import FaxRequests
 from daemon.service.errors import ServiceError
 from daemon.service.figures import Figures
 from daemon.service.live import LiveState, LiveUpdate
@@ -44,13 +46,14 @@ WIRE = ("technician", "administrator")
 STAFF = ("agent", "supervisor", "administrator", "technician")
 
 
-class LocalService(AdministratorRequests):
+class LocalService(AdministratorRequests, FaxRequests):
     """``Service`` on top of the controller; the socket server wraps it."""
 
     def __init__(
         self,
         *,
         clock: Callable[[], float],
+        controller: Controller,
         audit: AuditLog,
         accounts: Accounts,
         agents: AgentFacade,
@@ -61,7 +64,8 @@ class LocalService(AdministratorRequests):
         picture: LivePicture,
         sight: SightFacade,
     ) -> None:
-        super().__init__(accounts, audit, administration, flows)
+        AdministratorRequests.__init__(self, accounts, audit, administration, flows)
+        FaxRequests.__init__(self, controller, accounts, audit)
         self._clock = clock
         self._agents = agents
         self._supervision = supervision

@@ -61,6 +61,8 @@ class CallFlow:
 
     def prepare_callback(self) -> None:
         """Choose the flow of somebody whom we call; DriverError when his queue is gone."""
+        if self._call.fax:
+            return
         queue = self._context.queue_by_key(self._call.queue)
         if queue is None:
             raise DriverError(f"call-back for queue {self._call.queue}, which is gone")
@@ -139,6 +141,9 @@ class CallFlow:
         call, context = self._call, self._context
         if call.caller.port is None:
             raise DriverError(f"{call.caller.line} has no audio port")
+        if call.fax:
+            self._task = asyncio.create_task(context.faxes.outbox.converse(call))
+            return
         kind, _, slug = call.flow.rpartition(":")
         if kind == "callback":
             active = context.flows.called_back(slug)

@@ -7,7 +7,7 @@ process that comes back asks for the same fax again and goes on with it.
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 import structlog
@@ -21,7 +21,11 @@ from daemon.fax.texts import text_of
 from daemon.recordings.audio_file import Left
 from drivers.api import PortId
 from drivers.errors import DriverError
+from drivers.events import Cause
 from ivr.actions import ReceiveFax
+
+if TYPE_CHECKING:
+    from daemon.control.faxes.outbox import Outbox
 
 log = structlog.get_logger()
 
@@ -59,11 +63,15 @@ class _Open(msgspec.Struct):
 
     call: Call
     segment: OpenSegment
-    tell: Callable[[FaxEnded], None]
+    tell: Callable[[fax.FaxEvent], None]
+    sent: bool = False
 
 
 class Faxes:
     """Every fax that runs, by its number."""
+
+    outbox: "Outbox"
+    """Faxes to be sent."""
 
     def __init__(self, control: FaxControl) -> None:
         self._control = control
@@ -77,9 +85,36 @@ class Faxes:
         ``tell`` hears of its end, also when it cannot begin.
         """
         segment = self._segment(call, action.mailbox)
-        number, port = segment.id, call.caller.port
-        self._open[number] = _Open(call, segment, tell)
+        number = segment.id
+
+        def ends(event: fax.FaxEvent) -> None:
+            if isinstance(event, FaxEnded):
+                tell(event)
+
         start = fax.StartFax(fax=number, path=segment.detail["file"], station=action.station)
+        await self._start(_Open(call, segment, ends), start)
+        return number, segment.detail["file"]
+
+    async def send(
+        self, call: Call, start: fax.StartFax, to: str, tell: Callable[[fax.FaxEvent], None]
+    ) -> int:
+        """Send a fax to whom a call reached, or go on with it: its number.
+
+        ``tell`` hears how it goes and of its end, also when that comes after the call's.
+        """
+        segment = call.segments.get(KIND)
+        if segment is None:
+            detail = {"file": start.path, "to": to}
+            self._control.records.open_segment(call, KIND, self._control.clock(), detail=detail)
+            segment = call.segments[KIND]
+            self._control.keep(call)
+        start = msgspec.structs.replace(start, fax=segment.id)
+        await self._start(_Open(call, segment, tell, sent=True), start)
+        return segment.id
+
+    async def _start(self, running: _Open, start: fax.StartFax) -> None:
+        call, number, port = running.call, start.fax, running.call.caller.port
+        self._open[number] = running
         try:
             if port is None:
                 raise DriverError("the caller's line has no audio port")
@@ -90,10 +125,9 @@ class Faxes:
                 log.error("fax refused", call=to_text(call.id), code=reply.code, why=reply.text)
                 self.happened(FaxEnded(fax=number, code=reply.code, detail=reply.text))
         except (DriverError, msgspec.DecodeError) as error:
-            log.error("fax cannot be received", call=to_text(call.id), why=str(error))
+            log.error("fax cannot begin", call=to_text(call.id), why=str(error))
             self.happened(FaxEnded(fax=number, code=fax.NO_TERMINAL, detail=str(error)))
             await self._stop(number)
-        return number, segment.detail["file"]
 
     async def part(self, number: int) -> None:
         """Take a caller away from a terminal that is done."""
@@ -102,14 +136,21 @@ class Faxes:
         except DriverError as error:
             log.info("fax had no bridge any more", fax=number, why=str(error))
 
-    async def over(self, call: Call) -> None:
-        """The call ends or goes on elsewhere: what came until now is the fax."""
+    async def over(self, call: Call, cause: Cause) -> None:
+        """The call ends: what came until now is the fax."""
+        if call.fax:
+            self.outbox.call_over(call, cause)
         for number, running in tuple(self._open.items()):
             if running.call is call:
                 # Its segment ends with the fax, a moment after the call.
                 call.segments.pop(KIND, None)
-                running.tell = _nobody
+                if not running.sent:
+                    running.tell = _nobody
                 await self._stop(number)
+
+    def running(self) -> dict[int, dict[str, str]]:
+        """What is known of each fax that runs, by its number."""
+        return {number: dict(each.segment.detail) for number, each in self._open.items()}
 
     def media_event(self, payload: bytes) -> None:
         """Take an event of the host; what cannot be read is logged and dropped."""
@@ -130,6 +171,7 @@ class Faxes:
             log.info("fax goes on", fax=event.fax, pages=event.pages, rate=event.rate)
             if running is not None:
                 running.segment.detail |= {"pages": str(event.pages), "station": event.station}
+                running.tell(event)
                 self._control.dirty.set()
             return
         self._open.pop(event.fax, None)
@@ -163,17 +205,21 @@ class Faxes:
         call, segment = running.call, running.segment
         pages = pages or int(segment.detail.get("pages", 0) if ended.code == fax.NO_AUDIO else 0)
         length_ms = round(max(now - segment.started, 0.001) * 1000)
-        control.records.recording_finished(ended.fax, Left(length_ms if pages else 0))
+        if not running.sent:
+            control.records.recording_finished(ended.fax, Left(length_ms if pages else 0))
         call.segments[KIND] = segment
         detail: dict[str, object] = {
             "pages": str(pages),
             "station": ended.station,
             "rate": str(ended.rate),
             "code": str(ended.code),
+            "t38": "1" if ended.t38 else "",
             "en": text_of(ended.code, language="en"),
             "zh": text_of(ended.code, language="zh"),
         }
-        result = "received" if ended.code == fax.OK else "fax_failed"
+        result = "sent" if running.sent else "received"
+        if ended.code != fax.OK:
+            result = "fax_failed"
         control.records.close_segment(call, KIND, now, result=result, detail=detail)
         level = log.info if ended.code == fax.OK else log.warning
         level(
@@ -203,5 +249,5 @@ def fax_path(call: int, number: int, now: float) -> str:
     return f"{fax.FOLDER}/{day}/{to_text(call)}-{to_text(number)}.tif"
 
 
-def _nobody(_ended: FaxEnded) -> None:
+def _nobody(_event: fax.FaxEvent) -> None:
     """Nobody waits for the end of this fax any more."""

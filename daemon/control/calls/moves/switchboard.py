@@ -109,6 +109,8 @@ class Switchboard:
 
     def _is_outside(self, call: Call) -> bool:
         direct = call.direct
+        if call.fax and call.phase is not Phase.ENDED:
+            return True
         if direct is None or call.phase is Phase.ENDED:
             return False
         wish = wish_of(direct.to, self.telephones, self.stations.__contains__)

@@ -1,0 +1,58 @@
+"""Faxes of a hotline in memory: what is sent waits until a test moves it on."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from daemon.service.errors import ServiceError
+from daemon.service.faxes import Fax, FaxState
+from daemon.service.messages import Actor
+
+
+class FakeFaxes:
+    """``FaxService`` over a dictionary."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.faxes: dict[str, Fax] = {}
+        self.fax_files: list[str] = []
+        """What was handed over, relative to the site."""
+        self._fax_clock = clock
+
+    async def send_fax(self, actor: Actor, incoming: str, name: str, to: str) -> Fax:
+        if not to.startswith("0"):
+            raise ServiceError("conflict", f"{to} may not be called.", f"不允许呼叫 {to}。")
+        self.fax_files.append(incoming)
+        made = Fax(
+            fax=f"0FAX{len(self.faxes):09}",
+            direction="out",
+            state=FaxState.WAITING,
+            number=to,
+            name=name,
+            by=actor.login,
+            created=self._fax_clock(),
+        )
+        self.faxes[made.fax] = made
+        return made
+
+    async def list_faxes(self, actor: Actor, limit: int) -> Sequence[Fax]:
+        return [each for each in reversed(self.faxes.values()) if self._sees(actor, each)][:limit]
+
+    async def fax(self, actor: Actor, fax: str) -> Fax:
+        found = self.faxes.get(fax)
+        if found is None or not self._sees(actor, found):
+            raise ServiceError("not-found", "There is no such fax.", "没有这份传真。")
+        return found
+
+    async def fax_read(self, actor: Actor, fax: str) -> str:
+        await self.fax(actor, fax)
+        return f"faxes/outgoing/{fax}.pdf"
+
+    async def cancel_fax(self, actor: Actor, fax: str) -> Fax:
+        found = await self.fax(actor, fax)
+        if found.state is FaxState.SENT:
+            raise ServiceError("wrong-state", "The fax is over already.", "该传真已结束。")
+        self.faxes[fax] = msgspec.structs.replace(found, state=FaxState.CANCELLED)
+        return self.faxes[fax]
+
+    def _sees(self, actor: Actor, fax: Fax) -> bool:
+        return actor.login == fax.by or actor.login != "ann"
