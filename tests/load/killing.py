@@ -92,6 +92,8 @@ async def run(
             words = ("-s", number, "-m", str(count), "-l", "4000", "-d", str(pause_ms))
             words += ("-r", str(max(round(rate * count / calls * 10), 1)), "-rp", "10000")
             folder = hotline.folder / name
+            if keep is not None:
+                words += ("-trace_msg", "-message_file", str(folder / "messages"))
             callers[name] = await stack.enter_async_context(
                 sipp(scenario, hotline.target, *words, folder=folder)
             )
