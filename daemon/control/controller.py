@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 import structlog
-from structlog.typing import FilteringBoundLogger
 
 from acd_core.agent import AgentState
 from acd_core.commands import (
@@ -25,7 +24,7 @@ from acd_core.events import AgentReachable, AgentUnreachable, DayBegan
 from acd_core.ids import AgentId, SkillId, TierId
 from daemon.config import OutgoingOptions, TelephoneOptions
 from daemon.control.acd_runner import AcdRunner
-from daemon.control.calls.call import Call, Leg, Phase, encode_call
+from daemon.control.calls.call import Call, Phase, encode_call
 from daemon.control.calls.context import EndingCall, HangUpRequest
 from daemon.control.calls.lamp_switch import LampSwitch
 from daemon.control.calls.last_agents import LastAgents
@@ -33,6 +32,7 @@ from daemon.control.calls.life import CallLife
 from daemon.control.calls.moves.asking import CallRequest
 from daemon.control.calls.moves.switchboard import Switchboard
 from daemon.control.calls.places import ANY_LINE, KeptPlaces
+from daemon.control.calls.resuming import arrived
 from daemon.control.dial_plan import DialPlan, Target
 from daemon.control.facade.directory import Directory, QueueInfo
 from daemon.control.faxes.outbox import faxes_of
@@ -77,8 +77,7 @@ class Controller(Switchboard):
         telephones: TelephoneOptions = CODES,
     ) -> None:
         super().__init__(telephones)
-        self.log: FilteringBoundLogger = log.bind()
-        """What calls log through: to bind to it is cheap, to the module's own is not."""
+        self.log = log.bind()  # to bind to this one is cheap, to the module's own is not
         self.clock = clock
         self.ids = ids
         self.records = records
@@ -109,6 +108,8 @@ class Controller(Switchboard):
         self._max_calls = max_calls
         self.streams: Counter[str] = Counter()
         """Packets of the RTP streams that ended, summed up."""
+        self.rang: dict[str, Call] = {}
+        """Calls that rang when control ended and ring again, by the driver's reference."""
         self._watched: dict[LineId, CallLife] = {}
         self._reasons: defaultdict[int, dict[int, tuple[int, ...]]] = defaultdict(dict)
         """By call and agent."""
@@ -173,24 +174,8 @@ class Controller(Switchboard):
         return life is not None and life.call.phase is not Phase.ENDED
 
     def _arrive(self, event: line_events.Ringing) -> None:
-        now = self.clock()
-        call = Call(
-            id=self.ids(),
-            started=now,
-            since=now,
-            caller=Leg(id=self.ids(), line=event.line, ref=event.ref),
-            ani="" if event.restricted else event.ani,
-            ani_verbatim=event.ani,
-            dnis=event.dnis,
-            name=event.name,
-            redirecting=event.redirecting,
-            reason=event.reason,
-            restricted=event.restricted,
-            uui=event.uui,
-            headers=dict(event.headers),
-            hops=event.hops,
-        )
-        self.start_call(call)
+        before = self.rang.pop(event.ref, None)
+        self.start_call(arrived(event, self.clock(), self.ids, before=before))
 
     def start_call(self, call: Call) -> None:
         """Let a new call begin its life."""
@@ -206,7 +191,7 @@ class Controller(Switchboard):
         life = CallLife(call, self)
         self.calls[call.id] = life
         self._watched[call.caller.line] = life
-        self._index(call)
+        self._media.follow(life)
         for leg in call.partners:
             self._watched[leg.line] = life
         if self._tasks is not None:
@@ -376,18 +361,9 @@ class Controller(Switchboard):
         if state != self._kept.get(call.id):
             self._kept[call.id] = state
             self._journal.append(JOURNAL_KIND, state, self.clock())
-            self._index(call)
+            if call.phase is not Phase.ENDED:
+                self._media.follow(self.calls[call.id])
             self.dirty.set()
-
-    def _index(self, call: Call) -> None:
-        if call.phase is Phase.ENDED:
-            return
-        hidden = call.supervision.leg if call.supervision is not None else None
-        for leg in call.legs:
-            if leg is not hidden:  # an agent who reads his own calls is not to learn of it
-                self._media.own(call, leg)
-        if call.caller.port is not None:
-            self._media.ports[call.caller.port] = self.calls[call.id]
 
     def changed(self, call: Call) -> None:
         """Show the call as it is now."""

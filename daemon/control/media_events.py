@@ -99,6 +99,17 @@ class MediaEvents:
                 case _:
                     self._tell_port(getattr(event, "port", NO_PORT), event)
 
+    def follow(self, life: CallLife) -> None:
+        """Know a call's legs by their ports, and that the caller's port is this call's."""
+        call = life.call
+        hidden = call.supervision.leg if call.supervision is not None else None
+        for leg in call.legs:
+            # An agent who reads his own calls is not to learn of who listens.
+            if leg.port is not None and leg is not hidden:
+                self.own(call, leg)
+        if call.caller.port is not None:
+            self.ports[call.caller.port] = life
+
     def own(self, call: Call, leg: Leg) -> None:
         """Know a leg by its port, until the figures of its stream have come."""
         if leg.port is not None:

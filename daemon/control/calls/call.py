@@ -321,12 +321,18 @@ class Call(msgspec.Struct, kw_only=True, omit_defaults=True):
     @property
     def legs(self) -> tuple[Leg, ...]:
         """Every leg, the caller's first."""
-        onward = self.onward.leg if self.onward is not None else None
-        supervisor = self.supervision.leg if self.supervision is not None else None
-        consulted = self.consult.leg if self.consult is not None else None
-        guests = (guest.leg for guest in self.guests)
-        others = (self.agent_leg, *self.ringing.values(), onward, supervisor, consulted, *guests)
-        return (self.caller, *(leg for leg in others if leg is not None))
+        legs = [self.caller]
+        if self.agent_leg is not None:
+            legs.append(self.agent_leg)
+        legs += [leg for leg in self.ringing.values() if leg is not None]
+        if self.onward is not None:
+            legs.append(self.onward.leg)
+        if self.supervision is not None:
+            legs.append(self.supervision.leg)
+        if self.consult is not None:
+            legs.append(self.consult.leg)
+        legs += [guest.leg for guest in self.guests]
+        return tuple(legs)
 
     @property
     def partners(self) -> tuple[Leg, ...]:
