@@ -112,6 +112,11 @@ class DriverSet:
             for call in item.driver.restored_calls()
         }
 
+    def rings(self) -> frozenset[str]:
+        """References of calls that rang when control ended, and of which drivers tell anew."""
+        rings = (item.driver.rings for item in self._made if isinstance(item.driver, SipDriver))
+        return frozenset().union(*rings)
+
     def reread(self) -> None:
         """Let drivers take files that were renewed."""
         for item in self._made:

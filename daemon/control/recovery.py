@@ -5,7 +5,7 @@ Reading is pure; ``reconcile`` compares with the lines and the media process tha
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -154,6 +154,8 @@ class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
     alive: tuple[Call, ...]
     dead: tuple[Call, ...]
     """Calls whose caller's line or port is gone."""
+    ringing: tuple[Call, ...]
+    """Calls that nobody has answered yet; their drivers tell of them anew."""
     orphan_lines: tuple[LineId, ...]
     """Lines with a conversation that belongs to no call."""
     claimed: tuple[PortId, ...]
@@ -165,9 +167,13 @@ class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
 BEFORE_ANSWER: Final = (Phase.RINGING, Phase.DIALLING)
 
 
-def is_answered(call: Call) -> bool:
-    """Whether a call that stands rang when control last wrote it: we answered it meanwhile."""
-    return call.phase is Phase.RINGING and call.direct is None
+def answered_unwritten(call: Call, restored: dict[LineId, PortId | None]) -> bool:
+    """Whether control answered a caller and ended before it wrote that down.
+
+    He rang when the call was written last, and his line has a conversation. One who called
+    from inside is none of them: whom he called rings no more, so there is nobody to join him.
+    """
+    return call.phase is Phase.RINGING and call.direct is None and call.caller.line in restored
 
 
 def reconcile(
@@ -175,15 +181,25 @@ def reconcile(
     restored: dict[LineId, PortId | None],
     snapshot: Snapshot,
     open_recordings: Sequence[int],
+    rings: Container[str] = frozenset(),
 ) -> Reconciled:
-    """Compare calls of the journal with restored lines and with what media holds."""
+    """Compare calls of the journal with restored lines and with what media holds.
+
+    ``rings`` are the references of calls whose driver lets them ring once more.
+    """
     ports = {port.port for port in snapshot.ports}
-    alive, dead, owned, claimed = [], [], set[LineId](), list[PortId]()
+    alive, dead, ringing = list[Call](), list[Call](), list[Call]()
+    owned, claimed = set[LineId](), list[PortId]()
     for call in calls:
-        if is_answered(call):
-            call.caller.port = restored.get(call.caller.line)
-        stands = call.caller.line in restored and call.caller.port in ports
-        if not stands or (call.phase in BEFORE_ANSWER and not is_answered(call)):
+        if call.phase is Phase.RINGING and call.caller.ref in rings:
+            ringing.append(call)
+            continue
+        if answered_unwritten(call, restored):
+            call.caller.port = restored[call.caller.line]
+        elif call.phase in BEFORE_ANSWER:
+            dead.append(call)
+            continue
+        if call.caller.line not in restored or call.caller.port not in ports:
             dead.append(call)
             continue
         alive.append(call)
@@ -197,6 +213,7 @@ def reconcile(
     return Reconciled(
         alive=tuple(alive),
         dead=tuple(dead),
+        ringing=tuple(ringing),
         orphan_lines=tuple(line for line in restored if line not in owned),
         claimed=tuple(claimed),
         finished_recordings=tuple(r for r in open_recordings if r not in running),
@@ -221,12 +238,14 @@ class Recovery:
         records: Records,
         site: Path,
         restored: Callable[[], dict[LineId, PortId | None]],
+        rings: Callable[[], Container[str]] = frozenset,
     ) -> None:
         self._controller = controller
         self._media = media
         self._records = records
         self._site = site
         self._restored = restored
+        self._rings = rings
         self._snapshot: Snapshot | None = None
         self.lost_legs: list[tuple[int, LineId]] = []
         """Calls that go on without their agent, and the line that is gone."""
@@ -240,7 +259,7 @@ class Recovery:
         restored = self._restored()
         snapshot = self._snapshot or await self._media.snapshot()
         open_rows = {row.id: row for row in self._records.open_recordings()}
-        found = reconcile(calls, restored, snapshot, tuple(open_rows))
+        found = reconcile(calls, restored, snapshot, tuple(open_rows), self._rings())
         if found.claimed:
             await self._media.claim(found.claimed)
         for recording in found.finished_recordings:
@@ -249,6 +268,8 @@ class Recovery:
         self._records.close_unknown(calls)
         for call in found.alive:
             await self._connect(call)
+        for call in found.ringing:
+            self._ring_again(call)
         for call in found.dead:
             await self._finish(call, standing=call.caller.line in restored)
         for line in found.orphan_lines:
@@ -261,7 +282,12 @@ class Recovery:
         for event in left_busy(found.alive, self._controller.acd.floor()):
             self._controller.acd.submit(event)
         if calls:
-            log.info("calls recovered", alive=len(found.alive), dead=len(found.dead))
+            log.info(
+                "calls recovered",
+                alive=len(found.alive),
+                dead=len(found.dead),
+                ringing=len(found.ringing),
+            )
         return found.alive
 
     async def _connect(self, call: Call) -> None:
@@ -277,6 +303,13 @@ class Recovery:
                     await self._media.connect_rtp(leg.port, stream.remote, stream.fmt)
             except DriverError as error:
                 log.warning("stream is not set", line=leg.line, why=str(error))
+
+    def _ring_again(self, call: Call) -> None:
+        """Let the call that its driver offers anew be this one; whom it rang rings no more."""
+        now = self._controller.clock()
+        for kind in tuple(call.segments):
+            self._records.close_segment(call, kind, now, result="lost")
+        self._controller.rang[call.caller.ref] = call
 
     async def _finish(self, call: Call, *, standing: bool) -> None:
         life = CallLife(call, self._controller)

@@ -96,6 +96,8 @@ class SipDriver:
         self._free: dict[str, OrderedDict[SipLine, None]] = {}
         self._past: deque[tuple[LineId, str, float]] = deque(maxlen=options.messages_kept // 4)
         """Line, Call-ID and end of the calls whose messages may still be kept."""
+        self.rings: frozenset[str] = frozenset()
+        """Call-IDs of those who rang before this run, and of whom ``Ringing`` tells once more."""
         self._closed = False
         for trunk in options.trunks:
             slots = [
@@ -131,6 +133,8 @@ class SipDriver:
                 self.emit(Answered(line=line.id))
         core.begin()
         self.flush()
+        waiting = (line.call for line in self._lines.values() if line.call is not None)
+        self.rings = frozenset(call.ref for call in waiting if call.state is CallState.OFFERED)
         return list(self._lines.values())
 
     async def close(self) -> None:

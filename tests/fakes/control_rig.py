@@ -185,8 +185,13 @@ class ControlRig:
         self.controller.acd.close()
         self.journal.close()
 
-    async def again(self, *, applied: int | None = None) -> "Recovered":
-        """Start the next control process of this site, in this very rig."""
+    async def again(
+        self, *, applied: int | None = None, rings: frozenset[str] = frozenset()
+    ) -> "Recovered":
+        """Start the next control process of this site, in this very rig.
+
+        ``rings``: calls that the test will let ring once more, as SIP does.
+        """
         await self.crash()
         self.driver.restart()
         rig = ControlRig(
@@ -210,7 +215,9 @@ class ControlRig:
         for view in self.engine.snapshot(self.clock()).agents:
             if view.station:
                 self.controller.take_seat(view.agent, view.station)
-        recovery = Recovery(self.controller, self.media, self.records, self.site, self._standing)
+        recovery = Recovery(
+            self.controller, self.media, self.records, self.site, self._standing, lambda: rings
+        )
         alive = await recovery.sort_out(recovered.calls)
         self.controller.faxes.outbox.load({call.id for call in alive})
         self._running = asyncio.create_task(self.controller.run(alive, recovery.lost_legs))

@@ -4,7 +4,7 @@ The old one may have been killed between any two records of its journal, so the 
 rows and the distribution engine can be one step apart: here they are brought together.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from acd_core.agent import AgentState
 from acd_core.events import (
@@ -16,7 +16,8 @@ from acd_core.events import (
     OfferRejected,
 )
 from acd_core.snapshot import Snapshot
-from daemon.control.calls.call import Call
+from daemon.control.calls.call import Call, Leg
+from drivers.events import Ringing
 
 WITH_CALLER = (AgentState.TALKING, AgentState.ON_HOLD)
 
@@ -58,6 +59,31 @@ def left_busy(calls: Iterable[Call], floor: Snapshot) -> Iterator[AcdEvent]:
         marked = view.state in (AgentState.BUSY, AgentState.WRAP_UP, *WITH_CALLER)
         if marked and view.agent not in engaged:
             yield AgentFree(agent=view.agent)
+
+
+def arrived(
+    event: Ringing, now: float, ids: Callable[[], int], *, before: Call | None = None
+) -> Call:
+    """The call that rings on a line; ``before``: the one it was when control ended.
+
+    Its record goes on: a caller who let it ring meanwhile has called once.
+    """
+    return Call(
+        id=ids() if before is None else before.id,
+        started=now if before is None else before.started,
+        since=now,
+        caller=Leg(id=ids(), line=event.line, ref=event.ref),
+        ani="" if event.restricted else event.ani,
+        ani_verbatim=event.ani,
+        dnis=event.dnis,
+        name=event.name,
+        redirecting=event.redirecting,
+        reason=event.reason,
+        restricted=event.restricted,
+        uui=event.uui,
+        headers=dict(event.headers),
+        hops=event.hops,
+    )
 
 
 def half_connected(call: Call) -> bool:
