@@ -143,6 +143,7 @@ cdef extern from "engine.h":
     uint32_t hf_commands_pushed(const hf_engine *engine)
     uint32_t hf_commands_read(const hf_engine *engine)
     int hf_event_pop(hf_event_ring *ring, hf_event *event)
+    void hf_look(hf_engine *engine)
     hf_object *hf_retired_take(hf_engine *engine)
     void hf_object_free(hf_object *object)
     hf_port *hf_port_new(uint64_t id, hf_port_kind kind, int fd)

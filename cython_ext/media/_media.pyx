@@ -6,6 +6,7 @@ memory is freed when the engine has also read every command that could still nam
 """
 
 import os
+from collections import deque
 
 cimport cython
 from libc.stdlib cimport calloc, free
@@ -178,11 +179,11 @@ cdef class Core:
 
     cdef hf_engine *engine
     cdef dict _held
-    cdef list _retired
+    cdef object _retired
 
     def __cinit__(self, *, bint realtime, int rtp_silence_s):
         self._held = {}
-        self._retired = []
+        self._retired = deque()
         self.engine = hf_engine_new(realtime, rtp_silence_s)
         if self.engine == NULL:
             raise MemoryError
@@ -248,11 +249,7 @@ cdef class Core:
         cdef hf_object *object
         cdef hf_object *following
         found = []
-        # Before anything is read: what comes later wakes the owner again.
-        try:
-            os.read(self.engine.wake, 8)
-        except BlockingIOError:
-            pass
+        hf_look(self.engine)
         object = hf_retired_take(self.engine)
         while object != NULL:
             following = object.next_retired
@@ -267,13 +264,11 @@ cdef class Core:
 
     cdef _free_retired(self):
         cdef uint32_t pushed, read = hf_commands_read(self.engine)
-        kept = []
-        for pushed, handle in self._retired:
-            if <int>(read - pushed) >= 0:
-                (<Handle>handle).handed = False  # freed with its last reference
-            else:
-                kept.append((pushed, handle))
-        self._retired = kept
+        while self._retired:
+            pushed = self._retired[0][0]
+            if <int>(read - pushed) < 0:
+                return
+            (<Handle>self._retired.popleft()[1]).handed = False  # freed with its last reference
 
     cdef _free_everything(self):
         for handle in self._held.values():
@@ -281,7 +276,7 @@ cdef class Core:
         for _, handle in self._retired:
             (<Handle>handle).handed = False
         self._held.clear()
-        self._retired = []
+        self._retired.clear()
 
     def push(self, int op, Handle subject=None, Handle target=None, Handle third=None, *,
              int flag=0, float gain=0):

@@ -254,7 +254,8 @@ typedef struct hf_engine {
     pthread_t thread, file_thread;
     int64_t wall; /* ns since 1970 when the tick began */
     int started, realtime, silence_seconds, wake;
-    _Atomic int running, files_running;
+    int news; /* of this tick, for the owner; the engine thread's own */
+    _Atomic int running, files_running, woken;
     char scheduling[96];
     hf_command commands[HF_COMMANDS];
     _Atomic uint32_t command_head, command_tail;
@@ -289,6 +290,7 @@ int hf_event_pop(hf_event_ring *ring, hf_event *event);
 void hf_retire(hf_engine *engine, hf_object *object);
 hf_object *hf_retired_take(hf_engine *engine);
 void hf_wake(hf_engine *engine);
+void hf_look(hf_engine *engine); /* the owner, before he takes anything: what comes later wakes him */
 
 /* commands.c */
 void hf_commands_run(hf_engine *engine);

@@ -45,7 +45,10 @@ void hf_event_push(hf_engine *engine, hf_event_ring *ring, const hf_event *event
     }
     ring->slots[tail % HF_EVENTS] = *event;
     atomic_store_explicit(&ring->tail, tail + 1, memory_order_release);
-    hf_wake(engine);
+    if (ring == &engine->events)
+        engine->news = 1;
+    else
+        hf_wake(engine);
 }
 
 int hf_event_pop(hf_event_ring *ring, hf_event *event)
@@ -67,7 +70,10 @@ void hf_retire(hf_engine *engine, hf_object *object)
         object->next_retired = top;
     } while (!atomic_compare_exchange_weak_explicit(&engine->retired, &top, object,
                                                     memory_order_release, memory_order_relaxed));
-    hf_wake(engine);
+    if (object->kind == HF_RECORDER) /* by the file thread; all else by the engine thread */
+        hf_wake(engine);
+    else
+        engine->news = 1;
 }
 
 hf_object *hf_retired_take(hf_engine *engine)
@@ -75,9 +81,17 @@ hf_object *hf_retired_take(hf_engine *engine)
     return atomic_exchange_explicit(&engine->retired, NULL, memory_order_acquire);
 }
 
+/* An owner who has not looked since he was woken sees this as well. */
 void hf_wake(hf_engine *engine)
 {
     uint64_t one = 1;
-    ssize_t done = write(engine->wake, &one, sizeof one);
-    (void)done; /* a full counter wakes the owner as well */
+    if (!atomic_exchange(&engine->woken, 1))
+        (void)!write(engine->wake, &one, sizeof one);
+}
+
+void hf_look(hf_engine *engine)
+{
+    uint64_t counted;
+    (void)!read(engine->wake, &counted, sizeof counted);
+    atomic_exchange(&engine->woken, 0);
 }

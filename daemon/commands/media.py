@@ -1,7 +1,6 @@
 """``hookflash media``: audio and devices of one site."""
 
 import argparse
-import asyncio
 
 from cython_ext.implementation import PURE_PYTHON
 from daemon.command_line import WRONG_USAGE, command, site_path
@@ -26,10 +25,12 @@ def media(arguments: argparse.Namespace) -> int:
             ),
             exit_code=WRONG_USAGE,
         )
+    import uvloop
+
     from daemon.logs import set_up_logging
     from daemon.media.app import run_media
     from daemon.site_directory import SiteDirectory
 
     set_up_logging("media")
-    asyncio.run(run_media(SiteDirectory.open(site_path(arguments))))
+    uvloop.run(run_media(SiteDirectory.open(site_path(arguments))))
     return 0
