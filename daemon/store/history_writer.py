@@ -9,20 +9,19 @@ spill file; calls never notice.
 import asyncio
 import sqlite3
 from collections.abc import Iterable, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Final
 
-import msgspec
-from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.exceptions import BaseORMException, IntegrityError
 from tortoise.transactions import in_transaction
 
 from daemon.errors import StoreError
 from daemon.logs import get_logger
+from daemon.store.batches.sqlite_file import SqliteBatches, Tables
+from daemon.store.batches.statements import APPLIED_TABLE, insert, values
 from daemon.store.connection import Store
 from daemon.store.history import AppliedSequence
-from daemon.store.rows import HistoryRow, Row
+from daemon.store.rows import HistoryRow
 from daemon.store.spill import Numbered, Spill
 
 RETRY_FIRST_S: Final = 0.5
@@ -54,6 +53,7 @@ class HistoryWriter:
         self._wake = asyncio.Event()
         self._flushes: list[asyncio.Future[None]] = []
         self._task: asyncio.Task[None] | None = None
+        self._sqlite: SqliteBatches | None = None
         self._closing = False
         self._spilled = True
         """Whether there may be a spill file."""
@@ -63,7 +63,10 @@ class HistoryWriter:
 
     async def start(self) -> int:
         """Write what a former run spilled, begin, and return ``applied_sequence``."""
+        database = self._store.database
         try:
+            if isinstance(database, Path):
+                self._sqlite = await SqliteBatches.open(database, self._store.connection)
             with self._store.current():
                 found = await AppliedSequence.get_or_none(id=1)
                 self.applied_sequence = found.sequence if found else 0
@@ -102,6 +105,8 @@ class HistoryWriter:
         self._wake.set()
         if self._task is not None:
             await self._task
+        if self._sqlite is not None:
+            await self._sqlite.close()
 
     def counters(self) -> dict[str, int]:
         """Rows and batches written, rows spilled or refused, failures, rows waiting now."""
@@ -175,18 +180,24 @@ class HistoryWriter:
         self._counts["batches"] += 1
 
     async def _transact(self, batch: Sequence[Numbered]) -> None:
-        tables: dict[type[Row], list[list[object]]] = {}
+        tables: Tables = {}
         for numbered in batch:
-            tables.setdefault(type(numbered.row), []).append(_values(numbered.row))
-        last = max(numbered.sequence for numbered in batch)
-        async with in_transaction() as connection:
-            for kind, values in tables.items():
-                await connection.execute_many(_upsert(kind, _dialect(connection)), values)
-            await connection.execute_query(
-                _applied_statement(_dialect(connection)), [1, max(last, self.applied_sequence)]
-            )
-        self.applied_sequence = max(last, self.applied_sequence)
+            tables.setdefault(type(numbered.row), []).append(values(numbered.row))
+        last = max(self.applied_sequence, *(numbered.sequence for numbered in batch))
+        if self._sqlite is not None:
+            await self._sqlite.write(tables, last)
+        else:
+            await self._write_through_models(tables, last)
+        self.applied_sequence = last
         self._counts["rows"] += len(batch)
+
+    async def _write_through_models(self, tables: Tables, last: int) -> None:
+        async with in_transaction() as connection:
+            dialect = connection.capabilities.dialect
+            for kind, rows in tables.items():
+                statement = insert(kind.table, kind.__struct_fields__, 1, dialect)
+                await connection.execute_many(statement, [list(row) for row in rows])
+            await connection.execute_query(insert(*APPLIED_TABLE, 1, dialect), [1, last])
 
     async def _drain_spill(self) -> None:
         if not self._spilled:
@@ -221,36 +232,3 @@ class HistoryWriter:
         for done in flushes:
             if not done.done():
                 done.set_result(None)
-
-
-def _values(row: Row) -> list[object]:
-    return [
-        msgspec.json.encode(value).decode() if isinstance(value, dict | tuple) else value
-        for value in msgspec.structs.astuple(row)
-    ]
-
-
-def _dialect(connection: BaseDBAsyncClient) -> str:
-    return connection.capabilities.dialect
-
-
-@cache
-def _upsert(kind: type[Row], dialect: str) -> str:
-    columns = [field.name for field in msgspec.structs.fields(kind)]
-    return _insert(kind.table, columns, dialect)
-
-
-@cache
-def _applied_statement(dialect: str) -> str:
-    return _insert("applied_sequence", ["id", "sequence"], dialect)
-
-
-def _insert(table: str, columns: Sequence[str], dialect: str) -> str:
-    numbers = range(1, len(columns) + 1)
-    marks = [f"${number}" if dialect == "postgres" else "?" for number in numbers]
-    names = ", ".join(f'"{column}"' for column in columns)
-    updates = ", ".join(f'"{column}"=excluded."{column}"' for column in columns if column != "id")
-    return (
-        f'INSERT INTO "{table}" ({names}) VALUES ({", ".join(marks)}) '  # noqa: S608 - our names
-        f'ON CONFLICT ("id") DO UPDATE SET {updates}'
-    )

@@ -1,3 +1,4 @@
+import asyncio
 import sqlite3
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tortoise.transactions import in_transaction
 
 from daemon.store.connection import Store, opened_store
 from daemon.store.history import AppliedSequence, Call, Recording, Segment
@@ -54,6 +56,33 @@ async def test_many_rows_go_in_few_batches(store: Store, tmp_path: Path) -> None
     await writer.flush()
     assert writer.counters()["batches"] == 10
     assert await Call.all().count() == 1000
+    await writer.close()
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 21, 63, 64, 65, 149])
+async def test_every_number_of_rows_goes_whole_into_a_batch(
+    store: Store, tmp_path: Path, count: int
+) -> None:
+    writer = await started(store, tmp_path / "spill")
+    for number in range(1, count + 1):
+        writer.write(call(number, ani=str(number)), number)
+    await writer.close()
+    assert writer.counters()["batches"] == 1
+    found = await Call.all().order_by("id").values_list("id", "ani")
+    assert found == [(number, str(number)) for number in range(1, count + 1)]
+
+
+async def test_batch_waits_for_a_transaction_of_the_models(store: Store, tmp_path: Path) -> None:
+    writer = await started(store, tmp_path / "spill")
+    async with in_transaction() as connection:
+        assert await Call.all().using_db(connection).count() == 0
+        writer.write(call(1), 1)
+        flushed = asyncio.create_task(writer.flush())
+        await asyncio.sleep(0)
+        await Call.create(id=2, started_ms=1, using_db=connection)
+    await flushed
+    assert writer.counters()["failures"] == 0
+    assert await Call.all().count() == 2
     await writer.close()
 
 

@@ -1,0 +1,1 @@
+"""How batches of history rows get into a database."""
