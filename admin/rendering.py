@@ -37,6 +37,7 @@ NAVIGATION: Final = {
         NavigationEntry("desk", "/desk", ("agent",), "headset"),
         NavigationEntry("live", "/live", _WATCH, "pulse"),
         NavigationEntry("calls", "/calls", ("agent", *_WATCH), "list"),
+        NavigationEntry("faxes", "/faxes", ("agent", *_WATCH), "fax"),
     ),
     "set_up": (
         NavigationEntry("agents", "/agents", _WATCH, "people"),

@@ -272,6 +272,7 @@ class ControlProcess:
     def _retention(self, history: HistoryFacade, audit: AuditLog) -> Retention:
         config = self.site.config
         keep_days = {"call": config.recordings.keep_days, "message": config.voicemail.keep_days}
+        keep_days["fax"] = config.fax.keep_days
 
         async def deleted(row: Recording) -> None:
             audit.note(NOBODY, "recording.delete", to_text(row.id))

@@ -25,7 +25,7 @@ DAY_S: Final = 86_400.0
 RETRY_S: Final = 600.0
 BATCH: Final = 200
 """Rows read at a time, so that a first run over years takes little memory."""
-FOLDERS: Final = ("recordings", "voicemail")
+FOLDERS: Final = ("recordings", "voicemail", "faxes")
 
 
 class Retention:
@@ -91,7 +91,7 @@ class Retention:
 
 
 def delete_files(site: Path, relative: str) -> None:
-    """Delete the audio of a recording in either form, its chain, and folders left empty.
+    """Delete the audio of a recording in either form, or a fax, its chain, and folders left empty.
 
     OSError when something stays. A path that leads out of the folders of recordings is refused.
     """
@@ -99,7 +99,11 @@ def delete_files(site: Path, relative: str) -> None:
     folder = next((top for name in FOLDERS if wav.is_relative_to(top := site / name)), None)
     if folder is None or wav == folder:
         raise PermissionError(f"{relative} is not among the recordings")
-    for file in (Path(f"{wav}{CHAIN}"), wav.with_suffix(flac.SUFFIX), wav):
+    # Of a fax: the pages as they came, and for people.
+    for file in (
+        *(Path(f"{wav}{CHAIN}"), wav.with_suffix(flac.SUFFIX)),
+        *(wav.with_suffix(".pdf"), wav),
+    ):
         file.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # not empty: the first that is ends the climb
         for parent in wav.parents:

@@ -1,6 +1,7 @@
 """Faxes of a hotline in memory: what is sent waits until a test moves it on."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -16,6 +17,8 @@ class FakeFaxes:
         self.faxes: dict[str, Fax] = {}
         self.fax_files: list[str] = []
         """What was handed over, relative to the site."""
+        self.next: list[dict[str, Any]] = []
+        """What happens to the fax that is asked for, one after the other."""
         self._fax_clock = clock
 
     async def send_fax(self, actor: Actor, incoming: str, name: str, to: str) -> Fax:
@@ -38,21 +41,28 @@ class FakeFaxes:
         return [each for each in reversed(self.faxes.values()) if self._sees(actor, each)][:limit]
 
     async def fax(self, actor: Actor, fax: str) -> Fax:
+        """A fax; what was told to happen to it next has happened when it is asked for again."""
+        found = self._find(actor, fax)
+        if self.next:
+            self.faxes[fax] = msgspec.structs.replace(found, **self.next.pop(0))
+        return found
+
+    def _find(self, actor: Actor, fax: str) -> Fax:
         found = self.faxes.get(fax)
         if found is None or not self._sees(actor, found):
             raise ServiceError("not-found", "There is no such fax.", "没有这份传真。")
         return found
 
     async def fax_read(self, actor: Actor, fax: str) -> str:
-        await self.fax(actor, fax)
+        self._find(actor, fax)
         return f"faxes/outgoing/{fax}.pdf"
 
     async def cancel_fax(self, actor: Actor, fax: str) -> Fax:
-        found = await self.fax(actor, fax)
+        found = self._find(actor, fax)
         if found.state is FaxState.SENT:
             raise ServiceError("wrong-state", "The fax is over already.", "该传真已结束。")
         self.faxes[fax] = msgspec.structs.replace(found, state=FaxState.CANCELLED)
         return self.faxes[fax]
 
     def _sees(self, actor: Actor, fax: Fax) -> bool:
-        return actor.login == fax.by or actor.login != "ann"
+        return actor.login == fax.by or not actor.login.startswith("ann")

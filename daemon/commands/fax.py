@@ -1,0 +1,190 @@
+"""``hookflash fax``: send a file as a fax, see how faxes go, give one up."""
+
+import argparse
+import asyncio
+import datetime as dt
+import secrets
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from daemon.command_line import FAILURE, WRONG_USAGE, add_json, command, site_path
+from daemon.commands._on_behalf import add_actor, asked
+from daemon.errors import CommandError
+from daemon.language import pick
+
+if TYPE_CHECKING:
+    from daemon.service.api import Service
+    from daemon.service.faxes import Fax
+    from daemon.service.messages import Actor
+
+ENDINGS: Final = (".pdf", ".tif", ".tiff")
+LOOK_S: Final = 1.0
+LISTED: Final = 50
+WORDS: Final = {
+    "preparing": ("being prepared", "正在准备"),
+    "waiting": ("waiting", "等待中"),
+    "calling": ("calling", "正在呼叫"),
+    "sending": ("being sent", "正在发送"),
+    "sent": ("sent", "已发送"),
+    "receiving": ("coming in", "正在接收"),
+    "received": ("received", "已接收"),
+    "failed": ("failed", "失败"),
+    "cancelled": ("cancelled", "已取消"),
+}
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(
+        dest="action", metavar="ACTION", required=True, prog=parser.prog
+    )
+    send = _action(actions, "send", "send a PDF or TIFF file", "发送 PDF 或 TIFF 文件")
+    send.add_argument("number", metavar="NUMBER", help=pick("whom to call", "要呼叫的号码"))
+    send.add_argument("file", metavar="FILE", help=pick(".pdf or .tif", ".pdf 或 .tif 文件"))
+    send.add_argument(
+        "--no-wait",
+        action="store_true",
+        help=pick("return when it is queued", "加入队列后立即返回"),
+    )
+    listed = _action(actions, "list", "faxes sent and received", "已发送和收到的传真")
+    listed.add_argument(
+        "--limit", type=int, default=LISTED, help=pick("how many at most", "最多显示多少条")
+    )
+    cancel = _action(actions, "cancel", "give a fax up", "取消传真")
+    cancel.add_argument("fax", metavar="FAX", help=pick("its 13 characters", "13 位编号"))
+
+
+def _action(
+    actions: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, en: str, zh: str
+) -> argparse.ArgumentParser:
+    action = actions.add_parser(name, help=pick(en, zh), description=pick(en, zh))
+    # --site may stand before or after the action.
+    action.add_argument(
+        "--site",
+        metavar="DIR",
+        default=argparse.SUPPRESS,
+        help=pick("the site directory", "站点目录"),
+    )
+    add_actor(action)
+    add_json(action)
+    return action
+
+
+@command("fax", "Send faxes, and see how they go", "发送传真并查看进度", arguments=_arguments)
+def fax(arguments: argparse.Namespace) -> int:
+    """Exit 0 when the fax is sent (queued, cancelled), 1 when it fails or is refused."""
+    from daemon.service.errors import ServiceError
+
+    run = {"send": _send, "list": _list, "cancel": _cancel}[arguments.action]
+    try:
+        return asyncio.run(run(arguments))
+    except ServiceError as error:
+        raise CommandError(pick(error.en, error.zh), exit_code=FAILURE) from error
+
+
+async def _send(arguments: argparse.Namespace) -> int:
+    from daemon.service.faxes import FaxState
+
+    source = Path(arguments.file)
+    ending = source.suffix.lower()
+    if ending not in ENDINGS or not await asyncio.to_thread(source.is_file):
+        raise CommandError(
+            pick(f"{source} is no PDF or TIFF file", f"{source} 不是 PDF 或 TIFF 文件"),
+            exit_code=WRONG_USAGE,
+        )
+    name = f"fax-{secrets.token_hex(8)}{ending}"
+    incoming = site_path(arguments) / "incoming"
+    async with asked(arguments) as (service, actor):
+        await asyncio.to_thread(_copy, source, incoming / name)
+        try:
+            made = await service.send_fax(actor, f"incoming/{name}", source.name, arguments.number)
+        except BaseException:
+            await asyncio.to_thread((incoming / name).unlink, missing_ok=True)
+            raise
+        if not arguments.no_wait:
+            made = await _follow(service, actor, made, quiet=arguments.json)
+    if arguments.json:
+        sys.stdout.write(msgspec.json.encode(made).decode() + "\n")
+    elif arguments.no_wait:
+        sys.stdout.write(f"{made.fax}\n")
+    return 0 if arguments.no_wait or made.state is FaxState.SENT else FAILURE
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+async def _follow(service: "Service", actor: "Actor", made: "Fax", *, quiet: bool) -> "Fax":
+    """Show how a fax goes until it is over; it goes on when the command is interrupted."""
+    from daemon.service.faxes import FaxState
+
+    shown = ""
+    while True:
+        line = progress(made)
+        if line != shown and not quiet:
+            sys.stdout.write(f"{made.fax}  {line}\n")
+            sys.stdout.flush()
+        shown = line
+        if made.state in (FaxState.SENT, FaxState.FAILED, FaxState.CANCELLED):
+            return made
+        await asyncio.sleep(LOOK_S)
+        made = await service.fax(actor, made.fax)
+
+
+def progress(fax: "Fax") -> str:
+    """How a fax goes, in one line."""
+    words = [pick(*WORDS[fax.state])]
+    if fax.of and fax.state in ("sending", "sent"):
+        words.append(pick(f"page {fax.pages} of {fax.of}", f"第 {fax.pages}/{fax.of} 页"))
+    elif fax.pages:
+        words.append(pick(f"{fax.pages} pages", f"{fax.pages} 页"))
+    if fax.rate and fax.state in ("sending", "sent", "receiving", "received"):
+        words.append(f"{fax.rate} bit/s" + (" T.38" if fax.t38 else ""))
+    if fax.attempts > 1:
+        words.append(pick(f"attempt {fax.attempts}", f"第 {fax.attempts} 次"))
+    if fax.why_en and fax.state in ("waiting", "failed"):
+        words.append(pick(fax.why_en, fax.why_zh))
+    if fax.next_try:
+        at = dt.datetime.fromtimestamp(fax.next_try, dt.UTC).astimezone()
+        words.append(pick(f"again at {at:%H:%M:%S}", f"{at:%H:%M:%S} 重试"))
+    return ", ".join(words)
+
+
+async def _list(arguments: argparse.Namespace) -> int:
+    async with asked(arguments) as (service, actor):
+        found = await service.list_faxes(actor, arguments.limit)
+    if arguments.json:
+        sys.stdout.write(msgspec.json.encode({"faxes": found}).decode() + "\n")
+    else:
+        sys.stdout.write(table(found))
+    return 0
+
+
+def table(found: "Sequence[Fax]") -> str:
+    """Faxes as text, the newest first."""
+    if not found:
+        return pick("no faxes", "没有传真") + "\n"
+    lines = []
+    for each in found:
+        at = dt.datetime.fromtimestamp(each.created, dt.UTC).astimezone()
+        way = {"in": pick("from", "来自"), "out": pick("to", "发往")}[each.direction]
+        number = each.number or "-"
+        lines.append(
+            f"{each.fax}  {at:%Y-%m-%d %H:%M}  {way} {number}  {each.name}  {progress(each)}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+async def _cancel(arguments: argparse.Namespace) -> int:
+    async with asked(arguments) as (service, actor):
+        over = await service.cancel_fax(actor, arguments.fax)
+    if arguments.json:
+        sys.stdout.write(msgspec.json.encode(over).decode() + "\n")
+    else:
+        sys.stdout.write(f"{over.fax}  {progress(over)}\n")
+    return 0
