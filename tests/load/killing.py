@@ -1,6 +1,6 @@
 """Calls at a steady rate through a whole hotline while control is killed, and what is left of them.
 
-Not a test by itself: ``make load`` runs it in full, ``test_kill_control.py`` a small one. SIPp is
+Not a test by itself: ``make load`` runs it in full, ``test_killed_under_load.py`` a small one. SIPp is
 everybody on the telephone. At any moment there are callers being answered, callers in a flow,
 calls on hold, calls in a re-INVITE, agents' telephones that ring, conversations, and transfers.
 """
@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import sys
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -28,6 +29,7 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 SERVING = 30  # agents who talk and hang up
 TRANSFERRING = 10  # agents who send their callers on
 TARGETS = 10  # stations that those are sent to; nobody is logged in there
+RECORDS_S = 20.0  # for the rows of the last calls
 END_S = 30.0  # for the last calls to end, after the last kill and its share of the load
 FLOW = """\
 version: 1
@@ -47,6 +49,10 @@ nodes:
 """
 
 
+Caller = tuple[str, str]
+"""Number that calls, and number called."""
+
+
 class Killed(msgspec.Struct, kw_only=True):
     """What became of the calls."""
 
@@ -54,9 +60,11 @@ class Killed(msgspec.Struct, kw_only=True):
     rate_per_s: float
     kills: int
     lost: int
-    """Calls that SIPp counts as failed, callers and agents."""
+    """Callers whose call SIPp does not count as successful."""
     missing_records: int
     """Calls without an ended row in the database."""
+    doubled_records: int
+    """Rows of calls that nobody made: a call written twice."""
     open_segments: int
     record_faults: int
     outcomes: dict[str, int]
@@ -69,9 +77,18 @@ class Killed(msgspec.Struct, kw_only=True):
 
 
 async def run(
-    *, calls: int, rate: float, kills: int, first_s: float, keep: Path | None = None
+    *,
+    calls: int,
+    rate: float,
+    kills: int,
+    first_s: float,
+    holds_ms: int = 3500,
+    keep: Path | None = None,
 ) -> Killed:
-    """Make the calls, kill control so often, evenly from ``first_s`` on, and count."""
+    """Make the calls, kill control so often, evenly from ``first_s`` on, and count.
+
+    Those who hold wait ``holds_ms`` before each step, four times.
+    """
     wishes = Wishes(
         agents=SERVING + TRANSFERRING + TARGETS,
         flow=FLOW,
@@ -84,30 +101,35 @@ async def run(
         holding, queued = calls * 15 // 100, calls * 5 // 100
         shares = {
             "plain": ("short_call", FLOW_NUMBER, calls - holding - queued, 2000),
-            "holding": (str(SCENARIOS / "caller_holds.xml"), FLOW_NUMBER, holding, 3500),
+            "holding": (str(SCENARIOS / "caller_holds.xml"), FLOW_NUMBER, holding, holds_ms),
             "queued": ("caller", QUEUE_NUMBER, queued, 0),
         }
         callers = {}
         for name, (scenario, number, count, pause_ms) in shares.items():
-            words = ("-s", number, "-m", str(count), "-l", "4000", "-d", str(pause_ms))
-            words += ("-r", str(max(round(rate * count / calls * 10), 1)), "-rp", "10000")
+            words = ["-s", number, "-m", str(count), "-l", "4000", "-d", str(pause_ms)]
+            words += ["-r", str(max(round(rate * count / calls * 10), 1)), "-rp", "10000"]
             folder = hotline.folder / name
             if keep is not None:
-                words += ("-trace_msg", "-message_file", str(folder / "messages"))
+                words += ["-trace_msg", "-message_file", str(folder / "messages")]
             callers[name] = await stack.enter_async_context(
                 sipp(scenario, hotline.target, *words, folder=folder)
             )
         lasts = calls / rate
         away, states = [], []
         began = asyncio.get_running_loop().time()
-        for number in range(kills):
-            await asyncio.sleep(first_s if number == 0 else (lasts - first_s) / kills)
+        for kill in range(kills):
+            await asyncio.sleep(first_s if kill == 0 else (lasts - first_s) / kills)
             states.append(await _states(hotline))
             away.append(await _kill(hotline))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(began + lasts + END_S):
                 await asyncio.gather(*(one.process.wait() for one in callers.values()))
-        outcomes = await hotline.recorded(calls)
+        made = Counter(
+            (f"0199{caller}", number)
+            for _, number, count, _ in shares.values()
+            for caller in range(1, count + 1)
+        )
+        found = await _recorded(hotline, made)
         if keep is not None:
             shutil.copytree(
                 hotline.folder,
@@ -120,10 +142,11 @@ async def run(
             rate_per_s=rate,
             kills=kills,
             lost=sum(_lost(one, shares[name][2]) for name, one in callers.items()),
-            missing_records=calls - sum(outcomes.values()),
+            missing_records=(made - found).total(),
+            doubled_records=(found - made).total(),
             open_segments=hotline.rows("SELECT count(*) FROM segment WHERE ended_ms IS NULL")[0][0],
             record_faults=await _faults(hotline),
-            outcomes=outcomes,
+            outcomes=hotline.outcomes(),
             away_s=away,
             repeated=sum(one.statistics()["Retransmissions"] for one in callers.values()),
             states_at_kills=states,
@@ -181,6 +204,17 @@ async def _states(hotline: Hotline) -> dict[str, int]:
     return found
 
 
+async def _recorded(hotline: Hotline, made: Counter[Caller]) -> Counter[Caller]:
+    """Who has an ended row in the database, once all have, or after a while."""
+    give_up = asyncio.get_running_loop().time() + RECORDS_S
+    ended = "SELECT ani_verbatim, dnis FROM call WHERE ended_ms IS NOT NULL"
+    while True:
+        found = Counter[Caller](await asyncio.to_thread(hotline.rows, ended))
+        if found >= made or asyncio.get_running_loop().time() > give_up:
+            return found
+        await asyncio.sleep(0.1)
+
+
 def _lost(part: Sipp, calls: int) -> int:
     return calls - part.statistics()["SuccessfulCall"]
 
@@ -206,7 +240,8 @@ def main() -> None:
         run(calls=wishes.calls, rate=wishes.rate, kills=wishes.kills, first_s=6.0, keep=wishes.keep)
     )
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(found)).decode() + "\n")
-    sys.exit(1 if found.lost or found.missing_records or found.open_segments else 0)
+    wrong = found.lost + found.missing_records + found.doubled_records + found.open_segments
+    sys.exit(1 if wrong + found.record_faults else 0)
 
 
 if __name__ == "__main__":
