@@ -8,7 +8,7 @@ or the event's place in the stream.
 import functools
 import operator
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -145,11 +145,18 @@ BODIES: Final = COMMANDS + REPLIES + EVENTS + GREETINGS
 """Every message that travels. A field may be added at a message's end, with a default."""
 
 
+_ANY: Final[Any] = functools.reduce(operator.or_, BODIES)
+if TYPE_CHECKING:
+    _Body = Message
+else:
+    _Body = _ANY
+
+
 class Frame(msgspec.Struct, frozen=True, array_like=True):
     """A message with its number."""
 
     number: int
-    body: Message
+    body: _Body
 
 
 class Unreadable(Message, frozen=True, kw_only=True):
@@ -166,7 +173,7 @@ class _Sealed(msgspec.Struct, frozen=True, array_like=True):
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
-_ANY: Final[Any] = functools.reduce(operator.or_, BODIES)
+_FRAMES: Final = msgspec.msgpack.Decoder(tuple[int, list[Frame]])
 _BODY: Final[msgspec.msgpack.Decoder[Message]] = msgspec.msgpack.Decoder(_ANY)
 _PACKET: Final = msgspec.msgpack.Decoder(tuple[int, list[_Sealed]])
 _HEAD: Final = b"\x92" + bytes([VERSION]) + b"\xdc"
@@ -194,6 +201,17 @@ def parse_packet(data: bytes) -> list[Frame]:
 
     A message that is not as it should be is ``Unreadable``: its number says whom to tell.
     """
+    try:
+        version, frames = _FRAMES.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _parse_one_by_one(data)
+    if version != VERSION:
+        raise MessageError(f"protocol version {version}, this side speaks {VERSION}", data)
+    return frames
+
+
+def _parse_one_by_one(data: bytes) -> list[Frame]:
+    """Read a packet in which something is wrong, perhaps with one of its messages only."""
     try:
         version, sealed = _PACKET.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

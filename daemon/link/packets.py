@@ -47,6 +47,8 @@ class PacketSocket:
         self._gathered: list[bytes] = []
         self._gathered_size = 0
         self._loop = asyncio.get_running_loop()
+        self._will_send = False
+        """What is gathered is sent without the loop being asked."""
         self.closed = False
         self._loop.add_reader(sock.fileno(), self._readable)
 
@@ -59,12 +61,14 @@ class PacketSocket:
         if descriptors:
             self._send_packet(build_packet([frame]), descriptors)
             return
-        if not self._gathered:
+        if not self._will_send:
+            self._will_send = True
             self._loop.call_soon(self._send_gathered)
         self._gathered.append(frame)
         self._gathered_size += len(frame)
 
     def _send_gathered(self) -> None:
+        self._will_send = False
         if self._gathered:
             frames, self._gathered, self._gathered_size = self._gathered, [], 0
             self._send_packet(build_packet(frames))
@@ -142,8 +146,11 @@ class PacketSocket:
             _close_all(descriptors)
             self.close()
             return
-        self._on_packet(bytes(self._buffer[:size]), descriptors)
-        self._send_gathered()  # what answers this packet need not wait for the turn's end
+        self._will_send = True  # what answers this packet need not wait for the turn's end
+        try:
+            self._on_packet(bytes(self._buffer[:size]), descriptors)
+        finally:
+            self._send_gathered()
 
 
 def _descriptors(parts: list[tuple[int, int, bytes]]) -> list[int]:

@@ -70,7 +70,7 @@ class LinkServer:
         self.instance = secrets.randbits(62) + 1
         self._events: deque[tuple[int, bytes]] = deque(maxlen=EVENTS_KEPT)
         self._last_event = 0
-        self._replies: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        self._replies: OrderedDict[tuple[int, int], Reply] = OrderedDict()
         self._at_work: set[tuple[int, int]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._listener: socket.socket | None = None
@@ -171,12 +171,13 @@ class LinkServer:
     def command(self, guest: "_Guest", number: int, command: Command) -> None:
         """Control sent a command, perhaps again."""
         key = (guest.session, number)
-        if key in self._replies:
-            guest.socket.send(self._replies[key])
+        known = self._replies.get(key)
+        if known is not None:
+            guest.socket.send(_reply_frame(number, known))
             return
-        if key in self._at_work:
-            return
-        if isinstance(command, HostCommand):
+        if type(command) is HostCommand:
+            if key in self._at_work:
+                return
             self._at_work.add(key)
             task = asyncio.create_task(self._ask_host(key, command), name="host-command")
             self._tasks.add(task)
@@ -209,17 +210,14 @@ class LinkServer:
 
     def _answer(self, key: tuple[int, int], carried: Carried) -> None:
         session, number = key
-        try:
-            packet = build_frame(Frame(number, carried.reply))
-        except MessageError as error:
-            packet = build_frame(Frame(number, Refused(code="too-long", text=str(error))))
         # The descriptors of a tap cannot be kept; asking again gives the same tap.
-        if not isinstance(carried.reply, TapOpened):
-            self._replies[key] = packet
-            while len(self._replies) > REPLIES_KEPT:
+        if type(carried.reply) is not TapOpened:
+            self._replies[key] = carried.reply
+            if len(self._replies) > REPLIES_KEPT:
                 self._replies.popitem(last=False)
-        if self._control is not None and self._control.session == session:
-            self._control.socket.send(packet, carried.descriptors)
+        control = self._control
+        if control is not None and control.session == session:
+            control.socket.send(_reply_frame(number, carried.reply), carried.descriptors)
 
 
 class _Guest:
@@ -242,13 +240,15 @@ class _Guest:
             self.socket.close()
             return
         for frame in frames:
-            self._take(frame)
+            if isinstance(frame.body, Command) and self.session:
+                self._server.command(self, frame.number, frame.body)
+            else:
+                self._take(frame)
 
     def _take(self, frame: Frame) -> None:
+        """Take what is no command: once a connection, or never."""
         if isinstance(frame.body, Hello):
             self._server.greet(self, frame.body)
-        elif isinstance(frame.body, Command) and self.session:
-            self._server.command(self, frame.number, frame.body)
         elif isinstance(frame.body, Unreadable) and self.session:
             reason = frame.body.reason
             log.error("a command was not understood", number=frame.number, reason=reason)
@@ -257,6 +257,13 @@ class _Guest:
         else:
             log.error("control spoke out of turn", kind=type(frame.body).__name__)
             self.socket.close()
+
+
+def _reply_frame(number: int, reply: Reply) -> bytes:
+    try:
+        return build_frame(Frame(number, reply))
+    except MessageError as error:
+        return build_frame(Frame(number, Refused(code="too-long", text=str(error))))
 
 
 def _uid_of_peer(sock: socket.socket) -> int:

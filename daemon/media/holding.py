@@ -30,6 +30,11 @@ class Holding:
         """Whether no control process is there."""
         return self._away_since is not None
 
+    @property
+    def waits_for_claims(self) -> bool:
+        """Whether there are ports that control has not named yet."""
+        return bool(self._unclaimed)
+
     def opened(self, port: PortId) -> None:
         """A port was opened; it is wanted."""
         self._claimed.add(port)

@@ -102,6 +102,8 @@ class Ports:
         self._host_of: dict[PortId, Host] = {}
         self._picture: list[told.Snapshot] = []
         self._disk = DiskTrouble()
+        self._shed = 0
+        """Ports that were refused because there was no time for them."""
         self._said_while_away: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self.emit: Callable[[MediaEvent], None] = lambda _event: None
@@ -148,8 +150,9 @@ class Ports:
 
     def carry_out(self, command: Command) -> Carried:
         """Carry out a command at once; MediaRefused when that cannot be."""
-        for name in _CLAIMED[type(command)]:
-            self.holding.claim(getattr(command, name))
+        if self.holding.waits_for_claims:
+            for name in _CLAIMED[type(command)]:
+                self.holding.claim(getattr(command, name))
         try:
             done = self._perform[type(command)](command)
         except EngineError as error:
@@ -237,24 +240,25 @@ class Ports:
     def tell(self, events: "list[Event]") -> None:
         """Tell control, and hosts, what the engine reported."""
         for event in events:
-            self._tell(event)
+            message = event_of(event, self._files.relative)
+            match message:
+                case told.PlayFinished(player=player) if player & HOLD_PLAYER:
+                    self._hold_ended(message)
+                    continue
+                case told.DeviceEvent(port=port) if port in self._host_of:
+                    self._host_of[port].device_event(port, message.kind, message.value)
+                case told.RecordFinished(recording=number):
+                    self._files.finished(number)
+                    self._disk.finished(number, message.gap_ms, message.reason)
+            self.emit(message)
 
-    def _tell(self, event: "Event") -> None:
-        kind, *rest = event
-        match kind, rest:
-            case "play", [int(player), int(port), str(why)] if player & HOLD_PLAYER:
-                if why == "finished" and self.holding.away and self._engine.has_port(port):
-                    self._beep(port)
-                return
-            case "device", [int(port), str(what), int(value)] if port in self._host_of:
-                self._host_of[PortId(port)].device_event(PortId(port), what, value)
-            case "record", [int(number), *_, int(gap_ms), str(why)]:
-                self._files.finished(number)
-                self._disk.finished(number, gap_ms, why)
-        self.emit(event_of(str(kind), rest, self._files.relative))
+    def _hold_ended(self, ended: told.PlayFinished) -> None:
+        if ended.reason == "finished" and self.holding.away and self._engine.has_port(ended.port):
+            self._beep(ended.port)
 
     def _open_rtp(self, command: ask.OpenRtp) -> told.RtpOpened:
         if self._engine.load > FULL_LOAD:
+            self._shed += 1
             raise MediaRefused("overload", "the media engine has no time for another port")
         host = self._options.rtp_address
         ports = self._range if not command.rtp_port else RtpRange.only(command.rtp_port)
@@ -346,6 +350,7 @@ class Ports:
             found = engine.port_counters(command.port)
         else:
             found = {**engine.counters(), **self._disk.counters()}
+            found["ports_refused_overload"] = self._shed
         return told.Counters(values=tuple(found.items()))
 
     def _snapshot(self, command: ask.TakeSnapshot) -> told.Snapshot:
@@ -362,10 +367,10 @@ class Ports:
 
 
 def _keys_of(command: ask.ConnectRtp) -> "Srtp | None":
-    from cython_ext.media import Srtp
-
     if not command.srtp_suite:
         return None
+    from cython_ext.media import Srtp
+
     return Srtp(command.srtp_suite, command.srtp_inward, command.srtp_outward)
 
 
