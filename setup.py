@@ -22,7 +22,7 @@ DIRECTIVES = {
     "initializedcheck": False,
     "embedsignature": True,
 }
-LIBRARIES = {"media": ("pthread", "ssl", "crypto"), "media_floor": ("pthread",)}
+LIBRARIES = {"media": ("pthread", "dl", "ssl", "crypto"), "media_floor": ("pthread",)}
 
 
 def extensions() -> list[Extension]:

@@ -1,4 +1,4 @@
-from libc.stdint cimport int16_t, int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 
 cdef extern from "sys/socket.h":
@@ -13,11 +13,12 @@ cdef extern from "engine.h":
     enum: HF_RTP, HF_DEVICE, HF_INBAND, HF_HARDWARE
     enum: HF_ALAW, HF_ULAW, HF_S16, HF_L16, HF_G722, HF_OPUS
     enum: HF_ON_KEY, HF_ON_PLAY, HF_ON_RECORD, HF_ON_SPEECH, HF_ON_SILENCE, HF_ON_DEVICE, HF_ON_CALLER
-    enum: HF_ON_SPEAKER
+    enum: HF_ON_SPEAKER, HF_SEEK_TO, HF_SEEK_BY, HF_SPEED, HF_REPEAT
+    enum: HF_OF_SAMPLES, HF_OF_PACKETS, HF_OF_WIDE_SAMPLES
     enum hf_op:
         HF_ADD_PORT, HF_CONNECT, HF_CLOSE_PORT, HF_KEYS, HF_PLAY, HF_STOP_PLAY, HF_JOIN
         HF_LEAVE, HF_GAIN, HF_END_ROOM, HF_RECORD, HF_STOP_RECORD, HF_OPEN_TAP
-        HF_CLOSE_TAP, HF_ARM, HF_GROW, HF_PAUSE_RECORD, HF_HEAR_CALLER, HF_ATTEND
+        HF_CLOSE_TAP, HF_ARM, HF_GROW, HF_PAUSE_RECORD, HF_HEAR_CALLER, HF_ATTEND, HF_STEER
     enum hf_kind:
         pass
     enum hf_port_kind:
@@ -43,8 +44,8 @@ cdef extern from "engine.h":
     ctypedef struct hf_player:
         hf_object head
         uint32_t repeat
-        int stop_on_key
-        float gain
+        int stop_on_key, in_step
+        float gain, speed
         hf_clip *clips
         hf_tone *tones
 
@@ -65,6 +66,13 @@ cdef extern from "engine.h":
     ctypedef struct hf_g722:
         pass
 
+    ctypedef struct hf_opus:
+        pass
+
+    ctypedef struct hf_coders:
+        hf_g722 *g722
+        hf_opus *opus
+
     enum hf_suite:
         HF_AES_CM_80, HF_AES_CM_32, HF_AES_GCM_128
 
@@ -76,7 +84,7 @@ cdef extern from "engine.h":
         socklen_t remote_length
         int law, payload_type, key_payload_type, packet_samples, send, receive
         int rtcp_mux, rtcp_fd
-        hf_g722 *g722
+        hf_coders coders
 
     ctypedef struct hf_port_counts:
         uint64_t packets_in, packets_out, bad, foreign, ssrc_changes, other_keys
@@ -150,11 +158,16 @@ cdef extern from "engine.h":
     int hf_rtp_bind(const char *host, int port, int *bound)
     int hf_address(const char *host, int port, sockaddr_storage *out, socklen_t *length)
     hf_player *hf_player_new(uint64_t id, uint32_t items, int tones)
+    void hf_player_seek(hf_player *player, int64_t sample)
     uint32_t hf_phase_step(double hz)
+    int hf_opus_load()
+    hf_opus *hf_opus_new()
     hf_room *hf_room_new(uint64_t id, int capacity)
     hf_recorder *hf_recorder_new(uint64_t id, int fd, int stereo, double max_s, double silence_s)
     void hf_files_add(hf_engine *engine, hf_recorder *recorder)
-    hf_tap *hf_tap_new(uint64_t id)
+    enum hf_tap_rate:
+        HF_TAP_NARROW, HF_TAP_WIDE
+    hf_tap *hf_tap_new(uint64_t id, hf_tap_rate rate)
     hf_tap *hf_copies_new(uint64_t id)
     int hf_reports_open(const hf_port *port)
     int hf_srtp_key_length(hf_suite suite)

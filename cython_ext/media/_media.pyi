@@ -1,5 +1,6 @@
 """The C engine behind Python: objects, the commands that carry them, events."""
 
+from collections.abc import Sequence
 from typing import Final, Self, final
 
 MEMBERS: Final[int]
@@ -56,6 +57,14 @@ GROW: Final[int]
 PAUSE_RECORD: Final[int]
 HEAR_CALLER: Final[int]
 ATTEND: Final[int]
+STEER: Final[int]
+SEEK_TO: Final[int]
+SEEK_BY: Final[int]
+SPEED: Final[int]
+REPEAT: Final[int]
+OF_SAMPLES: Final[int]
+OF_PACKETS: Final[int]
+OF_WIDE_SAMPLES: Final[int]
 
 @final
 class Handle:
@@ -73,7 +82,15 @@ def open_reports(handle: Handle) -> int: ...
 def new_keyring(number: int, suite: int, inward: bytes, outward: bytes) -> Handle: ...
 def new_device(number: int, fd: int, law: int, key_source: int) -> Handle: ...
 def new_player(
-    number: int, clips: list[bytes], *, repeat: int, gain: float, stop_on_key: bool
+    number: int,
+    clips: Sequence[bytes | memoryview],
+    *,
+    repeat: int,
+    gain: float,
+    stop_on_key: bool,
+    speed: float = 1.0,
+    start_ms: int = 0,
+    in_step: bool = False,
 ) -> Handle: ...
 def new_tones(
     number: int,
@@ -83,6 +100,7 @@ def new_tones(
     peak: float,
     stop_on_key: bool,
 ) -> Handle: ...
+def load_opus() -> bool: ...
 def new_room(number: int, capacity: int) -> Handle: ...
 def new_recorder(
     number: int,
@@ -98,7 +116,7 @@ def new_recorder(
 def recorded(handle: Handle) -> tuple[str, int, int]: ...
 def new_caller_id(number: int) -> Handle: ...
 def caller_id_samples(message: bytes, kind: int, amplitude: float) -> bytes: ...
-def new_tap(number: int, packets: bool = False) -> tuple[Handle, int, int]: ...
+def new_tap(number: int, tapped: int = 0) -> tuple[Handle, int, int]: ...
 
 @final
 class Core:
@@ -144,7 +162,7 @@ class Core:
         rtcp_fd: int,
         new_keys: bool,
         keyring: Handle | None,
-        new_g722: bool,
+        coder: int,
     ) -> bool: ...
     def keys(self, port: Handle, keys: bytes) -> bool: ...
     def port_counters(self, handle: Handle) -> dict[str, float]: ...

@@ -9,11 +9,12 @@ import os
 from collections import deque
 
 cimport cython
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from cython_ext.media._engine cimport *
 from cython_ext.media._figures cimport engine_figures, port_figures
+from cython_ext.media._given cimport put_clips, put_coder, put_tones
 from cython_ext.media._transport cimport *
 
 MEMBERS, MOST_MEMBERS = HF_MEMBERS, HF_MOST_MEMBERS
@@ -34,6 +35,8 @@ JOIN, LEAVE, GAIN, END_ROOM = HF_JOIN, HF_LEAVE, HF_GAIN, HF_END_ROOM
 RECORD, STOP_RECORD, PAUSE_RECORD = HF_RECORD, HF_STOP_RECORD, HF_PAUSE_RECORD
 OPEN_TAP, CLOSE_TAP, ARM, GROW = HF_OPEN_TAP, HF_CLOSE_TAP, HF_ARM, HF_GROW
 SECURE, ON_TRANSPORT, ATTEND, ON_SPEAKER = HF_SECURE, HF_ON_TRANSPORT, HF_ATTEND, HF_ON_SPEAKER
+STEER, SEEK_TO, SEEK_BY, SPEED, REPEAT = HF_STEER, HF_SEEK_TO, HF_SEEK_BY, HF_SPEED, HF_REPEAT
+OF_SAMPLES, OF_PACKETS, OF_WIDE_SAMPLES = HF_OF_SAMPLES, HF_OF_PACKETS, HF_OF_WIDE_SAMPLES
 
 _CARRIES_SUBJECT = frozenset({ADD_PORT, GROW})
 _CARRIES_OBJECT = frozenset({PLAY, JOIN, RECORD, OPEN_TAP, HEAR_CALLER, SECURE})
@@ -105,30 +108,31 @@ def new_device(uint64_t number, int fd, int law, int key_source):
     return handle
 
 
-def new_player(uint64_t number, list clips, *, uint32_t repeat, float gain, bint stop_on_key):
-    """A player of byte strings of 16-bit samples."""
+def new_player(uint64_t number, list clips, *, uint32_t repeat, float gain, bint stop_on_key,
+               float speed=1, uint32_t start_ms=0, bint in_step=False):
+    """A player of buffers of 16-bit samples."""
     cdef hf_player *player = hf_player_new(number, len(clips), False)
-    cdef bytes clip
     handle = handle_of(player, list(clips))
-    for at, clip in enumerate(clips):
-        player.clips[<int>at].samples = <const int16_t *><const char *>clip
-        player.clips[<int>at].count = len(clip) // 2
+    put_clips(player, clips)
     player.repeat, player.gain, player.stop_on_key = repeat, gain, stop_on_key
+    player.speed, player.in_step = speed, in_step
+    if start_ms:
+        hf_player_seek(player, <int64_t>start_ms * 8)
     return handle
 
 
 def new_tones(uint64_t number, list steps, *, uint32_t repeat, float peak, bint stop_on_key):
     """A player of steps (hz, hz, samples on, samples off)."""
     cdef hf_player *player = hf_player_new(number, len(steps), True)
-    cdef int at
     handle = handle_of(player)
-    for at in range(len(steps)):
-        first, second, on, off = steps[at]
-        player.tones[at].step_a = hf_phase_step(first)
-        player.tones[at].step_b = hf_phase_step(second)
-        player.tones[at].on, player.tones[at].off = on, off
+    put_tones(player, steps)
     player.repeat, player.gain, player.stop_on_key = repeat, peak, stop_on_key
     return handle
+
+
+def load_opus():
+    """Whether Opus can be coded here: loads libopus at the first time."""
+    return hf_opus_load() == 0
 
 
 def new_room(uint64_t number, int capacity):
@@ -165,9 +169,11 @@ def caller_id_samples(bytes message, int kind, float amplitude):
     return bytes(out)
 
 
-def new_tap(uint64_t number, bint packets=False):
+def new_tap(uint64_t number, int tapped=HF_OF_SAMPLES):
     """A tap of samples or packets, its memfd and eventfd; the descriptors stay the tap's."""
-    cdef hf_tap *tap = hf_copies_new(number) if packets else hf_tap_new(number)
+    cdef hf_tap_rate rate = HF_TAP_WIDE if tapped == HF_OF_WIDE_SAMPLES else HF_TAP_NARROW
+    cdef hf_tap *tap = (hf_copies_new(number) if tapped == HF_OF_PACKETS
+                        else hf_tap_new(number, rate))
     if tap == NULL:
         raise OSError("no shared memory for a tap")
     return handle_of(tap), tap.memfd, tap.eventfd
@@ -312,11 +318,11 @@ cdef class Core:
     def connect(self, Handle port, str host, int rtp_port, *, int law, int payload_type,
                 int key_payload_type, int packet_samples, bint send, bint receive,
                 bint rtcp_mux, int rtcp_fd, bint new_keys, Handle keyring,
-                bint new_g722):
+                int coder):
         """Set an RTP port's stream; ValueError for a host that is no address.
 
         The descriptor for RTCP becomes the port's own; with ``new_keys`` the keyring
-        replaces the one before, None by plain RTP; ``new_g722``: it needs that codec's state.
+        replaces the one before, None by plain RTP; ``coder`` is the law whose coder it needs, or -1.
         """
         cdef hf_command command
         memset(&command, 0, sizeof(command))
@@ -332,12 +338,10 @@ cdef class Core:
         command.stream.rtcp_mux, command.stream.rtcp_fd = rtcp_mux, rtcp_fd
         command.flag = new_keys
         command.object = NULL if keyring is None else keyring.pointer
-        if new_g722:
-            command.stream.g722 = <hf_g722 *>calloc(1, sizeof(hf_g722))
-            if command.stream.g722 == NULL:
-                raise MemoryError
+        put_coder(&command.stream.coders, coder)
         if hf_command_push(self.engine, &command) < 0:
-            free(command.stream.g722)
+            free(command.stream.coders.g722)
+            free(command.stream.coders.opus)
             return False
         if keyring is not None:
             self._hand_over(keyring)

@@ -16,6 +16,7 @@ class Bridging(Owner):
 
     def __init__(self) -> None:
         self._rooms: dict[int, Room] = {}
+        super().__init__()
 
     def join(
         self, bridge: int, port: int, *, part: str = "talks", agent: int | None = None

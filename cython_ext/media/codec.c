@@ -2,16 +2,16 @@
 
 #include <string.h>
 
-#define OPUS_FRAME 160 /* samples of 20 ms, the only packet time that passes */
+#define FRAME 160 /* samples of 20 ms, the only packet time that passes */
 
 int hf_codec_shift(int law)
 {
     return law == HF_L16 || law == HF_S16;
 }
 
-int hf_codec_is_opaque(int law)
+int hf_codec_is_opaque(int law, const hf_coders *with)
 {
-    return law == HF_OPUS;
+    return law == HF_OPUS && !with->opus;
 }
 
 int hf_codec_clock(int law)
@@ -19,7 +19,7 @@ int hf_codec_clock(int law)
     return law == HF_OPUS ? 6 : 1; /* RFC 7587: 48 kHz; RFC 3551 4.5.2: G.722 counts 8 kHz */
 }
 
-int hf_codec_decode(int law, hf_g722 *g722, const uint8_t *in, int octets, int16_t *out)
+int hf_codec_decode(int law, const hf_coders *with, const uint8_t *in, int octets, int16_t *out)
 {
     int i;
     switch (law) {
@@ -28,18 +28,20 @@ int hf_codec_decode(int law, hf_g722 *g722, const uint8_t *in, int octets, int16
             out[i] = (int16_t)(in[2 * i] << 8 | in[2 * i + 1]);
         return octets / 2;
     case HF_G722:
-        hf_g722_decode(g722, in, octets, out);
+        hf_g722_decode(with->g722, in, octets, out);
         return octets;
     case HF_OPUS:
-        memset(out, 0, OPUS_FRAME * sizeof *out);
-        return OPUS_FRAME;
+        if (with->opus)
+            return hf_opus_decode(with->opus, in, octets, out);
+        memset(out, 0, FRAME * sizeof *out);
+        return FRAME;
     default:
         hf_g711_decode(law, in, octets, out);
         return octets;
     }
 }
 
-int hf_codec_encode(int law, hf_g722 *g722, const int16_t *in, int samples, uint8_t *out)
+int hf_codec_encode(int law, const hf_coders *with, const int16_t *in, int samples, uint8_t *out)
 {
     int i;
     switch (law) {
@@ -50,7 +52,7 @@ int hf_codec_encode(int law, hf_g722 *g722, const int16_t *in, int samples, uint
         }
         return samples * 2;
     case HF_G722:
-        hf_g722_encode(g722, in, samples, out);
+        hf_g722_encode(with->g722, in, samples, out);
         return samples;
     case HF_OPUS:
         return 0;
@@ -58,4 +60,11 @@ int hf_codec_encode(int law, hf_g722 *g722, const int16_t *in, int samples, uint
         hf_g711_encode(law, in, samples, out);
         return samples;
     }
+}
+
+int hf_codec_packet(int law, const hf_coders *with, int wanted, int most)
+{
+    if (hf_codec_is_opaque(law, with) || wanted << hf_codec_shift(law) > most)
+        return FRAME;
+    return law == HF_OPUS ? hf_opus_packet(wanted) : wanted;
 }

@@ -29,6 +29,7 @@ static void remove_port(hf_engine *engine, hf_port *port)
 
 static void hear_caller(hf_engine *engine, hf_port *port, hf_caller_id *with);
 static void set_copies(hf_engine *engine, hf_port *port, hf_tap *to);
+static void set_tap(hf_engine *engine, hf_port *port, enum hf_tap_rate rate, hf_tap *to);
 
 /* Takes everything off a port and retires it: nothing refers to it afterwards. */
 void hf_port_detach(hf_engine *engine, hf_port *port)
@@ -40,9 +41,8 @@ void hf_port_detach(hf_engine *engine, hf_port *port)
     for (i = 0; i < HF_PORT_RECORDERS; i++)
         if (port->recorders[i])
             hf_recorder_end(port->recorders[i], HF_CLOSED);
-    if (port->tap)
-        hf_tap_end(engine, port->tap);
-    port->tap = NULL;
+    for (i = 0; i < HF_TAP_RATES; i++)
+        set_tap(engine, port, (enum hf_tap_rate)i, NULL);
     hear_caller(engine, port, NULL);
     if (port->kind == HF_RTP)
         hf_reports_bye(engine, port);
@@ -78,6 +78,8 @@ static void play(hf_engine *engine, hf_port *port, hf_player *player)
         hf_player_end(engine, port->player, HF_REPLACED);
     player->port = port;
     port->player = player;
+    if (player->in_step)
+        hf_player_seek(player, (int64_t)(engine->frames * HF_FRAME));
     port->ducked = 0;
     port->changed = 1;
     hf_vad_prompt(&port->vad);
@@ -131,11 +133,20 @@ static void set_copies(hf_engine *engine, hf_port *port, hf_tap *to)
     port->copies = to;
 }
 
-static void close_tap(hf_engine *engine, hf_port *port)
+/* NULL: no longer. */
+static void set_tap(hf_engine *engine, hf_port *port, enum hf_tap_rate rate, hf_tap *to)
 {
-    if (port->tap)
-        hf_tap_end(engine, port->tap);
-    port->tap = NULL;
+    if (port->taps[rate])
+        hf_tap_end(engine, port->taps[rate]);
+    port->taps[rate] = to;
+}
+
+static void tap(hf_engine *engine, hf_port *port, int tapped, hf_tap *to)
+{
+    if (tapped == HF_OF_PACKETS)
+        set_copies(engine, port, to);
+    else
+        set_tap(engine, port, tapped == HF_OF_WIDE_SAMPLES ? HF_TAP_WIDE : HF_TAP_NARROW, to);
 }
 
 static void run(hf_engine *engine, hf_command *command)
@@ -189,18 +200,13 @@ static void run(hf_engine *engine, hf_command *command)
         hear_caller(engine, port, command->object);
         break;
     case HF_OPEN_TAP:
-        if (command->flag) {
-            set_copies(engine, port, command->object);
-            break;
-        }
-        close_tap(engine, port);
-        port->tap = command->object;
+        tap(engine, port, command->flag, command->object);
         break;
     case HF_CLOSE_TAP:
-        if (command->flag)
-            set_copies(engine, port, NULL);
-        else
-            close_tap(engine, port);
+        tap(engine, port, command->flag, NULL);
+        break;
+    case HF_STEER:
+        hf_player_steer(command->object, (enum hf_steer)command->flag, command->gain);
         break;
     case HF_SECURE: /* once a port; it is the transport's keys from now on */
         hf_transport_attach(port, command->object);
@@ -239,7 +245,8 @@ void hf_object_free(hf_object *object)
     if (object->kind == HF_PORT) {
         close_fd(((hf_port *)object)->fd);
         close_fd(((hf_port *)object)->rtcp_fd);
-        free(((hf_port *)object)->g722);
+        free(((hf_port *)object)->coders.g722);
+        free(((hf_port *)object)->coders.opus);
     } else if (object->kind == HF_ROOM) {
         free(((hf_room *)object)->members);
         free(((hf_room *)object)->gain);

@@ -25,7 +25,7 @@ static _Atomic uint64_t *counter(const hf_tap *copies, int at)
 
 hf_tap *hf_copies_new(uint64_t id)
 {
-    hf_tap *copies = hf_tap_new(id);
+    hf_tap *copies = hf_tap_new(id, HF_TAP_NARROW);
     uint32_t head[3] = {1, RING, 0};
     if (!copies)
         return NULL;

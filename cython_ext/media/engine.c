@@ -66,6 +66,7 @@ void hf_engine_tick(hf_engine *engine, int phase)
 {
     hf_port **ports = engine->ports[phase];
     int count = engine->count[phase], i;
+    engine->frames += phase == 0;
     /* First hear everybody, then speak: members of a room in one phase have no delay. */
     for (i = 0; i < count; i++) {
         if (i + 1 < count)

@@ -24,11 +24,13 @@
 #include "jitter.h"
 #include "keys.h"
 #include "level.h"
+#include "object.h"
+#include "player.h"
 #include "rtcp.h"
 #include "srtp.h"
+#include "tap.h"
 #include "vad.h"
 
-#define HF_FRAME 160      /* samples in 20 ms */
 #define HF_PHASES 4       /* a port is served every fourth tick of 5 ms */
 #define HF_TICK_NS 5000000L
 #define HF_PHASE_PORTS 1024
@@ -41,20 +43,6 @@
 #define HF_PORT_RECORDERS 2
 #define HF_COMMANDS 4096  /* ring sizes are powers of two */
 #define HF_EVENTS 8192
-#define HF_TAP_SAMPLES 65536
-#define HF_TAP_HEADER 64
-
-enum hf_kind { HF_PORT, HF_PLAYER, HF_ROOM, HF_RECORDER, HF_TAP, HF_KEYRING, HF_CALLER_ID,
-               HF_TRANSPORT, HF_PATH };
-
-/* Head of everything that travels between the threads. */
-typedef struct hf_object {
-    enum hf_kind kind;
-    uint64_t id;
-    struct hf_object *next_retired;
-} hf_object;
-
-typedef struct hf_port hf_port;
 
 /* Rooms: who hears whom, as a matrix of gains. */
 typedef struct {
@@ -66,31 +54,6 @@ typedef struct {
 
 /* What others hear of a member: all of it, nothing, or only one of them. */
 enum hf_part { HF_TALKS, HF_LISTENS, HF_WHISPERS };
-
-/* Players: clips of samples one after the other, or a cadence of tones. */
-typedef struct {
-    const int16_t *samples;
-    uint32_t count;
-} hf_clip;
-
-typedef struct {
-    uint32_t step_a, step_b; /* phase per sample, 2^32 is a turn; 0 is no tone */
-    uint32_t on, off;        /* samples; both 0 sounds for ever */
-} hf_tone;
-
-typedef struct {
-    hf_object head;
-    hf_port *port; /* NULL when it has ended */
-    uint32_t repeat, round, item, items, position;
-    int stop_on_key;
-    float gain; /* of clips; peak amplitude of one tone */
-    uint32_t phase_a, phase_b;
-    hf_clip *clips;
-    hf_tone *tones; /* exactly one of the two is set */
-} hf_player;
-
-enum hf_end { HF_FINISHED, HF_STOPPED, HF_BY_KEY, HF_REPLACED, HF_CLOSED, HF_MAX, HF_SILENCE,
-              HF_ERROR, HF_DISK_FULL };
 
 /* Recorders: the engine fills a ring, the file thread empties it. */
 typedef struct hf_recorder {
@@ -110,15 +73,6 @@ typedef struct hf_recorder {
     uint64_t bytes, bytes_in_header;
     hf_chain chain;
 } hf_recorder;
-
-/* Taps: a ring in shared memory, see hf_tap_new. */
-typedef struct {
-    hf_object head;
-    uint8_t *map;
-    int memfd, eventfd;
-    uint64_t written;
-    int frames;
-} hf_tap;
 
 /* Keyrings: the SRTP keys of a port, one context a direction; both or none are set. */
 typedef struct {
@@ -140,7 +94,7 @@ typedef struct {
     int packet_samples, send, receive;
     int rtcp_mux; /* RFC 5761: reports share the socket */
     int rtcp_fd;  /* -1: as before; the port takes it over */
-    hf_g722 *g722; /* NULL: as before; the port takes it over */
+    hf_coders coders; /* those not NULL the port takes over */
 } hf_stream;
 
 enum hf_port_kind { HF_RTP, HF_DEVICE };
@@ -167,7 +121,8 @@ struct hf_port {
     int wire_fill;
     /* receiving */
     uint32_t peer_ssrc, new_ssrc;
-    hf_g722 *g722;
+    hf_coders coders;
+    int whole, hole; /* packets are frames; one of them is missing now */
     float noise;         /* amplitude of comfort noise, 0: none is asked for */
     uint32_t noise_seed;
     hf_keyring *keyring; /* NULL: plain RTP */
@@ -204,15 +159,17 @@ struct hf_port {
     hf_caller_id *caller_id;
     hf_recorder *recorders[HF_PORT_RECORDERS];
     int consent;         /* frame of a consent tone, from 1; 0: none sounds */
-    hf_tap *tap, *copies; /* NULL: nobody listens; nobody captures */
+    hf_tap *taps[HF_TAP_RATES], *copies; /* NULL: nobody listens; nobody captures */
     hf_port_counts counts;
 };
 
 enum hf_op {
     HF_ADD_PORT, HF_CONNECT, HF_CLOSE_PORT, HF_KEYS, HF_PLAY, HF_STOP_PLAY, HF_JOIN, HF_LEAVE,
-    HF_GAIN, HF_END_ROOM, HF_GROW, HF_PAUSE_RECORD, HF_HEAR_CALLER, HF_RECORD, HF_STOP_RECORD, HF_OPEN_TAP, HF_CLOSE_TAP, HF_ARM,
+    HF_GAIN, HF_END_ROOM, HF_GROW, HF_STEER /* flag: enum hf_steer */, HF_PAUSE_RECORD, HF_HEAR_CALLER, HF_RECORD, HF_STOP_RECORD, HF_OPEN_TAP, HF_CLOSE_TAP /* flag: enum hf_tapped */, HF_ARM,
     HF_SECURE, HF_ATTEND /* flag: enum hf_attention */
 };
+
+enum hf_tapped { HF_OF_SAMPLES, HF_OF_PACKETS, HF_OF_WIDE_SAMPLES };
 
 #define HF_ARM_FAX 2 /* flag of HF_ARM: for fax tones, not for speech; 1: on */
 
@@ -253,6 +210,7 @@ typedef struct {
 typedef struct hf_engine {
     pthread_t thread, file_thread;
     int64_t wall; /* ns since 1970 when the tick began */
+    uint64_t frames; /* that every port has had, for what is in step */
     int started, realtime, silence_seconds, wake;
     int news; /* of this tick, for the owner; the engine thread's own */
     _Atomic int running, files_running, woken;
@@ -306,7 +264,11 @@ void hf_port_key(hf_engine *engine, hf_port *port, const hf_key *key);
 const int16_t *hf_port_samples(hf_port *port); /* of the frame heard last, decoded if need be */
 int hf_queue_pull(hf_port *port); /* 20 ms of the queue to heard; 0 when it ran dry */
 
+/* hearing.c */
+void hf_port_pull(hf_port *port); /* of an RTP port: the next 20 ms to ``raw`` or ``heard`` */
+
 /* rtp.c */
+#define HF_RTP_HEADER 12
 typedef struct {
     int payload_type, marker, length;
     uint16_t sequence;
@@ -324,6 +286,7 @@ int hf_same_address(const struct sockaddr_storage *a, const struct sockaddr_stor
 void hf_rtp_receive(hf_engine *engine, hf_port *port);
 /* Sends ``sent``, or ``raw`` octets of our codec when given. */
 void hf_rtp_send(hf_port *port, const hf_key_frame *key, const uint8_t *raw, int length);
+void hf_rtp_skip(hf_port *port, int lost); /* a frame for which nothing is sent */
 
 /* reports.c: RTCP on a port's sockets */
 int hf_reports_open(const hf_port *port); /* the socket beside ours, or -errno; by the owner */
@@ -337,13 +300,6 @@ hf_keyring *hf_keyring_new(uint64_t id, enum hf_suite suite, const uint8_t *in,
 /* device.c */
 void hf_device_receive(hf_engine *engine, hf_port *port);
 void hf_device_send(hf_engine *engine, hf_port *port);
-
-/* player.c */
-hf_player *hf_player_new(uint64_t id, uint32_t items, int tones);
-int hf_player_mix(hf_player *player, float gain, int16_t *out); /* 1 when it has finished */
-void hf_player_end(hf_engine *engine, hf_player *player, enum hf_end why);
-uint32_t hf_phase_step(double hz);
-float hf_sine(uint32_t phase);
 
 /* room.c */
 hf_room *hf_room_new(uint64_t id, int capacity);
@@ -376,12 +332,8 @@ void hf_files_add(hf_engine *engine, hf_recorder *recorder);
 int hf_files_start(hf_engine *engine);
 void hf_files_stop(hf_engine *engine);
 
-/* tap.c */
-hf_tap *hf_tap_new(uint64_t id);
-void hf_tap_write(hf_tap *tap, const int16_t *samples);
-void hf_tap_end(hf_engine *engine, hf_tap *tap);
-
-/* copies.c: a tap of packets in the place of samples; HF_OPEN_TAP and HF_CLOSE_TAP with flag 1 */
+/* copies.c: a tap of packets in the place of samples; HF_OPEN_TAP and HF_CLOSE_TAP with
+ * HF_OF_PACKETS */
 enum hf_copy { HF_COPY_IN, HF_COPY_OUT, HF_COPY_REPORT };
 hf_tap *hf_copies_new(uint64_t id);
 void hf_copies_put(hf_tap *copies, int flags, int64_t wall, const struct sockaddr_storage *far,

@@ -10,29 +10,25 @@ from typing import Final
 from cython_ext.media import _media, streams
 from cython_ext.media._media import Core, Handle
 from cython_ext.media.bridging import Bridging
-from cython_ext.media.clips import ClipCache, EngineError, accepted, factor
+from cython_ext.media.clips import EngineError, accepted
 from cython_ext.media.held import OpenPort, open_recording
 from cython_ext.media.listening import Listening
+from cython_ext.media.playing import Playing
 from cython_ext.media.reported import CallerPieces, Event, event_of
 from cython_ext.media.securing import Securing
 
-PEAK_0_DBM0: Final = 22300.0  # of one sine; full scale of mu-law is +3.17 dBm0 (G.711)
-
 _LAWS: Final = {"A": _media.ALAW, "U": _media.ULAW, "s16": _media.S16}
-_FSK: Final = ("bell202", "v23")
 MOST_TONE_S: Final = 3600.0  # between consent tones
 _KEYS: Final = b"0123456789*#ABCD,"
 
 
-class Engine(Bridging, Listening, Securing):
+class Engine(Bridging, Listening, Playing, Securing):
     """One engine thread; every method returns at once and belongs to one Python thread."""
 
     def __init__(self, *, realtime: bool = True, rtp_silence_s: int = 20) -> None:
         self._core = Core(realtime=realtime, rtp_silence_s=rtp_silence_s)
-        self._clips = ClipCache()
         super().__init__()
         self._ports: dict[int, OpenPort] = {}
-        self._players: dict[int, tuple[Handle, int]] = {}
         self._recordings: dict[int, tuple[Handle, int, str]] = {}
         self._callers = CallerPieces()
         self._closing = 0
@@ -150,16 +146,19 @@ class Engine(Bridging, Listening, Securing):
         receive: bool = True,
         rtcp_mux: bool = False,
         srtp: streams.Srtp | None = None,
+        transcode: bool = False,
     ) -> None:
         """Start or change the stream; without a host it is learnt from the first packet.
 
-        ``law`` is A, U, G722, L16, or OPUS, which is passed on and never heard; ``dtmf_payload_type`` -1 means that keys are tones. A packet time
+        ``law`` is A, U, G722, L16, or OPUS, which is passed on and, unless ``transcode`` was ever
+        asked for, never heard; ``dtmf_payload_type`` -1 means that keys are tones. A packet time
         that is not 10 to 60 ms in steps of 10 becomes 20. Keys that stay the same go on.
         """
         found = self._port(port)
         if found.kind != "rtp" or law not in streams.LAWS:
             raise EngineError("bad-argument", f"port {port} cannot carry RTP with law {law!r}")
         rtcp_mux = self._muxed(port, rtcp_mux=rtcp_mux, keys=srtp is not None)
+        coder = streams.coder(found, law, transcode=transcode)
         new_keys = srtp != found.srtp
         keys = streams.keyring(port, srtp) if new_keys else None
         reports = streams.reports_socket(found, rtcp_mux=rtcp_mux)
@@ -179,7 +178,7 @@ class Engine(Bridging, Listening, Securing):
                 rtcp_fd=reports,
                 new_keys=new_keys,
                 keyring=keys,
-                new_g722=law == "G722" and not found.g722,
+                coder=coder,
             )
         except ValueError as error:
             raise EngineError("bad-argument", str(error)) from error
@@ -188,6 +187,7 @@ class Engine(Bridging, Listening, Securing):
                 streams.give_up(reports)
         accepted(done)
         found.g722 = found.g722 or law == "G722"
+        found.opus = found.opus or coder == _media.OPUS
         if found.transport is None:
             found.remote = (host, rtp_port)
         found.srtp = srtp
@@ -230,69 +230,6 @@ class Engine(Bridging, Listening, Securing):
             raise EngineError("bad-argument", f"{digits!r} holds something that is no key")
         for at in range(0, len(raw), 31):
             accepted(self._core.keys(handle, raw[at : at + 31]))
-
-    def play(
-        self,
-        port: int,
-        player: int,
-        files: list[str],
-        *,
-        repeat: int = 1,
-        gain_db: float = 0.0,
-        stop_on_digit: bool = False,
-    ) -> None:
-        """Play raw 16-bit 8 kHz files in turn, ``repeat`` 0 for ever; replaces another."""
-        self._check_player(port, player, len(files))
-        handle = _media.new_player(
-            player,
-            [self._clips.load(path) for path in files],
-            repeat=repeat,
-            gain=factor(gain_db),
-            stop_on_key=stop_on_digit,
-        )
-        self._start(port, handle)
-
-    def play_tone(
-        self,
-        port: int,
-        player: int,
-        frequencies: list[tuple[float, float]],
-        cadence_ms: list[tuple[int, int]],
-        *,
-        repeat: int = 0,
-        level_dbm0: float = -13.0,
-        stop_on_digit: bool = False,
-    ) -> None:
-        """Play tones in a cadence of (on, off); an empty cadence is a continuous tone."""
-        cadence = cadence_ms or [(0, 0)]
-        self._check_player(port, player, len(frequencies))
-        if len(frequencies) not in (1, len(cadence)):
-            raise EngineError("bad-argument", "give one pair of frequencies, or one a step")
-        pairs = frequencies * len(cadence) if len(frequencies) == 1 else frequencies
-        handle = _media.new_tones(
-            player,
-            [(*pair, on * 8, off * 8) for pair, (on, off) in zip(pairs, cadence, strict=True)],
-            repeat=repeat,
-            peak=PEAK_0_DBM0 * factor(min(level_dbm0, 0.0)),
-            stop_on_key=stop_on_digit,
-        )
-        self._start(port, handle)
-
-    def _check_player(self, port: int, player: int, items: int) -> None:
-        self._port(port)
-        if player in self._players:
-            raise EngineError("player-exists", f"player {player} already plays")
-        if not items:
-            raise EngineError("bad-argument", "there is nothing to play")
-
-    def _start(self, port: int, handle: Handle) -> None:
-        self._push(_media.PLAY, self._port(port).handle, handle)
-        self._players[handle.id] = (handle, port)
-
-    def stop_play(self, player: int) -> None:
-        """Stop a player; nothing happens when it has ended."""
-        if player in self._players:
-            self._push(_media.STOP_PLAY, None, self._players[player][0])
 
     def record(
         self,
@@ -347,30 +284,11 @@ class Engine(Bridging, Listening, Securing):
         if recording in self._recordings:
             self._push(_media.STOP_RECORD, None, self._recordings[recording][0])
 
-    def play_caller(
-        self, port: int, player: int, message: bytes, *, standard: str, level_dbm0: float = -14.0
-    ) -> None:
-        """Send a caller-identity message with its checksum by FSK, bell202 or v23."""
-        self._check_player(port, player, len(message))
-        if standard not in _FSK or sum(message) % 256 or not 3 <= len(message) <= 258:
-            text = f"a {standard} message of {len(message)} octets with the sum {sum(message)}"
-            raise EngineError("bad-argument", f"no caller identity: {text}")
-        amplitude = PEAK_0_DBM0 * factor(min(level_dbm0, 0.0))
-        samples = _media.caller_id_samples(message, _FSK.index(standard), amplitude)
-        self._start(
-            port,
-            _media.new_player(player, [samples], repeat=1, gain=1.0, stop_on_key=False),
-        )
-
     def ports(self) -> list[tuple[int, str, str, int, str, int]]:
         """Port, kind, our host, our RTP port, remote host, remote RTP port."""
         return [
             (port, found.kind, *found.local, *found.remote) for port, found in self._ports.items()
         ]
-
-    def players(self) -> list[tuple[int, int]]:
-        """Players that have not ended, with their port."""
-        return [(player, port) for player, (_, port) in self._players.items()]
 
     def recordings(self) -> list[tuple[int, int, str]]:
         """Recordings that have not ended, with port and path."""
@@ -383,7 +301,8 @@ class Engine(Bridging, Listening, Securing):
 
     def counters(self) -> dict[str, float]:
         """Counts, late ticks, and microseconds per phase."""
-        return {**self._core.counters(), "cached_bytes": float(self._clips.size)}
+        clips = {"cached_bytes": self._clips.size, "cached_prompts": self._clips.count}
+        return {**self._core.counters(), **{name: float(of) for name, of in clips.items()}}
 
     def lateness(self) -> list[int]:
         """Ticks by how late they began, in steps of 0.25 ms; the last holds all beyond."""

@@ -41,15 +41,15 @@ class OpenPort:
 
     __slots__ = (
         "bridge",
-        "copies",
         "g722",
         "handle",
         "kind",
         "local",
+        "opus",
         "remote",
         "reports",
         "srtp",
-        "tap",
+        "taps",
         "transport",
     )
 
@@ -59,11 +59,12 @@ class OpenPort:
         self.local = (host, rtp_port)
         self.remote = ("", 0)
         self.bridge: int | None = None
-        self.tap: tuple[int, int, int] | None = None
-        self.copies: tuple[int, int, int] | None = None
+        self.taps: dict[int, tuple[int, int, int]] = {}
+        """By what they copy: OF_SAMPLES, OF_WIDE_SAMPLES, OF_PACKETS."""
         self.srtp: object = None
         self.reports = False
         self.g722 = False
+        self.opus = False
         self.transport: Transport | None = None
 
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "opus.h"
+
 #define FRAME 160
 #define START_TARGET (2 * FRAME)
 #define LOWEST_TARGET (2 * FRAME)
@@ -30,9 +32,28 @@ static int find_cells(const hf_jitter *jitter, int length)
     return -1;
 }
 
-static int samples_of(const hf_jitter *jitter, int length)
+static int samples_of(const hf_jitter *jitter, const uint8_t *payload, int length)
 {
+    if (jitter->opus)
+        return hf_opus_samples(payload, length);
     return jitter->fixed ? jitter->fixed : length >> jitter->shift;
+}
+
+static const uint8_t *payload_of(const hf_jitter *jitter, const hf_slot *slot)
+{
+    return jitter->cells[0] + (size_t)slot->cell * HF_CELL;
+}
+
+/* Whether a packet is one that the buffer is made for. */
+static int fits(const hf_jitter *jitter, const uint8_t *payload, int length, enum hf_slot_use use)
+{
+    int samples;
+    if (length < 0 || length > HF_PAYLOAD)
+        return 0;
+    if (use == HF_NO_AUDIO)
+        return 1;
+    samples = samples_of(jitter, payload, length);
+    return samples <= HF_LONGEST && (samples > 0 || !jitter->opus);
 }
 
 /* The octets stay where they are until the next put. */
@@ -40,7 +61,7 @@ static void release(hf_jitter *jitter, hf_slot *slot)
 {
     if (slot->use == HF_AUDIO) {
         jitter->taken &= ~(cells_of(slot->length) << slot->cell);
-        jitter->waiting -= samples_of(jitter, slot->length);
+        jitter->waiting -= samples_of(jitter, payload_of(jitter, slot), slot->length);
     }
     slot->use = HF_FREE;
 }
@@ -117,8 +138,7 @@ void hf_jitter_put(hf_jitter *jitter, uint16_t sequence, const uint8_t *payload,
 {
     hf_slot *slot = &jitter->slots[sequence % HF_SLOTS];
     jitter->received++;
-    if (length < 0 || length > HF_PAYLOAD || samples_of(jitter, length) > HF_LONGEST ||
-        !placed(jitter, sequence))
+    if (!fits(jitter, payload, length, use) || !placed(jitter, sequence))
         return;
     if (slot->use != HF_FREE) {
         jitter->duplicate++;
@@ -132,7 +152,7 @@ void hf_jitter_put(hf_jitter *jitter, uint16_t sequence, const uint8_t *payload,
         }
         memcpy(jitter->cells[0] + (size_t)cell * HF_CELL, payload, (size_t)length);
         jitter->taken |= cells_of(length) << cell;
-        jitter->waiting += samples_of(jitter, length);
+        jitter->waiting += samples_of(jitter, payload, length);
         slot->cell = (uint8_t)cell;
     }
     slot->use = (uint8_t)use;
@@ -185,7 +205,7 @@ enum hf_jitter_result hf_jitter_get(hf_jitter *jitter, const uint8_t **payload, 
     if (slot->use == HF_AUDIO) {
         jitter->empty_run = 0;
         jitter->next++;
-        *payload = jitter->cells[0] + (size_t)slot->cell * HF_CELL;
+        *payload = payload_of(jitter, slot);
         *length = slot->length;
         release(jitter, slot);
         return HF_GOT;
@@ -195,6 +215,16 @@ enum hf_jitter_result hf_jitter_get(hf_jitter *jitter, const uint8_t **payload, 
     jitter->lost++;
     jitter->next++;
     return HF_MISSING;
+}
+
+int hf_jitter_peek(const hf_jitter *jitter, const uint8_t **payload, int *length)
+{
+    const hf_slot *slot = &jitter->slots[jitter->next % HF_SLOTS];
+    if (slot->use != HF_AUDIO)
+        return 0;
+    *payload = payload_of(jitter, slot);
+    *length = slot->length;
+    return 1;
 }
 
 static void drop_one(hf_jitter *jitter)

@@ -24,7 +24,8 @@ typedef struct {
     hf_slot slots[HF_SLOTS];
     uint8_t cells[HF_CELLS][HF_CELL];
     uint32_t taken;         /* a bit a cell */
-    int shift, fixed;       /* samples of a packet: octets >> shift, or always ``fixed`` */
+    int shift, fixed, opus; /* samples of a packet: octets >> shift, or always ``fixed``,
+                               or with ``opus`` what the packet itself says */
     uint16_t next, jump;    /* next to play; a far sequence number that came once */
     int started, filling, has_jump, late_run, empty_run;
     int waiting;            /* samples in the slots */
@@ -39,6 +40,8 @@ void hf_jitter_reset(hf_jitter *jitter);
 void hf_jitter_put(hf_jitter *jitter, uint16_t sequence, const uint8_t *payload, int length,
                    enum hf_slot_use use);
 enum hf_jitter_result hf_jitter_get(hf_jitter *jitter, const uint8_t **payload, int *length);
+/* The packet that would come next, where it lies; 0 when it is not there. */
+int hf_jitter_peek(const hf_jitter *jitter, const uint8_t **payload, int *length);
 /* Once a frame: shortens or lengthens the delay. */
 void hf_jitter_adapt(hf_jitter *jitter);
 

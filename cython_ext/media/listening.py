@@ -3,8 +3,11 @@
 from typing import Final
 
 from cython_ext.media import _media
+from cython_ext.media.clips import EngineError
 from cython_ext.media.owner import Owner
 
+NARROW: Final = 8000
+WIDE: Final = 16000
 _FAX: Final = 2  # HF_ARM_FAX
 _LEVEL: Final = 1  # HF_LEVELS
 _SPEAKER: Final = 2  # HF_TELLS_SPEAKER
@@ -33,37 +36,45 @@ class Listening(Owner):
         handle = _media.new_caller_id(port) if on else None
         self._push(_media.HEAR_CALLER, self._port(port).handle, handle)
 
-    def tap(self, port: int) -> tuple[int, int, int]:
-        """memfd, eventfd and capacity of a port's tap; the descriptors stay the engine's."""
-        found = self._port(port)
-        if found.tap is None:
-            handle, memfd, event = _media.new_tap(port)
-            self._push(_media.OPEN_TAP, found.handle, handle)
-            found.tap = (memfd, event, _media.TAP_SAMPLES)
-        return found.tap
+    def tap(self, port: int, *, rate: int = NARROW) -> tuple[int, int, int]:
+        """memfd, eventfd and capacity of a port's tap; the descriptors stay the engine's.
 
-    def untap(self, port: int) -> None:
+        A port may have one of 8000 and one of 16000 samples a second. The wide one holds the
+        engine's telephone band (up to 3.4 kHz) in twice as many samples.
+        """
+        return self._tapped(port, _tap_of(rate))
+
+    def untap(self, port: int, *, rate: int = NARROW) -> None:
         """End a port's tap; nothing happens without one."""
-        found = self._port(port)
-        if found.tap is not None:
-            self._push(_media.CLOSE_TAP, found.handle)
-            found.tap = None
+        self._end_tap(port, _tap_of(rate))
 
     def copies(self, port: int) -> tuple[int, int, int]:
         """memfd, eventfd and octets of a ring with copies of a port's packets (copies.c).
 
         The descriptors stay the engine's. Only RTP ports have packets.
         """
-        found = self._port(port)
-        if found.copies is None:
-            handle, memfd, event = _media.new_tap(port, True)
-            self._push(_media.OPEN_TAP, found.handle, handle, flag=1)
-            found.copies = (memfd, event, 2 * _media.TAP_SAMPLES)
-        return found.copies
+        memfd, event, samples = self._tapped(port, _media.OF_PACKETS)
+        return memfd, event, 2 * samples
 
     def end_copies(self, port: int) -> None:
         """Copy the packets of a port no longer; nothing happens when they are not."""
+        self._end_tap(port, _media.OF_PACKETS)
+
+    def _tapped(self, port: int, tapped: int) -> tuple[int, int, int]:
         found = self._port(port)
-        if found.copies is not None:
-            self._push(_media.CLOSE_TAP, found.handle, flag=1)
-            found.copies = None
+        if tapped not in found.taps:
+            handle, memfd, event = _media.new_tap(port, tapped)
+            self._push(_media.OPEN_TAP, found.handle, handle, flag=tapped)
+            found.taps[tapped] = (memfd, event, _media.TAP_SAMPLES)
+        return found.taps[tapped]
+
+    def _end_tap(self, port: int, tapped: int) -> None:
+        found = self._port(port)
+        if found.taps.pop(tapped, None) is not None:
+            self._push(_media.CLOSE_TAP, found.handle, flag=tapped)
+
+
+def _tap_of(rate: int) -> int:
+    if rate not in (NARROW, WIDE):
+        raise EngineError("bad-argument", f"a tap has {NARROW} or {WIDE} samples a second")
+    return _media.OF_WIDE_SAMPLES if rate == WIDE else _media.OF_SAMPLES

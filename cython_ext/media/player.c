@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TURN 4294967296.0
 #define SINE_BITS 12
@@ -35,7 +36,7 @@ hf_player *hf_player_new(uint64_t id, uint32_t items, int tones)
     player->head.kind = HF_PLAYER;
     player->head.id = id;
     player->items = items;
-    player->gain = 1.0f;
+    player->gain = player->speed = 1.0f;
     if (tones)
         player->tones = calloc(items, sizeof *player->tones);
     else
@@ -107,6 +108,8 @@ int hf_player_mix(hf_player *player, float gain, int16_t *out)
 {
     uint32_t done = 0;
     gain *= player->gain;
+    if (player->clips && player->speed != 1.0f)
+        return hf_stretch_mix(player, gain, out);
     if (player->position >= item_length(player) && !for_ever(player) && !advance(player))
         return 1;
     while (done < HF_FRAME) {
@@ -126,6 +129,93 @@ int hf_player_mix(hf_player *player, float gain, int16_t *out)
             return 1;
     }
     return 0;
+}
+
+int64_t hf_player_length(const hf_player *player)
+{
+    int64_t sum = 0;
+    uint32_t i;
+    for (i = 0; player->clips && i < player->items; i++)
+        sum += player->clips[i].count;
+    return sum;
+}
+
+int64_t hf_player_position(const hf_player *player)
+{
+    int64_t sum = player->position;
+    uint32_t i;
+    if (player->speed != 1.0f)
+        return (int64_t)player->at;
+    for (i = 0; player->clips && i < player->item; i++)
+        sum += player->clips[i].count;
+    return sum;
+}
+
+void hf_player_seek(hf_player *player, int64_t sample)
+{
+    int64_t length = hf_player_length(player);
+    if (length == 0)
+        return;
+    if (player->in_step)
+        sample %= length;
+    sample = sample < 0 ? 0 : sample;
+    sample = sample > length ? length : sample;
+    player->at = (double)sample;
+    player->goes_on = sample;
+    /* At the very end: behind the last sample of the last clip. */
+    for (player->item = 0; player->item + 1 < player->items; player->item++) {
+        if (sample < player->clips[player->item].count)
+            break;
+        sample -= player->clips[player->item].count;
+    }
+    player->position = (uint32_t)sample;
+}
+
+static void set_speed(hf_player *player, float speed)
+{
+    int64_t at = player->speed == 1.0f ? hf_player_position(player) : player->goes_on;
+    player->speed = speed < HF_SLOWEST ? HF_SLOWEST : speed > HF_FASTEST ? HF_FASTEST : speed;
+    hf_player_seek(player, at);
+}
+
+void hf_player_steer(hf_player *player, enum hf_steer what, float value)
+{
+    if (!player->port || !player->clips)
+        return; /* it has just ended */
+    if (what == HF_REPEAT) {
+        player->repeat = (uint32_t)value;
+        player->round = 0;
+    } else if (what == HF_SPEED) {
+        set_speed(player, value);
+    } else {
+        int64_t from = what == HF_SEEK_BY ? hf_player_position(player) : 0;
+        hf_player_seek(player, from + (int64_t)(value * (HF_FRAME / 20)));
+        player->port->changed = 1;
+    }
+}
+
+void hf_player_read(const hf_player *player, int64_t from, int16_t *out, int count)
+{
+    int64_t length = hf_player_length(player);
+    int goes_round = !player->repeat || player->round + 1 < player->repeat;
+    while (count > 0) {
+        int64_t at = goes_round && from >= length ? from % length : from;
+        uint32_t i = 0;
+        int part;
+        at += at < 0 && player->round > 0 ? length : 0;
+        while (i < player->items && at >= (int64_t)player->clips[i].count)
+            at -= player->clips[i++].count;
+        if (at < 0 || i >= player->items) { /* before the first, behind the last */
+            part = at < 0 && -at < count ? (int)-at : count;
+            memset(out, 0, (size_t)part * sizeof *out);
+        } else {
+            part = player->clips[i].count - at < count ? (int)(player->clips[i].count - at) : count;
+            memcpy(out, player->clips[i].samples + at, (size_t)part * sizeof *out);
+        }
+        out += part;
+        from += part;
+        count -= part;
+    }
 }
 
 void hf_player_end(hf_engine *engine, hf_player *player, enum hf_end why)

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define CONCEAL_FRAMES 3 /* a lost frame is repeated, each time at half the level */
 #define DUCKED 0.25f     /* the room below a prompt, and a prompt below who barges in: -12 dB */
 #define DUCK_FRAMES 50   /* 1 s behind the last sound of who barged in */
 
@@ -33,139 +32,6 @@ hf_port *hf_port_new(uint64_t id, enum hf_port_kind kind, int fd)
     hf_dtmf_reset(&port->dtmf);
     hf_level_reset(&port->level);
     return port;
-}
-
-static void fade(int16_t *samples, int shift)
-{
-    int i;
-    for (i = 0; i < HF_FRAME; i++)
-        samples[i] = (int16_t)(samples[i] / (1 << shift));
-}
-
-/* The far end is silent on purpose and says how loud its room is (RFC 3389). */
-static void make_noise(hf_port *port)
-{
-    int i;
-    for (i = 0; i < HF_FRAME; i++) {
-        port->noise_seed = port->noise_seed * 1664525u + 1013904223u;
-        port->heard[i] = hf_clip16(port->noise * ((float)(int32_t)port->noise_seed / 2147483648.0f));
-    }
-}
-
-/* No audio is there: repeat what was heard last, quieter each time, then be silent. */
-static void conceal(hf_port *port)
-{
-    int16_t before = port->heard[HF_FRAME - 1];
-    if (port->noise > 0)
-        make_noise(port);
-    else if (port->concealed < CONCEAL_FRAMES && !port->keys_in.active)
-        fade(port->heard, 1);
-    else
-        memset(port->heard, 0, sizeof port->heard);
-    if (port->concealed <= CONCEAL_FRAMES)
-        hf_smooth(port->heard, before);
-    port->concealed += port->concealed <= CONCEAL_FRAMES;
-}
-
-/* The first true frame after a loss: it joins what was made up. */
-static void rejoin(hf_port *port, int16_t before)
-{
-    if (port->concealed)
-        hf_smooth(port->heard, before);
-    port->concealed = 0;
-}
-
-const int16_t *hf_port_samples(hf_port *port)
-{
-    if (port->raw_length && !port->decoded) {
-        hf_codec_decode(port->law, port->g722, port->raw, port->raw_length, port->heard);
-        port->decoded = 1;
-    }
-    return port->heard;
-}
-
-int hf_queue_pull(hf_port *port)
-{
-    int16_t before;
-    if (port->queued < HF_FRAME) {
-        conceal(port);
-        return 0;
-    }
-    before = port->heard[HF_FRAME - 1];
-    memcpy(port->heard, port->queue, sizeof port->heard);
-    port->queued -= HF_FRAME;
-    memmove(port->queue, port->queue + HF_FRAME, (size_t)port->queued * sizeof port->queue[0]);
-    rejoin(port, before);
-    return 1;
-}
-
-/* Packets of more or less than a frame: what is lost is made up behind what waits. */
-static void queue_concealed(hf_port *port)
-{
-    int16_t *at = port->queue + port->queued, before = at[-1];
-    memcpy(at, port->heard, sizeof port->heard);
-    if (port->concealed < CONCEAL_FRAMES)
-        fade(at, port->concealed + 1);
-    else
-        memset(at, 0, sizeof port->heard);
-    hf_smooth(at, before);
-    port->queued += HF_FRAME;
-}
-
-static void take_frame(hf_port *port, const uint8_t *payload, int length)
-{
-    int16_t before = port->heard[HF_FRAME - 1]; /* true while concealed is not 0 */
-    memcpy(port->raw, payload, (size_t)length);
-    port->raw_length = length;
-    port->decoded = 0;
-    if (!port->concealed)
-        return;
-    hf_port_samples(port);
-    port->raw_length = 0; /* smoothed samples are what counts */
-    rejoin(port, before);
-}
-
-static int is_one_frame(const hf_port *port, int length)
-{
-    return hf_codec_is_opaque(port->law) || length == HF_FRAME << hf_codec_shift(port->law);
-}
-
-static void pull_rtp(hf_port *port)
-{
-    const uint8_t *payload;
-    int length;
-    while (port->queued < HF_FRAME) {
-        enum hf_jitter_result got = hf_jitter_get(&port->jitter, &payload, &length);
-        if (got == HF_EMPTY)
-            break;
-        if (got == HF_GOT && length > HF_RAW && hf_codec_is_opaque(port->law))
-            continue; /* longer than what may pass */
-        if (got == HF_GOT && port->queued == 0 && is_one_frame(port, length)) {
-            /* One packet is one frame: it may leave as it came. */
-            take_frame(port, payload, length);
-            hf_jitter_adapt(&port->jitter);
-            return;
-        }
-        hf_port_samples(port);
-        port->raw_length = 0;
-        if (got == HF_GOT) {
-            port->queued += hf_codec_decode(port->law, port->g722, payload, length,
-                                            port->queue + port->queued);
-            continue;
-        }
-        if (port->queued > 0) {
-            queue_concealed(port);
-            continue;
-        }
-        conceal(port);
-        hf_jitter_adapt(&port->jitter);
-        return;
-    }
-    hf_port_samples(port);
-    port->raw_length = 0;
-    if (!hf_queue_pull(port) && port->jitter.started && !port->jitter.filling && port->noise == 0)
-        atomic_fetch_add_explicit(&port->counts.underruns, 1, memory_order_relaxed);
-    hf_jitter_adapt(&port->jitter);
 }
 
 static void watch_silence(hf_engine *engine, hf_port *port)
@@ -232,13 +98,14 @@ static void listen_for_keys(hf_engine *engine, hf_port *port)
 static int is_attended(const hf_port *port)
 {
     return (port->level.attention || hf_level_acts(&port->level)) &&
-           !hf_codec_is_opaque(port->law);
+           !hf_codec_is_opaque(port->law, &port->coders);
 }
 
 /* Whether anybody wants samples: in a plain conversation of two nobody does. */
 static int is_listened_to(const hf_port *port)
 {
-    return !port->room || port->player || port->tap || port->caller_id || port->fax.watching ||
+    return !port->room || port->player || port->taps[HF_TAP_NARROW] ||
+           port->taps[HF_TAP_WIDE] || port->caller_id || port->fax.watching ||
            port->recorders[0] || port->recorders[1] || port->vad.armed || is_attended(port) ||
            port->key_source == HF_INBAND;
 }
@@ -271,7 +138,7 @@ static void watch_level(hf_engine *engine, hf_port *port, int masked)
 static void watch_speech(hf_engine *engine, hf_port *port)
 {
     hf_event speech = {.kind = HF_ON_SPEECH, .port = port->head.id};
-    int masked = port->keys_in.active || hf_dtmf_sounding(&port->dtmf);
+    int masked = port->keys_in.active || hf_dtmf_sounding(&port->dtmf), rate;
     watch_ducked(port);
     if (hf_vad_frame(&port->vad, port->heard, masked)) {
         duck(port);
@@ -281,8 +148,9 @@ static void watch_speech(hf_engine *engine, hf_port *port)
     speech.code = (int)hf_faxtone_frame(&port->fax, port->heard);
     if (speech.code != HF_NO_FAX)
         hf_event_push(engine, &engine->events, &speech);
-    if (port->tap)
-        hf_tap_write(port->tap, port->heard);
+    for (rate = 0; rate < HF_TAP_RATES; rate++)
+        if (port->taps[rate])
+            hf_tap_write(port->taps[rate], port->heard);
     if (port->caller_id && hf_fsk_listen(&port->caller_id->fsk, port->heard, HF_FRAME))
         tell_caller(engine, port, &port->caller_id->fsk);
 }
@@ -295,7 +163,7 @@ void hf_port_hear(hf_engine *engine, hf_port *port)
         hf_rtp_receive(engine, port);
         hf_reports_frame(engine, port);
         watch_silence(engine, port);
-        pull_rtp(port);
+        hf_port_pull(port);
     } else {
         hf_device_receive(engine, port);
     }
@@ -317,15 +185,22 @@ static void mix(hf_engine *engine, hf_port *port)
         hf_consent_mix(port->consent, port->sent);
 }
 
-/* The coded frame of the only other member, when we may send it on untouched. */
-static const hf_port *passing(const hf_port *port)
+/* The only other member, when what it sends may leave here untouched. */
+static const hf_port *untouched(const hf_port *port)
 {
     const hf_port *other;
     if (!port->room || port->player || port->consent || port->kind != HF_RTP ||
         port->wire_fill || port->stream.packet_samples != HF_FRAME)
         return NULL;
     other = hf_room_only_other(port->room, port->member);
-    return other && other->raw_length && other->law == port->law ? other : NULL;
+    return other && other->law == port->law ? other : NULL;
+}
+
+/* With nothing of its own to send between two legs of Opus, a port passes also that nothing came:
+ * the far decoder fills a hole better than the beginning of another stream does. */
+static int passes_hole(const hf_port *other)
+{
+    return other->law == HF_OPUS && other->coders.opus && other->whole && other->queued == 0;
 }
 
 /* Nothing of what is sent begins with a click: prompts, joining, leaving, gains. */
@@ -342,8 +217,8 @@ static void note_last(hf_port *port, const hf_port *other)
 {
     if (other->law == HF_ALAW || other->law == HF_ULAW)
         hf_g711_decode(other->law, other->raw + other->raw_length - 1, 1, &port->last_sent);
-    else if (other->decoded)
-        port->last_sent = other->heard[HF_FRAME - 1];
+    else
+        port->last_sent = other->decoded ? other->heard[HF_FRAME - 1] : 0;
 }
 
 void hf_port_speak(hf_engine *engine, hf_port *port)
@@ -351,16 +226,18 @@ void hf_port_speak(hf_engine *engine, hf_port *port)
     hf_key_frame key = {0};
     int may_send = port->kind == HF_DEVICE || (port->connected && port->stream.send);
     int recorded = port->recorders[0] || port->recorders[1];
-    const hf_port *other = may_send && !port->changed ? passing(port) : NULL;
+    /* A stream of Opus cannot be joined smoothly, so its samples are not asked for. */
+    int joined = !port->changed || port->law == HF_OPUS;
+    const hf_port *other = may_send && joined ? untouched(port) : NULL;
     if (may_send)
         key = hf_keys_out_frame(&port->keys_out, port->timestamp);
-    if (key.step != HF_NO_KEY)
+    if (key.step != HF_NO_KEY || (other && !other->raw_length && !passes_hole(other)))
         other = NULL;
     if (!other || recorded)
         mix(engine, port);
-    if (other)
+    if (other && other->raw_length)
         note_last(port, other);
-    else
+    else if (!other)
         join_smoothly(port);
     if (key.tone && port->key_source != HF_RFC4733) {
         hf_dtmf_tone(key.key, &port->keys_out.phase_low, &port->keys_out.phase_high, port->sent,
@@ -373,6 +250,8 @@ void hf_port_speak(hf_engine *engine, hf_port *port)
         hf_recorder_frame(port);
     if (port->kind == HF_DEVICE)
         hf_device_send(engine, port);
+    else if (other && !other->raw_length)
+        hf_rtp_skip(port, other->hole);
     else if (other)
         hf_rtp_send(port, &key, other->raw, other->raw_length);
     else

@@ -9,12 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HEADER 12
 #define LARGEST 2048
 #define PACKETS_AT_ONCE 32 /* in one frame; a flood must not hold up the other ports */
 #define POLLS_A_ROUND 8    /* every 160 ms a socket is read until it is empty */
 #define RELATCH_FRAMES 50  /* 1 s of silence before another source port is believed */
-#define KEY_VOLUME 10      /* -10 dBm0 */
 #define COMFORT_NOISE 13   /* RFC 3389 */
 #define NOISE_PEAK 56755.8f /* of even noise with the power of 0 dBov, 32768 * sqrt(3) */
 #define FIRST_REPORT 200   /* RTCP packet types in the place of marker and payload type */
@@ -23,9 +21,9 @@
 int hf_rtp_parse(const uint8_t *data, int size, hf_rtp *out)
 {
     int offset, padding = 0;
-    if (size < HEADER || (data[0] & 0xc0) != 0x80)
+    if (size < HF_RTP_HEADER || (data[0] & 0xc0) != 0x80)
         return -1;
-    offset = HEADER + 4 * (data[0] & 0x0f);
+    offset = HF_RTP_HEADER + 4 * (data[0] & 0x0f);
     if (data[0] & 0x10) {
         if (size < offset + 4)
             return -1;
@@ -60,7 +58,7 @@ int hf_rtp_header(uint8_t *out, int payload_type, int marker, uint16_t sequence,
     ssrc = htonl(ssrc);
     memcpy(out + 4, &timestamp, 4);
     memcpy(out + 8, &ssrc, 4);
-    return HEADER;
+    return HF_RTP_HEADER;
 }
 
 int hf_address(const char *host, int port, struct sockaddr_storage *out, socklen_t *length)
@@ -128,6 +126,15 @@ int hf_same_address(const struct sockaddr_storage *a, const struct sockaddr_stor
                                   ((const struct sockaddr_in *)b)->sin_port;
 }
 
+/* What a stream brings becomes the port's, once. */
+static void take_coders(hf_coders *own, const hf_coders *given)
+{
+    if (given->g722)
+        own->g722 = given->g722;
+    if (given->opus)
+        own->opus = given->opus;
+}
+
 void hf_rtp_connect(hf_port *port, const hf_stream *stream)
 {
     int moved = stream->remote_length != port->stream.remote_length ||
@@ -137,16 +144,18 @@ void hf_rtp_connect(hf_port *port, const hf_stream *stream)
         port->target_length = stream->remote_length;
         port->latched = 0;
     }
-    if (stream->g722 && !port->g722)
-        port->g722 = stream->g722;
-    if (!port->connected || stream->law != port->law) {
+    take_coders(&port->coders, &stream->coders);
+    if (!port->connected || stream->law != port->law || stream->coders.opus) {
         hf_jitter_reset(&port->jitter);
         port->jitter.shift = hf_codec_shift(stream->law);
-        port->jitter.fixed = hf_codec_is_opaque(stream->law) ? HF_FRAME : 0;
+        port->jitter.fixed = hf_codec_is_opaque(stream->law, &port->coders) ? HF_FRAME : 0;
+        port->jitter.opus = stream->law == HF_OPUS && port->coders.opus;
         port->queued = port->raw_length = 0;
         port->noise = 0;
-        if (port->g722)
-            hf_g722_reset(port->g722);
+        if (port->coders.g722)
+            hf_g722_reset(port->coders.g722);
+        if (port->coders.opus)
+            port->coders.opus->stale = port->coders.opus->passed = 1;
     }
     if (!port->connected || !port->stream.send)
         port->marker = 1;
@@ -159,9 +168,8 @@ void hf_rtp_connect(hf_port *port, const hf_stream *stream)
         port->rtcp_fd = stream->rtcp_fd;
     port->law = stream->law;
     port->stream = *stream;
-    if (stream->packet_samples << hf_codec_shift(stream->law) > HF_PAYLOAD ||
-        hf_codec_is_opaque(stream->law))
-        port->stream.packet_samples = HF_FRAME;
+    port->stream.packet_samples =
+        hf_codec_packet(stream->law, &port->coders, stream->packet_samples, HF_PAYLOAD);
     port->wire_fill = 0;
     port->silent_frames = 0;
     port->connected = 1;
@@ -327,69 +335,4 @@ void hf_rtp_receive(hf_engine *engine, hf_port *port)
             packet.payload_type == port->stream.payload_type)
             return;
     }
-}
-
-static void emit(hf_port *port, int type, int marker, uint32_t timestamp, const uint8_t *payload,
-                 int length)
-{
-    uint8_t data[HEADER + HF_PAYLOAD + HF_SRTP_TRAILER];
-    int size = HEADER + length;
-    /* Counted in 8 kHz inside; multiplying goes well with wrapping. */
-    timestamp *= (uint32_t)hf_codec_clock(port->law);
-    hf_rtp_header(data, type, marker, port->sequence++, timestamp, port->ssrc);
-    memcpy(data + HEADER, payload, (size_t)length);
-    hf_rtcp_sent(&port->rtcp, length);
-    if (port->copies)
-        hf_copies_put(port->copies, HF_COPY_OUT, 0, &port->target, data, size);
-    if (port->keyring)
-        size = hf_srtp_protect(port->keyring->out, data, size);
-    if (size < 0 ||
-        sendto(port->fd, data, (size_t)size, 0, (struct sockaddr *)&port->target,
-               port->target_length) < 0)
-        atomic_fetch_add_explicit(&port->counts.not_sent, 1, memory_order_relaxed);
-    else
-        atomic_fetch_add_explicit(&port->counts.packets_out, 1, memory_order_relaxed);
-}
-
-static void send_audio(hf_port *port)
-{
-    int shift = hf_codec_shift(port->law), size = port->stream.packet_samples << shift;
-    if (hf_codec_is_opaque(port->law))
-        return; /* nothing to pass, and nothing can be made */
-    if (port->stream.packet_samples == HF_FRAME && !port->wire_fill) {
-        uint8_t coded[HF_FRAME * 2];
-        size = hf_codec_encode(port->law, port->g722, port->sent, HF_FRAME, coded);
-        emit(port, port->stream.payload_type, port->marker, port->timestamp, coded, size);
-        port->marker = 0;
-        return;
-    }
-    port->wire_fill += hf_codec_encode(port->law, port->g722, port->sent, HF_FRAME,
-                                       port->wire + port->wire_fill);
-    while (port->wire_fill >= size) {
-        uint32_t first = port->timestamp + HF_FRAME - (uint32_t)(port->wire_fill >> shift);
-        emit(port, port->stream.payload_type, port->marker, first, port->wire, size);
-        port->marker = 0;
-        port->wire_fill -= size;
-        memmove(port->wire, port->wire + size, (size_t)port->wire_fill);
-    }
-}
-
-void hf_rtp_send(hf_port *port, const hf_key_frame *key, const uint8_t *raw, int length)
-{
-    if (port->connected && port->stream.send && port->target_length &&
-        (port->keyring || !port->transport)) {
-        if (key->step == HF_KEY_PACKET && port->key_source == HF_RFC4733) {
-            uint8_t payload[4];
-            hf_key_payload(payload, hf_key_event(key->key), key->last, KEY_VOLUME,
-                           key->duration * (uint32_t)hf_codec_clock(port->law));
-            port->wire_fill = 0;
-            emit(port, port->stream.key_payload_type, key->first, key->timestamp, payload, 4);
-        } else if (raw) {
-            emit(port, port->stream.payload_type, port->marker, port->timestamp, raw, length);
-            port->marker = 0;
-        } else {
-            send_audio(port);
-        }
-    }
-    port->timestamp += HF_FRAME;
 }

@@ -9,6 +9,7 @@ from cython_ext.media.clips import EngineError
 from cython_ext.media.held import OpenPort
 
 NO_FD: Final = -1
+NO_CODER: Final = -1
 USUAL_MS: Final = 20
 LAWS: Final = {
     "A": _media.ALAW,
@@ -54,6 +55,15 @@ def keyring(port: int, srtp: Srtp | None) -> Handle | None:
         return _media.new_keyring(port, suite, srtp.inward, srtp.outward)
     except ValueError as error:
         raise EngineError("bad-argument", f"{srtp.suite}: {error}") from error
+
+
+def coder(found: OpenPort, law: str, *, transcode: bool) -> int:
+    """The law whose coder the port still lacks, -1 for none; EngineError ``no-codec``."""
+    if law == "OPUS" and transcode and not found.opus:
+        if not _media.load_opus():
+            raise EngineError("no-codec", "Opus cannot be coded: libopus.so.0 is not installed")
+        return _media.OPUS
+    return _media.G722 if law == "G722" and not found.g722 else NO_CODER
 
 
 def reports_socket(found: OpenPort, *, rtcp_mux: bool) -> int:

@@ -58,6 +58,8 @@ void test_srtp(void);    /* test_srtp.c: keys, sealing, replay */
 void test_reports(void); /* test_reports.c: RTCP */
 void test_copies(void);  /* test_copies.c: packets for a capture */
 void test_playing(void); /* test_playing.c: prompts below who barges in */
+void test_opus(void);    /* test_opus.c: Opus to every other codec and back */
+void test_steering(void); /* test_steering.c: players moved, at other speeds, in step; wide taps */
 void test_passing(void); /* test_passing.c: payload that passes as it came */
 
 #endif

@@ -28,7 +28,7 @@ static void payload_passes_untouched_until_somebody_listens(void)
     }
     CHECK(size == 172 && memcmp(packet + 12, coded, 160) == 0);
     CHECK(left->raw_length == 160 && !left->decoded);
-    test_command(engine, HF_OPEN_TAP, left, hf_tap_new(1));
+    test_command(engine, HF_OPEN_TAP, left, hf_tap_new(1, HF_TAP_NARROW));
     peer_send(&a, at_a, 8, 111, coded, 160);
     test_frame(engine);
     CHECK(left->decoded && peer_receive(&b, packet, &size) == 1);

@@ -1,0 +1,175 @@
+#include "engine.h"
+
+#include <string.h>
+
+/* What a port hears of its packets: one frame in 20 ms, whatever the network does. */
+
+#define CONCEAL_FRAMES 3 /* a lost frame is repeated, each time at half the level */
+
+static void fade(int16_t *samples, int shift)
+{
+    int i;
+    for (i = 0; i < HF_FRAME; i++)
+        samples[i] = (int16_t)(samples[i] / (1 << shift));
+}
+
+/* The far end is silent on purpose and says how loud its room is (RFC 3389). */
+static void make_noise(hf_port *port)
+{
+    int i;
+    for (i = 0; i < HF_FRAME; i++) {
+        port->noise_seed = port->noise_seed * 1664525u + 1013904223u;
+        port->heard[i] = hf_clip16(port->noise * ((float)(int32_t)port->noise_seed / 2147483648.0f));
+    }
+}
+
+static hf_opus *opus_of(const hf_port *port)
+{
+    return port->law == HF_OPUS ? port->coders.opus : NULL;
+}
+
+/* No audio is there: repeat what was heard last, quieter each time, then be silent. */
+static void conceal(hf_port *port)
+{
+    int16_t before = port->heard[HF_FRAME - 1];
+    if (opus_of(port) && !port->keys_in.active) {
+        hf_opus_conceal(opus_of(port), NULL, 0, port->heard, HF_FRAME);
+        return; /* it goes on smoothly by itself, and so does what follows */
+    }
+    if (port->noise > 0)
+        make_noise(port);
+    else if (port->concealed < CONCEAL_FRAMES && !port->keys_in.active)
+        fade(port->heard, 1);
+    else
+        memset(port->heard, 0, sizeof port->heard);
+    if (port->concealed <= CONCEAL_FRAMES)
+        hf_smooth(port->heard, before);
+    port->concealed += port->concealed <= CONCEAL_FRAMES;
+}
+
+/* The first true frame after a loss: it joins what was made up. */
+static void rejoin(hf_port *port, int16_t before)
+{
+    if (port->concealed)
+        hf_smooth(port->heard, before);
+    port->concealed = 0;
+}
+
+const int16_t *hf_port_samples(hf_port *port)
+{
+    if (port->raw_length && !port->decoded) {
+        hf_codec_decode(port->law, &port->coders, port->raw, port->raw_length, port->heard);
+        port->decoded = 1;
+    }
+    return port->heard;
+}
+
+int hf_queue_pull(hf_port *port)
+{
+    int16_t before;
+    if (port->queued < HF_FRAME) {
+        conceal(port);
+        return 0;
+    }
+    before = port->heard[HF_FRAME - 1];
+    memcpy(port->heard, port->queue, sizeof port->heard);
+    port->queued -= HF_FRAME;
+    memmove(port->queue, port->queue + HF_FRAME, (size_t)port->queued * sizeof port->queue[0]);
+    rejoin(port, before);
+    return 1;
+}
+
+/* As long as the packet was that is lost, from the copy that its successor may hold. */
+static void queue_recovered(hf_port *port)
+{
+    hf_opus *opus = opus_of(port);
+    const uint8_t *next = NULL;
+    int length = 0, samples = opus->heard_samples;
+    hf_jitter_peek(&port->jitter, &next, &length);
+    hf_opus_conceal(opus, next, length, port->queue + port->queued, samples);
+    port->queued += samples;
+}
+
+/* Packets of more or less than a frame: what is lost is made up behind what waits. */
+static void queue_concealed(hf_port *port)
+{
+    int16_t *at = port->queue + port->queued, before = at[-1];
+    memcpy(at, port->heard, sizeof port->heard);
+    if (port->concealed < CONCEAL_FRAMES)
+        fade(at, port->concealed + 1);
+    else
+        memset(at, 0, sizeof port->heard);
+    hf_smooth(at, before);
+    port->queued += HF_FRAME;
+}
+
+static void take_frame(hf_port *port, const uint8_t *payload, int length)
+{
+    int16_t before = port->heard[HF_FRAME - 1]; /* true while concealed is not 0 */
+    if (opus_of(port) && port->raw_length && !port->decoded)
+        opus_of(port)->stale = 1;
+    memcpy(port->raw, payload, (size_t)length);
+    port->raw_length = length;
+    port->decoded = 0;
+    if (!port->concealed)
+        return;
+    hf_port_samples(port);
+    port->raw_length = 0; /* smoothed samples are what counts */
+    rejoin(port, before);
+}
+
+static int is_one_frame(const hf_port *port, const uint8_t *payload, int length)
+{
+    if (hf_codec_is_opaque(port->law, &port->coders))
+        return 1;
+    if (opus_of(port))
+        return length <= HF_RAW && hf_opus_samples(payload, length) == HF_FRAME;
+    return length == HF_FRAME << hf_codec_shift(port->law);
+}
+
+void hf_port_pull(hf_port *port)
+{
+    const uint8_t *payload;
+    int length;
+    port->hole = 0;
+    while (port->queued < HF_FRAME) {
+        enum hf_jitter_result got = hf_jitter_get(&port->jitter, &payload, &length);
+        if (got == HF_EMPTY)
+            break;
+        if (got == HF_GOT && length > HF_RAW && hf_codec_is_opaque(port->law, &port->coders))
+            continue; /* longer than what may pass */
+        if (got == HF_GOT && port->queued == 0 && is_one_frame(port, payload, length)) {
+            /* One packet is one frame: it may leave as it came. */
+            port->whole = 1;
+            take_frame(port, payload, length);
+            hf_jitter_adapt(&port->jitter);
+            return;
+        }
+        hf_port_samples(port);
+        port->raw_length = 0;
+        if (got == HF_GOT) {
+            port->whole = 0;
+            port->queued += hf_codec_decode(port->law, &port->coders, payload, length,
+                                            port->queue + port->queued);
+            continue;
+        }
+        port->hole = 1;
+        if (opus_of(port)) {
+            queue_recovered(port);
+            continue;
+        }
+        if (port->queued > 0) {
+            queue_concealed(port);
+            continue;
+        }
+        conceal(port);
+        hf_jitter_adapt(&port->jitter);
+        return;
+    }
+    hf_port_samples(port);
+    port->raw_length = 0;
+    if (!hf_queue_pull(port) && port->jitter.started && !port->jitter.filling &&
+        port->noise == 0 && !(opus_of(port) && opus_of(port)->resting))
+        atomic_fetch_add_explicit(&port->counts.underruns, 1, memory_order_relaxed);
+    hf_jitter_adapt(&port->jitter);
+}
