@@ -13,7 +13,7 @@ import structlog
 
 from daemon.service.api import Service
 from daemon.service.errors import ServiceError
-from daemon.service.live import LiveState, LiveUpdate
+from daemon.service.live import LiveAlarm, LiveState, LiveUpdate
 from daemon.service.live_feed import LiveFeed
 
 FIRST_RETRY_S: Final = 0.3
@@ -52,6 +52,11 @@ class LiveHub:
     def state(self) -> LiveState:
         """The picture as last heard."""
         return self._feed.state()
+
+    @property
+    def alarms(self) -> tuple[LiveAlarm, ...]:
+        """What is wrong with the hotline now."""
+        return self._feed.alarms
 
     def now(self) -> float:
         """The moment on control's clock."""

@@ -121,6 +121,12 @@ def zone_mark(zone: ZoneInfo, at: float) -> str:
     return "UTC" if name == "UTC" else offset if name[:1] in "+-" else f"{name} {offset}"
 
 
+ALARMED: Final = frozenset({"supervisor", "technician", "administrator"})
+"""Who sees on every page what is wrong with the hotline."""
+STAYS_OPEN: Final = ("/live", "/system", "/lines", "/alarms")
+"""Pages that people leave open: what is wrong is asked for again there."""
+
+
 @cache
 def environment() -> Environment:
     """The templates; autoescape is on for every file."""
@@ -184,6 +190,8 @@ async def page(
         path=request.path,
         site=options.name,
         navigation=navigation_for(request.roles) if person else {},
+        alarms=request.console.hub.alarms if request.roles & ALARMED else None,
+        watched=request.path in STAYS_OPEN,
         partial="hx-request" in request.headers and "hx-boosted" not in request.headers,
         **times(options.zone, request.console.clock()),
         **values,

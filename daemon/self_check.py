@@ -21,6 +21,7 @@ from cython_ext.implementation import PURE_PYTHON
 from daemon.config import FILE, Config, DriverSection, is_loopback, load_config
 from daemon.errors import ConfigError, DaemonError, Fault
 from daemon.language import pick
+from daemon.machine.condition import condition
 from daemon.site_directory import SiteDirectory
 from daemon.site_files import called_numbers, people, queues
 from daemon.site_files.site_tables import SiteTables, flow_names, read_tables
@@ -57,6 +58,9 @@ def check_site(path: Path) -> CheckResult:
         faults += _driver_files(path, config)
         faults += _rights(path, config)
         notes += _speech(config)
+        found = _machine(path)
+        faults += found[0]
+        notes += found[1]
     if tables is not None:
         faults += _rules(tables)
         faults += _first_password(config, tables)
@@ -262,6 +266,14 @@ def _rights(path: Path, config: Config) -> Iterator[Fault]:
             what = pick(f"{name} cannot be read", f"{name} 无法读取")
             yield Fault(file=FILE, section="web", key=key, what=what)
     yield from _port_rights(config)
+
+
+def _machine(path: Path) -> tuple[list[Fault], list[Fault]]:
+    """Faults and notes of the machine; what keeps the site from being opened is told above."""
+    try:
+        return condition(SiteDirectory.open(path))
+    except (DaemonError, OSError):
+        return [], []
 
 
 def _device_faults(site: SiteDirectory, driver: DriverSection) -> Iterator[Fault]:

@@ -33,6 +33,7 @@ AGENT_STATES = (
     "busy",
     "unreachable",
 )
+ALARMS = ("disk-full", "disk-failed", "disk-slow", "overload")
 CALL_STATES = ("ringing", "ivr", "waiting", "offered", "talking", "on_hold")
 
 
@@ -47,6 +48,7 @@ def families(status: SystemStatus, live: LiveState, figures: Figures) -> list[Fa
     return [
         up_family(up=True),
         *_hotline(status, figures),
+        _alarms(live),
         *_floor(live),
         *_queues(live.queues),
         *driver_families(status.drivers),
@@ -96,6 +98,12 @@ def _floor(live: LiveState) -> list[Family]:
             *(Sample(count, {"state": state}) for state, count in agents.items()),
         ),
     ]
+
+
+def _alarms(live: LiveState) -> Family:
+    standing = {alarm.kind for alarm in live.alarms}
+    samples = (Sample(kind in standing, {"alarm": kind}) for kind in ALARMS)
+    return _gauge("alarm", "1 while something is wrong, by what it is.", *samples)
 
 
 def _queues(queues: tuple[LiveQueue, ...]) -> list[Family]:

@@ -19,6 +19,7 @@ from acd_core.engine import AcdEngine
 from acd_core.ids import IdSource, to_text
 from acd_core.routing.registry import strategies
 from daemon.clock import SteadyClock
+from daemon.control.alarms.engine import EngineWatch
 from daemon.control.calls.context import HangUpRequest
 from daemon.control.calls.places import KeptCaller
 from daemon.control.calls.watchdog import Watchdog
@@ -47,6 +48,7 @@ from daemon.link.client import MediaLink
 from daemon.link.lasting import LastingMediaLink
 from daemon.readiness import announce
 from daemon.recordings.retention import Retention
+from daemon.service.live import AlarmsChanged
 from daemon.service.messages import Actor
 from daemon.service.socket_server import ServiceServer
 from daemon.site_directory import SiteDirectory
@@ -143,7 +145,13 @@ class ControlProcess:
         picture = LivePicture(controller, self.clock)
         audit = AuditLog(self.clock, self.ids)
         history = HistoryFacade(controller, self.site, self.clock)
-        service = await self._service(controller, media, picture, audit, in_force, history)
+        controller.disk.least_mb = self.site.config.recordings.alarm_free_mb
+        alarms = controller.disk.alarms
+        alarms.changed = lambda: picture.feed.publish(
+            AlarmsChanged(alarms.standing()), self.clock()
+        )
+        watch = EngineWatch(alarms, media, self.clock)
+        service = await self._service(controller, media, picture, audit, in_force, history, watch)
         server = ServiceServer(service, self.site.socket("control"))
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -163,6 +171,8 @@ class ControlProcess:
                         ),
                         ("days", self._days(controller, drivers, in_force)),
                         ("old recordings", self._retention(history, audit).run()),
+                        ("disk of the recordings", controller.disk.run()),
+                        ("media engine watched", watch.run()),
                     )
                 ]
                 await server.start()
@@ -242,6 +252,7 @@ class ControlProcess:
         audit: AuditLog,
         in_force: InForce,
         history: HistoryFacade,
+        watch: EngineWatch,
     ) -> LocalService:
         agents = AgentFacade(controller, self.clock, history.past_calls)
         accounts = Accounts(self.clock, audit.note)
@@ -261,7 +272,7 @@ class ControlProcess:
             audit=audit,
             accounts=accounts,
             agents=agents,
-            supervision=SupervisorFacade(controller, agents, self.site, self.clock),
+            supervision=SupervisorFacade(controller, agents, self.site, self.clock, watch.figures),
             administration=administration,
             history=history,
             flows=self.flows,

@@ -24,6 +24,8 @@ from acd_core.events import AgentReachable, AgentUnreachable, DayBegan
 from acd_core.ids import AgentId, SkillId, TierId
 from daemon.config import OutgoingOptions, TelephoneOptions
 from daemon.control.acd_runner import AcdRunner
+from daemon.control.alarms.disk import DiskWatch
+from daemon.control.alarms.standing import Alarms
 from daemon.control.calls.call import Call, Phase, encode_call
 from daemon.control.calls.context import EndingCall, HangUpRequest
 from daemon.control.calls.lamp_switch import LampSwitch
@@ -94,6 +96,7 @@ class Controller(Switchboard):
         self.places = KeptPlaces(journal, self)
         self.faxes = faxes_of(self)
         self.last_agents = LastAgents()
+        self.disk = DiskWatch(Alarms(clock), prompts.site / "recordings", clock)
         self.seats: dict[str, int] = {}
         """Station -> key of the agent who sits there."""
         self.draining = False

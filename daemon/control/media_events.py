@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from daemon.control.alarms.disk import DiskWatch
 from daemon.control.calls.call import Call, Leg
 from daemon.control.calls.context import BridgingMedia
 from daemon.control.calls.life import CallLife
@@ -54,6 +55,7 @@ class Hearing(Protocol):
     calls: dict[int, CallLife]
     dirty: asyncio.Event
     streams: Counter[str]
+    disk: DiskWatch
     faxes: Faxes
 
 
@@ -79,6 +81,7 @@ class MediaEvents:
                 case RecordFinished(recording=recording):
                     left = Left(event.duration_ms, event.chain, event.paused_ms)
                     control.records.recording_finished(recording, left, event.gap_ms)
+                    control.disk.recorded(event)
                     self._tell_port(event.port, event)
                     control.dirty.set()
                 case DtlsChanged(port=port):

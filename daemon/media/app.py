@@ -12,6 +12,7 @@ from daemon.errors import CommandError
 from daemon.language import pick
 from daemon.link.server import LinkServer
 from daemon.logs import get_logger
+from daemon.machine import rights
 from daemon.media.driver_host import DriverHost
 from daemon.media.fax_host import FaxHost
 from daemon.media.files import SiteFiles
@@ -100,6 +101,7 @@ async def run_media(site: SiteDirectory) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await process.open()
+    missing = missing_rights(process.engine.scheduling, realtime=setup.options.realtime)
     # Commands and events make no cycles; looking for them took a tenth of this thread's time.
     gc.freeze()
     gc.set_threshold(*GARBAGE)
@@ -110,10 +112,24 @@ async def run_media(site: SiteDirectory) -> None:
             socket=str(setup.socket),
             scheduling=process.engine.scheduling,
             rtp_address=setup.options.rtp_address,
+            missing=missing,
         )
         await stop.wait()
     finally:
         await process.close()
+
+
+def missing_rights(scheduling: str, *, realtime: bool) -> list[str]:
+    """What this process was not granted, told in the log; locks its memory if it may."""
+    granted = {
+        rights.REALTIME: scheduling.startswith("fifo") or not realtime,
+        rights.LOCKED_MEMORY: rights.lock_memory(),
+        rights.SOCKET_BUFFERS: rights.socket_buffer() >= rights.BUFFER,
+    }
+    missing = [name for name, has in granted.items() if not has]
+    for name in missing:
+        log.warning("right is missing, audio goes on without it", right=name)
+    return missing
 
 
 def _hosts(site: SiteDirectory) -> list[Host]:

@@ -164,6 +164,21 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
     """What the supervisor does there: listen, whisper or barge."""
 
 
+class LiveAlarm(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is wrong with the hotline now; it goes by itself when it is over."""
+
+    kind: str
+    """disk-full, disk-failed, disk-slow or overload."""
+    since: float
+    en: str
+    """What is wrong and what to do, for people."""
+    zh: str
+
+    def text(self, language: str) -> str:
+        """The text in a language."""
+        return self.zh if language.startswith("zh") else self.en
+
+
 class LiveState(msgspec.Struct, frozen=True, kw_only=True):
     """Everything on the live page at one moment."""
 
@@ -174,6 +189,8 @@ class LiveState(msgspec.Struct, frozen=True, kw_only=True):
     calls: tuple[LiveCall, ...] = ()
     version: int = 0
     """Version of the configuration in force."""
+    alarms: tuple[LiveAlarm, ...] = ()
+    """What is wrong now, the oldest first."""
 
 
 class Reset(msgspec.Struct, frozen=True, tag="reset"):
@@ -214,7 +231,15 @@ class SettingsChanged(msgspec.Struct, frozen=True, tag="settings"):
     version: int
 
 
-Change = Reset | QueueChanged | AgentChanged | CallChanged | Gone | SettingsChanged
+class AlarmsChanged(msgspec.Struct, frozen=True, tag="alarms"):
+    """Alarms were raised or are over; these stand now."""
+
+    alarms: tuple[LiveAlarm, ...]
+
+
+Change = (
+    Reset | QueueChanged | AgentChanged | CallChanged | Gone | SettingsChanged | AlarmsChanged
+)
 
 
 class LiveUpdate(msgspec.Struct, frozen=True):

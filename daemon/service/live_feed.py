@@ -13,10 +13,12 @@ from typing import Final
 
 from daemon.service.live import (
     AgentChanged,
+    AlarmsChanged,
     CallChanged,
     Change,
     Gone,
     LiveAgent,
+    LiveAlarm,
     LiveCall,
     LiveQueue,
     LiveState,
@@ -39,6 +41,8 @@ class LiveFeed:
         self._agents: dict[str, LiveAgent] = {}
         self._calls: dict[str, LiveCall] = {}
         self._version = 0
+        self.alarms: tuple[LiveAlarm, ...] = ()
+        """What is wrong now."""
         self._ring: deque[LiveUpdate] = deque(maxlen=keep)
         self._readers: set[asyncio.Event] = set()
 
@@ -51,6 +55,7 @@ class LiveFeed:
             agents=tuple(sorted(self._agents.values(), key=lambda a: (a.name, a.login))),
             calls=tuple(sorted(self._calls.values(), key=lambda c: (c.started, c.call))),
             version=self._version,
+            alarms=self.alarms,
         )
 
     def show(
@@ -127,11 +132,14 @@ class LiveFeed:
                 self._calls.pop(key, None)
             case SettingsChanged(version):
                 self._version = version
+            case AlarmsChanged(alarms):
+                self.alarms = alarms
             case Reset(state):
                 self._queues = {queue.slug: queue for queue in state.queues}
                 self._agents = {agent.login: agent for agent in state.agents}
                 self._calls = {call.call: call for call in state.calls}
                 self._version = state.version
+                self.alarms = state.alarms
             case _:
                 raise ValueError(f"unknown kind of thing in {change!r}")
 

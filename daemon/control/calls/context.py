@@ -10,6 +10,7 @@ from acd_core.commands import OfferToAgent
 from acd_core.ids import AgentId, SkillId, TierId
 from daemon.config import OutgoingOptions
 from daemon.control.acd_runner import AcdRunner
+from daemon.control.alarms.disk import DiskWatch
 from daemon.control.calls.call import Call, Part
 from daemon.control.calls.moves.asking import CallRequest, Moving
 from daemon.control.calls.places import KeptPlaces
@@ -116,6 +117,7 @@ class CallContext(Moving, Protocol):
     places: KeptPlaces
     faxes: Faxes
     outgoing: OutgoingOptions
+    disk: DiskWatch
 
     @property
     def media(self) -> BridgingMedia:

@@ -79,6 +79,7 @@ class Conversation:
         except LinkError as error:
             # Two people talk: a full disk is no reason to part them.
             self._log.error("conversation is not recorded", why=str(error))
+            self._context.disk.refused(error)
 
     async def happened(self, event: LineEvent) -> None:
         """Something came from the station of the agent who has the call."""

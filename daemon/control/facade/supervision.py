@@ -1,7 +1,7 @@
 """The supervisor's and technician's part of the facade: other people's calls, lines, status."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 
 import structlog
@@ -19,6 +19,7 @@ from daemon.control.calls.context import (
 from daemon.control.controller import Controller
 from daemon.control.facade.agents import AgentFacade
 from daemon.control.facade.why_agent import why_agent
+from daemon.machine.rights import RIGHTS
 from daemon.readiness import endpoints
 from daemon.service.errors import ServiceError
 from daemon.service.messages import (
@@ -46,14 +47,15 @@ class SupervisorFacade:
         agents: AgentFacade,
         site: SiteDirectory,
         clock: Callable[[], float],
-        warnings: Sequence[Text] = (),
+        figures: Callable[[], Mapping[str, float]] = dict,
     ) -> None:
         self._controller = controller
         self._agents = agents
         self._site = site
         self._clock = clock
         self._started = clock()
-        self._warnings = tuple(warnings)
+        self._figures = figures
+        """Load, lateness and drops of the media engine, as heard last."""
 
     async def release_call(self, actor: Actor, call: str) -> None:
         """End any call in progress."""
@@ -163,9 +165,18 @@ class SupervisorFacade:
                 for item in self._controller.lines.drivers
             ),
             lines=tuple(self._lines()),
-            warnings=self._warnings,
+            warnings=tuple(self._warnings()),
             draining=self._controller.draining,
         )
+
+    def _warnings(self) -> Iterator[Text]:
+        """Alarms that stand, and what this machine does not grant the media engine."""
+        for alarm in self._controller.disk.alarms.standing():
+            yield Text(alarm.en, alarm.zh)
+        missing = endpoints(self._site.run_dir, "media").get("missing")
+        for name in missing if isinstance(missing, list) else ():
+            if name in RIGHTS:
+                yield Text(*RIGHTS[name])
 
     def set_draining(self, *, on: bool) -> Draining:
         """Take no new calls, or take them again."""
@@ -242,7 +253,16 @@ class SupervisorFacade:
         except PermissionError:
             # Somebody else's process: under systemd each runs with its own rights.
             log.debug("process belongs to another user", name=name, pid=pid)
-        return ProcessStatus(name=name, up=True, pid=pid, since=since)
+        if name != "media":
+            return ProcessStatus(name=name, up=True, pid=pid, since=since)
+        return ProcessStatus(
+            name=name,
+            up=True,
+            pid=pid,
+            since=since,
+            detail=str(told.get("scheduling", "")),
+            figures=dict(self._figures()),
+        )
 
 
 def call_id(text: str) -> int:

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from cython_ext import dsp
+from daemon.control.alarms.disk import DiskWatch
+from daemon.control.alarms.standing import Alarms
 from daemon.link import messages as told
 from daemon.link.client import MediaLink
 from daemon.link.errors import MediaRefused
@@ -133,6 +135,9 @@ async def test_a_full_disk_ends_the_recording_and_not_the_call(
         signal.signal(signal.SIGXFSZ, before)
     assert ended.reason == "error"  # the system says EFBIG; of a full disk it says ENOSPC
     assert dsp.goertzel(heard[-9_600:], 8000, 1000.0) > -20
+    alarms = Alarms(lambda: 5.0)
+    DiskWatch(alarms, site, lambda: 5.0).recorded(ended)
+    assert [alarm.kind for alarm in alarms.standing()] == ["disk-failed"]
     found = await link.counters()
     assert (found["recordings_failed"], found["recordings_disk_full"]) == (1, 0)
     assert layout((site / "recordings/a.wav").read_bytes()[:58]).start == 44

@@ -1,0 +1,1 @@
+"""What is wrong while the hotline runs: raised, shown to people and monitors, and cleared again."""
