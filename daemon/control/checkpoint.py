@@ -25,8 +25,8 @@ from acd_core.events import (
 )
 from acd_core.snapshot import AgentView, Snapshot
 from daemon.control.acd_runner import JOURNAL_KIND as ACD_KIND
-from daemon.control.records import JOURNAL_KIND as ROW_KIND
-from daemon.control.records import encode_row
+from daemon.control.journaled.rows import JOURNAL_KIND as ROW_KIND
+from daemon.control.journaled.rows import encode_row
 from daemon.store.rows import HistoryRow
 
 RESTING: Final = (

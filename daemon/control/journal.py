@@ -18,7 +18,7 @@ import os
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -85,21 +85,34 @@ class Journal:
     def append(self, kind: str, payload: bytes, now: float | None = None) -> int:
         """Write one record and return its sequence number; JournalError when it cannot."""
         sequence = self.last_sequence + 1
-        record = pack(Record(sequence, kind, payload, self._clock() if now is None else now))
-        if self._descriptor < 0 or self._size + len(record) > self._segment_bytes:
+        self._write(_pack(sequence, kind, payload, self._clock() if now is None else now))
+        self.last_sequence = sequence
+        return sequence
+
+    def append_all(self, records: Sequence[tuple[str, bytes]], now: float) -> int:
+        """Write records of one step in one go, as kind and payload; the number of the first.
+
+        JournalError when they cannot be written: then none of them is there.
+        """
+        first = self.last_sequence + 1
+        numbered = enumerate(records, first)
+        self._write(b"".join([_pack(number, kind, data, now) for number, (kind, data) in numbered]))
+        self.last_sequence += len(records)
+        return first
+
+    def _write(self, records: bytes) -> None:
+        if self._descriptor < 0 or self._size + len(records) > self._segment_bytes:
             self._begin_segment()
         try:
-            written = os.write(self._descriptor, record)
+            written = os.write(self._descriptor, records)
         except OSError as error:
             raise JournalError(f"{self._directory}: {error.strerror}") from error
-        if written < len(record):
+        if written < len(records):
             # The disk is full. Half a record would hide all that follow it.
             os.ftruncate(self._descriptor, self._size)
             raise JournalError(f"{self._directory}: no space left")
         self._size += written
         self._dirty = True
-        self.last_sequence = sequence
-        return sequence
 
     def read(self, after: int = 0) -> Iterator[Record]:
         """Records with a sequence number above ``after``, in order."""
@@ -226,11 +239,15 @@ def segments(directory: Path) -> list[Path]:
 
 def pack(record: Record) -> bytes:
     """One record as bytes; JournalError when the kind or the payload is too long."""
-    kind = record.kind.encode()
-    if not 0 < len(kind) < 256 or len(record.payload) > LARGEST_BODY - 256:
-        raise JournalError(f"record {record.sequence}: kind or payload too long")
-    checked = _CHECKED.pack(record.sequence, record.at, len(kind)) + kind + record.payload
-    return _LENGTH_AND_CRC.pack(len(kind) + len(record.payload), zlib.crc32(checked)) + checked
+    return _pack(record.sequence, record.kind, record.payload, record.at)
+
+
+def _pack(sequence: int, kind: str, payload: bytes, at: float) -> bytes:
+    named = kind.encode()
+    if not 0 < len(named) < 256 or len(payload) > LARGEST_BODY - 256:
+        raise JournalError(f"record {sequence}: kind or payload too long")
+    checked = b"".join((_CHECKED.pack(sequence, at, len(named)), named, payload))
+    return _LENGTH_AND_CRC.pack(len(named) + len(payload), zlib.crc32(checked)) + checked
 
 
 def unpack(data: bytes, start: int = 0) -> tuple[Record, int] | None:

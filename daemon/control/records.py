@@ -1,13 +1,8 @@
-"""Turns what happens to calls and agents into rows; journals each before it is written.
-
-A row is journaled, then handed to the history writer, which commits it together with the
-journal's sequence number. After a crash the rows behind that number are handed over again,
-so each is in the database exactly once.
-"""
+"""Turns what happens to calls and agents into rows of history."""
 
 from collections.abc import Callable, Container, Iterable
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
@@ -15,6 +10,7 @@ from acd_core.agent import AgentState
 from acd_core.commands import AgentStateChanged
 from acd_core.ids import to_text
 from daemon.control.calls.call import Call, Leg, Onward, OpenRecording, OpenSegment, Visit, ring_of
+from daemon.control.journaled.rows import JournaledRows, RowJournal, RowSink
 from daemon.link.messages import StreamEnded
 from daemon.recordings.audio_file import Left
 from daemon.store.rows import (
@@ -28,37 +24,9 @@ from daemon.store.rows import (
     milliseconds,
 )
 
-JOURNAL_KIND: Final = "row"
 BEYOND: Final = ("transfer", "outside", "consult", "parked")
 """Segments of a call with somebody whom no queue found: ringing, talking, asked, or nobody."""
 _WITH_CALL: Final = (AgentState.TALKING, AgentState.ON_HOLD, AgentState.WRAP_UP)
-
-_encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[HistoryRow] = msgspec.msgpack.Decoder(HistoryRow)
-
-
-class RowJournal(Protocol):
-    """The part of the journal that records need."""
-
-    def append(self, kind: str, payload: bytes, now: float) -> int:
-        """Append one record and return its sequence number."""
-
-
-class RowSink(Protocol):
-    """Where rows go once they are journaled: the history writer."""
-
-    def write(self, row: HistoryRow, sequence: int) -> None:
-        """Take one row; never waits."""
-
-
-def encode_row(row: HistoryRow) -> bytes:
-    """Write a row for the journal."""
-    return _encoder.encode(row)
-
-
-def decode_row(payload: bytes) -> HistoryRow:
-    """Read a journaled row; raise msgspec.DecodeError on anything else."""
-    return _decoder.decode(payload)
 
 
 class Records:
@@ -71,8 +39,8 @@ class Records:
         ids: Callable[[], int],
         clock: Callable[[], float],
     ) -> None:
-        self._journal = journal
-        self._sink = sink
+        self._rows = JournaledRows(journal, sink, clock)
+        self.together = self._rows.together
         self._ids = ids
         self._clock = clock
         self._states: dict[int, AgentStateRow] = {}
@@ -124,7 +92,7 @@ class Records:
                     change = {"ended_ms": row.started_ms, "result": "lost"}
                 case QueueVisitRow():
                     change = {"left_ms": now_ms, "outcome": "abandoned", "detail": "lost"}
-            self._write(msgspec.structs.replace(row, **change))
+            self._rows.write(msgspec.structs.replace(row, **change))
         self._left_open.clear()
 
     # -- calls ----------------------------------------------------------------------------
@@ -139,7 +107,7 @@ class Records:
         ended_by: str = "",
     ) -> None:
         """Write the call as it is now; with ``ended`` for the last time."""
-        self._write(
+        self._rows.write(
             CallRow(
                 id=call.id,
                 direction=call.direction,
@@ -198,7 +166,7 @@ class Records:
             detail=detail or {},
         )
         call.segments[ring_of(agent) if kind == "ring" else kind] = segment
-        self._write(_segment_row(call, segment))
+        self._rows.write(_segment_row(call, segment))
 
     def close_segment(
         self,
@@ -214,7 +182,7 @@ class Records:
         if segment is None:
             return 0.0
         row = _segment_row(call, segment)
-        self._write(
+        self._rows.write(
             msgspec.structs.replace(
                 row,
                 # A segment ends no earlier than it began, whatever the clock was slewed by.
@@ -246,7 +214,7 @@ class Records:
         )
         if visit.agent:
             self._visits[call.id] = row
-        self._write(row)
+        self._rows.write(row)
 
     def recording(self, call: Call, recording: OpenRecording) -> None:
         """Write that a recording has begun; ``recording_finished`` completes the row."""
@@ -264,14 +232,14 @@ class Records:
             part_of=recording.part_of or None,
         )
         self._recordings[recording.id] = row
-        self._write(row)
+        self._rows.write(row)
 
     def recording_finished(self, recording: int, left: Left, gap_ms: int = 0) -> bool:
         """Complete a recording's row; False when it is not an open one."""
         row = self._recordings.pop(recording, None)
         if row is None:
             return False
-        self._write(
+        self._rows.write(
             msgspec.structs.replace(
                 row,
                 ended_ms=row.started_ms + left.duration_ms,
@@ -286,7 +254,7 @@ class Records:
 
     def stream(self, call: int, leg: Leg, ended: StreamEnded) -> None:
         """Write down what the audio of a leg was like."""
-        self._write(
+        self._rows.write(
             StreamRow(
                 id=self._ids(),
                 call_id=call,
@@ -318,12 +286,16 @@ class Records:
 
     def agent_state(self, change: AgentStateChanged, station: str) -> None:
         """End the agent's present interval and begin the next one."""
+        with self.together:
+            self._agent_state(change, station)
+
+    def _agent_state(self, change: AgentStateChanged, station: str) -> None:
         now_ms = milliseconds(change.since)
         self._wrap_up(change, now_ms)
         before = self._states.pop(change.agent, None)
         if before is not None:
             ended = max(now_ms, before.started_ms)
-            self._write(msgspec.structs.replace(before, ended_ms=ended))
+            self._rows.write(msgspec.structs.replace(before, ended_ms=ended))
             if before.call_id is not None and change.state not in _WITH_CALL:
                 self._visits.pop(before.call_id, None)
         row = AgentStateRow(
@@ -336,17 +308,17 @@ class Records:
             started_ms=now_ms,
         )
         self._states[change.agent] = row
-        self._write(row)
+        self._rows.write(row)
 
     def _wrap_up(self, change: AgentStateChanged, now_ms: int) -> None:
         open_segment = self._wrap_ups.pop(change.agent, None)
         if open_segment is not None:
             ended = max(now_ms, open_segment.started_ms)
-            self._write(msgspec.structs.replace(open_segment, ended_ms=ended))
+            self._rows.write(msgspec.structs.replace(open_segment, ended_ms=ended))
             visit = self._visits.pop(open_segment.call_id, None)
             if visit is not None:
                 lasted = ended - open_segment.started_ms
-                self._write(msgspec.structs.replace(visit, wrap_up_ms=lasted))
+                self._rows.write(msgspec.structs.replace(visit, wrap_up_ms=lasted))
         if change.state is AgentState.WRAP_UP and change.call is not None:
             visit = self._visits.get(change.call)
             segment = SegmentRow(
@@ -359,11 +331,7 @@ class Records:
                 agent_id=change.agent,
             )
             self._wrap_ups[change.agent] = segment
-            self._write(segment)
-
-    def _write(self, row: HistoryRow) -> None:
-        sequence = self._journal.append(JOURNAL_KIND, _encoder.encode(row), self._clock())
-        self._sink.write(row, sequence)
+            self._rows.write(segment)
 
 
 def recording_path(kind: str, call: int, recording: int, now: float) -> str:

@@ -5,7 +5,7 @@ Reading is pure; ``reconcile`` compares with the lines and the media process tha
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -28,8 +28,9 @@ from daemon.control.checkpoint import read_checkpoint
 from daemon.control.controller import JOURNAL_KIND as CALL_KIND
 from daemon.control.controller import Controller
 from daemon.control.journal import SNAPSHOT, Record
-from daemon.control.records import JOURNAL_KIND as ROW_KIND
-from daemon.control.records import Records, decode_row
+from daemon.control.journaled.rows import JOURNAL_KIND as ROW_KIND
+from daemon.control.journaled.rows import decode_row
+from daemon.control.records import Records
 from daemon.link.messages import Snapshot
 from daemon.recordings.audio_file import what_is_left
 from daemon.store.rows import HistoryRow, QueueVisitRow
@@ -148,6 +149,20 @@ def _keep_open(rows: dict[tuple[str, int], HistoryRow], row: HistoryRow) -> None
         rows.pop(key, None)
 
 
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What drivers know of calls from before; references are theirs (``Leg.ref``)."""
+
+    lines: dict[LineId, PortId | None] = {}
+    """Lines that carried a conversation when control began again, with their ports.
+
+    Those whose call has ended since are of them: that is an event that nobody has read yet.
+    """
+    rings: frozenset[str] = frozenset()
+    """Calls that wait to be answered: their drivers tell of them anew."""
+    left: frozenset[str] = frozenset()
+    """Calls that the far end ended before."""
+
+
 class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
     """Which calls go on, and what nobody owns any more."""
 
@@ -167,44 +182,41 @@ class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
 BEFORE_ANSWER: Final = (Phase.RINGING, Phase.DIALLING)
 
 
-def answered_unwritten(call: Call, restored: dict[LineId, PortId | None]) -> bool:
+def answered_unwritten(call: Call, restored: Standing) -> bool:
     """Whether control answered a caller and ended before it wrote that down.
 
     He rang when the call was written last, and his line has a conversation. One who called
     from inside is none of them: whom he called rings no more, so there is nobody to join him.
     """
-    return call.phase is Phase.RINGING and call.direct is None and call.caller.line in restored
+    rang = call.phase is Phase.RINGING and call.direct is None
+    return rang and call.caller.line in restored.lines
 
 
 def reconcile(
     calls: Sequence[Call],
-    restored: dict[LineId, PortId | None],
+    restored: Standing,
     snapshot: Snapshot,
     open_recordings: Sequence[int],
-    rings: Container[str] = frozenset(),
 ) -> Reconciled:
-    """Compare calls of the journal with restored lines and with what media holds.
-
-    ``rings`` are the references of calls whose driver lets them ring once more.
-    """
+    """Compare calls of the journal with what drivers restored and with what media holds."""
     ports = {port.port for port in snapshot.ports}
     alive, dead, ringing = list[Call](), list[Call](), list[Call]()
     owned, claimed = set[LineId](), list[PortId]()
     for call in calls:
-        if call.phase is Phase.RINGING and call.caller.ref in rings:
+        if call.phase is Phase.RINGING and call.caller.ref in restored.rings:
             ringing.append(call)
             continue
         if answered_unwritten(call, restored):
-            call.caller.port = restored[call.caller.line]
+            call.caller.port = restored.lines[call.caller.line]
         elif call.phase in BEFORE_ANSWER:
             dead.append(call)
             continue
-        if call.caller.line not in restored or call.caller.port not in ports:
+        if call.caller.line not in restored.lines or call.caller.port not in ports:
             dead.append(call)
             continue
         alive.append(call)
         legs = [call.caller]
-        legs += [leg for leg in call.partners if leg.line in restored and leg.port in ports]
+        legs += [leg for leg in call.partners if leg.line in restored.lines and leg.port in ports]
         for leg in legs:
             owned.add(leg.line)
             if leg.port is not None:
@@ -214,7 +226,7 @@ def reconcile(
         alive=tuple(alive),
         dead=tuple(dead),
         ringing=tuple(ringing),
-        orphan_lines=tuple(line for line in restored if line not in owned),
+        orphan_lines=tuple(line for line in restored.lines if line not in owned),
         claimed=tuple(claimed),
         finished_recordings=tuple(r for r in open_recordings if r not in running),
     )
@@ -237,15 +249,13 @@ class Recovery:
         media: HoldingMedia,
         records: Records,
         site: Path,
-        restored: Callable[[], dict[LineId, PortId | None]],
-        rings: Callable[[], Container[str]] = frozenset,
+        restored: Callable[[], Standing],
     ) -> None:
         self._controller = controller
         self._media = media
         self._records = records
         self._site = site
         self._restored = restored
-        self._rings = rings
         self._snapshot: Snapshot | None = None
         self.lost_legs: list[tuple[int, LineId]] = []
         """Calls that go on without their agent, and the line that is gone."""
@@ -259,7 +269,7 @@ class Recovery:
         restored = self._restored()
         snapshot = self._snapshot or await self._media.snapshot()
         open_rows = {row.id: row for row in self._records.open_recordings()}
-        found = reconcile(calls, restored, snapshot, tuple(open_rows), self._rings())
+        found = reconcile(calls, restored, snapshot, tuple(open_rows))
         if found.claimed:
             await self._media.claim(found.claimed)
         for recording in found.finished_recordings:
@@ -271,13 +281,13 @@ class Recovery:
         for call in found.ringing:
             self._ring_again(call)
         for call in found.dead:
-            await self._finish(call, standing=call.caller.line in restored)
+            await self._finish(call, restored)
         for line in found.orphan_lines:
             log.warning("conversation belongs to no call, releasing it", line=line)
             await self._release(line)
         for call in found.alive:
             for leg in call.partners:
-                if leg.line not in restored:
+                if leg.line not in restored.lines:
                     self.lost_legs.append((call.id, leg.line))
         for event in left_busy(found.alive, self._controller.acd.floor()):
             self._controller.acd.submit(event)
@@ -311,11 +321,14 @@ class Recovery:
             self._records.close_segment(call, kind, now, result="lost")
         self._controller.rang[call.caller.ref] = call
 
-    async def _finish(self, call: Call, *, standing: bool) -> None:
+    async def _finish(self, call: Call, restored: Standing) -> None:
         life = CallLife(call, self._controller)
-        await life.end(
-            Cause.TEMPORARY_FAILURE, by="system", failed=True, caller_released=not standing
-        )
+        if call.caller.answered and call.caller.ref in restored.left:
+            # He hung up, and control ended between hearing that and writing it down.
+            await life.end(Cause.NORMAL, by="caller", caller_released=True)
+            return
+        gone = call.caller.line not in restored.lines
+        await life.end(Cause.TEMPORARY_FAILURE, by="system", failed=True, caller_released=gone)
 
     async def _release(self, line: LineId) -> None:
         try:

@@ -64,13 +64,15 @@ class Conversation:
         call, context, visit = self.call, self._context, self.call.visit
         if visit is None:
             return
-        self._life.offering.note(call.agent, "answered", now)
-        context.records.close_segment(call, "wait", now, result="answered")
-        context.records.open_segment(call, "talk", now, agent=call.agent, on_agent_leg=True)
-        visit.answered, visit.agent = now, call.agent
-        call.answered = call.answered or now
-        context.records.visit(call, visit)
-        context.records.call(call)
+        records = context.records
+        with records.together:
+            self._life.offering.note(call.agent, "answered", now)
+            records.close_segment(call, "wait", now, result="answered")
+            records.open_segment(call, "talk", now, agent=call.agent, on_agent_leg=True)
+            visit.answered, visit.agent = now, call.agent
+            call.answered = call.answered or now
+            records.visit(call, visit)
+            records.call(call)
         context.acd.submit(CallAnswered(call=CallId(call.id), agent=AgentId(call.agent)))
 
     async def _record(self, port: PortId, *, part_of: int = 0) -> None:
@@ -118,13 +120,15 @@ class Conversation:
     def finish(self, now: float) -> None:
         """The conversation is over: segments, visit, and the agent's wrap-up."""
         call, visit = self.call, self.call.visit
-        talked = self._context.records.close_segment(call, "talk", now)
-        held = self._context.records.close_segment(call, "hold", now)
-        if visit is not None:
-            visit.talk_s += talked
-            visit.hold_s += held
-            visit.closed = True
-            self._context.records.visit(call, visit)
+        records = self._context.records
+        with records.together:
+            talked = records.close_segment(call, "talk", now)
+            held = records.close_segment(call, "hold", now)
+            if visit is not None:
+                visit.talk_s += talked
+                visit.hold_s += held
+                visit.closed = True
+                records.visit(call, visit)
         call.outcome = "answered"
         self._context.acd.submit(CallEnded(call=CallId(call.id)))
 

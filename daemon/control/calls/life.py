@@ -346,10 +346,11 @@ class CallLife:
         # The parts of the call read the clock when they ended: it ends no earlier than they.
         ended = context.clock()
         await self.conversation.stop_recording()
-        for kind in tuple(call.segments):
-            context.records.close_segment(call, kind, ended)
-        final = outcome or _outcome(call, failed=failed)
-        context.records.call(call, ended=ended, outcome=final, cause=int(cause), ended_by=by)
+        final, records = outcome or _outcome(call, failed=failed), context.records
+        with records.together:
+            for kind in tuple(call.segments):
+                records.close_segment(call, kind, ended)
+            records.call(call, ended=ended, outcome=final, cause=int(cause), ended_by=by)
         context.keep(call)
         self.log.info("call ended", by=by, outcome=final, cause=int(cause))
         # Signalling comes last: whatever a peer does now, the records are complete.

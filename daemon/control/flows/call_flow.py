@@ -262,14 +262,15 @@ class CallFlow:
     def _begin_visit(self, queue: int, priority: int, now: float) -> None:
         call, context = self._call, self._context
         self._note()
-        context.records.close_segment(call, "ivr", now)
-        call.queue = queue
-        call.visit = Visit(id=context.ids(), queue=queue, entered=now, priority=priority)
-        call.step(Step.ENQUEUE, now)
+        with context.records.together:
+            context.records.close_segment(call, "ivr", now)
+            call.queue = queue
+            call.visit = Visit(id=context.ids(), queue=queue, entered=now, priority=priority)
+            call.step(Step.ENQUEUE, now)
+            context.records.open_segment(call, "wait", now)
+            context.records.visit(call, call.visit)
         if self._runner is not None:
             self._runner.agent_talks(on=False)
-        context.records.open_segment(call, "wait", now)
-        context.records.visit(call, call.visit)
         context.keep(call)
 
     def music(self) -> str:

@@ -62,8 +62,10 @@ class Visits:
     def close(self, outcome: str, detail: str = "") -> None:
         """End the present stay in a queue with its one outcome."""
         call, now = self.call, self._context.clock()
-        self._context.records.close_segment(call, "wait", now, result=outcome)
-        if call.visit is not None and not call.visit.closed:
-            call.visit.closed = True
-            self._context.records.visit(call, call.visit, left=now, outcome=outcome, detail=detail)
-            call.outcome = outcome
+        records = self._context.records
+        with records.together:
+            records.close_segment(call, "wait", now, result=outcome)
+            if call.visit is not None and not call.visit.closed:
+                call.visit.closed = True
+                records.visit(call, call.visit, left=now, outcome=outcome, detail=detail)
+                call.outcome = outcome

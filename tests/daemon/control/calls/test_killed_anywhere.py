@@ -1,6 +1,6 @@
 """The control process is killed behind every single record of its journal."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -110,7 +110,15 @@ async def supervised(rig: ControlRig) -> None:
 
 def kill_after(rig: ControlRig, records: int) -> None:
     """Let no more than so many records reach the journal."""
-    append = rig.journal.append
+    append, append_all = rig.journal.append, rig.journal.append_all
+
+    def counted_all(entries: Sequence[tuple[str, bytes]], now: float) -> int:
+        left = records - rig.journal.last_sequence
+        if left > 0:
+            first = append_all(entries[:left], now)
+        if left < len(entries):
+            raise Killed  # what goes to the kernel in one go may be cut as well
+        return first
 
     def counted(kind: str, payload: bytes, now: float | None = None) -> int:
         if rig.journal.last_sequence >= records:
@@ -118,6 +126,7 @@ def kill_after(rig: ControlRig, records: int) -> None:
         return append(kind, payload, now)
 
     rig.journal.append = counted  # type: ignore[method-assign]
+    rig.journal.append_all = counted_all  # type: ignore[method-assign]
 
 
 async def everybody_hangs_up(rig: ControlRig) -> None:

@@ -1,0 +1,1 @@
+"""How what control writes down gets into its journal."""

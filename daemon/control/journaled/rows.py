@@ -1,0 +1,86 @@
+"""Rows of history on their way: each is journaled before the history writer has it.
+
+A row is journaled, then handed to the history writer, which commits it together with the
+journal's sequence number. After a crash the rows behind that number are handed over again,
+so each is in the database exactly once.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from daemon.store.rows import HistoryRow
+
+JOURNAL_KIND: Final = "row"
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[HistoryRow] = msgspec.msgpack.Decoder(HistoryRow)
+
+
+class RowJournal(Protocol):
+    """The part of the journal that records need."""
+
+    def append_all(self, records: Sequence[tuple[str, bytes]], now: float) -> int:
+        """Append records in one go and return the sequence number of the first."""
+
+
+class RowSink(Protocol):
+    """Where rows go once they are journaled: the history writer."""
+
+    def write(self, row: HistoryRow, sequence: int) -> None:
+        """Take one row; never waits."""
+
+
+def encode_row(row: HistoryRow) -> bytes:
+    """Write a row for the journal."""
+    return _encoder.encode(row)
+
+
+def decode_row(payload: bytes) -> HistoryRow:
+    """Read a journaled row; raise msgspec.DecodeError on anything else."""
+    return _decoder.decode(payload)
+
+
+class JournaledRows:
+    """Where rows are written."""
+
+    def __init__(self, journal: RowJournal, sink: RowSink, clock: Callable[[], float]) -> None:
+        self.together = Together(self._write_down)
+        self._waiting: list[HistoryRow] = []
+        """Of the present block."""
+        self._journal = journal
+        self._sink = sink
+        self._clock = clock
+
+    def write(self, row: HistoryRow) -> None:
+        """Write one row, with the others of the present block."""
+        self._waiting.append(row)
+        if not self.together.depth:
+            self._write_down()
+
+    def _write_down(self) -> None:
+        rows, self._waiting = self._waiting, []
+        if rows:
+            entries = [(JOURNAL_KIND, _encoder.encode(row)) for row in rows]
+            first = self._journal.append_all(entries, self._clock())
+            for sequence, row in enumerate(rows, first):
+                self._sink.write(row, sequence)
+
+
+class Together:
+    """A block whose rows go to the journal in one go; nothing may be awaited or asked in it."""
+
+    __slots__ = ("_leave", "depth")
+
+    def __init__(self, leave: Callable[[], None]) -> None:
+        self.depth = 0
+        self._leave = leave
+
+    def __enter__(self) -> None:
+        self.depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.depth -= 1
+        if not self.depth:
+            self._leave()
