@@ -133,9 +133,7 @@ class ControlProcess:
         drivers = DriverSet(self.site, media, self.clock, self.journal)
         controller = self._controller(engine, media, drivers, recovered.places)
         in_force = InForce(controller, self.site.config.site.timezone, drivers.station_drivers)
-        recovery = Recovery(
-            controller, media, self.records, self.site.path, drivers.restored, drivers.rings
-        )
+        recovery = Recovery(controller, media, self.records, self.site.path, drivers.restored)
         drivers.restore(recovered.driver_records)
         await in_force.reload()
         await recovery.look()

@@ -13,7 +13,7 @@ from daemon.config import DriverSection
 from daemon.control.facade.in_force import StationDriver
 from daemon.control.journal import Journal
 from daemon.control.line_table import LineTable, OpenDriver
-from daemon.control.recovery import DRIVER_KIND
+from daemon.control.recovery import DRIVER_KIND, Standing
 from daemon.control.remote_driver import RemoteDriver
 from daemon.link.client import MediaLink
 from daemon.readiness import Endpoints, endpoints
@@ -99,23 +99,17 @@ class DriverSet:
             if isinstance(item.driver, SipDriver)
         }
 
-    def restored(self) -> dict[LineId, PortId | None]:
-        """Lines that carried a call when control began again, with their ports.
-
-        Calls that came since are not of them, and those that ended since are: their end is an
-        event that nobody has read yet.
-        """
-        return self._went_on | {
-            call.line: call.port
-            for item in self._made
-            if isinstance(item.driver, RemoteDriver)
-            for call in item.driver.restored_calls()
-        }
-
-    def rings(self) -> frozenset[str]:
-        """References of calls that rang when control ended, and of which drivers tell anew."""
-        rings = (item.driver.rings for item in self._made if isinstance(item.driver, SipDriver))
-        return frozenset().union(*rings)
+    def restored(self) -> Standing:
+        """What drivers know of the calls from before; to be asked once they are open."""
+        lines = dict(self._went_on)
+        rings, left = frozenset[str](), frozenset[str]()
+        for item in self._made:
+            if isinstance(item.driver, RemoteDriver):
+                lines |= {call.line: call.port for call in item.driver.restored_calls()}
+            elif isinstance(item.driver, SipDriver):
+                rings |= item.driver.rings
+                left |= item.driver.left()
+        return Standing(lines=lines, rings=rings, left=left)
 
     def reread(self) -> None:
         """Let drivers take files that were renewed."""

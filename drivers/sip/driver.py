@@ -280,6 +280,10 @@ class SipDriver:
             if line.call is not None and line.call.dialog is not None
         ]
 
+    def left(self) -> frozenset[str]:
+        """Call-IDs of the last calls that the peer ended before ``restore``."""
+        return frozenset(self.core.calls.left)
+
     def snapshot(self) -> list[tuple[str, bytes]]:
         """Journal records that replace all earlier ones of this driver."""
         return self.core.snapshot()

@@ -23,7 +23,7 @@ from daemon.control.flows.prompts import Prompts
 from daemon.control.journal import Journal
 from daemon.control.line_table import LineTable, OpenDriver
 from daemon.control.records import Records
-from daemon.control.recovery import Recovered, Recovery, read_back
+from daemon.control.recovery import Recovered, Recovery, Standing, read_back
 from daemon.store.rows import CallRow, HistoryRow, QueueVisitRow, SegmentRow
 from drivers.api import LineId, PortId
 from drivers.events import Cause
@@ -186,11 +186,16 @@ class ControlRig:
         self.journal.close()
 
     async def again(
-        self, *, applied: int | None = None, rings: frozenset[str] = frozenset()
+        self,
+        *,
+        applied: int | None = None,
+        rings: frozenset[str] = frozenset(),
+        left: frozenset[str] = frozenset(),
     ) -> "Recovered":
         """Start the next control process of this site, in this very rig.
 
-        ``rings``: calls that the test will let ring once more, as SIP does.
+        ``rings``: calls that the test will let ring once more, as SIP does; ``left``: those
+        whose caller is known to have hung up.
         """
         await self.crash()
         self.driver.restart()
@@ -216,7 +221,11 @@ class ControlRig:
             if view.station:
                 self.controller.take_seat(view.agent, view.station)
         recovery = Recovery(
-            self.controller, self.media, self.records, self.site, self._standing, lambda: rings
+            self.controller,
+            self.media,
+            self.records,
+            self.site,
+            lambda: Standing(lines=self._standing(), rings=rings, left=left),
         )
         alive = await recovery.sort_out(recovered.calls)
         self.controller.faxes.outbox.load({call.id for call in alive})

@@ -1,5 +1,6 @@
 """The calls that exist, their journal records, and the one report of each end."""
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
@@ -48,6 +49,10 @@ KEYED_OFFER_KIND: Final = "sip.keyed_offer"
 MARK_KIND: Final = "sip.mark"
 BINDING_KIND: Final = "sip.binding"
 
+LEFT: Final = 1000
+"""More than end between a message of the peer and the moment when its call is written as over."""
+
+_STANDING: Final = ("accepted", "confirmed")
 _ENDED: Final = {cause: f"ended_{cause.name.lower()}" for cause in Cause}
 """Counters of ends by cause."""
 
@@ -67,6 +72,8 @@ class Calls:
         self._calls: dict[tuple[str, str], Call] = {}
         self._recorded: set[str] = set()
         self._by_station: dict[str, dict[str, Call]] = {}
+        self.left: deque[str] = deque(maxlen=LEFT)
+        """Call-IDs of the last calls that the peer ended before a restart."""
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -156,7 +163,9 @@ class Calls:
                     offer = _read_offer(self.services.sealer.open(payload) if keyed else payload)
                     latest[offer.tag] = offer
                 elif kind == MARK_KIND:
-                    _apply(latest, _read_mark(payload))
+                    mark = _read_mark(payload)
+                    self._note_end(latest.get(mark.tag), mark)
+                    _apply(latest, mark)
                 elif kind == BINDING_KIND:
                     bindings.append(_read_binding(payload))
             except (msgspec.DecodeError, SealBroken):
@@ -168,6 +177,13 @@ class Calls:
             if not isinstance(record, OfferRecord)
         ]
         return calls, bindings, offers
+
+    def _note_end(
+        self, before: CallRecord | InviteRecord | OfferRecord | None, mark: CallMark
+    ) -> None:
+        # What we end ourselves is "closing" or "ending" first.
+        if isinstance(before, CallRecord) and mark.state == "ended" and before.state in _STANDING:
+            self.left.append(before.dialog.call_id)
 
     def snapshot(self) -> list[tuple[str, bytes]]:
         """Records that say the same as all written so far, for a shorter journal."""

@@ -254,8 +254,10 @@ class Incoming:
             self.services.respond(received, 481)
         else:
             message = received.message
-            again = message.method == "INVITE" and message.cseq.number > call.cseq
-            if again and call.ok and not call.delayed_offer:
+            method, state = message.method, call.state
+            again = method == "INVITE" or (method == "BYE" and state is CallState.ACCEPTED)
+            later = again and message.cseq.number > call.cseq
+            if later and call.ok and not call.delayed_offer:
                 # The ACK is lost, as while we started anew: nobody without our 200 sends this.
                 self.inbound.acknowledged(call)
             self.in_dialog.receive(call, dialog, received)

@@ -207,7 +207,7 @@ def test_bye_before_the_ack_ends_the_call_and_the_repeating() -> None:
     bench.out()
     bye = request("BYE", branch="bye", cseq=2, to_tag=call.local_tag)
     assert statuses(bench.send(bye)) == [200]
-    assert bench.names() == ["MediaAgreed", "Ended"]
+    assert bench.names() == ["MediaAgreed", "Connected", "Ended"]
     assert bench.pass_time(40.0) == []
 
 

@@ -294,6 +294,33 @@ def test_200_of_a_re_invite_is_not_repeated_when_its_ack_came_before_the_crash()
     assert again.state is CallState.CONFIRMED
 
 
+def test_caller_whose_ack_was_lost_was_connected_when_he_hangs_up() -> None:
+    old = Bench()
+    call = old.offer_call()
+    old.core.accept(call, "192.0.2.1", 6000)
+    bench, (again,) = restarted(old)
+    (ok,) = bench.send(request("BYE", branch="bye", cseq=2, to_tag=call.local_tag))
+    assert ok.status == 200
+    assert [type(one) for one in bench.happened()] == [Connected, Ended]
+    assert again.state is CallState.ENDED
+    assert bench.pass_time(40.0) == []
+
+
+@pytest.mark.parametrize("ours", [False, True])
+def test_who_hung_up_before_the_crash_is_known(*, ours: bool) -> None:
+    old = Bench()
+    call = old.talk()
+    if ours:
+        old.core.release(call, Cause.NORMAL)
+        (bye,) = old.out()
+        old.send(response(bye, 200))
+    else:
+        old.send(request("BYE", branch="bye", cseq=2, to_tag=call.local_tag))
+    bench, calls = restarted(old)
+    assert calls == []
+    assert list(bench.core.calls.left) == ([] if ours else [call.ref])
+
+
 def test_caller_whose_first_ack_was_lost_is_connected_by_a_re_invite() -> None:
     old = Bench()
     invite = request("INVITE", branch="first", cseq=1, body=OFFER)

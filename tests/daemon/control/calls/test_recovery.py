@@ -11,7 +11,7 @@ from acd_core.engine import AcdEngine
 from daemon.control.calls.call import Call, Leg, Phase, encode_call
 from daemon.control.calls.context import HangUpRequest
 from daemon.control.journal import Record
-from daemon.control.recovery import read_back, reconcile
+from daemon.control.recovery import Standing, read_back, reconcile
 from daemon.link.messages import PortState, RecordingState, Snapshot
 from daemon.store.rows import CallRow, RecordingRow
 from drivers.api import LineId, PortId
@@ -324,10 +324,10 @@ def snapshot(*ports: int, recordings: tuple[int, ...] = ()) -> Snapshot:
     )
 
 
-STANDING: dict[LineId, PortId | None] = {
-    LineId("trunk/1"): PortId(10),
-    LineId("station:1"): PortId(11),
-}
+STANDING = Standing(
+    lines={LineId("trunk/1"): PortId(10), LineId("station:1"): PortId(11)},
+)
+NONE = Standing()
 
 
 def test_call_whose_line_and_port_stand_is_alive() -> None:
@@ -338,11 +338,9 @@ def test_call_whose_line_and_port_stand_is_alive() -> None:
 
 
 @pytest.mark.parametrize(
-    ("standing", "ports"), [({}, (10, 11)), (STANDING, (11,))], ids=["no line", "no port"]
+    ("standing", "ports"), [(NONE, (10, 11)), (STANDING, (11,))], ids=["no line", "no port"]
 )
-def test_call_without_line_or_port_is_dead(
-    standing: dict[LineId, PortId | None], ports: tuple[int, ...]
-) -> None:
+def test_call_without_line_or_port_is_dead(standing: Standing, ports: tuple[int, ...]) -> None:
     found = reconcile([call()], standing, snapshot(*ports), ())
     assert (found.alive, [c.id for c in found.dead], found.claimed) == ((), [1], ())
 
@@ -353,13 +351,13 @@ def test_call_that_stands_although_it_rang_was_answered_meanwhile() -> None:
     found = reconcile([rang], STANDING, snapshot(10, 11), ())
     assert ([c.id for c in found.alive], found.claimed) == ([1], (10,))
     assert found.orphan_lines == (LineId("station:1"),)
-    assert [c.id for c in reconcile([rang], {}, snapshot(10, 11), ()).dead] == [1]
+    assert [c.id for c in reconcile([rang], NONE, snapshot(10, 11), ()).dead] == [1]
 
 
 def test_call_that_was_dialled_is_dead_and_its_line_is_released() -> None:
     found = reconcile([call(Phase.DIALLING, agent=False)], STANDING, snapshot(10, 11), ())
     assert [c.id for c in found.dead] == [1]
-    assert found.orphan_lines == tuple(STANDING)
+    assert found.orphan_lines == tuple(STANDING.lines)
 
 
 def test_records_that_are_not_understood_are_counted_and_left_out() -> None:

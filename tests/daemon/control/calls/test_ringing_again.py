@@ -5,12 +5,12 @@ import asyncio
 import pytest
 
 from daemon.control.calls.call import Call, Direct, Leg, Phase
-from daemon.control.recovery import Reconciled, reconcile
+from daemon.control.recovery import Reconciled, Standing, reconcile
 from daemon.link.messages import PortState, Snapshot
 from daemon.store.rows import SegmentRow
 from drivers.api import LineId, PortId
 from tests.fakes.control_rig import ControlRig
-from tests.fakes.line import FakeLine
+from tests.fakes.line import FakeLine, State
 from tests.fakes.sound_records import assert_sound
 
 LINE, PORT = LineId("fake/1"), PortId(7)
@@ -73,10 +73,27 @@ async def test_who_called_from_inside_rings_whom_he_called_again(rig: ControlRig
     assert_sound(rig)
 
 
+@pytest.mark.parametrize("left", [False, True])
+async def test_who_hung_up_as_control_ended_was_not_failed_by_us(
+    rig: ControlRig, *, left: bool
+) -> None:
+    line = await rig.call()
+    assert line.port is not None
+    await rig.driver.ports.close(line.port)
+    line.state, line.port = State.IDLE, None
+    await rig.again(left=frozenset({"call-fake/1"} if left else ()))
+    [row] = rig.calls()
+    told = (row.outcome, row.ended_by, row.cause)
+    assert told == (("ivr_contained", "caller", 16) if left else ("failed", "system", 41))
+    assert line.released_with == []
+    assert_sound(rig)
+
+
 def _reconciled(call: Call, *, stands: bool, port: bool, rings: bool) -> Reconciled:
     held = Snapshot(last_event=0, ports=(PortState(port=PORT, kind="rtp"),) if port else ())
     lines: dict[LineId, PortId | None] = {LINE: PORT} if stands else {}
-    return reconcile([call], lines, held, (), frozenset({"ref"}) if rings else frozenset())
+    refs = frozenset({"ref"}) if rings else frozenset[str]()
+    return reconcile([call], Standing(lines=lines, rings=refs), held, ())
 
 
 @pytest.mark.parametrize("phase", [Phase.RINGING, Phase.DIALLING, Phase.FLOW, Phase.TALKING])
