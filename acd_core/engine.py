@@ -24,13 +24,13 @@ from acd_core.floor.call_events import CallEvents
 from acd_core.floor.contact import WITH_AGENT, ContactState
 from acd_core.floor.lines import Lines
 from acd_core.floor.offers import Offers
-from acd_core.floor.picture import picture
+from acd_core.floor.picture import agent_views, picture, queue_views
 from acd_core.floor.records import AgentRecord
 from acd_core.floor.roster import Roster
 from acd_core.ids import AgentId, CallId, QueueId
 from acd_core.queue_life.callback_events import CallbackEvents
 from acd_core.routing.measures import Group
-from acd_core.snapshot import Snapshot
+from acd_core.snapshot import AgentView, QueueView, Snapshot
 from cython_ext.acd import Matcher
 
 _LATEST: Final = 32_503_680_000.0  # the year 3000, as far as calendars need to go
@@ -115,9 +115,17 @@ class AcdEngine:
                 refused += 1
         return refused
 
-    def snapshot(self, now: float, agents: Collection[AgentId] | None = None) -> Snapshot:
-        """Describe the floor at ``now``, for pages; with ``agents`` of them only these."""
-        return picture(self._roster, self._lines, now, agents)
+    def snapshot(self, now: float) -> Snapshot:
+        """Describe the floor at ``now``, for pages: all queues, callers and agents."""
+        return picture(self._roster, self._lines, now)
+
+    def queues(self, now: float, callers: int) -> tuple[QueueView, ...]:
+        """Describe every queue at ``now``, with so many of its callers who come first."""
+        return queue_views(self._lines, now, callers)
+
+    def agents(self, agents: Collection[AgentId]) -> tuple[AgentView, ...]:
+        """Describe these agents, without those who are unknown."""
+        return agent_views(self._roster, agents)
 
     def position(self, call: CallId) -> int:
         """Place of a waiting call in its queue, 1 is next; raise UnknownCall."""

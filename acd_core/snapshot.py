@@ -100,6 +100,11 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True):
     queue: QueueId
     name: str
     waiting: tuple[WaitingCall, ...]
+    """Who comes first, as far as was asked for."""
+    callers: int = 0
+    """How many there are, those whose offer rings too."""
+    oldest: float | None = None
+    """When the caller entered who waits longest."""
     agents: int
     """Logged in with the skills."""
     ready: int

@@ -1,6 +1,7 @@
 """The floor as values: what pages and the live view show."""
 
 from collections.abc import Iterable
+from itertools import islice
 
 from acd_core.agent import AgentState
 from acd_core.floor.contact import Contact
@@ -12,19 +13,23 @@ from acd_core.queue_life.admission import pool_at_end
 from acd_core.snapshot import AgentView, QueueView, Snapshot, WaitingCall
 
 
-def picture(
-    roster: Roster, lines: Lines, now: float, agents: Iterable[AgentId] | None = None
-) -> Snapshot:
-    """Describe every queue and every agent, or those agents of these that there are, by key."""
+def picture(roster: Roster, lines: Lines, now: float) -> Snapshot:
+    """Describe every queue with all its callers and every agent, by key."""
+    return Snapshot(at=now, queues=queue_views(lines, now), agents=agent_views(roster))
+
+
+def queue_views(lines: Lines, now: float, callers: int | None = None) -> tuple[QueueView, ...]:
+    """Describe every queue, by key; with ``callers`` only so many of those who come first."""
+    return tuple(_queue(lines, lines.queues[key], now, callers) for key in sorted(lines.queues))
+
+
+def agent_views(roster: Roster, agents: Iterable[AgentId] | None = None) -> tuple[AgentView, ...]:
+    """Describe every agent, or those of these that there are, by key."""
     found = roster.agents if agents is None else roster.agents.keys() & agents
-    return Snapshot(
-        at=now,
-        queues=tuple(_queue(lines, lines.queues[key], now) for key in sorted(lines.queues)),
-        agents=tuple(_agent(roster.agents[key]) for key in sorted(found)),
-    )
+    return tuple(_agent(roster.agents[key]) for key in sorted(found))
 
 
-def _queue(lines: Lines, queue: QueueRecord, now: float) -> QueueView:
+def _queue(lines: Lines, queue: QueueRecord, now: float, callers: int | None) -> QueueView:
     tally = lines.tally(queue.demand)
     pool = pool_at_end(queue, tally, now)
     return QueueView(
@@ -32,8 +37,10 @@ def _queue(lines: Lines, queue: QueueRecord, now: float) -> QueueView:
         name=queue.config.name,
         waiting=tuple(
             _waiting(contact, position, now)
-            for position, contact in enumerate(lines.waiting(queue), 1)
+            for position, contact in enumerate(islice(lines.waiting(queue), callers), 1)
         ),
+        callers=len(queue.calls),
+        oldest=min((contact.entered for contact in queue.calls.values()), default=None),
         agents=sum(tally) - tally[NUMBERS[AgentState.LOGGED_OUT]],
         ready=tally[NUMBERS[AgentState.READY]],
         talking=queue.talking,
