@@ -7,9 +7,10 @@ something what it missed, and logged with both beliefs: each one is a fault of o
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Final, Protocol
+from itertools import chain
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 import structlog
@@ -29,15 +30,18 @@ from acd_core.events import (
     Outcome,
 )
 from acd_core.ids import AgentId, CallId, QueueId, to_text
-from acd_core.snapshot import AgentView, Snapshot
+from acd_core.snapshot import AgentView, Snapshot, WaitingCall
 from daemon.control.acd_runner import AcdRunner
 from daemon.control.calls.call import Call
 
 log = structlog.get_logger()
 
 INTERVAL_S: Final = 5.0
+PIECE: Final = 50  # agents, callers or calls compared in one go
 OFFERED: Final = (AgentState.RESERVED, AgentState.RINGING)
 TALKING: Final = (AgentState.TALKING, AgentState.ON_HOLD)
+
+Thing = TypeVar("Thing")
 
 
 class Fault(StrEnum):
@@ -119,23 +123,38 @@ class Watchdog:
         while True:
             await asyncio.sleep(self._interval)
             try:
-                self.check()
+                await self.look()
             except Exception:
                 # A fault of the watch must not end what it watches.
                 log.exception("calls and distribution cannot be compared")
 
+    async def look(self) -> tuple[Mismatch, ...]:
+        """Compare once without holding up calls; repair what lasts, and return that."""
+        found: set[Mismatch] = set()
+        for piece in self._compare():
+            found.update(piece)
+            await asyncio.sleep(0)
+        if found.isdisjoint(self._seen):
+            self.checks += 1
+            self._seen = frozenset(found)
+            return ()
+        return self.check()
+
     def check(self) -> tuple[Mismatch, ...]:
-        """Compare once; repair what was there at the last look as well, and return that."""
+        """Compare in one go; repair what was there at the last look as well, and return that."""
         self.checks += 1
-        control = self._control
-        snapshot = control.acd.engine.snapshot(control.clock())
-        calls = {CallId(key): life.call for key, life in control.calls.items()}
-        found = tuple(find_mismatches(snapshot, calls, control.lines.reachable))
+        found = tuple(chain.from_iterable(self._compare()))
         lasting = tuple(mismatch for mismatch in found if mismatch in self._seen)
         for mismatch in lasting:
             self._repair(mismatch)
         self._seen = frozenset(found) - frozenset(lasting)
         return lasting
+
+    def _compare(self) -> Iterator[list[Mismatch]]:
+        control = self._control
+        snapshot = control.acd.engine.snapshot(control.clock())
+        calls = {CallId(key): life.call for key, life in control.calls.items()}
+        return find_mismatches(snapshot, calls, control.lines.reachable)
 
     def _repair(self, mismatch: Mismatch) -> None:
         fault, call = mismatch.fault, mismatch.call
@@ -202,27 +221,41 @@ class Watchdog:
 
 def find_mismatches(
     snapshot: Snapshot, calls: Mapping[CallId, Call], reachable: Callable[[str], bool]
-) -> Iterator[Mismatch]:
-    """Everything on which the engine's picture and the calls and lines disagree."""
-    for view in snapshot.agents:
-        yield from _of_agent(view, calls, reachable)
-    waiting = {call.call for queue in snapshot.queues for call in queue.waiting}
+) -> Iterator[list[Mismatch]]:
+    """All on which the engine's picture and the calls and lines disagree, piece by piece."""
+    for agents in _pieces(snapshot.agents):
+        yield [one for view in agents for one in _of_agent(view, calls, reachable)]
+    callers = [(queue.queue, seen) for queue in snapshot.queues for seen in queue.waiting]
+    for some_callers in _pieces(callers):
+        yield [one for queue, seen in some_callers for one in _of_caller(queue, seen, calls)]
+    waiting = {seen.call for _, seen in callers}
     engaged = {view.call for view in snapshot.agents if view.state in (*OFFERED, *TALKING)}
-    for queue in snapshot.queues:
-        for seen in queue.waiting:
-            call = calls.get(seen.call)
-            if (call is None or not call.in_queue) and seen.agent is None:
-                yield Mismatch(
-                    fault=Fault.NOBODY_WAITS,
-                    call=seen.call,
-                    since=seen.entered,
-                    cause=f"engine: waiting in queue {queue.queue}; call: {_phase(call)}",
-                )
+    known = waiting | engaged
     views = {view.agent: view for view in snapshot.agents}
-    for key, call in calls.items():
-        yield from _of_call(key, call, views, waiting | engaged)
-        if key in waiting or call.connected:
-            yield from _of_ringing(key, call, views)
+    for some_calls in _pieces(tuple(calls.items())):
+        found: list[Mismatch] = []
+        for key, call in some_calls:
+            found += _of_call(key, call, views, known)
+            if key in waiting or call.connected:
+                found += _of_ringing(key, call, views)
+        yield found
+
+
+def _pieces(things: Sequence[Thing]) -> Iterator[Sequence[Thing]]:
+    return (things[start : start + PIECE] for start in range(0, len(things), PIECE))
+
+
+def _of_caller(
+    queue: QueueId, seen: WaitingCall, calls: Mapping[CallId, Call]
+) -> Iterator[Mismatch]:
+    call = calls.get(seen.call)
+    if (call is None or not call.in_queue) and seen.agent is None:
+        yield Mismatch(
+            fault=Fault.NOBODY_WAITS,
+            call=seen.call,
+            since=seen.entered,
+            cause=f"engine: waiting in queue {queue}; call: {_phase(call)}",
+        )
 
 
 def _of_agent(

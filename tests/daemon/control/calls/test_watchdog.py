@@ -60,6 +60,18 @@ async def test_agent_who_talks_to_nobody_is_released(rig: ControlRig, watchdog: 
     assert watchdog.repaired == {"agent_talks_without_call": 1}
 
 
+async def test_look_in_pieces_repairs_what_two_looks_see(
+    rig: ControlRig, watchdog: Watchdog
+) -> None:
+    await rig.seat("ann")
+    rig.controller.acd.submit(CallOffered(call=GHOST, queue=QueueId(1)))
+    assert await watchdog.look() == ()
+    assert [mismatch.fault for mismatch in await watchdog.look()] == [Fault.OFFER_FOR_NOBODY]
+    assert rig.state("ann") is AgentState.READY
+    assert await watchdog.look() == await watchdog.look() == ()
+    assert watchdog.checks == 4
+
+
 async def test_offer_for_a_call_that_is_gone_is_taken_back(
     rig: ControlRig, watchdog: Watchdog
 ) -> None:
