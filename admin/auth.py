@@ -131,6 +131,8 @@ def needs(*roles: str) -> Callable[[Handler], Handler]:
                 raise SignedOut
             if roles and not request.roles & set(roles):
                 raise NotAllowed
+            if not request.path.startswith("/api/"):  # programs ask control itself
+                await request.console.hub.wanted()
             return await handler(request, *args, **kwargs)
 
         return guarded

@@ -110,15 +110,12 @@ def _queues(queues: tuple[LiveQueue, ...]) -> list[Family]:
     def each(name: str, text: str, values: Mapping[str, float]) -> Family:
         return _gauge(name, text, *(Sample(v, {"queue": slug}) for slug, v in values.items()))
 
-    def oldest(queue: LiveQueue) -> float:
-        return min((caller.since for caller in queue.waiting), default=0.0)
-
     return [
-        each("queue_waiting", "Callers who wait.", {q.slug: len(q.waiting) for q in queues}),
+        each("queue_waiting", "Callers who wait.", {q.slug: q.callers for q in queues}),
         each(
             "queue_oldest_since_seconds",
             "Since when the caller waits who waits longest, Unix time; 0 when nobody does.",
-            {q.slug: oldest(q) for q in queues},
+            {q.slug: q.oldest_since for q in queues},
         ),
         each(
             "queue_agents", "Agents logged in with the skills.", {q.slug: q.agents for q in queues}

@@ -7,6 +7,7 @@ their state, and the next control goes on with them. SIGINT ends the calls first
 import asyncio
 import gc
 import signal
+import sys
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
@@ -34,7 +35,7 @@ from daemon.control.facade.directory import Directory
 from daemon.control.facade.flow_settings import FlowSettings
 from daemon.control.facade.history import HistoryFacade
 from daemon.control.facade.in_force import InForce
-from daemon.control.facade.live import LivePicture
+from daemon.control.facade.live.picture import LivePicture
 from daemon.control.facade.local_service import LocalService
 from daemon.control.facade.settings.administration import Administration
 from daemon.control.facade.sight.facade import SightFacade
@@ -65,7 +66,10 @@ log = structlog.get_logger()
 MEDIA_PATIENCE: Final = 30.0  # s to wait for media at the start
 SYNC_S: Final = 1.0  # s between two fsyncs of the journal
 END_PATIENCE: Final = 5.0  # s for calls to end when the site stops
-GARBAGE: Final = (50_000, 20, 50)  # collections cost a tenth of a call's time by default
+GARBAGE: Final = (10_000, 20, 50)  # collections cost a tenth of a call's time by default
+THREAD_TURN_S: Final = 0.0005
+"""For how long another thread may go on after the loop's one wants to: with the usual 5 ms the
+thread that writes the database held up a call at each of its records."""
 MAX_CALLS: Final = 2000
 NOBODY: Final = Actor(login="system", via="retention")
 REMEMBERED: Final = 10_000  # newest calls whose agents are preferred again
@@ -177,6 +181,7 @@ class ControlProcess:
                 # What lives from here on is checked for garbage; what was built is not.
                 gc.freeze()
                 gc.set_threshold(*GARBAGE)
+                sys.setswitchinterval(THREAD_TURN_S)
                 announce(self.site.run_dir, "control", **drivers.endpoints())
                 log.info("control is ready", calls=len(recovered.calls), events=recovered.events)
                 number = await stopping

@@ -107,6 +107,8 @@ class Controller(Switchboard):
         """Lines and links that are out of service, with the reason."""
         self.dirty = asyncio.Event()
         """Set whenever the live picture may have changed."""
+        self.moved: set[int] | None = None
+        """Calls that changed since they were shown last; None while nobody looks."""
         self._journal = journal
         self._max_calls = max_calls
         self.streams: Counter[str] = Counter()
@@ -366,10 +368,12 @@ class Controller(Switchboard):
             self._journal.append(JOURNAL_KIND, state, self.clock())
             if call.phase is not Phase.ENDED:
                 self._media.follow(self.calls[call.id])
-            self.dirty.set()
+            self.changed(call)
 
     def changed(self, call: Call) -> None:
         """Show the call as it is now."""
+        if self.moved is not None:
+            self.moved.add(call.id)
         self.dirty.set()
 
     def ended(self, life: EndingCall) -> None:

@@ -93,6 +93,11 @@ class LiveQueue(msgspec.Struct, frozen=True, kw_only=True):
     slug: str
     name: str
     waiting: tuple[WaitingCaller, ...] = ()
+    """The first fifty of those who wait, in the order in which they would be served."""
+    callers: int = 0
+    """How many wait, those whose offer rings too."""
+    oldest_since: float = 0.0
+    """Since when the caller waits who waits longest; 0 when nobody does."""
     today: QueueCounters = QueueCounters()
     service_level_s: float = 20.0
     service_level_target: float = 0.8
@@ -154,6 +159,7 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
     line: str = ""
     queue: str = ""
     position: int = 0
+    """Place in the queue of one of the first ten callers; 0 of all others."""
     agent: str = ""
     agent_name: str = ""
     step: str = ""

@@ -8,7 +8,7 @@ are always too old and lead to a ``Reset``.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Container, Iterable
 from typing import Final
 
 from daemon.service.live import (
@@ -29,6 +29,7 @@ from daemon.service.live import (
 )
 
 KEPT_CHANGES: Final = 4096
+IN_ONE_GO: Final = 20  # changes that a reader gets before others have their turn
 
 
 class LiveFeed:
@@ -98,6 +99,20 @@ class LiveFeed:
             self.publish(AgentChanged(agent), at)
         return len(changed)
 
+    def keep_agents(self, at: float, logins: Container[str]) -> None:
+        """Publish that all other people are gone."""
+        for key in [key for key in self._agents if key not in logins]:
+            self.publish(Gone("agent", key), at)
+
+    def show_calls(self, at: float, calls: Iterable[LiveCall], *, gone: Iterable[str] = ()) -> None:
+        """Like ``show``, for some calls; the others are as they were, but for those gone."""
+        for call in calls:
+            if self._calls.get(call.call) != call:
+                self.publish(CallChanged(call), at)
+        for key in gone:
+            if key in self._calls:
+                self.publish(Gone("call", key), at)
+
     def publish(self, change: Change, at: float) -> None:
         """Apply one change, number it and wake the readers."""
         self._apply(change)
@@ -143,7 +158,7 @@ class LiveFeed:
             case _:
                 raise ValueError(f"unknown kind of thing in {change!r}")
 
-    async def subscribe(self, after_seq: int) -> AsyncIterator[LiveUpdate]:
+    async def subscribe(self, after_seq: int) -> AsyncGenerator[LiveUpdate, None]:
         """Yield every change after a number, ``Reset`` first when some are not kept."""
         wake = asyncio.Event()
         self._readers.add(wake)
@@ -151,9 +166,11 @@ class LiveFeed:
         try:
             while True:
                 wake.clear()
-                for update in self._after(cursor):
+                for number, update in enumerate(self._after(cursor), 1):
                     cursor = update.seq
                     yield update
+                    if number % IN_ONE_GO == 0:
+                        await asyncio.sleep(0)  # calls go on while a burst is handed out
                 if cursor == self._seq:
                     await wake.wait()
         finally:
@@ -164,4 +181,4 @@ class LiveFeed:
         if not oldest - 1 <= seq <= self._seq:
             return [LiveUpdate(self._seq, self._at, Reset(self.state()))]
         missed = self._seq - seq
-        return list(self._ring)[-missed:] if missed else []
+        return [self._ring[-back] for back in range(missed, 0, -1)]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -10,11 +11,12 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from admin.live import LiveHub, gathered
 from daemon.service.errors import ServiceUnreachableError
-from daemon.service.live import CallChanged, LiveCall
+from daemon.service.live import CallChanged, LiveCall, LiveUpdate
 from daemon.service.live_feed import LiveFeed
 from tests.admin.conftest import NOW, SignIn
 from tests.fakes.console_rig import ConsoleRig
 from tests.fakes.http_client import HttpClient
+from tests.fakes.service import FakeService
 
 
 @asynccontextmanager
@@ -120,6 +122,35 @@ async def test_picture_is_stale_while_control_is_away() -> None:
     hub.start()
     await asyncio.sleep(0)
     assert not hub.fresh
+    await hub.stop()
+
+
+async def test_control_is_asked_for_the_picture_while_somebody_looks() -> None:
+    class Watched(FakeService):
+        subscribed = 0
+
+        async def subscribe(self, after_seq: int) -> AsyncIterator[LiveUpdate]:
+            self.subscribed += 1
+            try:
+                async for update in self.feed.subscribe(after_seq):
+                    yield update
+            finally:
+                self.subscribed -= 1
+
+    hotline = Watched(lambda: NOW)
+    hub = LiveHub(hotline, lambda: NOW, linger_s=0.01)
+    hub.start()
+    while not hub.fresh:
+        await asyncio.sleep(0)
+    assert hotline.subscribed == 0
+    updates = hub.subscribe(0)
+    async with asyncio.timeout(5):
+        await anext(updates)
+        while not hotline.subscribed:
+            await asyncio.sleep(0)
+        await updates.aclose()
+        while hotline.subscribed:
+            await asyncio.sleep(0)
     await hub.stop()
 
 

@@ -12,7 +12,7 @@ from daemon.control.facade.audit_log import AuditLog
 from daemon.control.facade.flow_settings import FlowSettings
 from daemon.control.facade.history import HistoryFacade
 from daemon.control.facade.in_force import InForce
-from daemon.control.facade.live import LivePicture
+from daemon.control.facade.live.picture import LivePicture
 from daemon.control.facade.local_service import LocalService
 from daemon.control.facade.settings.administration import Administration
 from daemon.control.facade.sight.facade import SightFacade

@@ -201,6 +201,8 @@ class FakeFloor:
                 )
                 for place, call in enumerate(self._waiting(queue.slug), 1)
             ),
+            callers=len(self._waiting(queue.slug)),
+            oldest_since=min((call.started for call in self._waiting(queue.slug)), default=0.0),
             today=self.counters[queue.slug],
             service_level_s=queue.service_level_s,
             service_level_target=queue.service_level_target,

@@ -25,8 +25,8 @@ async def _put(service: Service, actor: Actor, queue: QueueSettings, _: Values) 
 
 def _waiting(request: ConsoleRequest, slug: str) -> tuple[str, int]:
     for queue in request.console.hub.state().queues:
-        if queue.slug == slug and queue.waiting:
-            return "queues.waiting_now", len(queue.waiting)
+        if queue.slug == slug and queue.callers:
+            return "queues.waiting_now", queue.callers
     return "", 0
 
 

@@ -74,15 +74,16 @@ async def stream(request: ConsoleRequest, ws: Websocket) -> None:
 
 def tiles(state: LiveState) -> dict[str, Any]:
     """The figures at the top, for the whole hotline."""
-    waiting = [caller for queue in state.queues for caller in queue.waiting]
     base = sum(queue.today.offered - queue.today.short_abandoned for queue in state.queues)
     in_time = sum(queue.today.answered_in_time for queue in state.queues)
     targets = [queue.service_level_target for queue in state.queues]
     states = [agent.state for agent in state.agents]
-    limits = [queue.max_wait_s for queue in state.queues if queue.max_wait_s and queue.waiting]
+    limits = [queue.max_wait_s for queue in state.queues if queue.max_wait_s and queue.callers]
     return {
-        "waiting": len(waiting),
-        "longest_since": min((caller.since for caller in waiting), default=0.0),
+        "waiting": sum(queue.callers for queue in state.queues),
+        "longest_since": min(
+            (queue.oldest_since for queue in state.queues if queue.callers), default=0.0
+        ),
         "longest_limit": min(limits, default=120.0),
         "service_level": in_time / base if base > 0 else None,
         "target": max(targets, default=0.8),

@@ -11,7 +11,7 @@ from daemon.control.facade.agents import AgentFacade
 from daemon.control.facade.audit_log import AuditLog
 from daemon.control.facade.flow_settings import FlowSettings
 from daemon.control.facade.history import HistoryFacade
-from daemon.control.facade.live import LivePicture
+from daemon.control.facade.live.picture import LivePicture
 from daemon.control.facade.settings.administration import Administration
 from daemon.control.facade.settings.requests import AdministratorRequests
 from daemon.control.facade.sight.facade import SightFacade
@@ -118,12 +118,11 @@ class LocalService(AdministratorRequests, FaxRequests):
 
     async def live(self) -> LiveState:
         """The live picture now."""
-        self._picture.refresh()
-        return self._picture.feed.state()
+        return await self._picture.state()
 
     def subscribe(self, after_seq: int) -> AsyncIterator[LiveUpdate]:
         """Changes after a number."""
-        return self._picture.feed.subscribe(after_seq)
+        return self._picture.subscribe(after_seq)
 
     # -- agents ---------------------------------------------------------------------------
 

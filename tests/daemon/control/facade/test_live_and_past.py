@@ -3,7 +3,7 @@
 import asyncio
 
 from acd_core.ids import to_text
-from daemon.control.facade.live import LivePicture
+from daemon.control.facade.live.picture import LivePicture
 from daemon.service.live import AgentChanged, CallChanged, Gone, LiveUpdate, QueueChanged, Reset
 from daemon.store.rows import RecordingRow
 from tests.fakes.facade_rig import ANN, ROOT, SUE, FacadeRig
@@ -12,7 +12,7 @@ from tests.fakes.refusals import refused
 
 async def changes_since(hotline: FacadeRig, seq: int) -> list[LiveUpdate]:
     """Everything published after a number, without waiting for more."""
-    hotline.picture.refresh()
+    await hotline.picture.refresh()
     found = []
     updates = hotline.service.subscribe(seq)
     last = hotline.picture.feed.state().seq
@@ -50,7 +50,7 @@ async def test_picture_shows_queues_agents_and_calls(hotline: FacadeRig) -> None
 
 async def test_only_what_differs_is_told(hotline: FacadeRig) -> None:
     before = (await hotline.service.live()).seq
-    hotline.picture.refresh()
+    await hotline.picture.refresh()
     assert (await hotline.service.live()).seq == before
     line = await hotline.rig.call(ani="7")
     call = to_text(hotline.rig.call_on(line).id)
@@ -75,29 +75,31 @@ async def test_who_follows_the_changes_sees_what_who_looks_at_everybody_sees(
     hotline: FacadeRig,
 ) -> None:
     picture = hotline.picture
-    picture.refresh()
+    updates = picture.subscribe(0)
+    await anext(updates)
     everybody = len(picture.feed.state().agents)
     looked_at: list[int] = []
 
-    def follow() -> None:
+    async def follow() -> None:
         looked_at.append(len(hotline.rig.controller.acd.touched))
-        picture.follow()
+        await picture.follow()
         whole = LivePicture(hotline.rig.controller, hotline.clock)
-        whole.refresh()
+        await whole.refresh()
         assert picture.feed.state().agents == whole.feed.state().agents
         assert picture.feed.state().queues == whole.feed.state().queues
         assert picture.feed.state().calls == whole.feed.state().calls
 
     await hotline.seat(ANN)
-    follow()
+    await follow()
     line = await hotline.rig.call_sales(ani="7")
-    follow()
+    await follow()
     await hotline.rig.answer("2001")
-    follow()
+    await follow()
     await hotline.service.pause(ANN, "lunch")
     await hotline.rig.hang_up(line)
-    follow()
+    await follow()
     assert max(looked_at) < everybody
+    await updates.aclose()
 
 
 async def test_reader_from_another_run_gets_the_whole_picture(hotline: FacadeRig) -> None:
