@@ -18,6 +18,7 @@ from acd_core.commands import (
 )
 from acd_core.events import CallAbandoned, CallbackFailed
 from acd_core.ids import CallId, to_text
+from daemon.control.audio.attention import Attention
 from daemon.control.calls.call import Call, IllegalStep, Phase, Step
 from daemon.control.calls.context import (
     CallContext,
@@ -37,7 +38,7 @@ from daemon.control.calls.supervising import Supervising
 from daemon.control.flows.call_flow import CallFlow
 from daemon.control.flows.inbox import Inbox
 from daemon.control.flows.visits import Visits
-from daemon.link.messages import CUT_OFF, MediaEvent, RecordFinished
+from daemon.link.messages import CUT_OFF, MediaEvent, RecordFinished, SpeakerChanged
 from drivers import events as line_events
 from drivers.api import LineId
 from drivers.errors import DriverError
@@ -59,6 +60,7 @@ class CallLife:
         self.supervising = Supervising(self, context)
         self.visits = Visits(self, context)
         self.moves = Moves(self, context)
+        self.attention = Attention(self, context)
         self.gone: set[LineId] = set()
         """Lines whose release was told, handled or not: they may carry another call by now."""
         self._context = context
@@ -204,6 +206,9 @@ class CallLife:
             match happened:
                 case LineEvent():
                     changed = await self._line_event(happened)
+                case SpeakerChanged():
+                    self.attention.spoke(happened)
+                    changed = False
                 case MediaEvent():
                     await self._media_event(happened)
                 case HangUpRequest(by=by):
@@ -225,6 +230,8 @@ class CallLife:
             self.log.info("too late for the call", what=type(happened).__name__, why=str(error))
         await self.supervising.follow()
         await self.moves.follow()
+        if self.attention.is_due:
+            await self.attention.follow()
         return changed
 
     async def _line_event(self, event: LineEvent) -> bool:
@@ -257,7 +264,8 @@ class CallLife:
                 call.caller.answered = now
                 call.caller.port = self._context.line(call.caller.line).port
                 self._context.records.open_segment(call, "ivr", now)
-                self.flow.start()
+                if call.caller.line not in self.gone:  # else his end is the next thing we handle
+                    self.flow.start()
             case line_events.Digit(key=key, duration_ms=duration) if call.caller.port is not None:
                 self.flow.key(call.caller.port, key, duration)
             case line_events.Released(cause=cause):

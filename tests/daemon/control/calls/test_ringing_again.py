@@ -9,6 +9,7 @@ from daemon.control.recovery import Reconciled, Standing, reconcile
 from daemon.link.messages import PortState, Snapshot
 from daemon.store.rows import SegmentRow
 from drivers.api import LineId, PortId
+from drivers.events import Cause
 from tests.fakes.control_rig import ControlRig
 from tests.fakes.line import FakeLine, State
 from tests.fakes.sound_records import assert_sound
@@ -70,6 +71,18 @@ async def test_who_called_from_inside_rings_whom_he_called_again(rig: ControlRig
     assert row.outcome == "answered"
     rung = [each.result for each in rig.book.newest(SegmentRow) if each.kind == "transfer"]
     assert rung == ["lost", "answered"]
+    assert_sound(rig)
+
+
+async def test_who_hangs_up_as_he_is_answered_was_not_failed_by_us(
+    rig: ControlRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = await _rings(rig, monkeypatch)
+    await line.talk()
+    await line.drop(Cause.NORMAL)
+    await rig.settle()
+    [row] = rig.calls()
+    assert (row.outcome, row.ended_by) == ("ivr_contained", "caller")
     assert_sound(rig)
 
 
