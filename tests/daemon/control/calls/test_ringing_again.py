@@ -1,6 +1,7 @@
 """Callers who rang when control ended and ring again: each has called once."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -77,7 +78,10 @@ async def test_who_called_from_inside_rings_whom_he_called_again(rig: ControlRig
 async def test_who_hangs_up_as_he_is_answered_was_not_failed_by_us(
     rig: ControlRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    line = await _rings(rig, monkeypatch)
+    line = rig.driver.line(LINE)
+    monkeypatch.setattr(line, "answer", partial(asyncio.sleep, 0))  # he acknowledges it later
+    rig.driver.ring(line=line)
+    await rig.settle()
     await line.talk()
     await line.drop(Cause.NORMAL)
     await rig.settle()
