@@ -34,6 +34,7 @@ SECTIONS: Final = (
     "fax",
     "outgoing",
     "telephones",
+    "audio",
     "recordings",
     "voicemail",
     "drivers",
@@ -108,6 +109,16 @@ class OutgoingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Caller number shown to the called party; empty: what the trunk has."""
 
 
+class AudioOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[audio]``: what is done with voices in conversations."""
+
+    automatic_level: Literal["off", "agents", "callers", "all"] = "off"
+    """Whose speech is brought to a comfortable level for the others, by 12 dB at most; callers
+    are all who are no agents. Recordings hold what was said as it was said."""
+    speakers: Literal["off", "conferences", "all"] = "conferences"
+    """In which conversations the console shows who speaks now; a conference has three or more."""
+
+
 class TelephoneOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[telephones]``: what people inside may dial, and the codes they dial for it."""
 
@@ -155,6 +166,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     fax: FaxOptions = FaxOptions()
     outgoing: OutgoingOptions = OutgoingOptions()
     telephones: TelephoneOptions = TelephoneOptions()
+    audio: AudioOptions = AudioOptions()
     recordings: RecordingsOptions = RecordingsOptions()
     voicemail: VoicemailOptions = VoicemailOptions()
     drivers: tuple[DriverSection, ...] = ()
@@ -193,6 +205,7 @@ def parse_config(content: bytes) -> Config:
     fax = toml.table(("fax",), FaxOptions)
     outgoing = toml.table(("outgoing",), OutgoingOptions)
     telephones = toml.table(("telephones",), TelephoneOptions)
+    audio = toml.table(("audio",), AudioOptions)
     recordings = toml.table(("recordings",), RecordingsOptions)
     voicemail = toml.table(("voicemail",), VoicemailOptions)
     drivers = _drivers(toml)
@@ -208,7 +221,7 @@ def parse_config(content: bytes) -> Config:
         raise ConfigError(toml.faults)
     if not (site and media and speech and web and records and journal and outgoing and telephones):
         raise ConfigError(toml.faults)
-    if not (recordings and voicemail):
+    if not (recordings and voicemail and audio):
         raise ConfigError(toml.faults)
     return Config(
         site=site,
@@ -220,6 +233,7 @@ def parse_config(content: bytes) -> Config:
         fax=fax,
         outgoing=outgoing,
         telephones=telephones,
+        audio=audio,
         recordings=recordings,
         voicemail=voicemail,
         drivers=drivers,

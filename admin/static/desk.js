@@ -10,6 +10,7 @@ let composing = false; // an input method is open: Chinese is being typed
 let asking = 0; // buttons whose answers are on their way
 let asked = 0; // how often one was pressed: what was fetched before is old
 let held = ""; // what came meanwhile
+let speaking = ""; // who does, in this agent's call
 let kept = null; // what is carried over a request of a button
 
 function place(element) {
@@ -63,6 +64,14 @@ function show(html) {
   tick(fresh);
 }
 
+// Who speaks changes several times a second: it is shown without drawing the desk anew.
+function showSpeaking() {
+  const line = document.querySelector('[data-test="speaks"]');
+  if (!line) return;
+  line.hidden = !speaking;
+  line.querySelector("span").textContent = speaking;
+}
+
 function announce(desk) {
   const caller = desk.querySelector('[data-test="offer"] .caller-number')?.textContent.trim();
   document.title = caller ? `☎ ${caller}` : title;
@@ -113,6 +122,8 @@ connect(() => "/desk/ws", {
     setNow(message.now);
     showFreshness(message.fresh ? "fresh" : "stale");
     if (message.html) show(message.html);
+    if ("speaking" in message) speaking = message.speaking;
+    showSpeaking();
   },
   poll,
   lost: () => showFreshness("lost"),

@@ -147,6 +147,7 @@ class ControlProcess:
         picture = LivePicture(controller, self.clock)
         audit = AuditLog(self.clock, self.ids)
         history = HistoryFacade(controller, self.site, self.clock)
+        controller.audio = self.site.config.audio
         controller.disk.least_mb = self.site.config.recordings.alarm_free_mb
         alarms = controller.disk.alarms
         alarms.changed = lambda: picture.feed.publish(

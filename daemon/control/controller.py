@@ -22,7 +22,7 @@ from acd_core.commands import (
 from acd_core.engine import AcdEngine
 from acd_core.events import AgentReachable, AgentUnreachable, DayBegan
 from acd_core.ids import AgentId, SkillId, TierId
-from daemon.config import OutgoingOptions, TelephoneOptions
+from daemon.config import AudioOptions, OutgoingOptions, TelephoneOptions
 from daemon.control.acd_runner import AcdRunner
 from daemon.control.alarms.disk import DiskWatch
 from daemon.control.alarms.standing import Alarms
@@ -96,6 +96,9 @@ class Controller(Switchboard):
         self.places = KeptPlaces(journal, self)
         self.faxes = faxes_of(self)
         self.last_agents = LastAgents()
+        self.audio = AudioOptions()
+        self.speaking: dict[int, tuple[str, ...]] = {}
+        """By call, who speaks now, where somebody listens for that."""
         self.disk = DiskWatch(Alarms(clock), prompts.site / "recordings", clock)
         self.seats: dict[str, int] = {}
         """Station -> key of the agent who sits there."""
@@ -382,5 +385,6 @@ class Controller(Switchboard):
         self.calls.pop(call.id, None)
         self._reasons.pop(call.id, None)
         self._kept.pop(call.id, None)
+        self.speaking.pop(call.id, None)
         self._media.ports.pop(call.caller.port or NO_PORT, None)
         self.dirty.set()

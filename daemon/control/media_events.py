@@ -25,6 +25,7 @@ from daemon.link.messages import (
     MediaEvent,
     MediaRestarted,
     RecordFinished,
+    SpeakerChanged,
     StreamEnded,
 )
 from daemon.recordings.audio_file import Left, what_is_left
@@ -88,6 +89,10 @@ class MediaEvents:
                     await self._dtls_changed(port, event)
                 case StreamEnded(port=port):
                     self._stream_ended(port, event)
+                case SpeakerChanged(port=port):
+                    life = control.calls.get(self._legs[port][0]) if port in self._legs else None
+                    if life is not None:
+                        life.tell(event)
                 case HostEvent(host=host, payload=payload):
                     if host == fax.HOST:
                         control.faxes.media_event(payload)

@@ -168,6 +168,8 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
     """Login of the supervisor whose station rings for the conversation, or who is in it."""
     part: str = ""
     """What the supervisor does there: listen, whisper or barge."""
+    speakers: tuple[str, ...] = ()
+    """Who speaks now: ``caller``, ``agent``, or the number of somebody else in a conference."""
 
 
 class LiveAlarm(msgspec.Struct, frozen=True, kw_only=True):

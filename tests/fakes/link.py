@@ -20,6 +20,7 @@ from daemon.link.messages import (
     RecordFinished,
     RecordingState,
     Snapshot,
+    SpeakerChanged,
     SpeechStarted,
     StreamEnded,
 )
@@ -75,6 +76,9 @@ class FakeMedia:
         self.parts: dict[PortId, tuple[int, str, PortId | None]] = {}
         """Of those who joined a bridge: which, in what part, and who hears a whisper."""
         self.armed: set[PortId] = set()
+        self.attended: dict[PortId, tuple[bool, bool]] = {}
+        """Level and speaker, of ports that either was asked for."""
+        self.ever_attended = False
         self.taps: set[PortId] = set()
         self.claimed: list[PortId] = []
         self.digits: list[tuple[PortId, str]] = []
@@ -112,6 +116,7 @@ class FakeMedia:
         self.parts.pop(port, None)
         self.bridges = {key: both for key, both in self.bridges.items() if port not in both}
         self.armed.discard(port)
+        self.attended.pop(port, None)
         self.taps.discard(port)
 
     async def send_digits(self, port: PortId, digits: str) -> None:
@@ -208,6 +213,16 @@ class FakeMedia:
             raise MediaRefused("disk", f"{path_relative} is there already")
         self.recorders[recording] = recorder
         self.recorded.append(recorder)
+
+    async def attend(self, port: PortId, *, level: bool, speaker: bool = False) -> None:
+        self._fail("attend")
+        self._known(port)
+        self.attended[port], self.ever_attended = (level, speaker), True
+
+    def speaks(self, port: PortId, *, on: bool) -> None:
+        """Somebody at an attended port begins or stops to speak."""
+        if self.attended.get(port, (False, False))[1]:
+            self._tell(SpeakerChanged(port=port, bridge=1, speaks=on))
 
     async def pause_record(self, recording: int, *, on: bool) -> None:
         self._fail("pause_record")

@@ -14,6 +14,7 @@ from sanic.response import html as html_response
 from admin.auth import needs
 from admin.context import ConsoleRequest
 from admin.errors import PageMissing, RecordsAway
+from admin.language import translator
 from admin.live import gathered
 from admin.records import CallFilter, CallLine
 from admin.rendering import fragment, page
@@ -79,12 +80,35 @@ async def stream(request: ConsoleRequest, ws: Websocket) -> None:
         person = await console.sessions.find(
             console.service, request.ctx.secret, console.clock(), token=False
         )
-        if batch and not _concerns(batch, person.login):
+        concerned = _concerns(batch, person.login)
+        speaking = _speaking(batch, person.login, request)
+        if batch and not concerned and speaking is None:
             continue
         message: dict[str, Any] = {"now": console.hub.now(), "fresh": console.hub.fresh}
-        if batch:
+        if speaking is not None:
+            message["speaking"] = speaking
+        if concerned:
             message["html"] = await _html(request, await console.service.my_desk(request.actor))
         await ws.send(msgspec.json.encode(message).decode())
+
+
+def _speaking(batch: list[LiveUpdate], login: str, request: ConsoleRequest) -> str | None:
+    """Who speaks now in an agent's call, to be shown; None when nothing is known of it."""
+    said: str | None = None
+    for update in batch:
+        match update.change:
+            case CallChanged(call) if call.agent == login:
+                names = (speaker_name(who, request.ctx.language) for who in call.speakers)
+                said = ", ".join(names)
+            case _:
+                continue
+    return said
+
+
+def speaker_name(who: str, language: str) -> str:
+    """How a speaker is called; agents are told of themselves."""
+    names = {"caller": "desk.speaks_caller", "agent": "desk.speaks_you"}
+    return translator(language)(names[who]) if who in names else who
 
 
 def _concerns(batch: list[LiveUpdate], login: str) -> bool:

@@ -8,7 +8,7 @@ from structlog.typing import FilteringBoundLogger as BoundLogger
 
 from acd_core.commands import OfferToAgent
 from acd_core.ids import AgentId, SkillId, TierId
-from daemon.config import OutgoingOptions
+from daemon.config import AudioOptions, OutgoingOptions
 from daemon.control.acd_runner import AcdRunner
 from daemon.control.alarms.disk import DiskWatch
 from daemon.control.calls.call import Call, Part
@@ -95,6 +95,7 @@ class BridgingMedia(CallMedia, Protocol):
     ) -> Awaitable[None]: ...
     def host(self, host: str, payload: bytes) -> Awaitable[bytes]: ...
     def pause_record(self, recording: int, *, on: bool) -> Awaitable[None]: ...
+    def attend(self, port: PortId, *, level: bool, speaker: bool = False) -> Awaitable[None]: ...
 
 
 class EndingCall(Protocol):
@@ -118,6 +119,9 @@ class CallContext(Moving, Protocol):
     faxes: Faxes
     outgoing: OutgoingOptions
     disk: DiskWatch
+    audio: AudioOptions
+    speaking: dict[int, tuple[str, ...]]
+    """By call, who speaks now."""
 
     @property
     def media(self) -> BridgingMedia:

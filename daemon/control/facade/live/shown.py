@@ -88,6 +88,7 @@ def show_call(call: Call, controller: Controller, position: int) -> LiveCall:
         step=step if call.phase is Phase.FLOW else "",
         supervisor=call.supervision.login if call.supervision is not None else "",
         part=call.supervision.part if call.supervision is not None else "",
+        speakers=controller.speaking.get(call.id, ()),
     )
 
 

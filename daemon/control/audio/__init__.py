@@ -1,0 +1,1 @@
+"""What is made of the sound of calls: who speaks, how loud, who has answered, who calls."""

@@ -1,0 +1,99 @@
+"""Automatic level and who speaks now, for the legs of one call that are in its conversation.
+
+Nothing is asked of media that the options, or a conference, do not call for. A supervisor is
+never attended: nobody is to see that he is there.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from daemon.config import AudioOptions
+from daemon.link.errors import LinkError
+from daemon.link.messages import SpeakerChanged
+from drivers.api import PortId
+
+if TYPE_CHECKING:
+    from daemon.control.calls.context import CallContext
+    from daemon.control.calls.life import CallLife
+
+CALLER: Final = "caller"
+AGENT: Final = "agent"
+NOT: Final = (False, False)
+"""Neither level nor speaker."""
+
+
+class Attention:
+    """What media is asked to do with the voices of one call."""
+
+    def __init__(self, life: "CallLife", context: "CallContext") -> None:
+        self.call = life.call
+        self._context = context
+        self._log = life.log
+        self._options: AudioOptions = context.audio
+        self._always = self._options.automatic_level != "off" or self._options.speakers == "all"
+        self._attended: dict[PortId, tuple[bool, bool]] = {}
+        """By port, what media does now: level, speaker."""
+        self._names: dict[PortId, str] = {}
+        self._speaking: dict[PortId, str] = {}
+
+    @property
+    def is_due(self) -> bool:
+        """Whether ``follow`` has anything to do."""
+        return self._always or bool(self._attended) or bool(self.call.guests)
+
+    async def follow(self) -> None:
+        """Ask of media what the call calls for now."""
+        wanted = dict(self._wanted()) if self.call.bridge else {}
+        here = {leg.port for leg in self.call.legs}
+        for port in [port for port in self._attended if port not in here]:
+            self._forget(port)
+        for port, before in tuple(self._attended.items()):
+            if port not in wanted and before != NOT:
+                await self._attend(port, NOT)
+                self._forget(port)
+        for port, both in wanted.items():
+            if self._attended.get(port, NOT) != both:
+                await self._attend(port, both)
+
+    def spoke(self, event: SpeakerChanged) -> None:
+        """Somebody begins or stops to speak."""
+        name = self._names.get(event.port)
+        if event.speaks and name is not None:
+            self._speaking[event.port] = name
+        else:
+            self._speaking.pop(event.port, None)
+        self._show()
+
+    def _wanted(self) -> Iterator[tuple[PortId, tuple[bool, bool]]]:
+        call, level = self.call, self._options.automatic_level
+        tells = self._options.speakers == "all" or (
+            self._options.speakers == "conferences" and bool(call.guests)
+        )
+        others = level in ("callers", "all")
+        found = [(CALLER, call.caller.port, others)]
+        if call.agent_leg is not None:
+            found.append((AGENT, call.agent_leg.port, level in ("agents", "all")))
+        found += [(guest.to, guest.leg.port, others) for guest in call.guests]
+        for name, port, levelled in found:
+            if port is not None and (levelled or tells):
+                self._names[port] = name
+                yield port, (levelled, tells)
+
+    async def _attend(self, port: PortId, both: tuple[bool, bool]) -> None:
+        level, speaker = both
+        self._attended[port] = both
+        try:
+            await self._context.media.attend(port, level=level, speaker=speaker)
+        except LinkError as error:
+            # They hear each other as they are; that is no reason to end anything.
+            self._log.warning("voice is not attended to", port=port, why=str(error))
+
+    def _forget(self, port: PortId) -> None:
+        self._attended.pop(port, None)
+        self._names.pop(port, None)
+        if self._speaking.pop(port, None) is not None:
+            self._show()
+
+    def _show(self) -> None:
+        self._context.speaking[self.call.id] = tuple(self._speaking.values())
+        self._context.changed(self.call)
