@@ -34,14 +34,32 @@ NOT_REACHED: Final = 1014
 """The call did not come about for another cause, in the network or of ours."""
 
 
+class T38Peer(msgspec.Struct, frozen=True, kw_only=True):
+    """Where T.38 goes, and what the other side takes."""
+
+    host: str
+    """IP address."""
+    port: int
+    most: int = 1472
+    """Octets of a datagram."""
+    redundancy: int = 3
+    """Packets of before in each datagram."""
+
+
 class StartFax(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Run a fax terminal; repeated with the same number it answers with the same port."""
+    """Run a fax terminal; repeated with the same number it answers with the same port.
+
+    With ``t38`` it speaks over the socket that ``OpenT38`` opened, and takes the place of one
+    over audio that runs under that number.
+    """
 
     fax: int
     """Number that control chose."""
-    way: Literal["receive", "send"] = "receive"
-    path: str
+    way: Literal["receive", "send", "gateway"] = "receive"
+    """A gateway passes faxes between its audio port and T.38, and has no file."""
+    path: str = ""
     """TIFF file relative to the site, below ``faxes/``."""
+    t38: T38Peer | None = None
     station: str = ""
     """Our station identification, at most 20 characters."""
     header: str = ""
@@ -56,12 +74,29 @@ class StopFax(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     fax: int
 
 
-Request = StartFax | StopFax
+class OpenT38(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Open the UDP socket of a fax; repeated it answers with the same address.
+
+    It is closed by the end of the fax, by StopFax, or when nothing was started on it in time.
+    """
+
+    fax: int
+
+
+Request = StartFax | StopFax | OpenT38
 
 
 class FaxStarted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The terminal runs; its port is to be bridged with the other side's."""
 
+    port: int
+    """0 for T.38 without audio: nothing is to be bridged."""
+
+
+class T38Opened(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The address to be told to the other side."""
+
+    host: str
     port: int
 
 
@@ -76,7 +111,7 @@ class FaxStopped(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """What ran under that number ends, or has ended: FaxEnded follows, or follows again."""
 
 
-Reply = FaxStarted | FaxRefused | FaxStopped
+Reply = FaxStarted | FaxRefused | FaxStopped | T38Opened
 
 
 class FaxProgress(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -1,10 +1,12 @@
-"""A fax terminal (ITU-T T.30 with V.17, V.29 and V.27ter) by libspandsp, through ctypes.
+"""A fax terminal (ITU-T T.30 with V.17, V.29 and V.27ter) by libspandsp.
 
-It is fed and asked 16-bit samples at 8 kHz and keeps no clock of its own: T.30's timers run
-by the samples. Not safe between threads; one process runs one fax (``daemon.fax.worker``).
+It is fed and asked 16-bit samples at 8 kHz, or IFP packets of T.38, and keeps no clock of its
+own: T.30's timers run by the samples. Not safe between threads; one process runs one fax
+(``daemon.fax.worker``).
 """
 
 import ctypes
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Self
@@ -12,8 +14,8 @@ from typing import Any, Final, Self
 import msgspec
 
 from daemon.fax.messages import OK, TOO_LONG
+from daemon.fax.spandsp import Over, Phase, TerminalMissing, load
 
-LIBRARY: Final = "libspandsp.so.2"
 RATE: Final = 8000  # samples a second
 MOST_SAMPLES: Final = 8000
 AGREE_S: Final = 90.0  # s; T.30's T1 is 35 s, but noise can look like a carrier for ever
@@ -24,13 +26,6 @@ HEADER_LENGTH: Final = 50
 ALL_PAGES: Final = -1
 STATISTICS_ROOM: Final = 64  # ints; the library fills fewer, only the first four are read
 T30_ERR_OK: Final = 0  # what a phase handler returns so that the fax goes on
-
-_Phase = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
-_Over = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
-
-
-class TerminalMissing(RuntimeError):
-    """libspandsp is not installed, or gives no terminal."""
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -45,36 +40,34 @@ class Figures(msgspec.Struct, frozen=True):
     """Whole pages in the file."""
 
 
-class Terminal:
-    """One fax, from the first tone to the last."""
+class T30(ABC):
+    """One fax, from the first signal to the last; what carries it is for the classes below."""
 
-    def __init__(
+    _library: Any
+    _t30: Any
+
+    def _prepare(
         self,
         path: Path,
         *,
         send: bool,
-        station: str = "",
-        header: str = "",
-        ecm: bool = True,
-        progress: Callable[["Terminal"], None] = lambda _terminal: None,
+        station: str,
+        header: str,
+        ecm: bool,
+        progress: Callable[["T30"], None],
     ) -> None:
+        """Say what is to be sent or where it is to go, before the first signal."""
         self.code: int | None = None
         """How the fax ended; None while it runs."""
         self._passed = 0
         self._agreed = False
-        self._library = library = _load()
-        self._fax = library.fax_init(None, int(send))
-        if not self._fax:
-            raise TerminalMissing(f"{LIBRARY} gives no fax terminal: out of memory")
-        self._t30 = t30 = library.fax_get_t30_state(self._fax)
-        # Both directions fill every chunk: the chunks are the clock.
-        library.fax_set_transmit_on_idle(self._fax, 1)
+        library, t30 = self._library, self._t30
         library.t30_set_tx_ident(t30, _ascii(station, STATION_LENGTH))
         library.t30_set_tx_page_header_info(t30, _ascii(header, HEADER_LENGTH))
         library.t30_set_ecm_capability(t30, int(ecm))
         # Kept, for the library keeps but a pointer to each.
-        self._phase = _Phase(lambda *_: self._went_on(progress))
-        self._over = _Over(lambda _state, _user, code: self._ended(code))
+        self._phase = Phase(lambda *_: self._went_on(progress))
+        self._over = Over(lambda _state, _user, code: self._ended(code))
         library.t30_set_phase_b_handler(t30, self._phase, None)
         library.t30_set_phase_d_handler(t30, self._phase, None)
         library.t30_set_phase_e_handler(t30, self._over, None)
@@ -83,7 +76,6 @@ class Terminal:
             library.t30_set_tx_file(t30, name, ALL_PAGES, ALL_PAGES)
         else:
             library.t30_set_rx_file(t30, name, ALL_PAGES)
-        self._samples = (ctypes.c_int16 * MOST_SAMPLES)()
 
     def __enter__(self) -> Self:
         return self
@@ -91,29 +83,14 @@ class Terminal:
     def __exit__(self, *_exception: object) -> None:
         self.close()
 
-    def exchange(self, heard: bytes) -> bytes:
-        """Hear samples and say as many, as 16-bit in the machine's order."""
-        count = len(heard) // 2
-        if not 0 < count <= MOST_SAMPLES:
-            raise ValueError(f"1 to {MOST_SAMPLES} samples at once, not {count}")
-        self._watch(count)
-        ctypes.memmove(self._samples, heard, count * 2)
-        self._library.fax_rx(self._fax, self._samples, count)
-        said = self._library.fax_tx(self._fax, self._samples, count)
-        return ctypes.string_at(self._samples, said * 2).ljust(count * 2, b"\0")
-
     def hang_up(self) -> None:
         """The line is gone: whole pages are kept, ``code`` is set."""
         if self.code is None:
             self._library.t30_terminate(self._t30)
 
+    @abstractmethod
     def close(self) -> None:
         """Hang up, and give the terminal and its file back; safe to call twice."""
-        if self._fax:
-            self.hang_up()
-            self._library.fax_release(self._fax)
-            self._library.fax_free(self._fax)
-            self._fax = None
 
     def figures(self) -> Figures:
         """Tell how far the fax is."""
@@ -142,7 +119,7 @@ class Terminal:
             self.code = TOO_LONG if self._agreed else UNHEARD
             self._library.t30_terminate(self._t30)
 
-    def _went_on(self, progress: Callable[["Terminal"], None]) -> int:
+    def _went_on(self, progress: Callable[["T30"], None]) -> int:
         self._agreed = True
         progress(self)
         return T30_ERR_OK
@@ -152,46 +129,48 @@ class Terminal:
             self.code = code
 
 
-def version() -> str:
-    """Name of the library when it can be loaded; TerminalMissing when not."""
-    _load()
-    return LIBRARY
+class Terminal(T30):
+    """A fax over audio."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        send: bool,
+        station: str = "",
+        header: str = "",
+        ecm: bool = True,
+        progress: Callable[[T30], None] = lambda _terminal: None,
+    ) -> None:
+        self._library = library = load()
+        self._fax = library.fax_init(None, int(send))
+        if not self._fax:
+            raise TerminalMissing("libspandsp gives no fax terminal: out of memory")
+        self._t30 = library.fax_get_t30_state(self._fax)
+        # Both directions fill every chunk: the chunks are the clock.
+        library.fax_set_transmit_on_idle(self._fax, 1)
+        self._prepare(path, send=send, station=station, header=header, ecm=ecm, progress=progress)
+        self._samples = (ctypes.c_int16 * MOST_SAMPLES)()
+
+    def exchange(self, heard: bytes) -> bytes:
+        """Hear samples and say as many, as 16-bit in the machine's order."""
+        count = len(heard) // 2
+        if not 0 < count <= MOST_SAMPLES:
+            raise ValueError(f"1 to {MOST_SAMPLES} samples at once, not {count}")
+        self._watch(count)
+        ctypes.memmove(self._samples, heard, count * 2)
+        self._library.fax_rx(self._fax, self._samples, count)
+        said = self._library.fax_tx(self._fax, self._samples, count)
+        return ctypes.string_at(self._samples, said * 2).ljust(count * 2, b"\0")
+
+    def close(self) -> None:
+        """Hang up, and give the terminal and its file back; safe to call twice."""
+        if self._fax:
+            self.hang_up()
+            self._library.fax_release(self._fax)
+            self._library.fax_free(self._fax)
+            self._fax = None
 
 
 def _ascii(text: str, length: int) -> bytes:
     return text.encode("ascii", "replace")[:length]
-
-
-def _load() -> Any:
-    """The library with the types of what we call; TerminalMissing without it."""
-    try:
-        library = ctypes.CDLL(LIBRARY)
-    except OSError as error:
-        raise TerminalMissing(
-            f"{LIBRARY} cannot be loaded: {error}; install the package libspandsp2"
-        ) from error
-    state, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
-    for name, result, arguments in (
-        ("fax_init", state, (state, number)),
-        ("fax_release", number, (state,)),
-        ("fax_free", number, (state,)),
-        ("fax_rx", number, (state, state, number)),
-        ("fax_tx", number, (state, state, number)),
-        ("fax_get_t30_state", state, (state,)),
-        ("fax_set_transmit_on_idle", None, (state, number)),
-        ("t30_set_tx_file", None, (state, text, number, number)),
-        ("t30_set_rx_file", None, (state, text, number)),
-        ("t30_set_tx_ident", number, (state, text)),
-        ("t30_set_tx_page_header_info", number, (state, text)),
-        ("t30_set_ecm_capability", number, (state, number)),
-        ("t30_set_phase_b_handler", None, (state, _Phase, state)),
-        ("t30_set_phase_d_handler", None, (state, _Phase, state)),
-        ("t30_set_phase_e_handler", None, (state, _Over, state)),
-        ("t30_get_transfer_statistics", None, (state, state)),
-        ("t30_get_rx_ident", text, (state,)),
-        ("t30_completion_code_to_str", text, (number,)),
-        ("t30_terminate", None, (state,)),
-    ):
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
-    return library

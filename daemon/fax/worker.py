@@ -1,7 +1,8 @@
 """One fax as a process of its own: ``python -m daemon.fax.worker``.
 
 Audio comes and goes over a stream socket in chunks of 20 ms; the engine at its other end is
-the clock. Events are lines on standard output. The socket's end is the end of the call.
+the clock. A fax by T.38 has a UDP socket instead, and its own clock; a gateway has both. Events
+are lines on standard output. The stream socket's end is the end of the call.
 """
 
 import argparse
@@ -12,54 +13,57 @@ from typing import BinaryIO, Final
 
 import msgspec
 
+from daemon.fax.audio_line import CHUNK, AudioLine
 from daemon.fax.documents import DocumentError, tiff_to_pdf
-from daemon.fax.messages import BAD_FILE, FaxEnded, FaxProgress, WorkerReady, encode_line
-from daemon.fax.terminal import Terminal
+from daemon.fax.messages import (
+    BAD_FILE,
+    DROPPED,
+    OK,
+    FaxEnded,
+    FaxProgress,
+    WorkerReady,
+    encode_line,
+)
+from daemon.fax.packet_line import PacketLine, run_gateway, run_packets
+from daemon.fax.t38_terminal import Gateway, T38Terminal
+from daemon.fax.terminal import T30, Terminal
+from daemon.fax.udptl import MOST_DATAGRAM, REDUNDANCY
 
-CHUNK: Final = 320  # octets: 20 ms of 16-bit samples
 AHEAD_CHUNKS: Final = 10  # written before the first is read: a moment without a processor costs
 #                          200 ms of delay, which T.30 does not mind, and no lost samples
 LINGER_CHUNKS: Final = 25  # chunks after the end, so that the last tones are heard
 
 
-def run(
-    audio: socket.socket, events: BinaryIO, terminal: Terminal, file: Path, *, fax: int, send: bool
-) -> int:
-    """Exchange audio until the fax or the call ends; the fax's code."""
-    _write(events, encode_line(WorkerReady()))
-    left = LINGER_CHUNKS if _said(audio, bytes(CHUNK * AHEAD_CHUNKS)) else 0
-    with audio.makefile("rb", buffering=CHUNK) as heard:
-        while left and len(chunk := heard.read(CHUNK)) == CHUNK:
-            said = terminal.exchange(chunk)
-            left -= terminal.code is not None
-            if not _said(audio, said):
-                break
+def run(audio: socket.socket, terminal: Terminal) -> None:
+    """Exchange audio until the fax or the call ends."""
+    line = AudioLine(audio)
+    left = LINGER_CHUNKS if line.say(bytes(CHUNK * AHEAD_CHUNKS)) else 0
+    while left and (chunk := line.hear()):
+        said = terminal.exchange(chunk)
+        left -= terminal.code is not None
+        if not line.say(said):
+            break
+
+
+def end(events: BinaryIO, terminal: T30, given: argparse.Namespace, *, t38: bool) -> None:
+    """Complete the files of a fax that is over, and tell its end."""
     terminal.hang_up()
     figures = terminal.figures()
     ended = FaxEnded(
-        fax=fax,
+        fax=given.fax,
         code=BAD_FILE if terminal.code is None else terminal.code,
         detail=terminal.detail(),
-        pages=figures.sent if send else figures.received,
+        pages=figures.sent if given.send else figures.received,
         rate=figures.rate,
         ecm=figures.ecm,
         station=terminal.other_station(),
+        t38=t38,
     )
     # The files are complete when the end is told.
     terminal.close()
-    if not send and ended.pages:
-        ended = _with_pdf(ended, file)
+    if not given.send and ended.pages:
+        ended = _with_pdf(ended, given.file)
     _write(events, encode_line(ended))
-    return ended.code
-
-
-def _said(audio: socket.socket, samples: bytes) -> bool:
-    """Whether the other end is still there to hear this."""
-    try:
-        audio.sendall(samples)
-    except (BrokenPipeError, ConnectionResetError):
-        return False
-    return True
 
 
 def _with_pdf(ended: FaxEnded, tiff: Path) -> FaxEnded:
@@ -73,39 +77,111 @@ def _with_pdf(ended: FaxEnded, tiff: Path) -> FaxEnded:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the worker as the media process started it."""
+    given = _arguments().parse_args(arguments)
+    events = sys.stdout.buffer
+    with socket.socket(fileno=given.audio) as audio:
+        if given.gateway:
+            _pass_on(audio, events, given)
+        elif given.t38 >= 0:
+            _by_packets(audio, events, given)
+        else:
+            _by_audio(audio, events, given)
+    return 0
+
+
+def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="daemon.fax.worker")
-    parser.add_argument("--audio", type=int, required=True, help="descriptor of the audio")
+    parser.add_argument(
+        "--audio", type=int, required=True, help="descriptor of the audio; its end ends the fax"
+    )
     parser.add_argument("--fax", type=int, required=True)
     parser.add_argument("--send", action="store_true")
-    parser.add_argument("--file", type=Path, required=True)
+    parser.add_argument("--gateway", action="store_true")
+    parser.add_argument("--file", type=Path)
     parser.add_argument("--station", default="")
     parser.add_argument("--header", default="")
     parser.add_argument("--no-ecm", action="store_true")
-    given = parser.parse_args(arguments)
-    events = sys.stdout.buffer
+    parser.add_argument("--t38", type=int, default=-1, help="descriptor of a UDP socket")
+    parser.add_argument("--host", default="", help="where datagrams are sent")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--redundancy", type=int, default=REDUNDANCY)
+    parser.add_argument("--most", type=int, default=MOST_DATAGRAM, help="octets of a datagram")
+    return parser
 
-    def progress(terminal: Terminal) -> None:
-        figures = terminal.figures()
-        told = FaxProgress(
-            fax=given.fax,
-            pages=figures.sent if given.send else figures.received,
-            rate=figures.rate,
-            ecm=figures.ecm,
-            station=terminal.other_station(),
-        )
-        _write(events, encode_line(told))
 
+def _by_audio(audio: socket.socket, events: BinaryIO, given: argparse.Namespace) -> None:
     terminal = Terminal(
         given.file,
         send=given.send,
         station=given.station,
         header=given.header,
         ecm=not given.no_ecm,
-        progress=progress,
+        progress=lambda terminal: _tell(events, terminal, given, t38=False),
     )
-    with terminal, socket.socket(fileno=given.audio) as audio:
-        run(audio, events, terminal, given.file, fax=given.fax, send=given.send)
-    return 0
+    with terminal:
+        _write(events, encode_line(WorkerReady()))
+        run(audio, terminal)
+        end(events, terminal, given, t38=False)
+
+
+def _by_packets(leash: socket.socket, events: BinaryIO, given: argparse.Namespace) -> None:
+    with socket.socket(fileno=given.t38) as datagrams:
+        line = _line(datagrams, given)
+        terminal = T38Terminal(
+            given.file,
+            send=given.send,
+            transmit=line.transmit,
+            station=given.station,
+            header=given.header,
+            ecm=not given.no_ecm,
+            progress=lambda terminal: _tell(events, terminal, given, t38=True),
+        )
+        with terminal:
+            _write(events, encode_line(WorkerReady()))
+            run_packets(line, leash, terminal)
+            end(events, terminal, given, t38=True)
+
+
+def _pass_on(audio: socket.socket, events: BinaryIO, given: argparse.Namespace) -> None:
+    with socket.socket(fileno=given.t38) as datagrams:
+        line = _line(datagrams, given)
+        with Gateway(transmit=line.transmit, ecm=not given.no_ecm) as gateway:
+
+            def page(pages: int) -> None:
+                told = FaxProgress(fax=given.fax, pages=pages, rate=gateway.rate(), t38=True)
+                _write(events, encode_line(told))
+
+            _write(events, encode_line(WorkerReady()))
+            heard = AudioLine(audio)
+            heard.say(bytes(CHUNK * AHEAD_CHUNKS))
+            run_gateway(line, heard, gateway, page)
+            pages = gateway.pages()
+            over = FaxEnded(
+                fax=given.fax,
+                code=OK if pages else DROPPED,
+                pages=pages,
+                rate=gateway.rate(),
+                t38=True,
+            )
+            _write(events, encode_line(over))
+
+
+def _line(datagrams: socket.socket, given: argparse.Namespace) -> PacketLine:
+    remote = given.host, given.port
+    return PacketLine(datagrams, remote, redundancy=given.redundancy, most=given.most)
+
+
+def _tell(events: BinaryIO, terminal: T30, given: argparse.Namespace, *, t38: bool) -> None:
+    figures = terminal.figures()
+    told = FaxProgress(
+        fax=given.fax,
+        pages=figures.sent if given.send else figures.received,
+        rate=figures.rate,
+        ecm=figures.ecm,
+        station=terminal.other_station(),
+        t38=t38,
+    )
+    _write(events, encode_line(told))
 
 
 def _write(events: BinaryIO, line: bytes) -> None:

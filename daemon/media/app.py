@@ -134,10 +134,10 @@ def missing_rights(scheduling: str, *, realtime: bool) -> list[str]:
 
 def _hosts(site: SiteDirectory) -> list[Host]:
     """A host for each configured driver that holds audio devices, and that of faxes."""
-    kinds = registry.available()
+    kinds, options = registry.available(), site.config.media
     hosts: list[Host] = [
         DriverHost.of(section.name, kinds[section.kind], section.options, site.run_dir)
         for section in site.config.drivers
         if section.host == "media"
     ]
-    return [*hosts, FaxHost(site.path, at_once=site.config.media.fax_terminals)]
+    return [*hosts, FaxHost(site.path, at_once=options.fax_terminals, options=options)]

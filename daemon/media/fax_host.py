@@ -16,8 +16,11 @@ import msgspec
 
 from daemon.fax import messages as fax
 from daemon.fax.messages import FaxEnded, FaxProgress, WorkerReady
+from daemon.link.errors import MediaRefused
 from daemon.logs import get_logger
 from daemon.media.driver_host import EnginePorts
+from daemon.media.fax_sockets import FaxSockets
+from daemon.media.options import MediaOptions
 from daemon.media.ports import HostServices
 from drivers.api import PortId
 from drivers.errors import DriverError
@@ -25,6 +28,7 @@ from drivers.errors import DriverError
 START_S: Final = 10.0  # s from the process's start to its readiness
 END_S: Final = 15.0  # s from the end of the audio to the end of the process, PDF and all
 REMEMBERED: Final = 64  # ended faxes that are told again to who asks again
+NO_PORT: Final = 0
 LONGEST_LINE: Final = 4096  # octets of one event
 
 log = get_logger(__name__)
@@ -37,6 +41,10 @@ class _Running:
         self.request = request
         self.process = process
         self.port: PortId | None = None
+        self.leash: socket.socket | None = None
+        """Closed to end a worker that has no audio."""
+        self.replaced = False
+        """Another one goes on under its number: nobody is told of its end."""
         self.progress = FaxProgress(fax=request.fax, pages=0, rate=0)
         self.ended: FaxEnded | None = None
         self.why = fax.NO_TERMINAL
@@ -44,13 +52,25 @@ class _Running:
         self.task: asyncio.Task[None] | None = None
         self.ending: asyncio.TimerHandle | None = None
 
+    @property
+    def open(self) -> bool:
+        """Whether it was joined with the engine, or is on its leash."""
+        return self.port is not None or self.leash is not None
+
 
 class FaxHost:
     """The host ``fax``: starts and ends terminals, tells how they go."""
 
     name = fax.HOST
 
-    def __init__(self, site: Path, *, at_once: int, worker: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        site: Path,
+        *,
+        at_once: int,
+        options: MediaOptions | None = None,
+        worker: tuple[str, ...] = (),
+    ) -> None:
         self._site = site.resolve()
         self._at_once = at_once
         self._worker = worker or (sys.executable, "-P", "-m", "daemon.fax.worker")
@@ -59,6 +79,7 @@ class FaxHost:
         self._over: OrderedDict[int, FaxEnded] = OrderedDict()
         self._services: HostServices | None = None
         self._ports: EnginePorts | None = None
+        self._sockets = FaxSockets(options or MediaOptions())
         self.counts: Counter[str] = Counter()
 
     async def open(self, services: HostServices) -> None:
@@ -70,11 +91,13 @@ class FaxHost:
         running = list(self._faxes.values())
         for each in running:
             self._kill(each)
+        self._sockets.close_all()
         tasks = [each.task for each in running if each.task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def control_gone(self) -> None:
         """Nobody would take the pages: end every fax in order."""
+        self._sockets.close_all()
         for each in tuple(self._faxes.values()):
             self._hang_up(each, fax.DROPPED)
 
@@ -93,7 +116,10 @@ class FaxHost:
         match request:
             case fax.StartFax():
                 return fax.encode(await self._start(request))
+            case fax.OpenT38():
+                return fax.encode(self._open_t38(request.fax))
             case fax.StopFax():
+                self._sockets.close(request.fax)
                 if request.fax in self._faxes:
                     self._hang_up(self._faxes[request.fax], fax.DROPPED)
                 return fax.encode(fax.FaxStopped())
@@ -102,20 +128,24 @@ class FaxHost:
 
     async def _start(self, request: fax.StartFax) -> fax.Reply:
         running = self._faxes.get(request.fax)
-        if running is not None and running.port is not None:
-            return fax.FaxStarted(port=running.port)
+        takes_over = running is not None and request.t38 != running.request.t38
+        if running is not None and running.open and not takes_over:
+            return fax.FaxStarted(port=running.port or NO_PORT)
         if (ended := self._over.get(request.fax)) is not None:
             self._emit(ended)
             return fax.FaxStopped()
         if request.fax in self._starting:
             return fax.FaxRefused(code=fax.BUSY, text="the fax is being started")
-        if len(self._faxes) + len(self._starting) >= self._at_once:
+        if not takes_over and len(self._faxes) + len(self._starting) >= self._at_once:
             self.counts["refused_busy"] += 1
             text = f"{self._at_once} faxes run; more are allowed by fax_terminals in [media]"
             return fax.FaxRefused(code=fax.BUSY, text=text)
         self._starting.add(request.fax)
         try:
-            return await self._begin(request, self._file(request))
+            path = None if request.way == "gateway" else self._file(request)
+            if running is not None:
+                await self._replace(running)
+            return await self._begin(request, path)
         except (OSError, ValueError) as error:
             return fax.FaxRefused(code=fax.BAD_FILE, text=str(error))
         finally:
@@ -133,19 +163,37 @@ class FaxHost:
             raise ValueError(f"there is no file {request.path}")
         return path
 
-    async def _begin(self, request: fax.StartFax, path: Path) -> fax.FaxStarted | fax.FaxRefused:
+    def _open_t38(self, number: int) -> fax.Reply:
+        if len(self._sockets) >= self._at_once:
+            self.counts["refused_busy"] += 1
+            return fax.FaxRefused(code=fax.BUSY, text=f"{self._at_once} faxes are to begin")
+        try:
+            host, port = self._sockets.open(number)
+        except (MediaRefused, OSError) as error:
+            return fax.FaxRefused(code=fax.NO_AUDIO, text=str(error))
+        return fax.T38Opened(host=host, port=port)
+
+    async def _replace(self, running: _Running) -> None:
+        """End a worker in whose place another one comes."""
+        running.replaced = True
+        self._hang_up(running, fax.DROPPED)
+        self._kill(running)
+        if running.task is not None:
+            await running.task
+
+    async def _begin(
+        self, request: fax.StartFax, path: Path | None
+    ) -> fax.FaxStarted | fax.FaxRefused:
+        datagrams = self._sockets.take(request.fax) if request.t38 is not None else None
+        if request.t38 is not None and datagrams is None:
+            return fax.FaxRefused(code=fax.NO_AUDIO, text="no socket was opened for its T.38")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with ours, theirs:
+        with theirs, contextlib.closing(datagrams) if datagrams else contextlib.nullcontext():
+            told, given = _arguments(request, path, theirs, datagrams)
             process = await asyncio.create_subprocess_exec(
                 *self._worker,
-                f"--audio={theirs.fileno()}",
-                f"--fax={request.fax}",
-                f"--file={path}",
-                f"--station={request.station}",
-                f"--header={request.header}",
-                *(("--send",) if request.way == "send" else ()),
-                *(() if request.ecm else ("--no-ecm",)),
-                pass_fds=(theirs.fileno(),),
+                *told,
+                pass_fds=given,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 limit=LONGEST_LINE,
@@ -154,11 +202,13 @@ class FaxHost:
             try:
                 async with asyncio.timeout(START_S):
                     ready = await _event(process)
-                if isinstance(ready, WorkerReady) and self._ports is not None:
-                    running.port = self._ports.open_device(ours.fileno(), "s16")
+                if isinstance(ready, WorkerReady):
+                    self._attach(running, ours)
             except (TimeoutError, ValueError, DriverError) as error:
                 log.warning("fax terminal does not start", fax=request.fax, why=repr(error))
-        if running.port is None:
+        if running.leash is None:
+            ours.close()
+        if not running.open:
             self.counts["not_started"] += 1
             self._kill(running)
             await process.wait()
@@ -166,7 +216,14 @@ class FaxHost:
             return fax.FaxRefused(code=fax.NO_TERMINAL, text=text)
         self._faxes[request.fax] = running
         running.task = asyncio.create_task(self._follow(running), name=f"fax {request.fax}")
-        return fax.FaxStarted(port=running.port)
+        return fax.FaxStarted(port=running.port or NO_PORT)
+
+    def _attach(self, running: _Running, ours: socket.socket) -> None:
+        """Join a worker with the engine; one that speaks T.38 alone is only held on a leash."""
+        if running.request.t38 is not None and running.request.way != "gateway":
+            running.leash = ours
+        elif self._ports is not None:
+            running.port = self._ports.open_device(ours.fileno(), "s16")
 
     # -- while it runs, and its end -------------------------------------------------------
 
@@ -177,7 +234,8 @@ class FaxHost:
                 match event:
                     case FaxProgress():
                         running.progress = event
-                        self._emit(event)
+                        if not running.replaced:
+                            self._emit(event)
                     case FaxEnded():
                         running.ended = event
                     case WorkerReady():
@@ -198,7 +256,10 @@ class FaxHost:
             ecm=last.ecm,
             station=last.station,
         )
-        del self._faxes[number]
+        if self._faxes.get(number) is running:
+            del self._faxes[number]
+        if running.replaced:
+            return
         self._over[number] = ended
         while len(self._over) > REMEMBERED:
             self._over.popitem(last=False)
@@ -207,10 +268,14 @@ class FaxHost:
 
     def _hang_up(self, running: _Running, why: int) -> None:
         """Take the audio away: the worker completes its file and ends, or is killed."""
-        if running.port is None or self._services is None:
+        if not running.open or self._services is None:
             return
-        self._services.close(running.port)
-        running.port = None
+        if running.port is not None:
+            self._services.close(running.port)
+            running.port = None
+        if running.leash is not None:
+            running.leash.close()
+            running.leash = None
         if running.ended is None:
             running.why = why
         loop = asyncio.get_running_loop()
@@ -236,3 +301,30 @@ async def _event(process: asyncio.subprocess.Process) -> fax.WorkerEvent | None:
         return fax.decode_line(line)
     except msgspec.DecodeError as error:
         raise ValueError(f"no event of a fax worker: {line[:80]!r}: {error}") from error
+
+
+def _arguments(
+    request: fax.StartFax,
+    path: Path | None,
+    audio: socket.socket,
+    datagrams: socket.socket | None,
+) -> tuple[list[str], tuple[int, ...]]:
+    """What a worker is told, and the descriptors that it gets."""
+    told = [
+        f"--audio={audio.fileno()}",
+        f"--fax={request.fax}",
+        f"--station={request.station}",
+        f"--header={request.header}",
+    ]
+    if path is not None:
+        told.append(f"--file={path}")
+    if request.way != "receive":
+        told.append(f"--{request.way}")
+    if not request.ecm:
+        told.append("--no-ecm")
+    if datagrams is None or request.t38 is None:
+        return told, (audio.fileno(),)
+    peer = request.t38
+    told += [f"--t38={datagrams.fileno()}", f"--host={peer.host}", f"--port={peer.port}"]
+    told += [f"--redundancy={peer.redundancy}", f"--most={peer.most}"]
+    return told, (audio.fileno(), datagrams.fileno())

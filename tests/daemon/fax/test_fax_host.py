@@ -1,13 +1,10 @@
 """Faxes through the media process: workers, the engine and RTP are real."""
 
 import asyncio
-import itertools
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from hypothesis import given
@@ -15,86 +12,15 @@ from hypothesis import strategies as st
 
 from cython_ext.implementation import PURE_PYTHON
 from daemon.fax import messages as fax
-from daemon.fax.messages import FaxEnded, FaxProgress, FaxStarted, StartFax, StopFax
-from daemon.link.client import MediaLink
-from daemon.link.messages import HostEvent
-from daemon.media.app import MediaProcess
+from daemon.fax.messages import FaxProgress, StartFax, StopFax
 from daemon.media.fax_host import FaxHost
-from daemon.media.options import MediaOptions, MediaSetup
-from drivers.api import PortId, RtpFormat
+from drivers.api import RtpFormat
+from tests.fakes.fax_bench import FaxBench
 from tests.fakes.fax_pages import dots, write_pages
 
 pytestmark = pytest.mark.skipif(PURE_PYTHON, reason="there is no audio in pure mode")
 
 PCMA = RtpFormat(payload_type=8, codec="PCMA", dtmf_payload_type=None, ptime_ms=20)
-Answer = TypeVar("Answer", bound=fax.Reply)
-
-
-class Bench:
-    """A media process with a fax host, and control's end of the link."""
-
-    def __init__(self, site: Path, socket: Path) -> None:
-        self.site = site
-        self.host = FaxHost(site, at_once=2)
-        setup = MediaSetup(site=site, socket=socket, options=MediaOptions())
-        self.media = MediaProcess(setup, [self.host])
-        self.link: MediaLink
-        self.told: list[fax.FaxEvent] = []
-        self._more = asyncio.Event()
-        self._reading: asyncio.Task[None] | None = None
-        self._socket = socket
-
-    async def open(self) -> None:
-        ids = itertools.count(1)
-        await self.media.open()
-        self.link = await MediaLink.connect(self._socket, lambda: next(ids))
-        self._reading = asyncio.create_task(self._read())
-
-    async def close(self) -> None:
-        assert self._reading is not None
-        self._reading.cancel()
-        await asyncio.gather(self._reading, return_exceptions=True)
-        await self.link.disconnect()
-        await self.media.close()
-
-    async def ask(self, request: fax.Request) -> fax.Reply:
-        return fax.decode_reply(await self.link.host("fax", fax.encode(request)))
-
-    async def start(self, number: int, name: str, **how: object) -> PortId:
-        request = StartFax(fax=number, path=f"faxes/{name}.tif", **how)  # type: ignore[arg-type]
-        reply = await self.ask(request)
-        assert isinstance(reply, FaxStarted), reply
-        return PortId(reply.port)
-
-    async def happens(self, found: Callable[[fax.FaxEvent], bool], *, within: float = 30) -> None:
-        async with asyncio.timeout(within):
-            while not any(found(event) for event in self.told):
-                self._more.clear()
-                await self._more.wait()
-
-    async def ended(self, number: int, *, within: float = 30) -> FaxEnded:
-        def is_end(event: fax.FaxEvent) -> bool:
-            return isinstance(event, FaxEnded) and event.fax == number
-
-        await self.happens(is_end, within=within)
-        return next(e for e in self.told if isinstance(e, FaxEnded) and e.fax == number)
-
-    async def _read(self) -> None:
-        async for event in self.link.events():
-            if isinstance(event, HostEvent):
-                assert event.host == "fax"
-                self.told.append(fax.decode_event(event.payload))
-                self._more.set()
-
-
-@pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    site = tmp_path / "site"
-    site.mkdir()
-    made = Bench(site, tmp_path / "media.sock")
-    await made.open()
-    yield made
-    await made.close()
 
 
 def workers() -> int:
@@ -118,7 +44,7 @@ def words(path: str) -> bytes:
         return b""
 
 
-async def test_fax_goes_over_rtp_from_terminal_to_terminal(bench: Bench) -> None:
+async def test_fax_goes_over_rtp_from_terminal_to_terminal(bench: FaxBench) -> None:
     sent = write_pages(bench.site / "faxes" / "out.tif", ["one short page"])
     sender = await bench.start(71, "out", way="send", station="4930123", header="Ward")
     receiver = await bench.start(72, "2026/11/in", station="4930999")
@@ -144,7 +70,7 @@ async def test_fax_goes_over_rtp_from_terminal_to_terminal(bench: Bench) -> None
     assert workers() == 0
 
 
-async def test_repeated_request_is_harmless_and_stop_ends_it(bench: Bench) -> None:
+async def test_repeated_request_is_harmless_and_stop_ends_it(bench: FaxBench) -> None:
     first = await bench.start(5, "a")
     assert await bench.start(5, "a") == first
     assert workers() == 1
@@ -159,7 +85,7 @@ async def test_repeated_request_is_harmless_and_stop_ends_it(bench: Bench) -> No
     assert isinstance(await bench.ask(StopFax(fax=99)), fax.FaxStopped)
 
 
-async def test_worker_that_is_killed_is_an_end(bench: Bench) -> None:
+async def test_worker_that_is_killed_is_an_end(bench: FaxBench) -> None:
     await bench.start(6, "a")
     await bench.start(7, "b")
     os.kill(bench.host._faxes[6].process.pid, signal.SIGKILL)
@@ -173,7 +99,7 @@ async def test_worker_that_is_killed_is_an_end(bench: Bench) -> None:
     assert bench.media.engine.ports() == []
 
 
-async def test_more_faxes_than_may_run_are_refused(bench: Bench) -> None:
+async def test_more_faxes_than_may_run_are_refused(bench: FaxBench) -> None:
     await bench.start(1, "a")
     await bench.start(2, "b")
     refused = await bench.ask(StartFax(fax=3, path="faxes/c.tif"))
@@ -185,7 +111,7 @@ async def test_more_faxes_than_may_run_are_refused(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "path", ["../x.tif", "recordings/x.tif", "faxes/x.wav", "faxes/../../x.tif", "/tmp/x.tif"]
 )
-async def test_files_elsewhere_are_refused(bench: Bench, path: str) -> None:
+async def test_files_elsewhere_are_refused(bench: FaxBench, path: str) -> None:
     refused = await bench.ask(StartFax(fax=3, path=path))
     assert isinstance(refused, fax.FaxRefused)
     assert refused.code == fax.BAD_FILE

@@ -7,7 +7,7 @@ import pytest
 
 from daemon.fax.documents import count_pages
 from daemon.fax.messages import DROPPED, OK
-from daemon.fax.terminal import Terminal
+from daemon.fax.terminal import T30, Terminal
 from daemon.fax.texts import text_of
 from tests.fakes.fax_pages import dots, write_pages
 
@@ -33,7 +33,7 @@ def test_pages_arrive_bit_by_bit(tmp_path: Path, *, ecm: bool) -> None:
     got = tmp_path / "got.tif"
     steps: list[tuple[int, int]] = []
 
-    def note(terminal: Terminal) -> None:
+    def note(terminal: T30) -> None:
         figures = terminal.figures()
         steps.append((figures.received, figures.rate))
 
