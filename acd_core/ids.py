@@ -27,6 +27,7 @@ TEXT_LENGTH: Final = 13
 LARGEST: Final = (1 << 63) - 1
 
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS: Final = tuple(first + second for first in ALPHABET for second in ALPHABET)
 # Crockford: letters that look like digits are read as those digits.
 _VALUES: Final = {letter: value for value, letter in enumerate(ALPHABET)} | {
     "O": 0,
@@ -65,8 +66,16 @@ def to_text(identifier: int) -> str:
     """Write a unique identifier as 13 characters of Crockford base32."""
     if not 0 <= identifier <= LARGEST:
         raise IdFault(f"{identifier} is not a 63-bit identifier")
-    letters = [ALPHABET[identifier >> shift & 31] for shift in range(60, -1, -5)]
-    return "".join(letters)
+    # Two letters at a time: the live picture and the log write one for each call they name.
+    return (
+        ALPHABET[identifier >> 60]
+        + _PAIRS[identifier >> 50 & 1023]
+        + _PAIRS[identifier >> 40 & 1023]
+        + _PAIRS[identifier >> 30 & 1023]
+        + _PAIRS[identifier >> 20 & 1023]
+        + _PAIRS[identifier >> 10 & 1023]
+        + _PAIRS[identifier & 1023]
+    )
 
 
 def from_text(text: str) -> int:
