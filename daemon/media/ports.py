@@ -208,7 +208,8 @@ class Ports:
     def _hold(self) -> None:
         """Tell callers who hear nothing that the line is alive: by what is to be said, else a beep."""
         busy = {port for _, port in self._engine.players()}
-        busy |= {port for _, ports in self._engine.bridges() for port in ports}
+        bridges = (ports for _, ports in self._engine.bridges())
+        busy |= {port for ports in bridges if len(ports) > 1 for port in ports}
         for port, *_ in self._engine.ports():
             if port in busy:
                 continue

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from acd_core.commands import ConnectToAgent
 from acd_core.events import CallAnswered, CallEnded, CallHeld, CallRetrieved, OfferRejected
 from acd_core.ids import AgentId, CallId
-from daemon.control.calls.call import OpenRecording, Phase, Step
+from daemon.control.calls.call import Leg, OpenRecording, Phase, Step
 from daemon.control.calls.context import CallContext, PauseRecordingRequest
 from daemon.link.errors import LinkError
 from drivers import events as line_events
@@ -40,8 +40,7 @@ class Conversation:
         self._life.flow.pause_sound()
         bridge = context.ids()
         try:
-            await self.quiet()
-            await context.media.bridge(bridge, call.caller.port, leg.port)
+            await self._join(bridge, call.caller.port, leg.port)
         except LinkError as error:
             # The agent may have hung up in the same moment: the caller must not pay for it.
             self._log.error("caller and agent cannot be joined", why=str(error))
@@ -96,6 +95,7 @@ class Conversation:
                 if not await self._life.moves.transferred(event):
                     await self._life.onward.from_agent(event)
             case line_events.Released() | line_events.LineDown() if self.call.connected:
+                self._forget_bridge(self.call.agent_leg)
                 self.call.agent_leg = None
                 await self._life.moves.agent_left()
             case _:
@@ -185,6 +185,18 @@ class Conversation:
                 call.visit.hold_s += lasted
         self._context.records.open_segment(call, after, now, agent=call.agent, on_agent_leg=True)
 
+    async def _join(self, bridge: int, caller: PortId, agent: PortId) -> None:
+        """Stop what plays to the caller and join both: asked in one packet, answered in one."""
+        player, self.call.player = self.call.player, 0
+        media = self._context.media
+        silenced = media.stop_play(player) if player else None
+        joined = media.bridge(bridge, caller, agent)
+        try:
+            if silenced is not None:
+                await silenced
+        finally:
+            await joined
+
     async def quiet(self) -> None:
         """Stop whatever plays to the caller."""
         player, self.call.player = self.call.player, 0
@@ -196,6 +208,21 @@ class Conversation:
         bridge, self.call.bridge = self.call.bridge, 0
         if bridge:
             await self._context.media.unbridge(bridge)
+
+    def _forget_bridge(self, left: Leg | None) -> None:
+        """A leg that left: where its driver closes its port, media ends a bridge of two with it.
+
+        The port of a board lasts as long as the board, and stays joined until it is parted.
+        """
+        call = self.call
+        if left is None or call.guests or call.supervision is not None:
+            return
+        try:
+            closed = self._context.line(left.line).port is None
+        except DriverError:
+            return
+        if closed:
+            call.bridge = 0
 
     async def pause_recording(self, asked: PauseRecordingRequest) -> None:
         """The agent wants a card number not to be recorded, or the recording to go on.

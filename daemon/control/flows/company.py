@@ -9,11 +9,16 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import structlog
+
 from daemon.control.flows.hooks import CallHooks, CallMedia
 from daemon.control.flows.prompts import Prompts
+from daemon.link.errors import LinkError
 from drivers.api import PortId
 from ivr.actions import EnterQueue
 from ivr.actions import Speech as PromptText
+
+log = structlog.get_logger()
 
 MOST_ANNOUNCEMENTS: Final = 2  # waiting to be spoken; what is older says nothing true any more
 
@@ -36,6 +41,9 @@ class Company:
         self._hooks = hooks
         self._ids = ids
         self._connected = False
+        self._action: EnterQueue | None = None
+        """What he waits for, when nothing has been said yet."""
+        self._speaking: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._announcements: deque[tuple[PromptText, ...]] = deque(maxlen=MOST_ANNOUNCEMENTS)
 
@@ -43,6 +51,8 @@ class Company:
         """Let the caller hear this now, or after what is being said."""
         self._announcements.append(said)
         self._wake.set()
+        if self._action is not None and not self._connected:
+            self._speak(self._action)
 
     def agent_talks(self, *, on: bool) -> None:
         """Whether an agent talks with the caller: then nothing is played."""
@@ -51,8 +61,35 @@ class Company:
             self._announcements.clear()
         self._wake.set()
 
-    async def keep(self, action: EnterQueue) -> None:
-        """Play until cancelled, or until an agent talks with the caller."""
+    async def begin(self, action: EnterQueue) -> None:
+        """Play until ``end``, or until an agent talks with the caller.
+
+        Most calls are answered before anything is said: music alone needs no task.
+        """
+        if action.waiting or self._announcements:
+            self._speak(action)
+            return
+        self._action = action
+        try:
+            music = await self._prompts.music(self._hooks.music())
+            if not self._connected:
+                await self._play_music(music)
+        except LinkError as error:
+            log.warning("waiting caller hears nothing", port=self._port, why=str(error))
+
+    async def end(self) -> None:
+        """Say nothing more."""
+        self._action = None
+        speaking, self._speaking = self._speaking, None
+        if speaking is not None:
+            speaking.cancel()
+            await asyncio.gather(speaking, return_exceptions=True)
+
+    def _speak(self, action: EnterQueue) -> None:
+        self._action = None
+        self._speaking = asyncio.create_task(self._keep(action), name="company while waiting")
+
+    async def _keep(self, action: EnterQueue) -> None:
         repeated = await paths(self._prompts, action.waiting)
         music = await self._prompts.music(self._hooks.music())
         repeat_now = bool(repeated)

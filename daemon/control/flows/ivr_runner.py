@@ -264,7 +264,7 @@ class IvrRunner:
         refused = self._hooks.enter_queue(action, resumed=resumed)
         if refused is not None:
             return refused
-        company = asyncio.create_task(self._company.keep(action), name="company while waiting")
+        await self._company.begin(action)
         try:
             while True:
                 match await self._signals.get():
@@ -282,8 +282,7 @@ class IvrRunner:
                     case _:
                         pass
         finally:
-            company.cancel()
-            await asyncio.gather(company, return_exceptions=True)
+            await self._company.end()
 
     def announce(self, said: tuple[PromptText, ...]) -> None:
         """Let a caller who waits hear this."""

@@ -8,8 +8,9 @@ from acd_core.agent import AgentState
 from daemon.control.calls.call import Phase
 from daemon.control.calls.context import HangUpRequest, HoldRequest
 from daemon.store.rows import RecordingRow, SegmentRow, StreamRow
-from drivers.events import Cause
+from drivers.events import Cause, Released
 from tests.fakes.control_rig import START, ControlRig, make_queue
+from tests.fakes.line import State
 from tests.fakes.sound_records import assert_sound
 
 MakeRig = Callable[..., Awaitable[ControlRig]]
@@ -95,6 +96,31 @@ async def test_agent_hangs_up_and_the_flow_goes_on_to_its_end(rig: ControlRig) -
     assert [kind for kind, _, _ in rig.kinds(row)] == ["ivr", "wait", "ring", "talk", "ivr"]
     assert (row.outcome, row.ended_by) == ("answered", "agent")
     assert line.released_with == [Cause.NORMAL]
+
+
+async def test_bridge_ends_with_the_port_of_the_agent_and_a_boards_port_is_parted(
+    rig: ControlRig,
+) -> None:
+    asked: list[int] = []
+    unbridge = rig.media.unbridge
+
+    async def counted(bridge: int) -> None:
+        asked.append(bridge)
+        await unbridge(bridge)
+
+    rig.media.unbridge = counted  # type: ignore[method-assign]
+    line, phone = await rig.connect()
+    await rig.hang_up(phone)
+    assert (rig.media.bridges, asked) == ({}, [])
+    await rig.hang_up(line)
+    line = await rig.call_sales()
+    phone = await rig.answer("2001")
+    [bridge] = rig.media.bridges
+    phone.state = State.IDLE
+    rig.driver.emit(Released(line=phone.id, cause=Cause.NORMAL))
+    await rig.settle()
+    assert (rig.media.bridges, asked) == ({}, [bridge])
+    assert rig.phase(line) is Phase.FLOW
 
 
 async def test_wrap_up_belongs_to_the_visit_and_ends_later(make_rig: MakeRig) -> None:

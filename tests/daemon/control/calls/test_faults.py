@@ -185,6 +185,15 @@ async def test_caller_waits_on_when_he_cannot_be_joined_to_the_agent(
     assert_sound(rig)
 
 
+async def test_caller_who_hears_no_music_still_reaches_an_agent(rig: ControlRig) -> None:
+    rig.media.faults["play_tone"] = MediaAway("no answer in 5 s")
+    line = await rig.call_sales()
+    assert rig.phase(line) is Phase.WAITING
+    await rig.seat("ann")
+    await rig.answer("2001")
+    assert rig.phase(line) is Phase.TALKING
+
+
 async def test_conversation_goes_on_when_it_cannot_be_recorded(rig: ControlRig) -> None:
     rig.media.faults["record"] = MediaRefused("disk", "no space left")
     line, _ = await rig.connect()
