@@ -2,12 +2,16 @@
 
 From the agent's BYE, as it is sent, until the kernel has the INVITE for the same telephone: our
 telephones measure it, so the way of both messages is in it. Callers who were served call again,
-so that as many wait as before.
+so that as many wait as before. Nobody looks at the live picture unless ``watched``.
 """
 
 import asyncio
-from typing import Final
+import contextlib
+from typing import Any, Final
 
+import msgspec
+
+from daemon.benchmark import costs
 from daemon.benchmark.hotline import Hotline
 from daemon.benchmark.phones.orders import Order
 from daemon.benchmark.phones.town import Town
@@ -15,7 +19,7 @@ from daemon.benchmark.site_text import QUEUE_NUMBER, Wishes, station
 from daemon.errors import CommandError
 from daemon.language import pick
 
-Row = dict[str, float | int]
+Row = dict[str, Any]
 
 AGENTS: Final = 200
 WAITING: Final = 1200
@@ -26,7 +30,7 @@ STAND_S: Final = 60.0
 REFILL_S: Final = 0.5
 
 
-async def measure(seconds: float) -> Row:
+async def measure(seconds: float, *, watched: bool = False) -> Row:
     """Percentiles of the hand-over in milliseconds."""
     calls = AGENTS + WAITING
     wishes = Wishes(agents=AGENTS, max_calls=calls + 400)
@@ -35,19 +39,20 @@ async def measure(seconds: float) -> Row:
         await agents.tell(Order(do="register", stations=names))
         call = Order(do="call", calls=calls, rate=CALL_RATE, number=QUEUE_NUMBER)
         await hotline.seat(range(AGENTS))
+        idle = await costs.idle(hotline)
         await callers.tell(call)
         await callers.until(lambda state: state.standing == calls, STAND_S)
         # Hand-overs begin spread over the talk time, as conversations end.
         await agents.tell(Order(do="talk", talk_s=TALK_S, spread=True))
         before, began = hotline.cpu(), asyncio.get_running_loop().time()
         over = began + seconds + TALK_S
-        while asyncio.get_running_loop().time() < over:
-            await asyncio.sleep(REFILL_S)
-            state = await callers.state()
-            missing = calls - state.standing
-            if missing > 0:
-                order = Order(do="call", calls=missing, rate=CALL_RATE, number=QUEUE_NUMBER)
-                await callers.tell(order)
+        with costs.Lateness() as lateness:
+            async with hotline.watched() if watched else contextlib.nullcontext():
+                while asyncio.get_running_loop().time() < over:
+                    await asyncio.sleep(REFILL_S)
+                    missing = calls - (await callers.state()).standing
+                    if missing > 0:
+                        await callers.tell(msgspec.structs.replace(call, calls=missing))
         state = await callers.state()
         lasted, after = asyncio.get_running_loop().time() - began, hotline.cpu()
         times = sorted((await agents.state()).hand_overs_ms)
@@ -64,6 +69,10 @@ async def measure(seconds: float) -> Row:
         "agents": AGENTS,
         "waiting": WAITING,
         "talk_s": TALK_S,
-        "repeated": state.repeated,
-        "control_core_share": round((after["control"] - before["control"]) / lasted, 3),
+        "watched": watched,
+        "failed": state.failed,
+        "retransmissions": state.repeated,
+        "machine_late_p99_ms": lateness.p99_ms(),
+        "cpu_per_s": costs.per_second(before, after, lasted),
+        "idle_cpu_per_s": idle,
     }

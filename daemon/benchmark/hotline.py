@@ -9,7 +9,7 @@ import socket
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -123,6 +123,23 @@ class Hotline:
         try:
             return await client.service.live()
         finally:
+            await client.close()
+
+    @contextlib.asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Follow the live picture, as the console does for those who look at it."""
+        client = ServiceClient(self.run_dir / "control.sock")
+
+        async def follow() -> None:
+            async for _ in client.service.subscribe(0):
+                pass
+
+        following = asyncio.create_task(follow(), name="live picture")
+        try:
+            yield
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
             await client.close()
 
     async def seat(self, agents: Sequence[int], *, state: str = "ready") -> None:

@@ -1,54 +1,77 @@
 """What a call costs that goes through a queue to an agent: two legs, journal and records.
 
-SIPp is the callers and the agents' telephones and sends no audio; calls are not recorded. All
-processes of the site count. The agent talks for three seconds and hangs up.
+SIPp is the callers and the agents' telephones and sends no audio. All processes of the site
+count. An agent rings for a tenth of a second, talks, and hangs up.
 """
 
+import asyncio
 import math
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import msgspec
+
+from daemon.benchmark import costs
 from daemon.benchmark.hotline import Hotline, free_port
-from daemon.benchmark.sipp import find_sipp, sipp
+from daemon.benchmark.sipp import STATISTICS_S, Sipp, find_sipp, sipp
 from daemon.benchmark.site_text import QUEUE_NUMBER, Wishes, secret, station
 from daemon.errors import CommandError
 from daemon.language import pick
 
-Row = dict[str, float | int]
+Row = dict[str, Any]
 
-SERVING: Final = 50  # agents who are ready
-RATE: Final = 15  # calls in a second: that many agents, 3 s of talk and 0.1 s of ringing
-TALK_MS: Final = 3000
 WARM_S: Final = 4.0  # of calls before those that count
 LATE_S: Final = 40.0  # after the last call has begun
+STANDING: Final = 2000  # calls at once, at most
 
 
-async def measure(seconds: float, *, agents: int) -> Row:
+class QueueLoad(msgspec.Struct, frozen=True, kw_only=True):
+    """The conditions, which say as much as the figure: other ones cost otherwise."""
+
+    ready: int = 50
+    """Agents who are ready."""
+    unavailable: int = 0
+    """Agents beside them who are logged out, paused, or at a telephone that is not there."""
+    talk_s: float = 0.2
+    rate: float = 100.0
+    """Calls begun in a second."""
+    recording: bool = False
+
+
+async def measure(seconds: float, load: QueueLoad) -> Row:
     """Processor seconds per 1000 calls, by process and together."""
-    calls, warm = max(math.ceil(seconds * RATE), RATE), math.ceil(WARM_S * RATE)
+    calls, warm = max(math.ceil(seconds * load.rate), 1), max(math.ceil(WARM_S * load.rate), 1)
     find_sipp()
-    async with Hotline(Wishes(agents=agents)) as hotline:
+    wishes = Wishes(agents=load.ready + load.unavailable, recording=load.recording)
+    async with Hotline(wishes) as hotline:
         telephones = free_port()
-        await register(hotline, range(SERVING), telephones)
-        talk = ("-d", str(TALK_MS), "-m", str(warm + calls))
+        await register(hotline, range(load.ready), telephones)
+        talk = ("-d", str(round(load.talk_s * 1000)), "-m", str(warm + calls))
         folder = hotline.folder / "agents"
-        async with sipp("agent", hotline.target, *talk, folder=folder, port=telephones):
-            await hotline.seat(range(SERVING))
-            await _unavailable(hotline, range(SERVING, agents))
-            await _call(hotline, warm, hotline.folder / "warm")
+        async with sipp("agent", hotline.target, *talk, folder=folder, port=telephones) as agents:
+            await hotline.seat(range(load.ready))
+            await _unavailable(hotline, range(load.ready, wishes.agents))
+            idle = await costs.idle(hotline)
+            await _call(hotline, warm, load.rate, hotline.folder / "warm")
             await hotline.recorded(warm)
             before = hotline.cpu()
-            await _call(hotline, calls, hotline.folder / "callers")
+            callers = await _call(hotline, calls, load.rate, hotline.folder / "callers")
             outcomes = await hotline.recorded(warm + calls)
             after = hotline.cpu()
+            await asyncio.sleep(STATISTICS_S)
+            counted = [callers.statistics(), agents.statistics()]
     if outcomes != {"answered": warm + calls}:
         raise CommandError(
             pick(f"not every call was answered: {outcomes}", f"并非每个呼叫都被接听：{outcomes}")
         )
-    spent = {name: (after[name] - before[name]) * 1000 / calls for name in after}
-    row: Row = {"cpu_s_per_1000": round(sum(spent.values()), 3)}
-    row |= {name: round(value, 3) for name, value in spent.items()}
-    return row | {"calls": calls, "rate_per_s": RATE, "agents": agents, "ready": SERVING}
+    return {
+        **costs.per_call(before, after, calls),
+        "idle_cpu_per_s": idle,
+        "calls": calls,
+        "failed": sum(each["FailedCall"] for each in counted),
+        "retransmissions": sum(each["Retransmissions"] for each in counted),
+        **msgspec.structs.asdict(load),
+    }
 
 
 async def register(hotline: Hotline, agents: range, port: int) -> None:
@@ -63,10 +86,13 @@ async def register(hotline: Hotline, agents: range, port: int) -> None:
         await phones.done(len(names) / 100 + LATE_S)
 
 
-async def _call(hotline: Hotline, calls: int, folder: Path) -> None:
-    words = ("-s", QUEUE_NUMBER, "-r", str(RATE), "-l", "2000", "-m", str(calls))
+async def _call(hotline: Hotline, calls: int, rate: float, folder: Path) -> Sipp:
+    # Rates of less than one in a second are given as calls in a longer time.
+    pace = ("-r", str(round(rate * 10)), "-rp", "10000")
+    words = ("-s", QUEUE_NUMBER, *pace, "-l", str(STANDING), "-m", str(calls))
     async with sipp("caller", hotline.target, *words, folder=folder) as callers:
-        await callers.done(calls / RATE + LATE_S)
+        await callers.done(calls / rate + LATE_S)
+    return callers
 
 
 async def _unavailable(hotline: Hotline, agents: range) -> None:

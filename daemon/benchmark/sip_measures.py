@@ -11,7 +11,15 @@ import msgspec
 
 from cython_ext import sip_wire
 from cython_ext.sip_wire.bench import microseconds
-from daemon.benchmark import handing_over, highest_rate, menu_calls, queue_calls, standing_calls
+from daemon.benchmark import (
+    flooding,
+    handing_over,
+    highest_rate,
+    menu_calls,
+    queue_calls,
+    standing_calls,
+)
+from daemon.benchmark.queue_calls import QueueLoad
 from daemon.errors import CommandError
 from daemon.language import pick
 from drivers.errors import DriverError
@@ -21,20 +29,43 @@ Figure = Any
 """A number, or for some keys an object of numbers."""
 
 PARSED: Final = 20_000  # messages in a pass of the parser
-MANY_AGENTS: Final = 2000
+UNAVAILABLE: Final = 1950  # of the two thousand agents, fifty of whom are ready
+DRIVER_RATE: Final = 200
+LONGEST_FLOOD_S: Final = 60.0
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """How long and how fast; what is left out is chosen for each measure."""
+    """The conditions; what is left out is chosen for each measure."""
 
     seconds: float | None = None
-    rate: int
+    rate: int | None = None
+    """Calls begun in a second."""
+    talk_s: float | None = None
+    agents: int | None = None
+    recording: bool = False
+    watched: bool = False
     say: Callable[[str], None]
     """Told what is being done."""
 
     def lasting(self, usual: float) -> float:
         """Seconds of a measure that usually takes ``usual``."""
         return usual if self.seconds is None else self.seconds
+
+    @property
+    def alone(self) -> int:
+        """Calls in a second where the driver is alone."""
+        return DRIVER_RATE if self.rate is None else self.rate
+
+    def queue(self, unavailable: int = 0) -> QueueLoad:
+        """Conditions of calls through a queue."""
+        usual = QueueLoad()
+        return QueueLoad(
+            ready=usual.ready if self.agents is None else self.agents,
+            unavailable=unavailable,
+            talk_s=usual.talk_s if self.talk_s is None else self.talk_s,
+            rate=usual.rate if self.rate is None else self.rate,
+            recording=self.recording,
+        )
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -67,34 +98,35 @@ async def run(load: Load, keys: Iterable[str]) -> dict[str, Figure]:
 
 
 async def _single_leg(load: Load) -> Measured:
-    number = max(int(load.rate * load.lasting(5.0)), 1)
-    row = await calls.run(calls=number, rate=load.rate)
+    number = max(int(load.alone * load.lasting(5.0)), 1)
+    row = await calls.run(calls=number, rate=load.alone)
     return Measured(row.pop("cpu_s_per_1000_single_leg"), row)
 
 
 async def _outgoing_leg(load: Load) -> Measured:
-    number = max(int(load.rate * load.lasting(5.0)), 1)
-    row = await calling.run(calls=number, rate=load.rate)
+    number = max(int(load.alone * load.lasting(5.0)), 1)
+    row = await calling.run(calls=number, rate=load.alone)
     return Measured(row.pop("cpu_s_per_1000"), row)
 
 
 async def _acd_call(load: Load) -> Measured:
-    row = await queue_calls.measure(load.lasting(20.0), agents=queue_calls.SERVING)
+    row = await queue_calls.measure(load.lasting(15.0), load.queue())
     return Measured(row["cpu_s_per_1000"], row)
 
 
 async def _acd_call_many_agents(load: Load) -> Measured:
-    row = await queue_calls.measure(load.lasting(20.0), agents=MANY_AGENTS)
+    row = await queue_calls.measure(load.lasting(15.0), load.queue(UNAVAILABLE))
     return Measured(row["cpu_s_per_1000"], row)
 
 
 async def _menu_call(load: Load) -> Measured:
-    row = await menu_calls.measure(load.lasting(15.0))
+    rate = menu_calls.RATE if load.rate is None else float(load.rate)
+    row = await menu_calls.measure(load.lasting(15.0), rate=rate)
     return Measured(row["cpu_s_per_1000"], row)
 
 
 async def _hand_over(load: Load) -> Measured:
-    row = await handing_over.measure(load.lasting(20.0))
+    row = await handing_over.measure(load.lasting(20.0), watched=load.watched)
     return Measured(row["handover_p99_ms"], row)
 
 
@@ -117,12 +149,14 @@ async def _memory(load: Load) -> Measured:
 
 
 async def _flood(load: Load) -> Measured:
-    return Measured(await loads.flood(seconds=min(load.lasting(30.0), 60.0)))
+    seconds = min(load.lasting(30.0), LONGEST_FLOOD_S)
+    row = await flooding.measure(seconds)
+    return Measured(row, {"driver_alone": await loads.flood(seconds=seconds)})
 
 
 async def _by_transport(load: Load) -> Measured:
-    number = max(int(load.rate * load.lasting(5.0)), 1)
-    return Measured(await loads.by_transport(calls=number, rate=load.rate))
+    number = max(int(load.alone * load.lasting(5.0)), 1)
+    return Measured(await loads.by_transport(calls=number, rate=load.alone))
 
 
 MEASURES: Final[dict[str, Measure]] = {

@@ -20,6 +20,7 @@ from daemon.errors import CommandError
 from daemon.language import pick
 
 END_S: Final = 2.0
+STATISTICS_S: Final = 1.2  # until the counters of one that goes on are in its file
 MOST_SENT: Final = 12  # times; an INVITE is tried as long as timer B lasts (RFC 3261 17.1.1.2)
 
 

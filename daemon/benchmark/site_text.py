@@ -28,13 +28,15 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     agents: int = 0
     """People with one station each."""
     flow: str = ""
-    """Text of the flow behind ``FLOW_NUMBER``; empty: there is none."""
+    """Text of the flow behind ``flow_number``; empty: there is none."""
+    flow_number: str = FLOW_NUMBER
     prompts: Mapping[str, bytes] = {}
     """Files in ``prompts/``."""
     max_calls: int = 2000
     """Lines of the trunk."""
     new_calls_per_s: float = 0.0
     ring_s: float = 15.0
+    recording: bool = False
     listeners: tuple[str, ...] = ("udp",)
     """Transports, each on loopback and a port of its own; the first one is that of the trunk."""
 
@@ -98,7 +100,7 @@ def _queues(wishes: Wishes) -> QueuesFile:
         ring_s=wishes.ring_s,
         wrap_up_s=0.0,
         misses_to_pause=0,
-        record=False,
+        record=wishes.recording,
     )
     return QueuesFile(queues=(bench,))
 
@@ -106,7 +108,7 @@ def _queues(wishes: Wishes) -> QueuesFile:
 def _numbers(wishes: Wishes) -> NumbersFile:
     numbers = [NumberEntry(number=QUEUE_NUMBER, queue=QUEUE)]
     if wishes.flow:
-        numbers.append(NumberEntry(number=FLOW_NUMBER, flow="bench"))
+        numbers.append(NumberEntry(number=wishes.flow_number, flow="bench"))
     return NumbersFile(numbers=tuple(numbers))
 
 

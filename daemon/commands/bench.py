@@ -19,7 +19,6 @@ from daemon.language import pick
 
 DEFAULT_SECONDS: Final = 5.0
 LONGEST: Final = 600.0  # s
-DEFAULT_RATE: Final = 200
 DEFAULT_CHANNELS: Final = 200
 PARSED_EACH: Final = 5  # passes of the parser's benchmark, see cython_ext/sip_wire/bench.py
 GUESSED_PARSE_US: Final = 2.0  # only to choose how many messages fill the time
@@ -49,11 +48,43 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rate",
         type=int,
-        default=DEFAULT_RATE,
         metavar="N",
         help=pick(
-            f"sip: calls begun in a second where the driver is alone; {DEFAULT_RATE} if left out",
-            f"sip：单独测驱动时每秒发起的呼叫数，默认 {DEFAULT_RATE}",
+            "sip: calls begun in a second; if left out 200 where the driver is alone, 100 through "
+            "a queue, 50 through a menu",
+            "sip：每秒发起的呼叫数；默认单独测驱动时 200，经队列 100，经菜单 50",
+        ),
+    )
+    parser.add_argument(
+        "--talk",
+        type=float,
+        metavar="SECONDS",
+        help=pick("sip: how long an agent talks; 0.2 if left out", "sip：坐席通话秒数，默认 0.2"),
+    )
+    parser.add_argument(
+        "--agents",
+        type=int,
+        metavar="N",
+        help=pick(
+            "sip: agents who are ready for the calls through a queue; 50 if left out",
+            "sip：为队列来电就绪的坐席数，默认 50",
+        ),
+    )
+    parser.add_argument(
+        "--recording",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help=pick(
+            "sip: record the calls through a queue; they are not if left out",
+            "sip：是否对经队列的呼叫录音，默认不录",
+        ),
+    )
+    parser.add_argument(
+        "--watched",
+        action="store_true",
+        help=pick(
+            "sip: somebody looks at the live picture while hand-overs are measured",
+            "sip：测量接手时有人在看实时画面",
         ),
     )
     parser.add_argument(
@@ -135,7 +166,15 @@ def _sip(arguments: argparse.Namespace) -> Result:
     def say(what: str) -> None:
         sys.stderr.write(f"bench sip: {what}\n")
 
-    load = Load(seconds=arguments.seconds, rate=arguments.rate, say=say)
+    load = Load(
+        seconds=arguments.seconds,
+        rate=arguments.rate,
+        talk_s=arguments.talk,
+        agents=arguments.agents,
+        recording=arguments.recording,
+        watched=arguments.watched,
+        say=say,
+    )
     return uvloop.run(run(load, [only] if only else MEASURES))
 
 
@@ -185,8 +224,12 @@ def _check(arguments: argparse.Namespace) -> None:
         wrong = pick(
             f"--seconds must lie between 0 and {LONGEST:g}", f"--seconds 须在 0 与 {LONGEST:g} 之间"
         )
-    elif not 1 <= arguments.rate <= 5000:
+    elif arguments.rate is not None and not 1 <= arguments.rate <= 5000:
         wrong = pick("--rate must lie between 1 and 5000", "--rate 须在 1 与 5000 之间")
+    elif arguments.talk is not None and not 0.01 <= arguments.talk <= 60:
+        wrong = pick("--talk must lie between 0.01 and 60", "--talk 须在 0.01 与 60 之间")
+    elif arguments.agents is not None and not 1 <= arguments.agents <= 2000:
+        wrong = pick("--agents must lie between 1 and 2000", "--agents 须在 1 与 2000 之间")
     elif not 2 <= arguments.channels <= 4000:
         wrong = pick("--channels must lie between 2 and 4000", "--channels 须在 2 与 4000 之间")
     if wrong:

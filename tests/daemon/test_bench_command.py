@@ -31,6 +31,8 @@ def bench(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
         (["acd", "--seconds", "601"], "--seconds must lie between"),
         (["acd", "--seconds", "long"], "invalid float value"),
         (["sip", "--rate", "0"], "--rate must lie between"),
+        (["sip", "--talk", "0"], "--talk must lie between"),
+        (["sip", "--agents", "2001"], "--agents must lie between"),
         (["media", "--channels", "1"], "--channels must lie between"),
         (["nothing"], "invalid choice"),
         ([], "required: subject"),

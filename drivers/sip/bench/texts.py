@@ -6,6 +6,8 @@ from typing import Final
 
 RUN: Final = os.getpid()
 """In every Call-ID and branch: what an earlier run left behind must not absorb this one."""
+CALLED: Final = "1000"
+"""The number that is called."""
 _NUMBER: Final = re.compile(rb"\r\nCall-ID: bench-%d-(\d+)\r\n" % RUN)
 _TO: Final = re.compile(rb"\r\nTo: ([^\r]*)\r\n")
 _AUDIO: Final = (
@@ -19,7 +21,7 @@ def invite(number: int, transport: str) -> bytes:
     """The INVITE of a call."""
     more = f"Contact: <sip:bench@127.0.0.1:5099;transport={transport}>\r\n"
     more += "Content-Type: application/sdp\r\n"
-    to = "<sip:1000@127.0.0.1>"
+    to = f"<sip:{CALLED}@127.0.0.1>"
     return _request("INVITE", number, transport, to=to, branch="i", cseq=1, more=more, body=_AUDIO)
 
 
@@ -55,7 +57,7 @@ def _request(
     more: str = "", body: str = "",
 ) -> bytes:  # fmt: skip
     return (
-        f"{method} sip:1000@127.0.0.1 SIP/2.0\r\n"
+        f"{method} sip:{CALLED}@127.0.0.1 SIP/2.0\r\n"
         f"Via: SIP/2.0/{transport.upper()} 127.0.0.1:5099;rport;branch=z9hG4bK{RUN}x{number}{branch}\r\n"
         f"Max-Forwards: 70\r\nFrom: <sip:5550100@127.0.0.1>;tag=f{number}\r\nTo: {to}\r\n"
         f"Call-ID: bench-{RUN}-{number}\r\nCSeq: {cseq} {method}\r\n"
