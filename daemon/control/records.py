@@ -1,7 +1,8 @@
 """Turns what happens to calls and agents into rows of history."""
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -26,6 +27,7 @@ from daemon.store.rows import (
 
 BEYOND: Final = ("transfer", "outside", "consult", "parked")
 """Segments of a call with somebody whom no queue found: ringing, talking, asked, or nobody."""
+NOTHING_MORE: Final[Mapping[str, object]] = MappingProxyType({})
 _WITH_CALL: Final = (AgentState.TALKING, AgentState.ON_HOLD, AgentState.WRAP_UP)
 
 
@@ -181,16 +183,9 @@ class Records:
         segment = call.segments.pop(kind, None)
         if segment is None:
             return 0.0
-        row = _segment_row(call, segment)
-        self._rows.write(
-            msgspec.structs.replace(
-                row,
-                # A segment ends no earlier than it began, whatever the clock was slewed by.
-                ended_ms=max(milliseconds(now), row.started_ms),
-                result=result,
-                detail=row.detail | (detail or {}),
-            )
-        )
+        # A segment ends no earlier than it began, whatever the clock was slewed by.
+        ended = max(milliseconds(now), milliseconds(segment.started))
+        self._rows.write(_segment_row(call, segment, ended, result, detail or {}))
         return max(now - segment.started, 0.0)
 
     def visit(
@@ -344,7 +339,13 @@ def recording_path(kind: str, call: int, recording: int, now: float) -> str:
     return f"{folder}/{day}/{to_text(call)}-{to_text(recording)}.wav"
 
 
-def _segment_row(call: Call, segment: OpenSegment) -> SegmentRow:
+def _segment_row(
+    call: Call,
+    segment: OpenSegment,
+    ended_ms: int | None = None,
+    result: str = "",
+    detail: Mapping[str, object] = NOTHING_MORE,
+) -> SegmentRow:
     return SegmentRow(
         id=segment.id,
         call_id=call.id,
@@ -352,10 +353,12 @@ def _segment_row(call: Call, segment: OpenSegment) -> SegmentRow:
         visit_id=segment.visit or None,
         kind=segment.kind,
         started_ms=milliseconds(segment.started),
+        ended_ms=ended_ms,
         line=segment.line,
         queue_id=segment.queue or None,
         agent_id=segment.agent or None,
-        detail=dict(segment.detail),
+        result=result,
+        detail={**segment.detail, **detail},
     )
 
 

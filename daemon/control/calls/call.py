@@ -349,8 +349,10 @@ class Call(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     def rung_on(self, line: LineId) -> int:
         """Key of the agent whose station rings on a line; 0 for none."""
-        lines = {leg.line: agent for agent, leg in self.ringing.items() if leg is not None}
-        return lines.get(line, 0)
+        for agent, leg in self.ringing.items():
+            if leg is not None and leg.line == line:
+                return agent
+        return 0
 
 
 def ring_of(agent: int) -> str:

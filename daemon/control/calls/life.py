@@ -19,6 +19,7 @@ from acd_core.commands import (
 from acd_core.events import CallAbandoned, CallbackFailed
 from acd_core.ids import CallId, to_text
 from daemon.control.audio.attention import Attention
+from daemon.control.audio.caller_ears import ask_who_calls, told_late
 from daemon.control.calls.call import Call, IllegalStep, Phase, Step
 from daemon.control.calls.context import (
     CallContext,
@@ -38,7 +39,7 @@ from daemon.control.calls.supervising import Supervising
 from daemon.control.flows.call_flow import CallFlow
 from daemon.control.flows.inbox import Inbox
 from daemon.control.flows.visits import Visits
-from daemon.link.messages import CUT_OFF, MediaEvent, RecordFinished, SpeakerChanged
+from daemon.link.messages import CUT_OFF, CallerHeard, MediaEvent, RecordFinished, SpeakerChanged
 from drivers import events as line_events
 from drivers.api import LineId
 from drivers.errors import DriverError
@@ -127,6 +128,7 @@ class CallLife:
             call.ani = "" if detail.restricted else detail.ani
             call.ani_verbatim = detail.ani
             call.redirecting, call.reason = detail.forwarded_from, detail.reason
+        await ask_who_calls(call, context)
         target = context.find_target(call.dnis)
         context.keep(call)
         context.records.call(call)
@@ -206,6 +208,8 @@ class CallLife:
             match happened:
                 case LineEvent():
                     changed = await self._line_event(happened)
+                case CallerHeard():
+                    told_late(self.call, happened, self._context)
                 case SpeakerChanged():
                     self.attention.spoke(happened)
                     changed = False
