@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := .stamps
-KERNELS := $(wildcard cython_ext/*/*.pyx cython_ext/*/*.pxd cython_ext/*/*.h) cython_ext/media_floor/floor.c \
+KERNELS := $(wildcard cython_ext/*/*.pyx cython_ext/*/*.pxd cython_ext/*/*.pxi cython_ext/*/*.h) cython_ext/media_floor/floor.c \
            $(filter-out cython_ext/media/_media.c,$(wildcard cython_ext/media/*.c)) \
            $(wildcard acd_core/*.py acd_core/*/*.py drivers/*.py drivers/sip/*.py drivers/sip/*/*.py) setup.py
 

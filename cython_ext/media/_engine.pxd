@@ -101,7 +101,7 @@ cdef extern from "engine.h":
 
     ctypedef struct hf_port:
         hf_object head
-        int law
+        int fd, rtcp_fd, law
         hf_key_source key_source
         hf_jitter jitter
         hf_rtcp rtcp
@@ -170,6 +170,7 @@ cdef extern from "engine.h":
     hf_tap *hf_tap_new(uint64_t id, hf_tap_rate rate)
     hf_tap *hf_copies_new(uint64_t id)
     int hf_reports_open(const hf_port *port)
+    int hf_socket_quiet(int fd)
     int hf_srtp_key_length(hf_suite suite)
     hf_keyring *hf_keyring_new(uint64_t id, hf_suite suite, const uint8_t *inward,
                                const uint8_t *outward)

@@ -278,7 +278,6 @@ typedef struct {
 int hf_rtp_parse(const uint8_t *data, int size, hf_rtp *out); /* -1: no RTP */
 int hf_rtp_header(uint8_t *out, int payload_type, int marker, uint16_t sequence,
                   uint32_t timestamp, uint32_t ssrc);
-int hf_rtp_bind(const char *host, int port, int *bound); /* descriptor or -errno */
 int hf_address(const char *host, int port, struct sockaddr_storage *out, socklen_t *length);
 void hf_rtp_connect(hf_port *port, const hf_stream *stream);
 int hf_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
@@ -288,8 +287,12 @@ void hf_rtp_receive(hf_engine *engine, hf_port *port);
 void hf_rtp_send(hf_port *port, const hf_key_frame *key, const uint8_t *raw, int length);
 void hf_rtp_skip(hf_port *port, int lost); /* a frame for which nothing is sent */
 
+/* sockets.c: by the owner */
+int hf_rtp_bind(const char *host, int port, int *bound); /* descriptor or -errno */
+int hf_reports_open(const hf_port *port); /* the socket beside ours, or -errno */
+int hf_socket_quiet(int fd); /* drops what waits; 0 when any of it came just now */
+
 /* reports.c: RTCP on a port's sockets */
-int hf_reports_open(const hf_port *port); /* the socket beside ours, or -errno; by the owner */
 void hf_reports_frame(hf_engine *engine, hf_port *port);
 void hf_reports_read(hf_engine *engine, hf_port *port, uint8_t *data, int size, int64_t wall);
 void hf_reports_bye(hf_engine *engine, hf_port *port);

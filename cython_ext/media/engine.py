@@ -15,6 +15,7 @@ from cython_ext.media.held import OpenPort, open_recording
 from cython_ext.media.listening import Listening
 from cython_ext.media.playing import Playing
 from cython_ext.media.reported import CallerPieces, Event, event_of
+from cython_ext.media.resting import NO_FD, Resting
 from cython_ext.media.securing import Securing
 
 _LAWS: Final = {"A": _media.ALAW, "U": _media.ULAW, "s16": _media.S16}
@@ -31,7 +32,9 @@ class Engine(Bridging, Listening, Playing, Securing):
         self._ports: dict[int, OpenPort] = {}
         self._recordings: dict[int, tuple[Handle, int, str]] = {}
         self._callers = CallerPieces()
-        self._closing = 0
+        self._closing: dict[Handle, OpenPort] = {}
+        """Given back, but not yet by the engine's thread."""
+        self._resting = Resting()
 
     @property
     def scheduling(self) -> str:
@@ -51,7 +54,10 @@ class Engine(Bridging, Listening, Playing, Securing):
         """End the threads and every port, complete recordings; what happened last."""
         self._core.stop()
         last = self.poll()
+        for found in self._ports.values():
+            streams.give_up(found.spare)
         self._ports.clear()
+        self._resting.close()
         self._rooms.clear()
         self._players.clear()
         self._recordings.clear()
@@ -88,7 +94,7 @@ class Engine(Bridging, Listening, Playing, Securing):
 
     def _forget(self, handle: Handle) -> list[Event]:
         if handle.kind == _media.PORT:
-            self._closing -= 1
+            self._let_rest(self._closing.pop(handle, None))
             figures = self._core.port_counters(handle)
             if figures["packets_in"] or figures["packets_out"]:
                 return [("stream", handle.id, figures)]
@@ -97,6 +103,16 @@ class Engine(Bridging, Listening, Playing, Securing):
         elif handle.kind == _media.RECORDER:
             del self._recordings[handle.id]
         return []
+
+    def _let_rest(self, found: OpenPort | None) -> None:
+        """Keep a closed port's sockets, unless the handshake thread may still use them."""
+        if found is None or found.kind != "rtp":
+            return
+        if found.transport is None:
+            rtp, reports = _media.take_sockets(found.handle)
+            self._resting.put(*found.local, rtp, found.spare if reports == NO_FD else reports)
+        else:
+            streams.give_up(found.spare)
 
     def _push(
         self,
@@ -121,16 +137,23 @@ class Engine(Bridging, Listening, Playing, Securing):
             raise EngineError("stopped", "the media engine does not run")
         if port in self._ports:
             raise EngineError("port-exists", f"audio port {port} is already open")
-        if len(self._ports) + self._closing >= _media.MAX_PORTS:
+        if len(self._ports) + len(self._closing) >= _media.MAX_PORTS:
             raise EngineError("full", f"all {_media.MAX_PORTS} audio ports are in use")
 
     def open_rtp(self, port: int, host: str, rtp_port: int = 0) -> int:
         """Bind a socket and return its port; OSError when that cannot be."""
         self._check_room_for(port)
-        handle, bound = _media.new_rtp(port, host, rtp_port)
+        fd, reports = self._resting.take(host, rtp_port)
+        if fd == NO_FD:
+            fd, rtp_port = _media.bind_rtp(host, rtp_port)
+        handle = _media.new_rtp(port, fd)
         self._push(_media.ADD_PORT, handle)
-        self._ports[port] = OpenPort(handle, "rtp", host, bound)
-        return bound
+        self._ports[port] = OpenPort(handle, "rtp", host, rtp_port, spare=reports)
+        return rtp_port
+
+    def rested_rtp(self, host: str) -> int:
+        """A port for ``open_rtp`` whose sockets have rested since another call; 0 without."""
+        return self._resting.rested(host)
 
     def connect_rtp(
         self,
@@ -184,14 +207,14 @@ class Engine(Bridging, Listening, Playing, Securing):
             raise EngineError("bad-argument", str(error)) from error
         finally:
             if not done:
-                streams.give_up(reports)
+                found.spare = reports
         accepted(done)
         found.g722 = found.g722 or law == "G722"
         found.opus = found.opus or coder == _media.OPUS
         if found.transport is None:
             found.remote = (host, rtp_port)
         found.srtp = srtp
-        found.reports = found.reports or reports != streams.NO_FD
+        found.reports = found.reports or reports != NO_FD
 
     def open_device(self, port: int, fd: int, law: str, *, digits: str = "inband") -> None:
         """Move 20 ms chunks through a descriptor (it is duplicated); law A, U or s16.
@@ -215,7 +238,7 @@ class Engine(Bridging, Listening, Playing, Securing):
             return
         self._push(_media.CLOSE_PORT, found.handle)
         self._out_of_room(port, found)
-        self._closing += 1
+        self._closing[found.handle] = found
         del self._ports[port]
 
     def has_port(self, port: int) -> bool:
@@ -301,8 +324,12 @@ class Engine(Bridging, Listening, Playing, Securing):
 
     def counters(self) -> dict[str, float]:
         """Counts, late ticks, and microseconds per phase."""
-        clips = {"cached_bytes": self._clips.size, "cached_prompts": self._clips.count}
-        return {**self._core.counters(), **{name: float(of) for name, of in clips.items()}}
+        kept = {
+            "cached_bytes": self._clips.size,
+            "cached_prompts": self._clips.count,
+            "resting_ports": len(self._resting),
+        }
+        return {**self._core.counters(), **{name: float(of) for name, of in kept.items()}}
 
     def lateness(self) -> list[int]:
         """Ticks by how late they began, in steps of 0.25 ms; the last holds all beyond."""

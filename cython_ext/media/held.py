@@ -48,12 +48,15 @@ class OpenPort:
         "opus",
         "remote",
         "reports",
+        "spare",
         "srtp",
         "taps",
         "transport",
     )
 
-    def __init__(self, handle: Handle, kind: str, host: str = "", rtp_port: int = 0) -> None:
+    def __init__(
+        self, handle: Handle, kind: str, host: str = "", rtp_port: int = 0, *, spare: int = -1
+    ) -> None:
         self.handle = handle
         self.kind = kind
         self.local = (host, rtp_port)
@@ -63,6 +66,8 @@ class OpenPort:
         """By what they copy: OF_SAMPLES, OF_WIDE_SAMPLES, OF_PACKETS."""
         self.srtp: object = None
         self.reports = False
+        self.spare = spare
+        """A socket for RTCP that the engine does not have yet; -1: none."""
         self.g722 = False
         self.opus = False
         self.transport: Transport | None = None

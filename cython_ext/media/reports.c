@@ -11,30 +11,6 @@
 #define POLL_FRAMES 25   /* a socket of its own is read twice a second */
 #define REPORTS_AT_ONCE 8
 
-int hf_reports_open(const hf_port *port)
-{
-    struct sockaddr_storage here;
-    socklen_t length = sizeof here;
-    int fd, error, on = 1;
-    /* Both families keep the port at the same place. */
-    struct sockaddr_in *four = (struct sockaddr_in *)&here;
-    if (getsockname(port->fd, (struct sockaddr *)&here, &length) < 0)
-        return -errno;
-    if (ntohs(four->sin_port) == 65535)
-        return -EADDRNOTAVAIL;
-    four->sin_port = htons((uint16_t)(ntohs(four->sin_port) + 1));
-    fd = socket(here.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    if (bind(fd, (struct sockaddr *)&here, length) < 0) {
-        error = errno;
-        close(fd);
-        return -error;
-    }
-    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
-    return fd;
-}
-
 hf_keyring *hf_keyring_new(uint64_t id, enum hf_suite suite, const uint8_t *in, const uint8_t *out)
 {
     hf_keyring *keyring = calloc(1, sizeof *keyring);

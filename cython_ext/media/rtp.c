@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <math.h>
 #include <netinet/in.h>
-#include <netinet/ip.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -79,34 +78,6 @@ int hf_address(const char *host, int port, struct sockaddr_storage *out, socklen
         return 0;
     }
     return -1;
-}
-
-int hf_rtp_bind(const char *host, int port, int *bound)
-{
-    struct sockaddr_storage address;
-    socklen_t length;
-    int fd, error, class = IPTOS_DSCP_EF, priority = 6, on = 1;
-    if (hf_address(host, port, &address, &length) < 0)
-        return -EINVAL;
-    fd = socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    if (bind(fd, (struct sockaddr *)&address, length) < 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &length) < 0) {
-        error = errno;
-        close(fd);
-        return -error;
-    }
-    /* Priority is a wish: a network that ignores it still carries the call. */
-    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
-    setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof priority);
-    if (address.ss_family == AF_INET)
-        setsockopt(fd, IPPROTO_IP, IP_TOS, &class, sizeof class);
-    else
-        setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &class, sizeof class);
-    /* Both families keep the port at the same place. */
-    *bound = ntohs(((struct sockaddr_in *)&address)->sin_port);
-    return fd;
 }
 
 int hf_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)

@@ -7,8 +7,8 @@ from cython_ext.media import _media
 from cython_ext.media._media import Handle
 from cython_ext.media.clips import EngineError
 from cython_ext.media.held import OpenPort
+from cython_ext.media.resting import NO_FD
 
-NO_FD: Final = -1
 NO_CODER: Final = -1
 USUAL_MS: Final = 20
 LAWS: Final = {
@@ -73,6 +73,9 @@ def reports_socket(found: OpenPort, *, rtcp_mux: bool) -> int:
     """
     if rtcp_mux or found.reports:
         return NO_FD
+    if found.spare != NO_FD:
+        spare, found.spare = found.spare, NO_FD
+        return spare
     try:
         return _media.open_reports(found.handle)
     except OSError:

@@ -110,11 +110,16 @@ static void ports_send_and_read_reports(int mux)
     hf_command again = {.op = HF_CONNECT};
     uint8_t packet[2048], quiet[160], report[HF_RTCP_LARGEST];
     int at, i, size = 0, reports = 0;
-    hf_port *port = test_port(engine, 1, HF_ALAW, &a, &at);
+    hf_port *port;
     hf_rtcp far;
     ssize_t got;
     struct sockaddr_storage to;
     socklen_t length;
+    while (!mux && (b.fd = hf_rtp_bind("127.0.0.1", a.port + 1, &b.port)) < 0) {
+        close(a.fd); /* the port beside is somebody else's */
+        a = peer_open();
+    }
+    port = test_port(engine, 1, HF_ALAW, &a, &at);
     memset(quiet, 0xd5, sizeof quiet);
     hf_rtcp_reset(&far, 7, 7);
     test_frame(engine);
@@ -124,9 +129,6 @@ static void ports_send_and_read_reports(int mux)
     again.stream.rtcp_fd = mux ? -1 : hf_reports_open(port);
     CHECK(mux || again.stream.rtcp_fd >= 0);
     CHECK(hf_command_push(engine, &again) == 0);
-    if (!mux)
-        b.fd = hf_rtp_bind("127.0.0.1", a.port + 1, &b.port);
-    CHECK(mux || b.fd >= 0);
     hf_address("127.0.0.1", mux ? at : at + 1, &to, &length);
     for (i = 0; i < 1000; i++) {
         engine->wall = START + i * 20 * MS;

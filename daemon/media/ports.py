@@ -262,7 +262,8 @@ class Ports:
             self._shed += 1
             raise MediaRefused("overload", "the media engine has no time for another port")
         host = self._options.rtp_address
-        ports = self._range if not command.rtp_port else RtpRange.only(command.rtp_port)
+        exactly = command.rtp_port or self._engine.rested_rtp(host)
+        ports = RtpRange.only(exactly) if exactly else self._range
         bound = ports.bind(lambda port: self._engine.open_rtp(command.port, host, port))
         self.holding.opened(command.port)
         told_host = self._options.rtp_advertise or host

@@ -1,0 +1,90 @@
+"""Sockets of closed ports are used again, emptied, and not while somebody sends to them."""
+
+import os
+import select
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from cython_ext import media
+from cython_ext.implementation import PURE_PYTHON
+
+if not PURE_PYTHON:
+    from cython_ext.media.resting import LEAST, MOST
+
+pytestmark = pytest.mark.skipif(PURE_PYTHON, reason="there is no audio in pure mode")
+
+HOST = "127.0.0.1"
+
+
+@pytest.fixture
+def engine() -> Iterator["media.Engine"]:
+    made = media.Engine(realtime=False)
+    made.start()
+    yield made
+    made.stop()
+
+
+def closed(engine: "media.Engine", count: int) -> list[int]:
+    """Open and connect ports, close them, and wait until all rest that can."""
+    before = int(engine.counters()["resting_ports"])
+    bound = [engine.open_rtp(port, HOST) for port in range(1, count + 1)]
+    for port in range(1, count + 1):
+        engine.connect_rtp(port, HOST, 9, payload_type=8, law="A")
+    for port in range(1, count + 1):
+        engine.close(port)
+    while engine.counters()["resting_ports"] < min(before + count, MOST):
+        assert select.select([engine.fileno()], [], [], 5)[0]
+        engine.poll()
+    return bound
+
+
+def send(*ports: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for port in ports:
+            stranger.sendto(b"still here", (HOST, port))
+
+
+def test_who_rests_longest_is_used_again_with_both_sockets(engine: "media.Engine") -> None:
+    closed(engine, LEAST)
+    assert engine.rested_rtp(HOST) == 0  # all closed just now
+    closed(engine, 3)
+    descriptors = set(os.listdir("/proc/self/fd"))
+    rested = engine.rested_rtp(HOST)
+    assert engine.open_rtp(50, HOST, rested) == rested
+    engine.connect_rtp(50, HOST, 9, payload_type=8, law="A")
+    assert set(os.listdir("/proc/self/fd")) == descriptors
+    assert [port[3] for port in engine.ports()] == [rested]
+
+
+def test_a_port_to_which_somebody_sends_goes_back_to_the_system(engine: "media.Engine") -> None:
+    bound = closed(engine, LEAST + 3)
+    loud = engine.rested_rtp(HOST)
+    assert loud in bound
+    send(loud)
+    rested = engine.rested_rtp(HOST)
+    assert rested in bound
+    assert rested != loud
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as anybody:
+        anybody.bind((HOST, loud))
+
+
+def test_a_port_asked_for_by_number_is_had_although_it_rests(engine: "media.Engine") -> None:
+    bound = closed(engine, 4)
+    send(bound[2], bound[2])
+    assert engine.open_rtp(70, HOST, bound[2]) == bound[2]
+    engine.connect_rtp(70, HOST, 0, payload_type=8, law="A")
+    assert engine.port_counters(70)["packets_in"] == 0
+    assert engine.port_counters(70)["bad"] == 0
+
+
+def test_no_more_rest_than_are_of_use(engine: "media.Engine") -> None:
+    closed(engine, MOST)
+    before = len(os.listdir("/proc/self/fd"))
+    closed(engine, 20)
+    # What was opened anew has taken the places of those that rested longest.
+    assert engine.counters()["resting_ports"] == MOST
+    while len(os.listdir("/proc/self/fd")) > before:
+        assert select.select([engine.fileno()], [], [], 5)[0]
+        engine.poll()
