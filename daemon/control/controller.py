@@ -26,6 +26,7 @@ from daemon.config import AudioOptions, OutgoingOptions, TelephoneOptions
 from daemon.control.acd_runner import AcdRunner
 from daemon.control.alarms.disk import DiskWatch
 from daemon.control.alarms.standing import Alarms
+from daemon.control.audio.caller_ears import CallerEars
 from daemon.control.calls.call import Call, Phase, encode_call
 from daemon.control.calls.context import EndingCall, HangUpRequest
 from daemon.control.calls.lamp_switch import LampSwitch
@@ -97,6 +98,7 @@ class Controller(Switchboard):
         self.faxes = faxes_of(self)
         self.last_agents = LastAgents()
         self.audio = AudioOptions()
+        self.callers = CallerEars()
         self.speaking: dict[int, tuple[str, ...]] = {}
         """By call, who speaks now, where somebody listens for that."""
         self.disk = DiskWatch(Alarms(clock), prompts.site / "recordings", clock)

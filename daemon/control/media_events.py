@@ -8,6 +8,7 @@ from typing import Final, Protocol
 import structlog
 
 from daemon.control.alarms.disk import DiskWatch
+from daemon.control.audio.caller_ears import CallerEars
 from daemon.control.calls.call import Call, Leg
 from daemon.control.calls.context import BridgingMedia
 from daemon.control.calls.life import CallLife
@@ -19,6 +20,7 @@ from daemon.control.remote_driver import RemoteDriver
 from daemon.fax import messages as fax
 from daemon.link.messages import (
     CUT_OFF,
+    CallerHeard,
     DtlsChanged,
     EventsLost,
     HostEvent,
@@ -57,6 +59,7 @@ class Hearing(Protocol):
     dirty: asyncio.Event
     streams: Counter[str]
     disk: DiskWatch
+    callers: CallerEars
     faxes: Faxes
 
 
@@ -89,6 +92,9 @@ class MediaEvents:
                     await self._dtls_changed(port, event)
                 case StreamEnded(port=port):
                     self._stream_ended(port, event)
+                case CallerHeard(port=port):
+                    if control.callers.heard(event) is not None:
+                        self._tell_port(port, event)
                 case SpeakerChanged(port=port):
                     life = control.calls.get(self._legs[port][0]) if port in self._legs else None
                     if life is not None:

@@ -135,6 +135,7 @@ class VoiceBoardDriver:
                 dnis=channel.number,
                 answered_by=options.answered_by,
                 wait_dial_tone=options.wait_dial_tone,
+                hears_caller=options.caller_id == "fsk",
             )
         else:
             machine = FxsPort(line, options.timing, extension=channel.number)

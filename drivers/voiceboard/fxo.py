@@ -150,7 +150,9 @@ class FxoPort(PortMachine):
         dnis: str = "",
         answered_by: str = "tone",
         wait_dial_tone: bool = True,
+        hears_caller: bool = False,
     ) -> None:
+        """``hears_caller``: the channel's audio is the engine's from the first ring on."""
         super().__init__(line, S.IDLE)
         self.caller = CallerDigits()
         """Takes the keys that are heard before a ring."""
@@ -158,6 +160,7 @@ class FxoPort(PortMachine):
         self._dnis = dnis
         self._answered_by = answered_by
         self._wait_dial_tone = wait_dial_tone
+        self._ends_hearing: list[Effect] = [CloseAudio()] if hears_caller else []
         self._number = ""
         self._answered_at = 0.0
         self._last_ring = 0.0
@@ -198,7 +201,8 @@ class FxoPort(PortMachine):
                 restricted=caller.restricted,
                 ref=self.ref,
             )
-            return [Report(ringing)]
+            hear = [OpenAudio(needed=False)] if self._ends_hearing else []
+            return [*hear, Report(ringing)]
         if cause is I.ANSWER:
             self.state, self.deadline, self._answered_at = S.TALKING, None, now
             answered = Answered(line=self.line)
@@ -207,7 +211,8 @@ class FxoPort(PortMachine):
             before, self.state = self.state, S.IDLE
             if before is S.UNWANTED:
                 return []
-            return [Report(Released(line=self.line, detail="the caller gave up"))]
+            gone = Report(Released(line=self.line, detail="the caller gave up"))
+            return [*self._ends_hearing, gone]
         if cause is I.DIAL:
             self.new_call()
             return self._seize(number, now)
@@ -333,7 +338,7 @@ class FxoPort(PortMachine):
         released = Report(Released(line=self.line, cause=cause, detail=detail))
         if before is S.RINGING:
             self.deadline = self._last_ring + self._timing.ring_gap
-            return [released]
+            return [*self._ends_hearing, released]
         self.deadline = now + self._timing.guard
         return [ListenForTones(on=False), CloseAudio(), SetHook(Hook.ONHOOK), released]
 
@@ -342,6 +347,8 @@ class FxoPort(PortMachine):
         effects: list[Effect] = []
         if before in _OFF_HOOK:
             effects = [ListenForTones(on=False), CloseAudio(), SetHook(Hook.ONHOOK)]
+        elif before is S.RINGING:
+            effects = [*self._ends_hearing]
         if before in _OFF_HOOK or before is S.RINGING or (before is S.RESTING and self._number):
             gone = Released(line=self.line, cause=Cause.DESTINATION_OUT_OF_ORDER, detail="no line")
             effects.append(Report(gone))

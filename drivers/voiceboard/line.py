@@ -71,7 +71,7 @@ class BoardLine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._listener: ToneListener[PortInput] | None = None
         self._caller = CallerListener(machine, options)
-        if self._caller.told:
+        if self._caller.told or (channel.kind == "fxo" and options.caller_id == "fsk"):
             self.can |= Capability.ANI
         self._tried = asyncio.Event()
 
@@ -262,8 +262,8 @@ class BoardLine:
                 await self._set_hook(hook)
             case port.SendTones(digits):
                 await self._command(Request.DIAL, dahdi.pack_dial(digits))
-            case port.OpenAudio():
-                await self._open_audio()
+            case port.OpenAudio(needed=needed):
+                await self._open_audio(needed=needed)
             case port.CloseAudio():
                 self._close_audio()
             case port.ListenForTones(on):
@@ -305,11 +305,16 @@ class BoardLine:
     async def _command(self, request: Request, argument: bytes = b"") -> bytes:
         return await self._device.command(request, argument)
 
-    async def _open_audio(self) -> None:
+    async def _open_audio(self, *, needed: bool) -> None:
         if self._ports is None or self.port is not None:
             return
         await self._device.flush()
-        self.port = self._ports.open_device(self._device.audio_fd, self._options.law)
+        try:
+            self.port = self._ports.open_device(self._device.audio_fd, self._options.law)
+        except DriverError:
+            if needed:
+                raise
+            self.counts["callers_not_heard"] += 1
 
     def _close_audio(self) -> None:
         self._caller.listen(-1)

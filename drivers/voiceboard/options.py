@@ -73,9 +73,10 @@ class VoiceBoardOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Whose tones and ring cadence the exchange uses, as in ``cn``, ``us``, ``de``."""
     digits: Literal["inband", "device"] = "inband"
     """Where keys come from: tones heard by the media engine, or the board's detector."""
-    caller_id: Literal["off", "dtmf"] = "off"
-    """Whether exchanges send the caller's number by DTMF before they ring. The number is heard
-    while a trunk port is idle, where ``digits`` says that keys come from."""
+    caller_id: Literal["off", "dtmf", "fsk"] = "off"
+    """How exchanges send the caller's number: by DTMF before they ring, or with a name by FSK
+    (Bell 202 or V.23) between the first two rings. Tones are heard while a trunk port is idle,
+    where ``digits`` says that keys come from; FSK is heard by the media engine while it rings."""
     answered_by: Literal["polarity", "time", "tone"] = "tone"
     """What tells that an outgoing call was answered: a line reversal, the end of ringback,
     or nothing but time."""

@@ -99,6 +99,9 @@ class SendTones(msgspec.Struct, frozen=True):
 class OpenAudio(msgspec.Struct, frozen=True):
     """Give the channel's audio to the media engine."""
 
+    needed: bool = True
+    """False: the call goes on without it, as one whose caller nobody hears."""
+
 
 class CloseAudio(msgspec.Struct, frozen=True):
     """Take the channel's audio back."""

@@ -214,6 +214,10 @@ class FakeMedia:
         self.recorders[recording] = recorder
         self.recorded.append(recorder)
 
+    async def hear_caller(self, port: PortId, *, on: bool) -> None:
+        self._fail("hear_caller")
+        self._known(port)
+
     async def attend(self, port: PortId, *, level: bool, speaker: bool = False) -> None:
         self._fail("attend")
         self._known(port)

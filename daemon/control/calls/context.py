@@ -11,6 +11,7 @@ from acd_core.ids import AgentId, SkillId, TierId
 from daemon.config import AudioOptions, OutgoingOptions
 from daemon.control.acd_runner import AcdRunner
 from daemon.control.alarms.disk import DiskWatch
+from daemon.control.audio.caller_ears import CallerEars
 from daemon.control.calls.call import Call, Part
 from daemon.control.calls.moves.asking import CallRequest, Moving
 from daemon.control.calls.places import KeptPlaces
@@ -95,6 +96,7 @@ class BridgingMedia(CallMedia, Protocol):
     ) -> Awaitable[None]: ...
     def host(self, host: str, payload: bytes) -> Awaitable[bytes]: ...
     def pause_record(self, recording: int, *, on: bool) -> Awaitable[None]: ...
+    def hear_caller(self, port: PortId, *, on: bool) -> Awaitable[None]: ...
     def attend(self, port: PortId, *, level: bool, speaker: bool = False) -> Awaitable[None]: ...
 
 
@@ -120,6 +122,7 @@ class CallContext(Moving, Protocol):
     outgoing: OutgoingOptions
     disk: DiskWatch
     audio: AudioOptions
+    callers: CallerEars
     speaking: dict[int, tuple[str, ...]]
     """By call, who speaks now."""
 

@@ -12,6 +12,8 @@ EV_HOOKCOMPLETE, EV_POLARITY, EV_RINGBEGIN = 12, 17, 18
 HOOK_FLASH = 3
 FLASH_TICKS = 38
 """The kernel's flash of 750 ms."""
+IDENTITY_TICKS = 25
+"""GR-30: FSK begins half a second behind the first burst."""
 
 Outcome = Literal["answer", "busy", "congestion", "no answer"]
 
@@ -47,10 +49,16 @@ class SimulatedTrunk(SimulatedPort):
         self._engaged = False
         """A conversation stands, or stood and its line is still held."""
 
-    def ring(self) -> None:
-        """Begin to ring the board; it goes on until it answers or ``hang_up``."""
+    def ring(self, identity: bytes = b"") -> None:
+        """Begin to ring the board; it goes on until it answers or ``hang_up``.
+
+        ``identity`` is G.711 that is sent half a second behind the first burst.
+        """
         if self.board_off_hook or self.ringing:
             raise LineBusy(f"channel {self.channel} is in use")
+        if identity:
+            wait = self._ring_ticks[0] + IDENTITY_TICKS
+            self.after(wait, lambda: self._send_identity(identity))
         self.ringing, self._ring_since = True, self._ticks
 
     def hang_up(self) -> None:
@@ -90,8 +98,12 @@ class SimulatedTrunk(SimulatedPort):
         """Send a caller's identity, as G.711, while nobody is off-hook; then ring."""
         self._identity = [audio[at : at + CHUNK] for at in range(0, len(audio), CHUNK)][::-1]
 
+    def _send_identity(self, audio: bytes) -> None:
+        if self.ringing:  # nobody has answered, and the caller has not given up
+            self.tell_caller(audio)
+
     def on_hook_sound(self) -> bool:
-        """Caller identity comes before the ring."""
+        """Caller identity comes before the ring, or between the first two."""
         return bool(self._identity)
 
     def hook(self, state: int) -> int:
@@ -137,7 +149,7 @@ class SimulatedTrunk(SimulatedPort):
         """Caller identity, a tone, or what the far end says."""
         if self._identity:
             chunk = self._identity.pop()
-            if not self._identity:
+            if not self._identity and not self.ringing:
                 self.ring()
             return chunk
         if not self._tone:
