@@ -14,7 +14,7 @@ from daemon.link.server import LinkServer
 from daemon.logs import get_logger
 from daemon.machine import rights
 from daemon.media.driver_host import DriverHost
-from daemon.media.fax_host import FaxHost
+from daemon.media.fax.host import FaxHost
 from daemon.media.files import SiteFiles
 from daemon.media.options import MediaSetup
 from daemon.media.ports import Host, Ports

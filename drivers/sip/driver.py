@@ -32,6 +32,8 @@ from drivers.sip.core.happenings import (
     Replaced,
     StationCame,
     StationWent,
+    T38Answered,
+    T38Wanted,
 )
 from drivers.sip.line import RestoredCall, SipLine
 from drivers.sip.line_events import line_event, replaced, ringing
@@ -340,6 +342,10 @@ class SipDriver:
             line = self._carrier(happened.call)
             if line is not None:
                 line.connect(happened.remote, happened.fmt)
+        elif isinstance(happened, T38Wanted | T38Answered):
+            line = self._carrier(happened.call)
+            if line is not None:
+                line.t38_happened(happened)
         elif isinstance(happened, StationWent):
             station = LineId(f"station:{happened.station}")
             self.emit(StationDown(line=station, station=happened.station, reason=happened.reason))

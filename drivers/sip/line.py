@@ -20,6 +20,7 @@ from drivers.api import (
 from drivers.errors import DriverError, NotCapable
 from drivers.events import Cause, LineEvent, Seized
 from drivers.sip.core.call import Call, CallState
+from drivers.sip.fax.line import T38Side
 from drivers.sip.trunks.guards import NotAllowed
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class RestoredCall(NamedTuple):
     inbound: bool
 
 
-class SipLine:
+class SipLine(T38Side):
     """Carries at most one call; events about its audio keep their order."""
 
     def __init__(
@@ -247,6 +248,7 @@ class SipLine:
 
     def drop(self) -> None:
         """The call is over: forget it and give its audio port back."""
+        self.drop_t38(self.call)
         port, self.call = self.port, None
         self._backlog.clear()
         if port is not None and self.driver.ports is not None:

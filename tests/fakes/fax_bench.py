@@ -10,7 +10,7 @@ from daemon.fax.messages import FaxEnded, FaxStarted, StartFax
 from daemon.link.client import MediaLink
 from daemon.link.messages import HostEvent
 from daemon.media.app import MediaProcess
-from daemon.media.fax_host import FaxHost
+from daemon.media.fax.host import FaxHost
 from daemon.media.options import MediaOptions, MediaSetup
 from drivers.api import PortId
 

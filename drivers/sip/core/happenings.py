@@ -6,6 +6,7 @@ import msgspec
 
 from drivers.api import RtpAddress, RtpFormat
 from drivers.events import Cause
+from drivers.t38 import T38Terms
 
 if TYPE_CHECKING:
     from drivers.sip.core.call import Call
@@ -103,6 +104,20 @@ class TransferEnded(msgspec.Struct, frozen=True):
     cause: Cause | None
 
 
+class T38Wanted(msgspec.Struct, frozen=True):
+    """The peer asks by re-INVITE for T.38; it waits for our decision."""
+
+    call: "Call"
+    terms: T38Terms
+
+
+class T38Answered(msgspec.Struct, frozen=True):
+    """The peer has answered our wish for T.38; None: audio stands."""
+
+    call: "Call"
+    terms: T38Terms | None
+
+
 class Ended(msgspec.Struct, frozen=True):
     """The call is over for its user; what is left of the signalling goes on by itself."""
 
@@ -137,6 +152,8 @@ Happening = (
     | TransferEnded
     | KeyPressed
     | HoldChanged
+    | T38Wanted
+    | T38Answered
     | Ended
     | StationCame
     | StationWent

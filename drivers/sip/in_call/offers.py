@@ -12,6 +12,7 @@ from drivers.sip.core.happenings import HoldChanged, MediaAgreed
 from drivers.sip.core.request import Received
 from drivers.sip.core.services import ALLOW, SDP_TYPE, Headers, Services
 from drivers.sip.dialog import Dialog
+from drivers.sip.fax.switching import T38Switching
 from drivers.sip.in_call.ending import Ending
 from drivers.sip.in_call.requests import DialogRequest, Requests
 from drivers.sip.in_call.session_timer import SessionTimers
@@ -39,6 +40,7 @@ class Offers:
         self.requests = requests
         self.ending = ending
         self.timers = timers
+        self.t38 = T38Switching(self)
         timers.refresh_by_invite = self.refresh
 
     # Ours
@@ -58,7 +60,7 @@ class Offers:
     def settled(self, call: Call) -> None:
         """No offer is open any more: send our re-INVITE if hold or keys are not the wanted ones."""
         session = call.session
-        if not self._is_free(call) or session is None or session.fmt is None:
+        if not self.is_free(call) or session is None or session.fmt is None:
             return
         before = session.on_hold
         if before == call.wants_hold and not call.wants_keys:
@@ -74,7 +76,7 @@ class Offers:
     def refresh(self, call: Call) -> bool:
         """Offer what stands once more, unchanged; False while another exchange is open."""
         session = call.session
-        if not self._is_free(call) or session is None:
+        if not self.is_free(call) or session is None:
             return False
         if session.on_hold != call.wants_hold or call.wants_keys:
             self.settled(call)
@@ -101,11 +103,17 @@ class Offers:
             ack = call.dialog.request("ACK", via=via, number=number, headers=[])
             self.services.send(ack, call.dialog.address)
 
-    def _is_free(self, call: Call) -> bool:
+    def is_free(self, call: Call) -> bool:
         """Whether an offer of ours may leave: no other exchange, and no wait after a glare."""
+        if self.t38.is_open(call):
+            return False
         if call.state is not CallState.CONFIRMED or call.reinvite is not None:
             return False
         return not call.ok and CallTimer.GLARE not in call.timers
+
+    def send_offer(self, call: Call, body: bytes) -> None:
+        """Send an offer that is about neither hold nor keys."""
+        self._send(call, body, changes_hold=False)
 
     def _send(self, call: Call, body: bytes, *, changes_hold: bool) -> None:
         services = self.services
@@ -147,10 +155,12 @@ class Offers:
             self._take_answer(call, message)
         elif status in (408, 481):
             session.withdraw()
+            self.t38.refused(call)
             self.ending.lost(call, cause_for(status), gone=status == 481)
             return
         else:
             session.withdraw()
+            self.t38.refused(call)
             if changes_hold:
                 session.on_hold = not session.on_hold
             if self._refused(call, message, changes_hold=changes_hold):
@@ -186,11 +196,11 @@ class Offers:
         if call.state is not CallState.CONFIRMED or session is None:
             services.respond(received, 491 if call.ok else 481)
             return
-        if call.reinvite is not None or call.ok:
+        if call.reinvite is not None or call.ok or self.t38.is_open(call):
             services.count("glare")
             services.respond(received, 491)
             return
-        if self._too_brief(received):
+        if self._too_brief(received) or self.t38.receive(call, received):
             return
         held = call.held
         try:
@@ -203,6 +213,13 @@ class Offers:
             services.count("invite_not_acceptable")
             services.respond(received, 488)
             return
+        self.accept_offer(call, received, body)
+        if message.body:
+            self._report(call, held=held)
+
+    def accept_offer(self, call: Call, received: Received, body: bytes) -> None:
+        """Send the 200 of a re-INVITE with our description."""
+        services, message = self.services, received.message
         if call.dialog is not None:
             call.dialog.refresh_target(message)
         call.delayed_offer = not message.body
@@ -217,8 +234,6 @@ class Offers:
         if received.transaction is not None:
             received.transaction.respond(200, call.ok)
         self.ending.await_ack(call)
-        if message.body:
-            self._report(call, held=held)
 
     def receive_update(self, call: Call, dialog: Dialog, received: Received) -> None:
         """Answer an UPDATE of the peer, in an early or a standing dialog (RFC 3311 5.2)."""
@@ -268,7 +283,7 @@ class Offers:
 
     def _take_answer(self, call: Call, message: Message) -> None:
         session = call.session
-        if session is None:
+        if session is None or self.t38.answered(call, message):
             return
         held = call.held
         try:

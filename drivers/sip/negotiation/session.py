@@ -7,6 +7,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from drivers.api import DtlsOffer, RtpAddress, RtpFormat, SrtpKeys
+from drivers.sip.fax.described import OtherStreams
 from drivers.sip.journal.records import SessionRecord
 from drivers.sip.negotiation.crypto import Crypto, again, answering, every_suite, named
 from drivers.sip.negotiation.dtls import BROWSERS, OwnDtls, TheirDtls, begins
@@ -27,19 +28,16 @@ class OfferState(Enum):
     """Our offer waits for the peer's answer."""
 
 
-class Session:
+class Session(OtherStreams):
     """Both descriptions of one call and what they agreed on."""
 
     __slots__ = (
-        "_chosen",
         "_considered",
-        "_described",
         "_new_key",
         "_noise",
         "_offered",
         "_offered_mux",
         "_profile",
-        "_refused",
         "fmt",
         "hold_style",
         "host",
@@ -52,7 +50,6 @@ class Session:
         "signalled_from",
         "state",
         "terms",
-        "version",
     )
 
     def __init__(

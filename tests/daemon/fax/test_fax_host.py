@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cython_ext.implementation import PURE_PYTHON
 from daemon.fax import messages as fax
 from daemon.fax.messages import FaxProgress, StartFax, StopFax
-from daemon.media.fax_host import FaxHost
+from daemon.media.fax.host import FaxHost
 from drivers.api import RtpFormat
 from tests.fakes.fax_bench import FaxBench
 from tests.fakes.fax_pages import dots, write_pages

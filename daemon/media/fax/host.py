@@ -19,7 +19,7 @@ from daemon.fax.messages import FaxEnded, FaxProgress, WorkerReady
 from daemon.link.errors import MediaRefused
 from daemon.logs import get_logger
 from daemon.media.driver_host import EnginePorts
-from daemon.media.fax_sockets import FaxSockets
+from daemon.media.fax.sockets import FaxSockets
 from daemon.media.options import MediaOptions
 from daemon.media.ports import HostServices
 from drivers.api import PortId

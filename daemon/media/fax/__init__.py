@@ -1,0 +1,1 @@
+"""Faxes in the media process: their workers, sockets and audio ports."""

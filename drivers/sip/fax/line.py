@@ -1,0 +1,82 @@
+"""T.38 on a line of the SIP driver."""
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from drivers.api import LineId, RtpAddress
+from drivers.sip.core.happenings import T38Answered, T38Wanted
+from drivers.t38 import T38Asked, T38Terms
+
+if TYPE_CHECKING:
+    from drivers.events import LineEvent
+    from drivers.sip.core.call import Call
+    from drivers.sip.driver import SipDriver
+    from drivers.sip.fax.switching import T38Switching
+
+ANSWER_S: Final = 20.0  # s that a peer may take to answer our re-INVITE
+
+
+class T38Side:
+    """The part of ``SipLine`` that changes its call to T.38 and back."""
+
+    driver: "SipDriver"
+    id: LineId
+    call: "Call | None"
+    _t38: "asyncio.Future[T38Terms | None] | None" = None
+
+    def tell(self, event: "LineEvent") -> None:
+        """Hand an event up."""
+        raise NotImplementedError
+
+    async def offer_t38(self, local: RtpAddress) -> T38Terms | None:
+        """Ask the far end to change to T.38; None when it does not, then audio stands."""
+        call = self.call
+        if call is None or self._t38 is not None:
+            return None
+        self._t38 = asyncio.get_running_loop().create_future()
+        try:
+            if not self._switching.offer(call, local):
+                return None
+            self.driver.flush()
+            async with asyncio.timeout(ANSWER_S):
+                return await self._t38
+        except TimeoutError:
+            return None
+        finally:
+            self._t38 = None
+
+    async def accept_t38(self, local: RtpAddress) -> bool:
+        """Do what the far end asked for; False when it asks no longer."""
+        done = self.call is not None and self._switching.accept(self.call, local)
+        self.driver.flush()
+        return done
+
+    async def refuse_t38(self) -> None:
+        """Stay with audio."""
+        if self.call is not None:
+            self._switching.refuse(self.call)
+            self.driver.flush()
+
+    async def leave_t38(self) -> None:
+        """Change back to audio; nothing happens where audio stands."""
+        if self.call is not None:
+            self._switching.leave(self.call)
+            self.driver.flush()
+
+    def t38_happened(self, happened: T38Wanted | T38Answered) -> None:
+        """The far end asks for T.38, or answers."""
+        if isinstance(happened, T38Wanted):
+            self.tell(T38Asked(line=self.id, terms=happened.terms))
+        elif self._t38 is not None and not self._t38.done():
+            self._t38.set_result(happened.terms)
+
+    def drop_t38(self, call: "Call | None") -> None:
+        """The call is over."""
+        if call is not None:
+            self._switching.forget(call)
+        if self._t38 is not None and not self._t38.done():
+            self._t38.set_result(None)
+
+    @property
+    def _switching(self) -> "T38Switching":
+        return self.driver.act().in_dialog.offers.t38

@@ -1,0 +1,153 @@
+"""The change of a call from audio to T.38 and back by re-INVITE, asked for by either side."""
+
+from typing import TYPE_CHECKING
+
+from cython_ext.sip_wire import Message
+from drivers.api import RtpAddress
+from drivers.errors import ProtocolError
+from drivers.sip.core.happenings import T38Answered, T38Wanted
+from drivers.sip.fax.description import describe, read_terms, wants_t38
+from drivers.sip.negotiation.session import OfferState
+from drivers.sip.sdp import parse_sdp
+from drivers.t38 import T38Terms
+
+if TYPE_CHECKING:
+    from drivers.sip.core.call import Call
+    from drivers.sip.core.request import Received
+    from drivers.sip.in_call.offers import Offers
+    from drivers.sip.negotiation.description import Sdp
+    from drivers.sip.negotiation.session import Session
+
+
+class T38Switching:
+    """Calls that change, or are asked to; the offers go through ``Offers``."""
+
+    def __init__(self, offers: "Offers") -> None:
+        self._offers = offers
+        self._asked: dict[Call, tuple[Received, Sdp, int]] = {}
+        """Re-INVITEs for T.38 that wait for our decision."""
+        self._offered: dict[Call, bytes] = {}
+        """Our description of before, of calls whose peer is asked."""
+
+    def is_open(self, call: "Call") -> bool:
+        """Whether the peer waits for our decision."""
+        return call in self._asked
+
+    # Ours
+
+    def offer(self, call: "Call", local: RtpAddress) -> bool:
+        """Ask the peer; ``T38Answered`` follows. False when it cannot be asked now."""
+        session, offers = call.session, self._offers
+        if session is None or session.fmt is None or not offers.is_free(call):
+            return False
+        if session.state is not OfferState.STABLE:
+            return False
+        self._offered[call] = session.description
+        place, others = session.streams
+        body = session.put(
+            describe(session.session_id, session.host, local, place=place, others=others)
+        )
+        session.state = OfferState.OFFERED
+        offers.send_offer(call, body)
+        return True
+
+    def answered(self, call: "Call", message: Message) -> bool:
+        """Take a 2xx if it is about T.38; False when it answers an offer of audio."""
+        session = call.session
+        if session is None or not session.speaks_t38:
+            return False
+        session.state = OfferState.STABLE
+        self._offered.pop(call, None)
+        terms = None
+        try:
+            sdp = parse_sdp(message.body)
+            place = wants_t38(sdp)
+            terms = None if place is None else self._terms(session, sdp, place)
+        except ProtocolError:
+            self._offers.services.count("t38_answer_not_acceptable")
+        self._offers.calls.save(call, "confirmed")
+        self._offers.services.happened.append(T38Answered(call, terms))
+        if terms is None:
+            self.leave(call)  # it has said yes to something, and it is not what was asked
+        return True
+
+    def refused(self, call: "Call") -> None:
+        """Our re-INVITE was refused: audio stands as before, if it was about T.38."""
+        before = self._offered.pop(call, None)
+        if before is not None:
+            if call.session is not None:
+                call.session.put_back(before)
+            self._offers.services.count("t38_refused")
+            self._offers.services.happened.append(T38Answered(call, None))
+
+    def leave(self, call: "Call") -> None:
+        """Offer audio again, if T.38 stands."""
+        session, offers = call.session, self._offers
+        if session is None or not session.speaks_t38 or not offers.is_free(call):
+            return
+        try:
+            body = session.offer()
+        except ProtocolError:
+            return
+        offers.send_offer(call, body)
+
+    # The peer's
+
+    def receive(self, call: "Call", received: "Received") -> bool:
+        """Take a re-INVITE if it asks for T.38; False when it is about something else."""
+        session = call.session
+        if session is None or not received.message.body:
+            return False
+        try:
+            sdp = parse_sdp(received.message.body)
+        except ProtocolError:
+            return False
+        place = wants_t38(sdp)
+        if place is None:
+            return False
+        if session.speaks_t38:  # a refresh
+            self._offers.accept_offer(call, received, session.described())
+            return True
+        terms = self._terms(session, sdp, place)
+        if terms is None:
+            return False
+        self._asked[call] = received, sdp, place
+        self._offers.services.respond(received, 100)
+        self._offers.services.happened.append(T38Wanted(call, terms))
+        return True
+
+    def accept(self, call: "Call", local: RtpAddress) -> bool:
+        """Change to T.38 as the peer asked; False when it asks no longer."""
+        asked, session = self._asked.pop(call, None), call.session
+        if asked is None or session is None:
+            return False
+        received, sdp, place = asked
+        others = tuple(
+            (media.kind, media.protocol, media.formats[0])
+            for other, media in enumerate(sdp.media)
+            if other != place
+        )
+        body = session.put(
+            describe(session.session_id, session.host, local, place=place, others=others)
+        )
+        session.take_streams(place, others)
+        self._offers.accept_offer(call, received, body)
+        return True
+
+    def refuse(self, call: "Call") -> None:
+        """Stay with audio: 488, as for any description that has nothing for us."""
+        asked = self._asked.pop(call, None)
+        if asked is not None:
+            self._offers.services.count("invite_not_acceptable")
+            self._offers.services.respond(asked[0], 488)
+
+    def forget(self, call: "Call") -> None:
+        """The call is over: whoever waits for our decision is told so (RFC 3261 15.1.2)."""
+        asked = self._asked.pop(call, None)
+        if asked is not None:
+            self._offers.services.respond(asked[0], 487)
+        self._offered.pop(call, None)
+
+    def _terms(self, session: "Session", sdp: "Sdp", place: int) -> T38Terms | None:
+        behind = session.signalled_from
+        return read_terms(sdp, place, own_host=session.host, signalled_from=behind)
