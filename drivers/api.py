@@ -87,7 +87,8 @@ class RtpFormat(msgspec.Struct, frozen=True, kw_only=True):
 
     payload_type: int = 8
     codec: str = "PCMA"
-    """PCMA, PCMU, G722, L16 at 8000 Hz, or OPUS, which only passes between two such legs."""
+    """PCMA, PCMU, G722, L16 at 8000 Hz, or OPUS, which only passes between two such legs
+    unless ``transcode`` says otherwise."""
     dtmf_payload_type: int | None = 101
     ptime_ms: int = 20
     send: bool = True
@@ -97,6 +98,8 @@ class RtpFormat(msgspec.Struct, frozen=True, kw_only=True):
     srtp: SrtpKeys | None = None
     dtls: DtlsPeer | None = None
     """Keys come by DTLS instead: ``connect_dtls`` tells the engine so."""
+    transcode: bool = False
+    """Decode and code Opus, so that its leg hears prompts and every other leg."""
 
 
 class RtpStream(msgspec.Struct, frozen=True):

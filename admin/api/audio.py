@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from sanic import Blueprint, Websocket
 
-from admin.api.openapi import ENDPOINTS, PREFIX, Endpoint
+from admin.api.openapi import ENDPOINTS, PREFIX, Endpoint, Parameter
 from admin.context import ConsoleRequest
 from daemon.service.errors import ServiceError
 from daemon.service.messages import AudioPiece
@@ -18,7 +18,8 @@ blueprint = Blueprint("api_audio")
 
 LISTENERS: Final = ("supervisor", "administrator")
 SIDES: Final = ("caller", "agent")
-MOST_WAITING: Final = 64_000  # octets, two seconds of both sides
+RATES: Final = (8000, 16_000)  # samples a second
+WAITING_S: Final = 2  # of both sides
 BYTES_PER_SAMPLE: Final = 2
 OVER: Final = 1000
 REFUSED: Final = 1008  # RFC 6455 section 7.4.1
@@ -27,9 +28,10 @@ ENDPOINTS.append(
     Endpoint(
         method="GET",
         path="/calls/<call:str>/audio",
-        summary="WebSocket: what caller and agent say, 8 kHz, 16 bit, as binary frames",
-        summary_zh="WebSocket：来电者与座席的声音，8 kHz 16 位，二进制帧",
+        summary="WebSocket: what caller and agent say, 16 bit, as binary frames",
+        summary_zh="WebSocket：来电者与座席的声音，16 位，二进制帧",
         roles=LISTENERS,
+        parameters=(Parameter("rate", "samples a second, 8000 (usual) or 16000", "integer"),),
         content_type="application/octet-stream",
     )
 )
@@ -38,8 +40,8 @@ ENDPOINTS.append(
 class Backlog:
     """Pieces that wait for a reader; when it is slow the oldest go, and it is told."""
 
-    def __init__(self, most: int = MOST_WAITING) -> None:
-        self._most = most
+    def __init__(self, rate: int = RATES[0]) -> None:
+        self._most = len(SIDES) * WAITING_S * rate * BYTES_PER_SAMPLE  # octets
         self._waiting: deque[AudioPiece] = deque()
         self._size = 0
         self._lost = dict.fromkeys(SIDES, 0)
@@ -90,14 +92,16 @@ async def audio(request: ConsoleRequest, ws: Websocket, call: str) -> None:
     if request.ctx.person is None:  # the handshake is done: a close code takes a status' place
         await ws.close(REFUSED, "signed-out")
         return
-    backlog = Backlog()
-    pieces = request.console.service.listen(request.actor, call)
+    asked = str(request.args.get("rate", RATES[0]))
+    rate = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= 5 else 0
+    backlog = Backlog(rate)
+    pieces = request.console.service.listen(request.actor, call, rate=rate)
     try:
         first = await anext(aiter(pieces), None)  # a refusal comes before anything is sent
     except ServiceError as refused:
         await ws.close(REFUSED, refused.code)
         return
-    form = {"rate": 8000, "bits": 16, "sides": SIDES}
+    form = {"rate": rate, "bits": 16, "sides": SIDES}
     await ws.send(msgspec.json.encode(form).decode())
     reading = asyncio.create_task(_gather(first, pieces, backlog), name="call audio")
     try:

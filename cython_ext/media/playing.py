@@ -1,5 +1,6 @@
 """Players: prompts, tones and caller identity, as the owner of an engine keeps them."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from cython_ext.media import _media
@@ -25,7 +26,7 @@ class Playing(Owner):
         self,
         port: int,
         player: int,
-        files: list[str],
+        files: Sequence[str],
         *,
         repeat: int = 1,
         gain_db: float = 0.0,
@@ -56,8 +57,8 @@ class Playing(Owner):
         self,
         port: int,
         player: int,
-        frequencies: list[tuple[float, float]],
-        cadence_ms: list[tuple[int, int]],
+        frequencies: Sequence[tuple[float, float]],
+        cadence_ms: Sequence[tuple[int, int]],
         *,
         repeat: int = 0,
         level_dbm0: float = -13.0,
@@ -68,7 +69,7 @@ class Playing(Owner):
         self._check_player(port, player, len(frequencies))
         if len(frequencies) not in (1, len(cadence)):
             raise EngineError("bad-argument", "give one pair of frequencies, or one a step")
-        pairs = frequencies * len(cadence) if len(frequencies) == 1 else frequencies
+        pairs = list(frequencies) * len(cadence) if len(frequencies) == 1 else frequencies
         handle = _media.new_tones(
             player,
             [(*pair, on * 8, off * 8) for pair, (on, off) in zip(pairs, cadence, strict=True)],

@@ -11,6 +11,7 @@ from daemon.link import messages as told
 from daemon.link.channel import Channel, Read
 from daemon.link.errors import MessageError
 from daemon.link.messages import MediaEvent, Reply, Snapshot
+from daemon.link.playing import Playing
 from drivers.api import DtlsOffer, DtlsPeer, PortId, RtpAddress, RtpFormat
 
 PATIENCE: Final = 5.0  # s, a command waits this long, reconnects included
@@ -27,7 +28,7 @@ class Tap(msgspec.Struct, frozen=True):
     """Samples in the ring."""
 
 
-class MediaLink:
+class MediaLink(Playing):
     """Audio ports, players, recorders and bridges of the media process.
 
     A request is made when its method is called; awaiting what it returns tells its end.
@@ -112,6 +113,7 @@ class MediaLink:
                 srtp_suite=fmt.srtp.suite if fmt.srtp else "",
                 srtp_inward=fmt.srtp.inward if fmt.srtp else b"",
                 srtp_outward=fmt.srtp.outward if fmt.srtp else b"",
+                transcode=fmt.transcode,
             )
         )
 
@@ -149,60 +151,6 @@ class MediaLink:
     def send_digits(self, port: PortId, digits: str) -> Awaitable[None]:
         """Send keys as RFC 4733 events or tones, whichever the port negotiated."""
         return self._do(ask.SendDigits(port=port, digits=digits))
-
-    def play(
-        self,
-        port: PortId,
-        player: int,
-        files: Sequence[str],
-        *,
-        repeat: int = 1,
-        gain_db: float = 0.0,
-        stop_on_digit: bool = False,
-    ) -> Awaitable[None]:
-        """Play raw 8 kHz files, paths relative to the site; ``repeat`` 0 is for ever."""
-        return self._do(
-            ask.Play(
-                port=port,
-                player=player,
-                files=tuple(files),
-                repeat=repeat,
-                gain_db=gain_db,
-                stop_on_digit=stop_on_digit,
-            )
-        )
-
-    def play_tone(
-        self,
-        port: PortId,
-        player: int,
-        frequencies: Sequence[tuple[float, float]],
-        cadence_ms: Sequence[tuple[int, int]],
-        repeat: int = 0,
-        *,
-        level_dbm0: float = -13.0,
-        stop_on_digit: bool = False,
-    ) -> Awaitable[None]:
-        """Play tones in a cadence of (on, off); step n sounds the n-th pair, or the only one.
-
-        An empty cadence is a continuous tone; ``repeat`` 0 is for ever; the second
-        frequency of a pair may be 0.
-        """
-        return self._do(
-            ask.PlayTone(
-                port=port,
-                player=player,
-                frequencies=tuple((float(a), float(b)) for a, b in frequencies),
-                cadence_ms=tuple(cadence_ms),
-                repeat=repeat,
-                level_dbm0=level_dbm0,
-                stop_on_digit=stop_on_digit,
-            )
-        )
-
-    def stop_play(self, player: int) -> Awaitable[None]:
-        """Stop a player; PlayFinished follows when it was playing."""
-        return self._do(ask.StopPlay(player=player))
 
     def bridge(self, bridge: int, a: PortId, b: PortId) -> Awaitable[None]:
         """Join the audio of two ports; each leaves the bridge it was in."""
@@ -271,13 +219,16 @@ class MediaLink:
         """Finish a recording; RecordFinished follows when it was running."""
         return self._do(ask.StopRecording(recording=recording))
 
-    def tap(self, port: PortId) -> Awaitable[Tap]:
-        """Copy what a port hears into a ring for a recogniser."""
-        return self._request(ask.OpenTap(port=port), _ring)
+    def tap(self, port: PortId, *, rate: int = 8000) -> Awaitable[Tap]:
+        """Copy what a port hears into a ring for a recogniser, of 8000 or 16000 samples a second.
 
-    def untap(self, port: PortId) -> Awaitable[None]:
-        """End a port's tap; its ring is marked closed."""
-        return self._do(ask.CloseTap(port=port))
+        Each rate has one ring a port. Both hold the telephone band, to 3.4 kHz.
+        """
+        return self._request(ask.OpenTap(port=port, rate=rate), _ring)
+
+    def untap(self, port: PortId, *, rate: int = 8000) -> Awaitable[None]:
+        """End a port's tap of this rate; its ring is marked closed."""
+        return self._do(ask.CloseTap(port=port, rate=rate))
 
     def copy_packets(self, port: PortId) -> Awaitable[Tap]:
         """Copy what an RTP port sends and receives into a ring (cython_ext/media/copies.c)."""
@@ -294,26 +245,6 @@ class MediaLink:
     def hear_caller(self, port: PortId, *, on: bool) -> Awaitable[None]:
         """Read caller identity sent by FSK, or stop doing so; CallerHeard tells of one."""
         return self._do(ask.HearCaller(port=port, on=on))
-
-    def play_caller(
-        self,
-        port: PortId,
-        player: int,
-        message: bytes,
-        *,
-        standard: str = "bell202",
-        level_dbm0: float = -14.0,
-    ) -> Awaitable[None]:
-        """Send a caller-identity message (with its checksum) by FSK, bell202 or v23."""
-        return self._do(
-            ask.PlayCaller(
-                port=port,
-                player=player,
-                message=message,
-                standard=standard,
-                level_dbm0=level_dbm0,
-            )
-        )
 
     def arm_barge_in(self, port: PortId, on: bool) -> Awaitable[None]:  # noqa: FBT001
         """Report the first speech on a port once (SpeechStarted), or stop listening."""

@@ -12,6 +12,7 @@ from daemon.link.messages import (
     Number32,
     Port,
     Raw,
+    Signed,
     String,
     Truth,
 )
@@ -68,6 +69,8 @@ class ConnectRtp(Command, frozen=True, kw_only=True):
     """Key and salt that the peer seals with."""
     srtp_outward: Raw = b""
     """Key and salt that we seal with."""
+    transcode: Truth = False
+    """Decode and code Opus; once asked for, the port can do so as long as it is open."""
 
 
 class OpenDtls(Command, frozen=True, kw_only=True):
@@ -127,6 +130,37 @@ class Play(Command, frozen=True, kw_only=True):
     repeat: Number32 = 1
     gain_db: Decimal = 0.0
     stop_on_digit: Truth = False
+    start_ms: Number32 = 0
+    """Where in the files together it begins."""
+    speed: Decimal = 1.0
+    """0.5 to 2, with the pitch that they have."""
+    in_step: Truth = False
+    """For ever, and as far as all others who play the same files in step."""
+
+
+class SeekPlay(Command, frozen=True, kw_only=True):
+    """Move a player of files; nothing happens when it has ended."""
+
+    player: Identifier
+    ms: Signed
+    """From the beginning of its files; not beyond their ends."""
+    relative: Truth = False
+    """From where it is."""
+
+
+class SetSpeed(Command, frozen=True, kw_only=True):
+    """Play files slower or faster with the pitch that they have."""
+
+    player: Identifier
+    speed: Decimal
+    """0.5 to 2."""
+
+
+class SetRepeat(Command, frozen=True, kw_only=True):
+    """Play files so many times, the round that plays counted; 0 for ever."""
+
+    player: Identifier
+    repeat: Number32
 
 
 class PlayTone(Command, frozen=True, kw_only=True):
@@ -220,6 +254,8 @@ class OpenTap(Command, frozen=True, kw_only=True):
     """Copy what a port hears into a ring; answered by TapOpened with two descriptors."""
 
     port: Port
+    rate: Number16 = 8000
+    """Samples a second, 8000 or 16000; a port may have a tap of each."""
 
 
 class CopyPackets(Command, frozen=True, kw_only=True):
@@ -238,6 +274,7 @@ class CloseTap(Command, frozen=True, kw_only=True):
     """End a port's tap."""
 
     port: Port
+    rate: Number16 = 8000
 
 
 class ArmBargeIn(Command, frozen=True, kw_only=True):

@@ -73,6 +73,12 @@ class Scene:
                 self._players[player] = port
             case ask.StopPlay(player=player):
                 self._ended(player)
+            case ask.SetSpeed(player=player, speed=speed):
+                self._steered(player, speed=speed)
+            case ask.SetRepeat(player=player, repeat=repeat):
+                self._steered(player, repeat=repeat)
+            case ask.SeekPlay(player=player, ms=ms, relative=False):
+                self._steered(player, start_ms=max(ms, 0))
             case ask.Bridge(bridge=bridge, a=a, b=b):
                 for port in (a, b):
                     self._join(ask.Join(bridge=bridge, port=port))
@@ -94,6 +100,11 @@ class Scene:
                 self._held(port).switches[ask.Attend] = command
             case _:
                 pass
+
+    def _steered(self, player: int, **changed: float) -> None:
+        held = self._ports.get(self._players.get(player, PortId(0)))
+        if held is not None and isinstance(held.plays, ask.Play):
+            held.plays = msgspec.structs.replace(held.plays, **changed)
 
     def happened(self, event: MediaEvent) -> None:
         """Media reported something by which it holds less."""

@@ -116,8 +116,11 @@ class Ports:
             ask.ClosePort: lambda c: self.close(c.port),
             ask.SendDigits: lambda c: engine.send_digits(c.port, c.digits),
             ask.Play: self._play,
-            ask.PlayTone: self._play_tone,
+            ask.PlayTone: lambda c: engine.play_tone(**asdict(c)),
             ask.StopPlay: lambda c: engine.stop_play(c.player),
+            ask.SeekPlay: lambda c: engine.seek_play(c.player, c.ms, relative=c.relative),
+            ask.SetSpeed: lambda c: engine.set_speed(c.player, c.speed),
+            ask.SetRepeat: lambda c: engine.set_repeat(c.player, c.repeat),
             ask.Bridge: self._bridge,
             ask.Join: lambda c: engine.join(c.bridge, c.port, part=c.part, agent=c.agent or None),
             ask.Leave: lambda c: engine.leave(c.port),
@@ -134,7 +137,7 @@ class Ports:
             ask.OpenTap: self._tap,
             ask.CopyPackets: self._tap,
             ask.EndCopies: lambda c: engine.end_copies(c.port),
-            ask.CloseTap: lambda c: engine.untap(c.port),
+            ask.CloseTap: lambda c: engine.untap(c.port, rate=c.rate),
             ask.ArmBargeIn: lambda c: engine.arm_barge_in(c.port, on=c.on),
             ask.Attend: lambda c: engine.attend(c.port, level=c.level, speaker=c.speaker),
             ask.Claim: self._claim,
@@ -286,31 +289,15 @@ class Ports:
             receive=command.receive,
             rtcp_mux=command.rtcp_mux,
             srtp=_keys_of(command),
+            transcode=command.transcode,
         )
 
     def _open_dtls(self, command: ask.OpenDtls) -> told.DtlsOpened:
         return told.DtlsOpened(**self._engine.open_dtls(**asdict(command))._asdict())
 
     def _play(self, command: ask.Play) -> None:
-        self._engine.play(
-            command.port,
-            command.player,
-            [self._files.prompt(path) for path in command.files],
-            repeat=command.repeat,
-            gain_db=command.gain_db,
-            stop_on_digit=command.stop_on_digit,
-        )
-
-    def _play_tone(self, command: ask.PlayTone) -> None:
-        self._engine.play_tone(
-            command.port,
-            command.player,
-            list(command.frequencies),
-            list(command.cadence_ms),
-            repeat=command.repeat,
-            level_dbm0=command.level_dbm0,
-            stop_on_digit=command.stop_on_digit,
-        )
+        files = [self._files.prompt(path) for path in command.files]
+        self._engine.play(**{**asdict(command), "files": files})
 
     def _bridge(self, command: ask.Bridge) -> None:
         for port in (command.a, command.b):
@@ -338,8 +325,10 @@ class Ports:
         self._files.started(command.recording, path)
 
     def _tap(self, command: ask.OpenTap | ask.CopyPackets) -> Carried:
-        made = self._engine.tap if isinstance(command, ask.OpenTap) else self._engine.copies
-        memfd, event, capacity = made(command.port)
+        if isinstance(command, ask.OpenTap):
+            memfd, event, capacity = self._engine.tap(command.port, rate=command.rate)
+        else:
+            memfd, event, capacity = self._engine.copies(command.port)
         return Carried(told.TapOpened(capacity=capacity), (memfd, event))
 
     def _claim(self, command: ask.Claim) -> None:

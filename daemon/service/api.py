@@ -176,8 +176,11 @@ class SupervisorService(Protocol):
     async def stop_supervising(self, actor: Actor, call: str) -> None:
         """Let the supervisor's station go; not-found when nobody supervises the call."""
 
-    def listen(self, actor: Actor, call: str) -> AsyncIterator[AudioPiece]:
-        """What caller and agent say, while they talk; not-found when they do not. Audited."""
+    def listen(self, actor: Actor, call: str, *, rate: int = 8000) -> AsyncIterator[AudioPiece]:
+        """What caller and agent say, while they talk; not-found when they do not. Audited.
+
+        ``rate`` is 8000 or 16000 samples a second; both hold the telephone band.
+        """
 
     async def why(self, actor: Actor, call: str) -> Sequence[Decision]:
         """Each decision made about a call, oldest first."""

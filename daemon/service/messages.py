@@ -153,6 +153,8 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """Who is in the conversation besides caller and agent."""
     parked: tuple[ParkedCaller, ...] = ()
     """Callers who rest in slots, whoever put them there."""
+    dialled: str = ""
+    """Whom the agent calls, or is called by, without a queue; empty while there is no such call."""
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -311,7 +313,7 @@ class AudioPiece(msgspec.Struct, frozen=True, kw_only=True):
     side: str
     """caller or agent."""
     pcm: bytes
-    """Samples of 16 bits, little-endian, 8000 a second."""
+    """Samples of 16 bits, little-endian, at the rate that was asked for."""
     lost: int = 0
     """Samples before these that were read too late."""
 

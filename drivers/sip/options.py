@@ -48,8 +48,11 @@ class TrunkOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_calls: int = 30
     """Conversations at the same time, both directions together."""
     codecs: tuple[str, ...] = USUAL
-    """Codecs in order of preference: PCMA, PCMU, G722, L16 and, last, OPUS, which is only
-    passed on between two telephones that have it."""
+    """Codecs in order of preference: PCMA, PCMU, G722, L16 and OPUS. Unless it is transcoded,
+    OPUS comes last and is only passed on between two telephones that have it."""
+    transcode_opus: bool = False
+    """Decode and code Opus in calls of this trunk, so that they hear prompts and every other
+    telephone; costs about thirty times the processor time of a call without."""
     srtp: str = "allowed"
     """Encrypted audio with keys by SDES: ``off``, ``allowed`` (offered, and taken where it is
     offered) or ``required`` (a call without it is refused with 488)."""
@@ -183,6 +186,8 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     trunks: tuple[TrunkOptions, ...] = ()
     station_codecs: tuple[str, ...] = USUAL
     """Codecs of stations in order of preference."""
+    station_transcode_opus: bool = False
+    """Like a trunk's ``transcode_opus``, for all stations."""
     station_srtp: str | dict[str, str] = "allowed"
     """Like a trunk's ``srtp``, for all stations, or for those of each transport:
     ``{tls = "required", udp = "off"}``; those not named are ``allowed``."""
@@ -304,7 +309,9 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
                 "must be above 0 and at most t2; 0.5 is usual",
                 "必须大于 0 且不大于 t2；通常为 0.5",
             )
-        found += codec_faults("station_codecs", self.station_codecs)
+        found += codec_faults(
+            "station_codecs", self.station_codecs, transcode=self.station_transcode_opus
+        )
         for transport, policy in self._station_policies().items():
             if transport not in ("", *DEFAULT_PORTS):
                 known = ", ".join(DEFAULT_PORTS)
@@ -341,6 +348,7 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
                 one.rtcp_mux,
                 one.comfort_noise,
                 dtls=one.srtp != "off",
+                transcode=one.transcode_opus,
             )
         policies = self._station_policies()
         policy = policies.get(transport, policies.get("", "allowed"))
@@ -350,6 +358,7 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             srtp_over(policy, transport, in_clear=self.srtp_in_clear),
             dtls=browser or policy != "off",
             browser=browser,
+            transcode=self.station_transcode_opus,
         )
 
     def _station_policies(self) -> dict[str, str]:

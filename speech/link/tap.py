@@ -29,7 +29,7 @@ class TapError(Exception):
 class Tap:
     """The reading end; owns both descriptors."""
 
-    def __init__(self, memfd: int, eventfd: int, *, lookback: int) -> None:
+    def __init__(self, memfd: int, eventfd: int, *, lookback: int, rate: int = SAMPLE_RATE) -> None:
         self.eventfd = eventfd
         self.lost = 0
         """Samples overwritten before they were read."""
@@ -38,7 +38,7 @@ class Tap:
             self._map = mmap.mmap(memfd, os.fstat(memfd).st_size, prot=mmap.PROT_READ)
         except (OSError, ValueError) as error:
             raise TapError(f"cannot map the tap: {error}") from error
-        self._capacity = self._check_header()
+        self._capacity = self._check_header(rate)
         self.lookback = min(lookback, self._written(), self._capacity // 2)
         """Samples before now that the first read returns."""
         self._position = self._written() - self.lookback
@@ -86,12 +86,14 @@ class Tap:
     def _written(self) -> int:
         return int(WRITTEN.unpack_from(self._map, WRITTEN_AT)[0])
 
-    def _check_header(self) -> int:
+    def _check_header(self, wanted: int) -> int:
         if len(self._map) < RING_AT:
             raise TapError(f"{len(self._map)} bytes are too few for a tap")
         magic, version, rate, capacity = HEADER.unpack_from(self._map, 0)
-        if magic != MAGIC or version != VERSION or rate != SAMPLE_RATE:
-            raise TapError(f"not a tap of version {VERSION}: {self._map[:16].hex(' ')}")
+        if magic != MAGIC or version != VERSION or rate != wanted:
+            raise TapError(
+                f"not a tap of version {VERSION} at {wanted} Hz: {self._map[:16].hex(' ')}"
+            )
         fits = RING_AT + capacity * BYTES_PER_SAMPLE <= len(self._map)
         if capacity < SAMPLE_RATE // 10 or capacity & (capacity - 1) or not fits:
             raise TapError(f"a tap cannot have a capacity of {capacity} samples")

@@ -63,7 +63,7 @@ async def test_nobody_else_gets_a_call(console: ConsoleRig, sign_in: SignIn) -> 
 
 
 async def test_a_slow_reader_loses_the_oldest_and_is_told() -> None:
-    backlog = Backlog(most=3200)
+    backlog = Backlog(rate=400)  # 3200 octets in two seconds of both sides
     for at in range(5):
         side = "caller" if at % 2 == 0 else "agent"
         backlog.put(AudioPiece(side=side, pcm=bytes([at]) * 1600, lost=7 if at == 4 else 0))

@@ -133,9 +133,11 @@ class FakeMedia:
         repeat: int = 1,
         gain_db: float = 0.0,
         stop_on_digit: bool = False,
+        in_step: bool = False,
     ) -> None:
         self._fail("play")
-        self._start(Playing(player=player, port=port, files=tuple(files), repeat=repeat))
+        rounds = 0 if in_step else repeat
+        self._start(Playing(player=player, port=port, files=tuple(files), repeat=rounds))
 
     async def play_tone(
         self,

@@ -333,7 +333,9 @@ class FakeService(FakeSettings, FakeFaxes):
         self.audit.append((actor.login, "stop-supervising", call))
         self._call(call, supervisor="", part="")
 
-    async def listen(self, actor: Actor, call: str) -> AsyncIterator[AudioPiece]:
+    async def listen(
+        self, actor: Actor, call: str, *, rate: int = 8000
+    ) -> AsyncIterator[AudioPiece]:
         self._allow(actor, "supervisor", "administrator")
         if call not in self.calls:
             raise ServiceError("not-found", "Nobody talks with him now.", "未在通话。")

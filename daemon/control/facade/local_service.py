@@ -278,10 +278,12 @@ class LocalService(AdministratorRequests, FaxRequests):
         self._as_supervisor(actor, action, queue)
         return await self._administration.set_unattended(actor, queue, unattended=unattended)
 
-    async def listen(self, actor: Actor, call: str) -> AsyncIterator[AudioPiece]:
+    async def listen(
+        self, actor: Actor, call: str, *, rate: int = 8000
+    ) -> AsyncIterator[AudioPiece]:
         """The audio of both sides for an analyser."""
         self._accounts.require(actor, *SUPERVISOR)
-        pieces = self._sight.listen(call)  # refuses before it is audited
+        pieces = self._sight.listen(call, rate)  # refuses before it is audited
         self._audit.note(actor, "call.audio", call)
         async with contextlib.aclosing(pieces):
             async for piece in pieces:

@@ -132,7 +132,7 @@ class CallFlow:
         context = self._context
         music = await context.prompts.music(self.music())
         if music:
-            await context.media.play(port, player, (music,), repeat=0)
+            await context.media.play(port, player, (music,), in_step=True)
         else:
             # Silence would sound like a line that is dead.
             await context.media.play_tone(port, player, HOLD_TONE, HOLD_MS)

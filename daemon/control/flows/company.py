@@ -121,7 +121,7 @@ class Company:
         player = self._ids()
         self._hooks.playing(player)
         if music:
-            await self._media.play(self._port, player, (music,), repeat=0)
+            await self._media.play(self._port, player, (music,), in_step=True)
         else:
             ringback = self._prompts.tones.ringback
             await self._media.play_tone(self._port, player, (ringback.pair,), ringback.steps_ms)

@@ -38,6 +38,7 @@ class CallMedia(Protocol):
         repeat: int = 1,
         gain_db: float = 0.0,
         stop_on_digit: bool = False,
+        in_step: bool = False,
     ) -> Awaitable[None]: ...
     def play_tone(
         self,

@@ -12,7 +12,7 @@ from drivers.sip.journal.records import SessionRecord
 from drivers.sip.negotiation.crypto import Crypto, again, answering, every_suite, named
 from drivers.sip.negotiation.dtls import BROWSERS, OwnDtls, TheirDtls, begins
 from drivers.sip.negotiation.dtls import PROFILES as DTLS_PROFILES
-from drivers.sip.negotiation.formats import clock_of
+from drivers.sip.negotiation.formats import OPUS, clock_of
 from drivers.sip.negotiation.offer import Offer, read_offer
 from drivers.sip.negotiation.terms import NotAcceptable, NotEncrypted, Terms
 from drivers.sip.negotiation.wording import Stream, offered_stream, worded
@@ -330,6 +330,7 @@ class Session(OtherStreams):
             rtcp_mux=rtcp_mux,
             srtp=keys,
             dtls=dtls,
+            transcode=self.terms.transcode and codec == OPUS,
         )
 
     def _read(self, body: bytes) -> Offer:

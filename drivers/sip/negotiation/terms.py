@@ -43,6 +43,8 @@ class Terms(msgspec.Struct, frozen=True, array_like=True):
     """Keys by DTLS are taken where they are offered; nobody reads them in the messages."""
     browser: bool = False
     """We offer what browsers speak: DTLS-SRTP and ICE, and nothing else."""
+    transcode: bool = False
+    """Opus is decoded and coded, not only passed on."""
 
     @property
     def possible(self) -> bool:
@@ -61,8 +63,10 @@ def srtp_over(policy: str, transport: str, *, in_clear: bool) -> str:
     return IMPOSSIBLE if policy == "required" else "off"
 
 
-def codec_faults(key: str, codecs: tuple[str, ...]) -> list[OptionsError]:
-    """What is wrong with a list of codecs."""
+def codec_faults(
+    key: str, codecs: tuple[str, ...], *, transcode: bool = False
+) -> list[OptionsError]:
+    """What is wrong with a list of codecs; ``transcode``: Opus is more than passed on."""
     known = ", ".join(CODECS)
     unknown = [codec for codec in codecs if codec not in CODECS]
     if unknown:
@@ -70,9 +74,13 @@ def codec_faults(key: str, codecs: tuple[str, ...]) -> list[OptionsError]:
         return [OptionsError(key, en, f"不支持 {unknown[0]!r}；可选：{known}")]
     if not codecs:
         return [OptionsError(key, f"name at least one of {known}", f"请至少写其中一个：{known}")]
-    if OPUS in codecs[:-1]:
-        en = "OPUS must come last: it is only passed on, so its calls hear no prompts"
-        return [OptionsError(key, en, "OPUS 必须写在最后：它只被转发，通话中听不到提示音")]
+    if OPUS in codecs[:-1] and not transcode:
+        en = (
+            "OPUS must come last: it is only passed on, so its calls hear no prompts; "
+            "or have it transcoded"
+        )
+        zh = "OPUS 必须写在最后：它只被转发，通话中听不到提示音；也可以打开转码"
+        return [OptionsError(key, en, zh)]
     return []
 
 

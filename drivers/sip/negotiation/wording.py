@@ -10,6 +10,7 @@ from drivers.sip.negotiation.formats import (
     DTMF_PAYLOADS,
     ENCODINGS,
     NOISE,
+    OPUS,
     PAYLOADS,
     clock_of,
 )
@@ -94,6 +95,8 @@ def worded(
 ) -> Worded:
     """Word a description: of many calls few differ in more than what is left out."""
     attributes = [("rtpmap", f"{payload} {ENCODINGS[codec]}") for payload, codec in stream.formats]
+    # RFC 7587 6.1: packets that repeat what the one before held are worth their octets.
+    attributes += [("fmtp", f"{n} useinbandfec=1") for n, codec in stream.formats if codec == OPUS]
     numbers = [payload for payload, _ in stream.formats]
     if stream.noise:
         numbers.append(NOISE)

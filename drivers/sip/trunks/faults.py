@@ -70,7 +70,7 @@ def trunk_faults(
     readable = trunk.transport != "tls" and not in_clear
     found += srtp_faults(f"{key}.srtp", trunk.srtp, readable=readable)
     found += ptime_faults(f"{key}.ptime_ms", trunk.ptime_ms)
-    return found + codec_faults(f"{key}.codecs", trunk.codecs)
+    return found + codec_faults(f"{key}.codecs", trunk.codecs, transcode=trunk.transcode_opus)
 
 
 def _is_target(text: str) -> bool:

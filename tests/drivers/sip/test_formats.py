@@ -86,6 +86,22 @@ def test_keys_have_the_clock_of_the_codec() -> None:
     assert without.info_digits
 
 
+def test_opus_is_transcoded_where_the_terms_say_so() -> None:
+    opus = ("a=rtpmap:111 opus/48000/2", "a=fmtp:111 minptime=10")
+    ours = session(Terms(("OPUS", "PCMA"), transcode=True))
+    media = answer(ours, offer("8 111", *opus))
+    assert ours.fmt is not None
+    assert (ours.fmt.codec, ours.fmt.transcode) == ("OPUS", True)
+    assert ("fmtp", "111 useinbandfec=1") in media.attributes
+    narrow = session(Terms(("PCMA", "OPUS"), transcode=True))
+    answer(narrow, offer("8 111", *opus))
+    passed_on = session(Terms(("OPUS",)))
+    answer(passed_on, offer("111", *opus))
+    for other in (narrow, passed_on):
+        assert other.fmt is not None
+        assert not other.fmt.transcode
+
+
 def test_offer_has_every_codec_and_keys_for_each_clock() -> None:
     media = parse_sdp(session().offer()).media[0]
     names = dict(value.split(" ") for name, value in media.attributes if name == "rtpmap")

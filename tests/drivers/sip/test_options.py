@@ -70,6 +70,19 @@ def test_fault_names_its_key(options: SipOptions, key: str) -> None:
         options.check()
 
 
+def test_transcoded_opus_may_stand_first() -> None:
+    codecs = ("OPUS", "PCMA")
+    options = SipOptions(
+        station_codecs=codecs,
+        station_transcode_opus=True,
+        trunks=(trunk(codecs=codecs, transcode_opus=True),),
+    )
+    assert keys(options) == []
+    assert options.terms("", "udp").transcode
+    assert options.terms(options.trunks[0].name, "udp").transcode
+    assert not SipOptions().terms("", "udp").transcode
+
+
 def test_two_trunks_of_one_name_are_a_fault() -> None:
     trunk = TrunkOptions(name="a", addresses=("192.0.2.1",))
     assert "trunks[1].name" in keys(SipOptions(trunks=(trunk, trunk)))

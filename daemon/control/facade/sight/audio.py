@@ -24,7 +24,8 @@ from speech.link.tap import Tap, TapError
 log = structlog.get_logger()
 
 ROUND_S: Final = 0.1
-MOST_PIECE: Final = 16_000  # octets; a second
+RATES: Final = (8000, 16_000)  # samples a second
+MOST_PIECE: Final = 16_000  # octets; a second, or half of one
 CALLER: Final = "caller"
 AGENT: Final = "agent"
 
@@ -32,14 +33,15 @@ AGENT: Final = "agent"
 class TappedMedia(Protocol):
     """The part of the link to media that opens taps."""
 
-    def tap(self, port: PortId) -> Awaitable[TapFds]: ...
-    def untap(self, port: PortId) -> Awaitable[None]: ...
+    def tap(self, port: PortId, *, rate: int = 8000) -> Awaitable[TapFds]: ...
+    def untap(self, port: PortId, *, rate: int = 8000) -> Awaitable[None]: ...
 
 
 class _Side:
     """One party's tap; it is another one when the call goes on at another port."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
         self.port: PortId | None = None
         self.tap: Tap | None = None
         self.told = 0
@@ -51,7 +53,8 @@ class CallAudio:
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
-        self._readers: Counter[PortId] = Counter()
+        self._readers: Counter[tuple[PortId, int]] = Counter()
+        """By port and rate."""
 
     def find(self, call: str) -> CallLife:
         """A conversation of a caller and an agent; not-found when it is none."""
@@ -61,9 +64,11 @@ class CallAudio:
             raise ServiceError("not-found", en, zh)
         return life
 
-    async def pieces(self, life: CallLife, media: TappedMedia) -> AsyncGenerator[AudioPiece, None]:
+    async def pieces(
+        self, life: CallLife, media: TappedMedia, rate: int
+    ) -> AsyncGenerator[AudioPiece, None]:
         """What both say, until the conversation is over."""
-        sides = {CALLER: _Side(), AGENT: _Side()}
+        sides = {CALLER: _Side(rate), AGENT: _Side(rate)}
         try:
             while life.call.connected and self._controller.calls.get(life.call.id) is life:
                 leg = life.call.agent_leg
@@ -84,13 +89,13 @@ class CallAudio:
         if side.tap is not None or port is None:
             return
         try:
-            fds = await media.tap(port)
-            side.tap = Tap(fds.memfd, fds.eventfd, lookback=0)
+            fds = await media.tap(port, rate=side.rate)
+            side.tap = Tap(fds.memfd, fds.eventfd, lookback=0, rate=side.rate)
         except (LinkError, TapError) as error:
             log.warning("conversation cannot be tapped", port=port, why=str(error))
             return
         side.port = port
-        self._readers[port] += 1
+        self._readers[port, side.rate] += 1
 
     async def _leave(self, side: _Side, media: TappedMedia, *, over: bool) -> None:
         """Let a ring go; it ends with its last reader, unless the flow may listen to it now."""
@@ -99,14 +104,15 @@ class CallAudio:
             return
         tap.close()
         side.told = 0
-        self._readers[port] -= 1
-        if self._readers[port] > 0:
+        ring = port, side.rate
+        self._readers[ring] -= 1
+        if self._readers[ring] > 0:
             return
-        del self._readers[port]
+        del self._readers[ring]
         if over:
             return
         try:
-            await media.untap(port)
+            await media.untap(port, rate=side.rate)
         except LinkError as error:
             log.info("tap is gone already", port=port, why=str(error))
 

@@ -11,7 +11,7 @@ import structlog
 
 from daemon.control.captures.capture import Capture, CopyingMedia, Wish
 from daemon.control.controller import Controller
-from daemon.control.facade.sight.audio import CallAudio, TappedMedia
+from daemon.control.facade.sight.audio import RATES, CallAudio, TappedMedia
 from daemon.control.facade.sight.bans import bans, release_ban
 from daemon.control.facade.sight.ladders import ladder
 from daemon.control.facade.supervision import call_id
@@ -105,12 +105,19 @@ class SightFacade:
             raise ServiceError("not-found", "This call has already ended.", "该通话已结束。")
         return Wish(call=call, peer=wish.peer, seconds=wish.seconds, media=wish.media)
 
-    def listen(self, call: str) -> AsyncGenerator[AudioPiece, None]:
+    def listen(self, call: str, rate: int = RATES[0]) -> AsyncGenerator[AudioPiece, None]:
         """What caller and agent say."""
+        if rate not in RATES:
+            raise ServiceError(
+                "invalid",
+                "The rate is 8000 or 16000.",
+                "采样率为 8000 或 16000。",
+                fields={"rate": "malformed"},
+            )
         life = self._audio.find(call)
         if self._media is None:
             raise ServiceError("unavailable", "Media is not there.", "媒体进程不可用。")
-        return self._audio.pieces(life, self._media)
+        return self._audio.pieces(life, self._media, rate)
 
     def bans(self) -> Sequence[BanRow]:
         """Whom drivers do not listen to."""

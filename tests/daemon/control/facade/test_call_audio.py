@@ -5,8 +5,11 @@ import os
 import struct
 from collections.abc import AsyncIterator
 
+import pytest
+
 from acd_core.ids import to_text
 from daemon.control.facade.sight.facade import SightFacade
+from daemon.service.errors import ServiceError
 from daemon.service.messages import Actor, AudioPiece
 from drivers.api import PortId
 from tests.fakes.facade_rig import ANN, SUE, TINA, FacadeRig
@@ -24,15 +27,15 @@ class Rings:
         self.open: dict[PortId, int] = {}
         self.written: dict[PortId, int] = {}
 
-    async def tap(self, port: PortId) -> FakeTap:
+    async def tap(self, port: PortId, *, rate: int = 8000) -> FakeTap:
         if port not in self.open:
             memfd = os.memfd_create("ring")
             os.ftruncate(memfd, 64 + 2 * CAPACITY)
-            os.pwrite(memfd, struct.pack("<4sIII", b"HFTP", 1, 8000, CAPACITY), 0)
+            os.pwrite(memfd, struct.pack("<4sIII", b"HFTP", 1, rate, CAPACITY), 0)
             self.open[port], self.written[port] = memfd, 0
         return FakeTap(os.dup(self.open[port]), os.eventfd(0))
 
-    async def untap(self, port: PortId) -> None:
+    async def untap(self, port: PortId, *, rate: int = 8000) -> None:
         os.close(self.open.pop(port))
 
     def say(self, port: PortId, value: int, samples: int) -> None:
@@ -125,3 +128,19 @@ async def test_only_supervisors_listen_and_it_is_written_down(hotline: FacadeRig
     coming.cancel()
     await asyncio.gather(coming, return_exceptions=True)
     assert (SUE.login, "call.audio", call) in await hotline.acts()
+
+
+async def test_a_wide_ring_is_asked_for_and_no_other_rate(hotline: FacadeRig) -> None:
+    line, _ = await hotline.talk(ANN)
+    call, rings = hotline.rig.call_on(line), Rings()
+    sight = listened(hotline, rings)
+    with pytest.raises(ServiceError) as wrong:
+        sight.listen(text_of(hotline, line), 44_100)
+    assert wrong.value.code == "invalid"
+    pieces = sight.listen(text_of(hotline, line), 16_000)
+    coming = await begin(hotline, pieces)
+    rings.say(call.caller.port, 9, 1600)
+    await hotline.rig.later(0.3)
+    assert await coming == AudioPiece(side="caller", pcm=struct.pack("<h", 9) * 1600)
+    await pieces.aclose()
+    assert rings.open == {}
