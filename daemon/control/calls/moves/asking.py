@@ -83,6 +83,9 @@ class Moving(Protocol):
     def serves(self, agent: int, queue: int) -> bool:
         """Whether an agent gets calls of a queue."""
 
+    def shares_queue(self, agent: int, station: str) -> bool:
+        """Whether an agent and whoever belongs to a station get calls of a common queue."""
+
     def name_of(self, agent: int, station: str = "") -> str:
         """Login of an agent; the station where there is none."""
 

@@ -117,17 +117,18 @@ def takeable(
 def _rings_for(
     context: Moving, call: Call, wanted: str, station: str, *, any_group: bool = False
 ) -> bool:
-    """Whether a call rings at the wanted station, or in the group of who asks."""
+    """Whether a call rings at the wanted station, or in the group of who asks.
+
+    His group are the queues that he serves, and the telephones of those who serve one of them.
+    """
+    agent = context.seat_of(station)
     onward = call.onward
     if onward is not None and not onward.leg.answered and call.phase is not Phase.PARKED:
         rung = context.station_at(onward.leg.line)
         if rung:
-            return wanted in ("", rung)
-    for leg in call.ringing.values():
-        rung = context.station_at(leg.line) if leg is not None else ""
-        if rung and wanted == rung:
-            return True
-        serves = context.serves(context.seat_of(station), call.queue)
-        if rung and not wanted and (any_group or serves):
-            return True
-    return False
+            near = any_group or context.shares_queue(agent, rung)
+            return near if not wanted else wanted == rung
+    stations = [context.station_at(leg.line) for leg in call.ringing.values() if leg is not None]
+    if wanted:
+        return wanted in stations
+    return any(stations) and (any_group or context.serves(agent, call.queue))

@@ -62,6 +62,20 @@ class Switchboard:
         who, where = self.directory.agent(agent), self.directory.queue(queue)
         return who is not None and where is not None and self.directory.works_in(who, where)
 
+    def shares_queue(self, agent: int, station: str) -> bool:
+        """Whether an agent and whoever belongs to a station get calls of a common queue.
+
+        To a station belongs who sits there, else who is at home there.
+        """
+        directory = self.directory
+        one, other = directory.agent(agent), directory.agent(self.seat_of(station))
+        if other is None:
+            other = next((each for each in directory.agents if each.station == station), None)
+        if one is None or other is None:
+            return False
+        both = (one, other)
+        return any(all(directory.works_in(a, q) for a in both) for q in directory.queues)
+
     def name_of(self, agent: int, station: str = "") -> str:
         """Login of an agent; the station where there is none."""
         found = self.directory.agent(agent)

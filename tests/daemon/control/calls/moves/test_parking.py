@@ -1,5 +1,7 @@
 """Callers who rest in a slot, and calls that are taken at another telephone."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 
 from daemon.config import TelephoneOptions
@@ -8,11 +10,13 @@ from daemon.control.calls.moves.asking import ParkRequest
 from daemon.control.calls.moves.dialled import Inside, Outside, PickUp, Slot, wish_of
 from daemon.control.calls.moves.parking import free_slot
 from daemon.control.calls.moves.tables import PARK_TABLE, IllegalMove, ParkState, ParkStep, moved
+from daemon.control.facade.directory import AgentInfo
 from drivers.events import Cause, Replaced, Transferred
-from tests.fakes.control_rig import ControlRig
+from tests.fakes.control_rig import ControlRig, make_queue
 from tests.fakes.line import FakeLine, State
 from tests.fakes.sound_records import assert_sound
 
+MakeRig = Callable[..., Awaitable[ControlRig]]
 OPTIONS = TelephoneOptions()
 
 
@@ -211,6 +215,34 @@ async def test_nothing_rings_for_the_group(rig: ControlRig) -> None:
     phone = await rig.dial("2002", "*82001")
     assert list(rig.media.bridges.values()) == [frozenset((line.port, phone.port))]
     await rig.hang_up(line)
+    assert_sound(rig)
+
+
+OTHERS = (
+    AgentInfo(key=1, login="ann", name="Ann", station="2001"),
+    AgentInfo(key=2, login="bob", name="Bob", station="2002", only_queues=True, queues=("claims",)),
+    AgentInfo(key=3, login="eve", name="Eve", station="2003", only_queues=True, queues=("sales",)),
+)
+
+
+@pytest.mark.parametrize("rung", ["2001", "2002"])
+async def test_call_between_telephones_is_picked_up_in_the_group_only(
+    make_rig: MakeRig, rung: str
+) -> None:
+    queues = (make_queue(), make_queue(2, "claims"))
+    rig = await make_rig(queues=queues, agents=OTHERS)
+    await rig.seat("eve")
+    phone = await rig.dial("2001" if rung == "2002" else "2002", rung)
+    taker = await rig.dial("2003", "*8")
+    if rung == "2001":  # ann, who is not there, serves all queues as well
+        assert list(rig.media.bridges.values()) == [frozenset((phone.port, taker.port))]
+        assert rig.driver.telephone(rung).released_with == [Cause.ANSWERED_ELSEWHERE]
+    else:
+        assert taker.released_with == [Cause.UNALLOCATED]
+        assert rig.driver.telephone(rung).state is State.DIALLING
+        taker = await rig.dial("2003", f"*8{rung}")  # by its name it can be taken
+        assert list(rig.media.bridges.values()) == [frozenset((phone.port, taker.port))]
+    await rig.hang_up(phone)
     assert_sound(rig)
 
 
