@@ -75,6 +75,7 @@ class AgentFacade:
             consultation=self._moves.consultation(call if talking else None),
             guests=tuple(guest.to for guest in call.guests) if call is not None else (),
             parked=self._moves.parked(),
+            dialled=self._moves.dialled(agent.key),
         )
 
     async def agent_log_in(self, actor: Actor, station: str) -> Desk:
@@ -226,8 +227,11 @@ class AgentFacade:
         return next((station for station, seat in seats if seat == agent.key), agent.station)
 
     async def hang_up(self, actor: Actor) -> Desk:
-        """End the actor's own call."""
-        call = self._own_call(actor)
+        """End the actor's own call: with a caller, else the one that he began or was called in."""
+        agent = self.agent_of(actor.login).key
+        call = self._controller.call_of_agent(agent)
+        if call is None or not call.connected:
+            call = self._moves.begun_by(agent) or self._own_call(actor)
         self._controller.request(call.id, HangUpRequest(by="agent"))
         return await self.my_desk(actor)
 

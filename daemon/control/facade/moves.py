@@ -77,6 +77,21 @@ class CallMoves:
             return None
         return Consultation(to=call.consult.to, state=call.consult.state)
 
+    def begun_by(self, agent: int) -> Call | None:
+        """The call between telephones, or to outside, that an agent began or was called in."""
+        for life in self._controller.lives():
+            direct = life.call.direct
+            if direct is not None and agent in (direct.agent, *life.call.engaged):
+                return life.call
+        return None
+
+    def dialled(self, agent: int) -> str:
+        """With whom that call is; empty without one."""
+        call = self.begun_by(agent)
+        if call is None or call.direct is None:
+            return ""
+        return call.direct.to if call.direct.agent == agent else call.direct.station
+
     def dial(self, agent: AgentInfo, state: AgentState, to: str, target: str) -> None:
         """Ring the agent's own telephone, then whom he wants."""
         controller = self._controller

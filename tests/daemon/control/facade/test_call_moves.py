@@ -127,6 +127,32 @@ async def test_click_calls_outside_where_the_site_allows_it(hotline: FacadeRig) 
     assert (fault.code, fault.fields) == ("conflict", {"to": "not-allowed"})
 
 
+@pytest.mark.parametrize("far", ["own telephone rings", "other one rings", "they talk"])
+@pytest.mark.parametrize("who", ["ann", "bob"])
+async def test_call_without_a_queue_is_hung_up_at_the_desk(
+    hotline: FacadeRig, far: str, who: str
+) -> None:
+    await hotline.seat(ANN)
+    await hotline.seat(BOB)
+    assert (await refused(hotline.service.hang_up(ANN))).code == "wrong-state"
+    assert (await hotline.service.dial(ANN, "2002")).dialled == "2002"
+    if far != "own telephone rings":
+        await hotline.settle()
+        await hotline.rig.answer("2001")
+    if far == "they talk":
+        await hotline.rig.answer("2002")
+        assert (await hotline.service.my_desk(BOB)).dialled == "2001"
+    elif who == "bob":
+        assert (await hotline.service.my_desk(BOB)).dialled == ""
+        assert (await refused(hotline.service.hang_up(BOB))).code == "wrong-state"
+    await hotline.service.hang_up(BOB if who == "bob" and far == "they talk" else ANN)
+    await hotline.settle()
+    assert hotline.rig.controller.calls == {}
+    for station in ("2001", "2002"):
+        assert hotline.driver.telephone(station).state is State.IDLE
+    assert (await hotline.service.my_desk(ANN)).dialled == ""
+
+
 async def test_only_agents_may(hotline: FacadeRig) -> None:
     for asked in (
         hotline.service.consult(SUE, "2002"),
