@@ -232,6 +232,7 @@ class ControlProcess:
         held = {place.call for view in views for place in view.callbacks}
         controller.places.restore(places, held)
         controller.faxes.outbox.options = self.site.config.fax
+        controller.faxes.t38.allowed = self.site.config.fax.t38
         for agent in engine.snapshot(self.clock()).agents:
             if agent.station and agent.state is not AgentState.LOGGED_OUT:
                 controller.take_seat(agent.agent, agent.station)

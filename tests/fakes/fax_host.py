@@ -5,6 +5,8 @@ from collections.abc import Callable
 from daemon.fax import messages as fax
 from drivers.api import PortId
 
+NO_PORT = PortId(0)
+
 
 class FakeFaxHost:
     """Faxes that run, those asked for, and those that ended."""
@@ -13,6 +15,9 @@ class FakeFaxHost:
         self.asked: list[fax.Request] = []
         self.running: dict[int, PortId] = {}
         self.over: dict[int, fax.FaxEnded] = {}
+        self.sockets: set[int] = set()
+        """Faxes with an open socket."""
+        self.by_packets: set[int] = set()
         self.pages = 0
         self.refusal: fax.FaxRefused | None = None
         self._new_port = new_port
@@ -23,28 +28,44 @@ class FakeFaxHost:
         request = fax.decode_request(payload)
         self.asked.append(request)
         if isinstance(request, fax.StopFax):
+            self.sockets.discard(request.fax)
             if request.fax in self.running:
                 self.end(code=fax.DROPPED, pages=self.pages)
             return fax.encode(fax.FaxStopped())
         if self.refusal is not None:
             return fax.encode(self.refusal)
+        if isinstance(request, fax.OpenT38):
+            self.sockets.add(request.fax)
+            return fax.encode(fax.T38Opened(host="192.0.2.1", port=7000 + len(self.sockets)))
         if request.fax in self.over:
             self._tell(fax.encode(self.over[request.fax]))
             return fax.encode(fax.FaxStopped())
         port = self.running.setdefault(request.fax, self._new_port())
+        if request.t38 is not None or request.fax in self.by_packets:
+            self.by_packets.add(request.fax)
+            port = port if request.way == "gateway" else NO_PORT
         return fax.encode(fax.FaxStarted(port=port))
 
     def progress(self, pages: int) -> None:
         """So many pages are whole."""
         self.pages = pages
         [number] = self.running
-        event = fax.FaxProgress(fax=number, pages=pages, rate=14400, station="5550100")
+        event = fax.FaxProgress(
+            fax=number, pages=pages, rate=14400, station="5550100", t38=number in self.by_packets
+        )
         self._tell(fax.encode(event))
 
     def end(self, *, code: int = fax.OK, pages: int = 1) -> None:
         """The fax that runs is over."""
         [number] = self.running
         del self.running[number]
-        ended = fax.FaxEnded(fax=number, code=code, pages=pages, rate=14400, station="5550100")
+        ended = fax.FaxEnded(
+            fax=number,
+            code=code,
+            pages=pages,
+            rate=14400,
+            station="5550100",
+            t38=number in self.by_packets,
+        )
         self.over[number] = ended
         self._tell(fax.encode(ended))

@@ -14,14 +14,17 @@ import structlog
 
 from acd_core.ids import to_text
 from daemon.control.calls.call import Call, OpenRecording, OpenSegment
+from daemon.control.faxes.t38 import MARK as T38_MARK
+from daemon.control.faxes.t38 import T38Changes, other_leg
 from daemon.control.records import Records
 from daemon.fax import messages as fax
 from daemon.fax.messages import FaxEnded, FaxProgress
 from daemon.fax.texts import text_of
 from daemon.recordings.audio_file import Left
-from drivers.api import PortId
+from drivers.api import Line, LineId, PortId
 from drivers.errors import DriverError
 from drivers.events import Cause
+from drivers.t38 import T38Asked
 from ivr.actions import ReceiveFax
 
 if TYPE_CHECKING:
@@ -44,12 +47,16 @@ class FaxControl(Protocol):
     """The control process, as far as faxes need it."""
 
     clock: Callable[[], float]
+    ids: Callable[[], int]
     records: Records
     dirty: asyncio.Event
 
     @property
     def media(self) -> FaxMedia:
         """The link to media."""
+
+    def line(self, line: LineId) -> Line:
+        """A line by its name; DriverError when it is gone."""
 
     def keep(self, call: Call) -> None:
         """Journal the call as it is now, and show it."""
@@ -64,7 +71,10 @@ class _Open(msgspec.Struct):
     call: Call
     segment: OpenSegment
     tell: Callable[[fax.FaxEvent], None]
+    start: fax.StartFax
     sent: bool = False
+    agreed: bool = False
+    """The machines have agreed on how to send: it is too late to change to T.38."""
 
 
 class Faxes:
@@ -76,6 +86,9 @@ class Faxes:
     def __init__(self, control: FaxControl) -> None:
         self._control = control
         self._open: dict[int, _Open] = {}
+        self._left_on_t38: dict[int, LineId] = {}
+        """Lines of faxes that are over, and whose calls may go on with audio."""
+        self.t38 = T38Changes(control)
 
     async def receive(
         self, call: Call, action: ReceiveFax, tell: Callable[[FaxEnded], None]
@@ -92,7 +105,12 @@ class Faxes:
                 tell(event)
 
         start = fax.StartFax(fax=number, path=segment.detail["file"], station=action.station)
-        await self._start(_Open(call, segment, ends), start)
+        running = _Open(call, segment, ends, start)
+        self._open[number] = running
+        # Asked for before the first tone: whoever calls has a fax, and hears us only then.
+        if T38_MARK not in segment.detail and call.caller.port is not None:
+            await self._change(running, await self.t38.ask(call, number))
+        await self._start(running)
         return number, segment.detail["file"]
 
     async def send(
@@ -109,17 +127,42 @@ class Faxes:
             segment = call.segments[KIND]
             self._control.keep(call)
         start = msgspec.structs.replace(start, fax=segment.id)
-        await self._start(_Open(call, segment, tell, sent=True), start)
+        running = _Open(call, segment, tell, start, sent=True)
+        self._open[segment.id] = running
+        await self._start(running)
         return segment.id
 
-    async def _start(self, running: _Open, start: fax.StartFax) -> None:
-        call, number, port = running.call, start.fax, running.call.caller.port
-        self._open[number] = running
+    async def t38_asked(self, call: Call, asked: T38Asked) -> None:
+        """The far end of a line of a call wants T.38: for our fax, or through the gateway."""
+        running = next((each for each in self._open.values() if each.call is call), None)
+        if running is not None and asked.line == call.caller.line and not running.agreed:
+            peer = await self.t38.accept(asked, running.start.fax)
+            if peer is not None:
+                await self._change(running, peer)
+                await self._start(running)
+                return
+        other = other_leg(call, asked.line)
+        if running is None and other is not None and await self.t38.join(call, asked, other):
+            return
+        await self.t38.refuse(asked.line)
+
+    async def _change(self, running: _Open, peer: fax.T38Peer | None) -> None:
+        """Let a fax go by T.38 from its next start on, if there is a peer."""
+        if peer is not None:
+            running.start = msgspec.structs.replace(running.start, t38=peer)
+            # A control process that comes back asks for it no more.
+            running.segment.detail[T38_MARK] = "1"
+            self._control.keep(running.call)
+            log.info("fax goes by T.38", call=to_text(running.call.id), to=peer.host)
+
+    async def _start(self, running: _Open) -> None:
+        call, start, port = running.call, running.start, running.call.caller.port
+        number = start.fax
         try:
             if port is None:
                 raise DriverError("the caller's line has no audio port")
             reply = fax.decode_reply(await self._control.media.host(fax.HOST, fax.encode(start)))
-            if isinstance(reply, fax.FaxStarted):
+            if isinstance(reply, fax.FaxStarted) and reply.port:
                 await self._control.media.bridge(number, port, PortId(reply.port))
             elif isinstance(reply, fax.FaxRefused):
                 log.error("fax refused", call=to_text(call.id), code=reply.code, why=reply.text)
@@ -135,11 +178,15 @@ class Faxes:
             await self._control.media.unbridge(number)
         except DriverError as error:
             log.info("fax had no bridge any more", fax=number, why=str(error))
+        line = self._left_on_t38.pop(number, None)
+        if line is not None:
+            await self.t38.leave(line)
 
     async def over(self, call: Call, cause: Cause) -> None:
         """The call ends: what came until now is the fax."""
         if call.fax:
             self.outbox.call_over(call, cause)
+        await self.t38.over(call)
         for number, running in tuple(self._open.items()):
             if running.call is call:
                 # Its segment ends with the fax, a moment after the call.
@@ -167,9 +214,13 @@ class Faxes:
     def happened(self, event: fax.FaxEvent) -> None:
         """Note how a fax goes on, or its end."""
         running = self._open.get(event.fax)
+        if self.t38.is_gateway(event.fax):
+            log.info("fax gateway", fax=event.fax, told=type(event).__name__, pages=event.pages)
+            return
         if isinstance(event, FaxProgress):
             log.info("fax goes on", fax=event.fax, pages=event.pages, rate=event.rate)
             if running is not None:
+                running.agreed = True
                 running.segment.detail |= {"pages": str(event.pages), "station": event.station}
                 running.tell(event)
                 self._control.dirty.set()
@@ -177,6 +228,8 @@ class Faxes:
         self._open.pop(event.fax, None)
         self._complete(event, running)
         if running is not None:
+            if not running.sent and T38_MARK in running.segment.detail:
+                self._left_on_t38[event.fax] = running.call.caller.line
             running.tell(event)
 
     # -- what is written ------------------------------------------------------------------

@@ -128,7 +128,8 @@ class FaxHost:
 
     async def _start(self, request: fax.StartFax) -> fax.Reply:
         running = self._faxes.get(request.fax)
-        takes_over = running is not None and request.t38 != running.request.t38
+        # One that runs by T.38 goes on as such, whatever a control process asks that comes back.
+        takes_over = running is not None and request.t38 not in (None, running.request.t38)
         if running is not None and running.open and not takes_over:
             return fax.FaxStarted(port=running.port or NO_PORT)
         if (ended := self._over.get(request.fax)) is not None:

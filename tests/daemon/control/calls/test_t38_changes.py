@@ -1,0 +1,179 @@
+"""Calls that change to T.38: faxes received and sent, and the gateway between two legs."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from daemon.config import TelephoneOptions
+from daemon.control.calls.call import Phase
+from daemon.control.faxes.spool import FaxJob
+from daemon.fax import messages as fax
+from daemon.service.faxes import FaxState
+from daemon.store.rows import SegmentRow
+from drivers.api import RtpAddress
+from drivers.t38 import T38Asked, T38Line, T38Terms
+from tests.fakes.control_rig import ControlRig
+from tests.fakes.fax_pages import write_pages
+from tests.fakes.line import FakeLine
+from tests.fakes.sound_records import assert_sound
+
+MakeRig = Callable[..., Awaitable[ControlRig]]
+TERMS = T38Terms(remote=RtpAddress("192.0.2.9", 4100), most=72)
+PEER = fax.T38Peer(host="192.0.2.9", port=4100, most=72)
+
+
+class Packets:
+    """What a line is asked about T.38; its far end does as ``terms`` say."""
+
+    def __init__(self, line: FakeLine, terms: T38Terms | None = None) -> None:
+        self.line = line
+        self.terms = terms
+        self.offered: list[RtpAddress] = []
+        self.accepted: list[RtpAddress] = []
+        self.refused = self.left = 0
+        for name in ("offer_t38", "accept_t38", "refuse_t38", "leave_t38"):
+            setattr(line, name, getattr(self, name))
+        assert isinstance(line, T38Line)
+
+    async def offer_t38(self, local: RtpAddress) -> T38Terms | None:
+        self.offered.append(local)
+        return self.terms
+
+    async def accept_t38(self, local: RtpAddress) -> bool:
+        self.accepted.append(local)
+        return True
+
+    async def refuse_t38(self) -> None:
+        self.refused += 1
+
+    async def leave_t38(self) -> None:
+        self.left += 1
+
+    async def ask(self, rig: ControlRig) -> None:
+        """The far end wants T.38."""
+        rig.driver.emit(T38Asked(line=self.line.id, terms=TERMS))
+        await rig.settle()
+
+
+async def receive(rig: ControlRig, terms: T38Terms | None) -> tuple[FakeLine, Packets]:
+    """A fax machine calls on a line that can do T.38."""
+    packets = Packets(rig.driver.line(rig.driver.trunks[0]), terms)
+    line = await rig.call("700", line=packets.line)
+    return line, packets
+
+
+def started(rig: ControlRig) -> list[fax.StartFax]:
+    """Terminals that were asked for."""
+    return [each for each in rig.media.faxes.asked if isinstance(each, fax.StartFax)]
+
+
+async def test_caller_that_takes_t38_sends_by_it(rig: ControlRig) -> None:
+    line, packets = await receive(rig, TERMS)
+    assert packets.offered == [RtpAddress("192.0.2.1", 7001)]
+    [request] = started(rig)
+    assert (request.way, request.t38) == ("receive", PEER)
+    assert rig.media.bridged == []
+    rig.media.faxes.end(pages=2)
+    await rig.settle()
+    assert packets.left == 1
+    assert rig.speech.said[-1] == "Got 2 pages"
+    await rig.hear_out(line)
+    [segment] = [row for row in rig.book.newest(SegmentRow) if row.kind == "fax"]
+    assert (segment.result, segment.detail["t38"]) == ("received", "1")
+    assert_sound(rig)
+
+
+async def test_caller_that_refuses_t38_sends_by_audio(rig: ControlRig) -> None:
+    line, _ = await receive(rig, None)
+    [request] = started(rig)
+    assert request.t38 is None
+    assert rig.media.faxes.sockets == set()
+    [port] = rig.media.faxes.running.values()
+    assert rig.media.bridged == [frozenset((line.port, port))]
+
+
+async def test_site_that_wants_no_t38_neither_asks_nor_accepts(rig: ControlRig) -> None:
+    rig.controller.faxes.t38.allowed = False
+    _, packets = await receive(rig, TERMS)
+    await packets.ask(rig)
+    assert (packets.offered, packets.accepted, packets.refused) == ([], [], 1)
+
+
+async def test_control_that_comes_back_leaves_t38_as_it_is(rig: ControlRig) -> None:
+    line, packets = await receive(rig, TERMS)
+    await rig.again()
+    assert len(packets.offered) == 1
+    assert started(rig)[1].t38 is None
+    assert rig.media.bridged == []
+    rig.media.faxes.end(pages=1)
+    await rig.settle()
+    await rig.hear_out(line)
+    assert_sound(rig)
+
+
+async def test_caller_asks_himself_until_pages_are_agreed(rig: ControlRig) -> None:
+    _, packets = await receive(rig, None)
+    await packets.ask(rig)
+    assert len(packets.accepted) == 1
+    first, second = started(rig)
+    assert (first.t38, second.t38) == (None, PEER)
+    assert first.fax == second.fax
+    rig.media.faxes.progress(0)
+    await packets.ask(rig)
+    assert packets.refused == 1
+
+
+@pytest.fixture
+async def sending(make_rig: MakeRig) -> ControlRig:
+    return await make_rig(telephones=TelephoneOptions(allowed=("0",)))
+
+
+async def test_machine_that_we_call_changes_to_t38(sending: ControlRig) -> None:
+    rig, outbox = sending, sending.controller.faxes.outbox
+    running = asyncio.create_task(outbox.run())
+    source = write_pages(rig.site / "incoming" / "a.tif", ["a page"])
+    job: FaxJob = outbox.put("0305551", str(source.relative_to(rig.site)), "a.tif", "ann")
+    while job.state is FaxState.PREPARING:
+        await asyncio.sleep(0.01)
+    await rig.settle()
+    packets = Packets(rig.driver.line(rig.driver.dialled[-1].line))
+    await packets.line.talk()
+    await rig.settle()
+    assert packets.offered == []
+    await packets.ask(rig)
+    assert packets.accepted == [RtpAddress("192.0.2.1", 7001)]
+    assert [each.t38 for each in started(rig)] == [None, PEER]
+    rig.media.faxes.end(pages=1)
+    await rig.settle()
+    assert (job.state, job.t38) == (FaxState.SENT, True)
+    assert packets.left == 0
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert_sound(rig)
+
+
+async def test_leg_that_changes_in_a_conversation_gets_a_gateway(rig: ControlRig) -> None:
+    caller, agent = await rig.connect()
+    packets = Packets(agent)
+    before = rig.call_on(caller).bridge
+    await packets.ask(rig)
+    assert packets.accepted == [RtpAddress("192.0.2.1", 7001)]
+    [request] = started(rig)
+    assert (request.way, request.t38) == ("gateway", PEER)
+    [port] = rig.media.faxes.running.values()
+    assert rig.media.bridges[before] == {port, caller.port}
+    assert rig.phase(caller) is Phase.TALKING
+    await packets.ask(rig)
+    assert packets.refused == 1
+    await rig.hang_up(caller)
+    assert rig.media.faxes.asked[-1] == fax.StopFax(fax=request.fax)
+    await rig.settle()
+    assert rig.media.faxes.running == {}
+
+
+async def test_call_without_a_fax_or_a_partner_refuses(rig: ControlRig) -> None:
+    packets = Packets(rig.driver.line(rig.driver.trunks[0]))
+    await rig.call("100", line=packets.line)
+    await packets.ask(rig)
+    assert (packets.accepted, packets.refused) == ([], 1)
