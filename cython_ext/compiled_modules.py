@@ -112,6 +112,7 @@ SIP: Final = Group(
         "drivers.sip.in_call.unanswered",
         "drivers.sip.line",
         "drivers.sip.line_events",
+        "drivers.sip.fax.described",
         "drivers.sip.negotiation.crypto",
         "drivers.sip.negotiation.dtls",
         "drivers.sip.negotiation.formats",
