@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 import socket
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,7 @@ from daemon.link.errors import LinkClosed, LinkError, MediaAway, MediaRefused, M
 from daemon.link.frames import Frame, Unreadable, build_frame, parse_packet
 from daemon.link.messages import (
     Command,
+    Done,
     EventsLost,
     MediaEvent,
     MediaRestarted,
@@ -31,6 +33,7 @@ log = get_logger(__name__)
 
 Read = Callable[[Reply, list[int]], Any]
 """Makes of a reply, and of the descriptors that came with it, what the asker gets."""
+Note = Callable[[Command, Reply], None]
 
 
 class _Waiting:
@@ -43,10 +46,9 @@ class _Waiting:
         command: Command,
         frame: bytes,
         answer: asyncio.Future[Any],
-        read: Read,
+        read: Read | None,
         deadline: float,
-        *,
-        ahead: bool,
+        ahead: bool,  # noqa: FBT001
     ) -> None:
         self.command = command
         self.frame = frame
@@ -79,16 +81,18 @@ class Channel:
         """By number, so the one that waits longest comes first."""
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._events: asyncio.Queue[MediaEvent | None] = asyncio.Queue()
+        self.note: Note | None = None
+        """Hears of every command that was carried out, but not of those ahead of the rest."""
+        self._events: deque[MediaEvent] = deque()
+        self._news = asyncio.Event()
+        """There are events, or no more will come."""
+        self._ended = False
         self._socket: PacketSocket | None = None
+        self.connected = False
+        """Whether media is there at this moment."""
         self._welcomed = asyncio.Event()
         self._lost = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-
-    @property
-    def connected(self) -> bool:
-        """Whether media is there at this moment."""
-        return self._welcomed.is_set()
 
     @property
     def last_seen(self) -> tuple[int, int]:
@@ -118,12 +122,18 @@ class Channel:
             if not waiting.answer.done():
                 waiting.answer.set_exception(LinkClosed("the link to media was closed"))
         self._waiting.clear()
-        self._events.put_nowait(None)
+        self._ended = True
+        self._news.set()
 
     async def events(self) -> AsyncIterator[MediaEvent]:
         """Yield every event once and in order, until the channel is closed."""
-        while (event := await self._events.get()) is not None:
-            yield event
+        while True:
+            while self._events:
+                yield self._events.popleft()
+            if self._ended:
+                return
+            self._news.clear()
+            await self._news.wait()
 
     def release(self) -> None:
         """Another media process has been told what comes first: send what waited."""
@@ -131,8 +141,10 @@ class Channel:
         if self.connected:
             self._send_waiting(ahead=False)
 
-    def ask(self, command: Command, read: Read, *, ahead: bool = False) -> asyncio.Future[Any]:
-        """Send a command; what ``read`` makes of the reply comes by the future.
+    def ask(
+        self, command: Command, read: Read | None = None, *, ahead: bool = False
+    ) -> asyncio.Future[Any]:
+        """Send a command; what ``read`` makes of the reply, or None of Done, comes by the future.
 
         Commands of one turn of the loop travel in one packet and are carried out in order.
         The future fails with MediaRefused, MediaAway, LinkClosed, or as ``read`` does;
@@ -147,7 +159,7 @@ class Channel:
         frame = build_frame(Frame(number, command))
         self._next_command += 1
         deadline = self._loop.time() + self._patience
-        self._waiting[number] = _Waiting(command, frame, answer, read, deadline, ahead=ahead)
+        self._waiting[number] = _Waiting(command, frame, answer, read, deadline, ahead)
         if self._timer is None:
             self._timer = self._loop.call_at(deadline, self._give_up)
         if self._socket is not None and self.connected and (ahead or not self._holds_back):
@@ -218,6 +230,7 @@ class Channel:
                 task.cancel()
 
     def _drop(self) -> None:
+        self.connected = False
         self._welcomed.clear()
         if self._socket is not None:
             self._socket.close()
@@ -234,11 +247,11 @@ class Channel:
             return
         for frame in frames:
             match frame.body:
-                case Reply():
-                    self._answered(frame.number, frame.body, descriptors)
+                case Reply() as reply:
+                    self._answered(frame.number, reply, descriptors)
                     descriptors = []
-                case MediaEvent():
-                    self._happened(frame.body)
+                case MediaEvent() as event:
+                    self._happened(event)
                 case Welcome():
                     self._greeted(frame.body)
                 case Unreadable(reason=reason):
@@ -250,14 +263,15 @@ class Channel:
 
     def _greeted(self, welcome: Welcome) -> None:
         if self._instance not in (0, welcome.instance):
-            self._events.put_nowait(MediaRestarted())
+            self._tell(MediaRestarted())
             self._last_event = 0
             self._holds_back = self._waits_for_release
         elif self._instance == 0:
             self._last_event = welcome.last_event
         self._instance = welcome.instance
         if welcome.missed:
-            self._events.put_nowait(EventsLost(missed=welcome.missed))
+            self._tell(EventsLost(missed=welcome.missed))
+        self.connected = True
         self._welcomed.set()
         self._send_waiting(ahead=True)
         if not self._holds_back:
@@ -271,7 +285,11 @@ class Channel:
     def _happened(self, event: MediaEvent) -> None:
         if event.number > self._last_event:
             self._last_event = event.number
-            self._events.put_nowait(event)
+            self._tell(event)
+
+    def _tell(self, event: MediaEvent) -> None:
+        self._events.append(event)
+        self._news.set()
 
     def _not_understood(self, number: int, reason: str) -> None:
         """A reply fails its command; of an event no more can be said than that it was there."""
@@ -285,19 +303,30 @@ class Channel:
         if waiting is None:  # given up, or sent twice and answered twice
             _close_all(descriptors)
             return
+        value = None
         try:
-            if isinstance(reply, Refused):
+            if type(reply) is Refused:
                 raise MediaRefused(reply.code, reply.text)
-            value = waiting.read(reply, descriptors)
+            if waiting.read is not None:
+                value = waiting.read(reply, descriptors)
+            elif type(reply) is not Done:
+                raise unexpected(reply, Done)
         except LinkError as error:
             _close_all(descriptors)
             if not waiting.answer.done():
                 waiting.answer.set_exception(error)
         else:
+            if self.note is not None and not waiting.ahead:
+                self.note(waiting.command, reply)
             if waiting.answer.done():  # nobody waits any more, yet it was carried out
                 _close_all(descriptors)
             else:
                 waiting.answer.set_result(value)
+
+
+def unexpected(reply: Reply, kind: type[Reply]) -> MessageError:
+    """A reply of another kind; by their kinds: what they hold may be secret."""
+    return MessageError(f"media answered {type(reply).__name__} where {kind.__name__} was due")
 
 
 def _close_all(descriptors: Sequence[int]) -> None:

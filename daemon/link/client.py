@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Final, Self, TypeVar
 
 import msgspec
 
 from daemon.link import commands as ask
 from daemon.link import messages as told
-from daemon.link.channel import Channel, Read
+from daemon.link.channel import Channel, unexpected
 from daemon.link.errors import MessageError
 from daemon.link.messages import MediaEvent, Reply, Snapshot
 from daemon.link.playing import Playing
@@ -86,7 +86,7 @@ class MediaLink(Playing):
             opened = _expect(reply, told.RtpOpened)
             return port, RtpAddress(opened.host, opened.rtp_port)
 
-        return self._request(ask.OpenRtp(port=port), read)
+        return self._channel.ask(ask.OpenRtp(port=port), read)
 
     async def reopen_rtp(self, port: PortId, address: RtpAddress) -> None:
         """Open a port again under its id and address, after media was started anew.
@@ -224,7 +224,7 @@ class MediaLink(Playing):
 
         Each rate has one ring a port. Both hold the telephone band, to 3.4 kHz.
         """
-        return self._request(ask.OpenTap(port=port, rate=rate), _ring)
+        return self._channel.ask(ask.OpenTap(port=port, rate=rate), _ring)
 
     def untap(self, port: PortId, *, rate: int = 8000) -> Awaitable[None]:
         """End a port's tap of this rate; its ring is marked closed."""
@@ -232,7 +232,7 @@ class MediaLink(Playing):
 
     def copy_packets(self, port: PortId) -> Awaitable[Tap]:
         """Copy what an RTP port sends and receives into a ring (cython_ext/media/copies.c)."""
-        return self._request(ask.CopyPackets(port=port), _ring)
+        return self._channel.ask(ask.CopyPackets(port=port), _ring)
 
     def end_copies(self, port: PortId) -> Awaitable[None]:
         """Copy the packets of a port no longer; its ring is marked closed."""
@@ -287,17 +287,10 @@ class MediaLink(Playing):
         return (await self._ask(command, told.HostAnswer)).payload
 
     def _do(self, command: told.Command) -> Awaitable[None]:
-        return self._request(command, _done)
+        return self._channel.ask(command)
 
     def _ask(self, command: told.Command, kind: type[Kind]) -> Awaitable[Kind]:
-        return self._request(command, lambda reply, _: _expect(reply, kind))
-
-    def _request(self, command: told.Command, read: Read) -> Awaitable[Any]:
-        return self._channel.ask(command, read)
-
-
-def _done(reply: Reply, _descriptors: list[int]) -> None:
-    _expect(reply, told.Done)
+        return self._channel.ask(command, lambda reply, _: _expect(reply, kind))
 
 
 def _ring(reply: Reply, descriptors: list[int]) -> Tap:
@@ -309,6 +302,5 @@ def _ring(reply: Reply, descriptors: list[int]) -> Tap:
 
 def _expect(reply: Reply, kind: type[Kind]) -> Kind:
     if not isinstance(reply, kind):
-        # By their kinds: what they hold may be secret.
-        raise MessageError(f"media answered {type(reply).__name__} where {kind.__name__} was due")
+        raise unexpected(reply, kind)
     return reply

@@ -5,14 +5,14 @@ asks for something of a port that is not back yet.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import msgspec
 
 from daemon.link import messages as told
-from daemon.link.channel import Channel, Read
+from daemon.link.channel import Channel
 from daemon.link.client import PATIENCE, MediaLink
 from daemon.link.errors import LinkError, MediaRefused
 from daemon.link.messages import Command, MediaEvent, MediaRestarted, Reply, Snapshot
@@ -31,6 +31,7 @@ class LastingMediaLink(MediaLink):
     def __init__(self, channel: Channel, ids: Callable[[], int]) -> None:
         super().__init__(channel, ids)
         self._scene = Scene()
+        channel.note = self._scene.note
 
     @classmethod
     async def connect(
@@ -67,14 +68,6 @@ class LastingMediaLink(MediaLink):
         found = await super().snapshot()
         self._scene.recall(found)
         return found
-
-    def _request(self, command: Command, read: Read) -> Awaitable[Any]:
-        def noting(reply: Reply, descriptors: list[int]) -> object:
-            found: object = read(reply, descriptors)
-            self._scene.note(command, reply)
-            return found
-
-        return super()._request(command, noting)
 
     async def _bring_back(self) -> tuple[PortId, ...]:
         """Tell a new media process what the old one held; the ports that it cannot open."""

@@ -4,7 +4,8 @@ No I/O: commands that were carried out go in, those that bring everything back c
 Recordings and taps are not among it: their files and descriptors are of the old process.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 import msgspec
 
@@ -54,57 +55,9 @@ class Scene:
 
     def note(self, command: Command, reply: Reply) -> None:
         """A command was carried out."""
-        match command:
-            case ask.OpenRtp(port=port) if isinstance(reply, told.RtpOpened):
-                self._held(port).open = ask.OpenRtp(port=port, rtp_port=reply.rtp_port)
-            case ask.OpenDtls(port=port) if isinstance(reply, told.DtlsOpened):
-                self._held(port).dtls = msgspec.structs.replace(
-                    command, ufrag=reply.ufrag, password=reply.password
-                )
-            case ask.ConnectRtp(port=port):
-                self._held(port).connect = command
-            case ask.SayWhileAway():
-                self._while_away = command
-            case ask.ClosePort(port=port):
-                self._close(port)
-            case ask.Play(port=port, player=player) | ask.PlayTone(port=port, player=player):
-                self._silence(port)
-                self._held(port).plays = command
-                self._players[player] = port
-            case ask.StopPlay(player=player):
-                self._ended(player)
-            case ask.SetSpeed(player=player, speed=speed):
-                self._steered(player, speed=speed)
-            case ask.SetRepeat(player=player, repeat=repeat):
-                self._steered(player, repeat=repeat)
-            case ask.SeekPlay(player=player, ms=ms, relative=False):
-                self._steered(player, start_ms=max(ms, 0))
-            case ask.Bridge(bridge=bridge, a=a, b=b):
-                for port in (a, b):
-                    self._join(ask.Join(bridge=bridge, port=port))
-            case ask.Join():
-                self._join(command)
-            case ask.Leave(port=port):
-                self._leave(port)
-            case ask.SetGain(bridge=bridge, heard=heard, by=by):
-                if {heard, by} <= self._members.get(bridge, set()):
-                    self._gains[bridge, heard, by] = command
-            case ask.Unbridge(bridge=bridge):
-                for port in tuple(self._members.get(bridge, ())):
-                    self._leave(port)
-            case ask.ArmBargeIn(port=port) | ask.WatchFax(port=port) | ask.HearCaller(port=port):
-                self._held(port).switches.pop(type(command), None)
-                if command.on:
-                    self._held(port).switches[type(command)] = command
-            case ask.Attend(port=port):
-                self._held(port).switches[ask.Attend] = command
-            case _:
-                pass
-
-    def _steered(self, player: int, **changed: float) -> None:
-        held = self._ports.get(self._players.get(player, PortId(0)))
-        if held is not None and isinstance(held.plays, ask.Play):
-            held.plays = msgspec.structs.replace(held.plays, **changed)
+        note = _NOTES.get(type(command))
+        if note is not None:
+            note(self, command, reply)
 
     def happened(self, event: MediaEvent) -> None:
         """Media reported something by which it holds less."""
@@ -159,6 +112,78 @@ class Scene:
                 yield held.plays
             yield from held.switches.values()
 
+    def _opened(self, command: ask.OpenRtp, reply: Reply) -> None:
+        if isinstance(reply, told.RtpOpened):
+            opening = ask.OpenRtp(port=command.port, rtp_port=reply.rtp_port)
+            self._held(command.port).open = opening
+
+    def _secured(self, command: ask.OpenDtls, reply: Reply) -> None:
+        if isinstance(reply, told.DtlsOpened):
+            self._held(command.port).dtls = msgspec.structs.replace(
+                command, ufrag=reply.ufrag, password=reply.password
+            )
+
+    def _connected(self, command: ask.ConnectRtp, _reply: Reply) -> None:
+        self._held(command.port).connect = command
+
+    def _closed(self, command: ask.ClosePort, _reply: Reply) -> None:
+        self._close(command.port)
+
+    def _played(self, command: ask.Play | ask.PlayTone, _reply: Reply) -> None:
+        self._silence(command.port)
+        self._held(command.port).plays = command
+        self._players[command.player] = command.port
+
+    def _stopped(self, command: ask.StopPlay, _reply: Reply) -> None:
+        self._ended(command.player)
+
+    def _hastened(self, command: ask.SetSpeed, _reply: Reply) -> None:
+        self._steered(command.player, speed=command.speed)
+
+    def _repeated(self, command: ask.SetRepeat, _reply: Reply) -> None:
+        self._steered(command.player, repeat=command.repeat)
+
+    def _sought(self, command: ask.SeekPlay, _reply: Reply) -> None:
+        if not command.relative:
+            self._steered(command.player, start_ms=max(command.ms, 0))
+
+    def _steered(self, player: int, **changed: float) -> None:
+        held = self._ports.get(self._players.get(player, PortId(0)))
+        if held is not None and isinstance(held.plays, ask.Play):
+            held.plays = msgspec.structs.replace(held.plays, **changed)
+
+    def _bridged(self, command: ask.Bridge, _reply: Reply) -> None:
+        for port in (command.a, command.b):
+            self._join(ask.Join(bridge=command.bridge, port=port))
+
+    def _joined(self, command: ask.Join, _reply: Reply) -> None:
+        self._join(command)
+
+    def _left(self, command: ask.Leave, _reply: Reply) -> None:
+        self._leave(command.port)
+
+    def _weighed(self, command: ask.SetGain, _reply: Reply) -> None:
+        heard, by = command.heard, command.by
+        if {heard, by} <= self._members.get(command.bridge, set()):
+            self._gains[command.bridge, heard, by] = command
+
+    def _unbridged(self, command: ask.Unbridge, _reply: Reply) -> None:
+        for port in tuple(self._members.get(command.bridge, ())):
+            self._leave(port)
+
+    def _switched(
+        self, command: ask.ArmBargeIn | ask.WatchFax | ask.HearCaller, _reply: Reply
+    ) -> None:
+        self._held(command.port).switches.pop(type(command), None)
+        if command.on:
+            self._held(command.port).switches[type(command)] = command
+
+    def _attended(self, command: ask.Attend, _reply: Reply) -> None:
+        self._held(command.port).switches[ask.Attend] = command
+
+    def _said(self, command: ask.SayWhileAway, _reply: Reply) -> None:
+        self._while_away = command
+
     def _held(self, port: PortId) -> _Held:
         return self._ports.setdefault(port, _Held())
 
@@ -196,3 +221,27 @@ class Scene:
         port = self._players.get(player)
         if port is not None:
             self._silence(port)
+
+
+_NOTES: Final[dict[type[Command], Callable[[Scene, Any, Reply], None]]] = {
+    ask.OpenRtp: Scene._opened,
+    ask.OpenDtls: Scene._secured,
+    ask.ConnectRtp: Scene._connected,
+    ask.ClosePort: Scene._closed,
+    ask.Play: Scene._played,
+    ask.PlayTone: Scene._played,
+    ask.StopPlay: Scene._stopped,
+    ask.SetSpeed: Scene._hastened,
+    ask.SetRepeat: Scene._repeated,
+    ask.SeekPlay: Scene._sought,
+    ask.Bridge: Scene._bridged,
+    ask.Join: Scene._joined,
+    ask.Leave: Scene._left,
+    ask.SetGain: Scene._weighed,
+    ask.Unbridge: Scene._unbridged,
+    ask.ArmBargeIn: Scene._switched,
+    ask.WatchFax: Scene._switched,
+    ask.HearCaller: Scene._switched,
+    ask.Attend: Scene._attended,
+    ask.SayWhileAway: Scene._said,
+}
