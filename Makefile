@@ -87,7 +87,7 @@ engine-test: build
 sanitize: build
 	$(MAKE) -s -C cython_ext/media check thread
 
-## make fuzz       changed packets for the engine, the link, SIP and its descriptions, FUZZ_SECONDS each
+## make fuzz       changed packets for the engine, the link, T.38, SIP and its descriptions, FUZZ_SECONDS each
 FUZZ_SECONDS ?= 20
 SANITIZED := LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 \
              PYTHONMALLOC=malloc PYTHONPATH=build/sanitized:.
@@ -95,6 +95,7 @@ fuzz: build dev
 	$(MAKE) -s -C cython_ext/media fuzz SECONDS=$(FUZZ_SECONDS)
 	$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS)
 	$(BIN)/python -m tests.fuzz.descriptions $(FUZZ_SECONDS)
+	$(BIN)/python -m tests.fuzz.t38 $(FUZZ_SECONDS)
 	$(BIN)/python -m tests.fuzz.sanitized
 	$(SANITIZED) $(BIN)/python -P -m tests.fuzz.sip $(FUZZ_SECONDS)
 
