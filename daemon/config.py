@@ -107,6 +107,20 @@ class OutgoingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Dialled before every number, as 0 or 9 behind an exchange."""
     number: Annotated[str, msgspec.Meta(pattern="^[+]?[0-9]{0,20}$")] = ""
     """Caller number shown to the called party; empty: what the trunk has."""
+    answering_machine: Literal["ignore", "hang_up", "message", "agent"] = "ignore"
+    """What is done when a machine answers a call-back: nothing is found out (it cannot press the
+    key that a person is asked for); it is hung up and tried again; it gets ``machine_message`` and
+    the place is given up; or it goes to an agent at once. To find out takes one to four seconds."""
+    machine_message: str = ""
+    """Name of the prompt in ``prompts/`` that a machine gets."""
+
+    def faults(self) -> list[str]:
+        """What types cannot say, as ``key: what is wrong; what to do``."""
+        if self.answering_machine != "message" or self.machine_message:
+            return []
+        what = pick("there is no message for machines", "没有给应答机的留言")
+        todo = pick("name a prompt in prompts/", "请写 prompts/ 中的提示音名")
+        return [f"machine_message: {what}; {todo}"]
 
 
 class AudioOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -215,6 +229,7 @@ def parse_config(content: bytes) -> Config:
     if (some_web := web or toml.sound_part(("web",), WebOptions)) is not None:
         _check_web(toml, some_web)
     _own_faults(toml, ("media",), media or toml.sound_part(("media",), MediaOptions))
+    _own_faults(toml, ("outgoing",), outgoing or toml.sound_part(("outgoing",), OutgoingOptions))
     _own_faults(toml, ("speech",), speech or toml.sound_part(("speech",), SpeechOptions))
     toml.check()
     if fax is None:

@@ -26,12 +26,14 @@ class Outcome(StrEnum):
     TRANSFERRED_OUT = "transferred_out"
     IVR_CONTAINED = "ivr_contained"
     """Calls only: the caller was served by the flow and entered no queue."""
+    MACHINE = "machine"
+    """Calls only: an answering machine took a call of ours."""
     FAILED = "failed"
     """Calls only: ended by a fault of ours or of a line, the cause says which."""
 
 
 VISIT_OUTCOMES = tuple(
-    outcome for outcome in Outcome if outcome not in (Outcome.IVR_CONTAINED, Outcome.FAILED)
+    outcome for outcome in Outcome if outcome not in (Outcome.IVR_CONTAINED, Outcome.MACHINE, Outcome.FAILED)
 )
 
 

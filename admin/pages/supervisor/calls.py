@@ -32,6 +32,7 @@ OUTCOMES = (
     "callback_taken",
     "transferred_out",
     "ivr_contained",
+    "machine",
     "failed",
     "open",
 )

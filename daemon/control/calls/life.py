@@ -355,7 +355,8 @@ class CallLife:
         if was_connected:
             self.conversation.finish(now)
         if call.callback and call.visit is None:
-            failed_call = CallbackFailed(call=CallId(call.callback), reason=cause.name.lower())
+            reason = call.outcome or cause.name.lower()  # or the machine that answered
+            failed_call = CallbackFailed(call=CallId(call.callback), reason=reason)
             context.acd.submit(failed_call)
         self.flow.message_cut(now)
         # The parts of the call read the clock when they ended: it ends no earlier than they.

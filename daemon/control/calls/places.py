@@ -119,6 +119,13 @@ class KeptPlaces:
         found = (c.call for c in self.kept.values() if c.number == number and c.queue == queue)
         return next(found, None)
 
+    def of_call(self, call: Call, queue: int) -> CallId | None:
+        """The place of the caller whom we called, or who calls in himself before we do."""
+        if call.callback:
+            return CallId(call.callback)
+        kept = self.of(call.ani, queue)
+        return None if kept is None else CallId(kept)
+
     def perform(self, command: DialCallback | CallbackOver) -> None:
         """Do what the engine says of a place."""
         if isinstance(command, CallbackOver):

@@ -23,6 +23,8 @@ nodes:
 """
 """The flow of a number that leads straight into a queue."""
 
+CONFIRMS = "1"
+"""The key by which somebody whom we call says that he is there."""
 CALLED_BACK = """\
 version: 1
 title: {slug}
@@ -35,7 +37,7 @@ nodes:
     retries: 2
     timeout_s: 6
     choices:
-      - {{key: 1, next: queue}}
+      - {{key: {key}, next: queue}}
     failed: goodbye
   queue:
     kind: enter_queue
@@ -96,7 +98,7 @@ class ActiveFlows:
 
     def called_back(self, slug: str) -> ActiveFlow:
         """A flow that enters a queue once a person says that he is there."""
-        text = CALLED_BACK.format(slug=slug, **confirmation())
+        text = CALLED_BACK.format(slug=slug, key=CONFIRMS, **confirmation())
         return self._make(f"callback:{slug}", text)
 
     def _make(self, name: str, text: str) -> ActiveFlow:

@@ -10,12 +10,14 @@ from acd_core.commands import AnnounceToCaller
 from acd_core.events import CallbackTaken, CallOffered, CallWithdrawn, Outcome
 from acd_core.ids import CallId, QueueId, to_text
 from acd_core.skills import Requirement
+from daemon.control.audio.answering import meet
 from daemon.control.calls.call import Call, OpenRecording, Phase, Step, Visit
 from daemon.control.calls.context import CallContext, HangUpRequest
 from daemon.control.calls.places import DIALLABLE
 from daemon.control.calls.resuming import waits
 from daemon.control.dial_plan import Target
-from daemon.control.flows.active import ActiveFlow
+from daemon.control.flows.active import CONFIRMS, ActiveFlow
+from daemon.control.flows.company import hold_sound
 from daemon.control.flows.hooks import Signal
 from daemon.control.flows.ivr_runner import IvrRunner
 from daemon.control.flows.queue_words import announcement
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-HOLD_TONE: Final = ((425.0, 0.0),)  # Hz; heard on hold when there is no music
-HOLD_MS: Final = ((200, 600), (200, 9000))  # ms on, off
 MIN_MESSAGE_MS: Final = 1000  # ms; shorter is a click and a hang-up, not a message
 
 
@@ -129,13 +129,7 @@ class CallFlow:
 
     async def music_for(self, port: PortId, player: int) -> None:
         """Let somebody hear the music of the call, else a soft signal."""
-        context = self._context
-        music = await context.prompts.music(self.music())
-        if music:
-            await context.media.play(port, player, (music,), in_step=True)
-        else:
-            # Silence would sound like a line that is dead.
-            await context.media.play_tone(port, player, HOLD_TONE, HOLD_MS)
+        await hold_sound(self._context, self.music(), port, player)
 
     def _run(self, *, in_queue: bool) -> None:
         call, context = self._call, self._context
@@ -169,6 +163,8 @@ class CallFlow:
         self, runner: IvrRunner, replay: tuple[bytes, ...], *, in_queue: bool
     ) -> None:
         try:
+            if self._call.callback and not replay and not in_queue and await self._machine():
+                return
             await runner.run(replay, in_queue=in_queue)
         except DriverError as error:
             if self._call.phase is Phase.ENDED or isinstance(error, MediaRefused):
@@ -181,6 +177,15 @@ class CallFlow:
         except Exception:
             log.exception("flow fails by a fault of ours", call=to_text(self._call.id))
             self._life.tell(HangUpRequest(by="system"))
+
+    async def _machine(self) -> bool:
+        """Whether a machine has answered, and nothing more is to be said to it."""
+        then = await meet(self._call, self._context)
+        if then == "agent" and self._call.caller.port is not None:
+            self.key(self._call.caller.port, CONFIRMS, 0)
+        elif then == "hang_up":
+            self._life.tell(HangUpRequest(by="system"))
+        return then == "hang_up"
 
     def _active(self, name: str, *, queue: bool, version: int = 0) -> ActiveFlow:
         if queue:
@@ -239,7 +244,7 @@ class CallFlow:
             preferred=context.last_agent(call.ani) if limit else None,
             preferred_limit_s=limit,
             tier=context.tier(call.ani),
-            callback=self._kept_place(queue.key),
+            callback=context.places.of_call(call, queue.key),
         )
         if context.acd.submit(offered):
             return None
@@ -250,14 +255,6 @@ class CallFlow:
         self._life.visits.close("refused", "fault")
         self._back_from_queue(now)
         return QueueLeft(reason="refused")
-
-    def _kept_place(self, queue: int) -> CallId | None:
-        """The place of the caller whom we called, or who calls in himself before we do."""
-        call = self._call
-        if call.callback:
-            return CallId(call.callback)
-        kept = self._context.places.of(call.ani, queue)
-        return None if kept is None else CallId(kept)
 
     def _begin_visit(self, queue: int, priority: int, now: float) -> None:
         call, context = self._call, self._context

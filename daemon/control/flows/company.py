@@ -7,7 +7,7 @@ spoken after what is being said, and the music goes on behind them.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -20,7 +20,27 @@ from ivr.actions import Speech as PromptText
 
 log = structlog.get_logger()
 
+HOLD_TONE: Final = ((425.0, 0.0),)  # Hz; heard on hold when there is no music
+HOLD_MS: Final = ((200, 600), (200, 9000))  # ms on, off
 MOST_ANNOUNCEMENTS: Final = 2  # waiting to be spoken; what is older says nothing true any more
+
+
+class SoundContext(Protocol):
+    """What is needed to let somebody wait in company."""
+
+    prompts: Prompts
+
+    @property
+    def media(self) -> CallMedia: ...
+
+
+async def hold_sound(context: SoundContext, name: str, port: PortId, player: int) -> None:
+    """Let somebody on hold hear this music, else a soft signal: silence would sound dead."""
+    music = await context.prompts.music(name)
+    if music:
+        await context.media.play(port, player, (music,), in_step=True)
+    else:
+        await context.media.play_tone(port, player, HOLD_TONE, HOLD_MS)
 
 
 class Company:
