@@ -76,9 +76,7 @@ class Offering:
         self._offers[offer.agent] = offer
         call.visit.offers += 1
         call.visit.first_offer = call.visit.first_offer or now
-        with context.records.together:
-            context.records.open_segment(call, "ring", now, agent=offer.agent)
-            context.records.visit(call, call.visit)
+        context.records.open_segment(call, "ring", now, agent=offer.agent)
         context.keep_reasons(call.id, offer)
         self._log.info("call offered", agent=offer.agent, station=offer.station)
         await self.ring(StationAwaited(offer=offer, until=now + STATION_PATIENCE))

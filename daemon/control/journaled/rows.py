@@ -21,6 +21,9 @@ _decoder: msgspec.msgpack.Decoder[HistoryRow] = msgspec.msgpack.Decoder(HistoryR
 class RowJournal(Protocol):
     """The part of the journal that records need."""
 
+    def append(self, kind: str, payload: bytes, now: float) -> int:
+        """Append one record and return its sequence number."""
+
     def append_all(self, records: Sequence[tuple[str, bytes]], now: float) -> int:
         """Append records in one go and return the sequence number of the first."""
 
@@ -55,9 +58,11 @@ class JournaledRows:
 
     def write(self, row: HistoryRow) -> None:
         """Write one row, with the others of the present block."""
-        self._waiting.append(row)
-        if not self.together.depth:
-            self._write_down()
+        if self.together.depth:
+            self._waiting.append(row)
+            return
+        sequence = self._journal.append(JOURNAL_KIND, _encoder.encode(row), self._clock())
+        self._sink.write(row, sequence)
 
     def _write_down(self) -> None:
         rows, self._waiting = self._waiting, []
