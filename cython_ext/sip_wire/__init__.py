@@ -2,7 +2,8 @@
 
 ``parse(data)`` gives a :class:`Message` or raises :class:`WireError`; ``parse_via``,
 ``parse_name_addr``, ``parse_uri`` and ``parse_auth`` take header values apart;
-``build_request`` and ``build_response`` write messages with a right Content-Length.
+``build_request`` and ``build_response`` write messages with a right Content-Length;
+``read_description`` takes a session description apart (RFC 8866).
 """
 
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ if TYPE_CHECKING or not PURE_PYTHON:
             parse_name_addr,
             parse_uri,
             parse_via,
+            read_description,
             split_list,
         )
     except ModuleNotFoundError as error:
@@ -50,6 +52,7 @@ else:
         parse_via,
         split_list,
     )
+    from cython_ext.sip_wire.oracle_sdp import read_description
 
 __all__ = [
     "Auth",
@@ -72,5 +75,6 @@ __all__ = [
     "parse_uri",
     "parse_via",
     "quote_string",
+    "read_description",
     "split_list",
 ]

@@ -7,24 +7,30 @@ offsets into them. Same answers as ``oracle.py``.
 cimport cython
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdlib cimport free
+from libc.string cimport memchr
 
 from cython_ext.sip_wire._sip_head cimport (
-    CALL_ID, CSEQ, Head, Slot, VIA, WATCHED, cut_of, fill, first_via,
+    CALL_ID, CSEQ, Head, Slot, TABLE, VIA, WATCHED, cut_of, fill, first_via,
 )
 from cython_ext.sip_wire._sip_parts cimport make_via
 from cython_ext.sip_wire._sip_scan cimport (
-    Cut, Scanned, is_token_byte, lower_byte, text_of, unquoted,
+    Cut, Scanned, lower_byte, text_of, unquoted,
 )
 
+from cython_ext.sip_wire._sip_build import build_request, build_response
 from cython_ext.sip_wire._sip_head import header_names, header_numbers
 from cython_ext.sip_wire._sip_parts import (
     parse_auth, parse_name_addr, parse_uri, parse_via, split_list,
 )
-from cython_ext.sip_wire.names import canonical_name, is_list_header
+from cython_ext.sip_wire._sip_sdp import read_description
+from cython_ext.sip_wire.names import is_list_header
 from cython_ext.sip_wire.salvage import salvage
 from cython_ext.sip_wire.structs import CSeq, WireError
 
-cdef list _is_list = [is_list_header(name) for name in header_names]
+cdef bint _is_list[TABLE]
+for _at, _name in enumerate(header_names):
+    _is_list[_at] = is_list_header(_name)
+cdef dict _numbers = header_numbers
 
 
 @cython.final
@@ -115,8 +121,14 @@ cdef class Message:
         cdef list values = []
         cdef int at = self.find(name, 0)
         cdef bint split = at >= 0 and self.head.slots[at].known >= 0 and _is_list[self.head.slots[at].known]
+        cdef Slot *slot
         while at >= 0:
-            if split:
+            slot = &self.head.slots[at]
+            if split and (
+                slot.folded
+                or not slot.value_len
+                or memchr(self.head.data + slot.value_at, 44, slot.value_len) != NULL
+            ):
                 values.extend(split_list(self.value(at)))
             else:
                 values.append(self.value(at))
@@ -156,12 +168,12 @@ cdef class Message:
         return PyUnicode_DecodeUTF8(self.head.data + slot.value_at, slot.value_len, "surrogateescape")
 
     cdef int find(self, str name, int at):
-        cdef object number = header_numbers.get(name)
+        cdef object number = _numbers.get(name)
         cdef short known
         cdef bytes wanted
         if number is None:
-            number = header_numbers.get(name.lower(), -1)
-        known = number
+            number = _numbers.get(name.lower(), -1)
+        known = <short><int>number
         if 0 <= known < WATCHED and known != VIA:
             return self.head.first[known] if self.head.first[known] >= at else -1
         if known < 0:
@@ -221,44 +233,3 @@ def parse(bytes data not None):
         raise WireError(error.reason, error.status, salvage(data)) from None
     message.method = text_of(message.head.method)
     return message
-
-
-def build_request(str method not None, str uri not None, headers, bytes body not None=b""):
-    """Write a request; Content-Length is always ours. WireError for what cannot be written."""
-    cdef Py_UCS4 c
-    if not is_token(method) or not uri:
-        raise WireError("bad request line", 500)
-    for c in uri:
-        if c < 33 or c > 126 or c == 60 or c == 62 or c == 34:
-            raise WireError("bad request line", 500)
-    return build(f"{method} {uri} SIP/2.0", headers, body)
-
-
-def build_response(int status, str reason not None, headers, bytes body not None=b""):
-    """Write a response; Content-Length is always ours. WireError for what cannot be written."""
-    if not 100 <= status <= 699 or "\r" in reason or "\n" in reason:
-        raise WireError("bad status line", 500)
-    return build(f"SIP/2.0 {status} {reason}", headers, body)
-
-
-cdef bytes build(str line, object headers, bytes body):
-    cdef list lines = [line]
-    cdef str name, value
-    for name, value in headers:
-        if not is_token(name) or "\r" in value or "\n" in value:
-            raise WireError("bad header to build", 500)
-        if canonical_name(name) != "Content-Length":
-            lines.append(f"{name}: {value}")
-    lines.append(f"Content-Length: {len(body)}\r\n\r\n")
-    try:
-        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body
-    except UnicodeEncodeError:
-        raise WireError("bad text to build", 500) from None
-
-
-cdef bint is_token(str text):
-    cdef Py_UCS4 c
-    for c in text:
-        if c > 127 or not is_token_byte(<unsigned char>c):
-            return False
-    return len(text) > 0

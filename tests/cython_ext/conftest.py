@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import pytest
 
 from cython_ext.implementation import PURE_PYTHON
-from cython_ext.sip_wire import oracle, oracle_parts
+from cython_ext.sip_wire import oracle, oracle_parts, oracle_sdp
 
 TORTURE = Path(__file__).parent / "torture"
 
 
 def sip_implementations():
-    plain = {**vars(oracle_parts), **vars(oracle)}
+    plain = {**vars(oracle_sdp), **vars(oracle_parts), **vars(oracle)}
     found = {"oracle": SimpleNamespace(**{k: v for k, v in plain.items() if k[0] != "_"})}
     if not PURE_PYTHON:
         found["compiled"] = importlib.import_module("cython_ext.sip_wire._sip_wire")

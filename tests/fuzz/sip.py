@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from cython_ext.sip_wire import WireError, oracle, oracle_parts
+from cython_ext.sip_wire import WireError, oracle, oracle_parts, oracle_sdp
 
 CORPUS = Path(__file__).parent / "corpus" / "sip"
 TORTURE = Path(__file__).parents[1] / "cython_ext"
@@ -45,12 +45,25 @@ def outcome(sip: Any, data: bytes) -> Outcome:
     )  # fmt: skip
 
 
-def part_outcome(function: Any, text: str) -> Any:
+def part_outcome(function: Any, text: Any) -> Any:
     """The value read from a text, or why it is refused."""
     try:
         return function(text)
     except WireError as fault:
         return fault.reason, fault.status
+
+
+def rebuilt(sip: Any, found: Any) -> Any:
+    """A message written again, or why it is refused; a line of its body stands in a header."""
+    lines = [*found.all_headers(), ("X-Body", found.body[:40].decode("utf-8", "surrogateescape"))]
+    for headers in (lines, lines[:-1]):
+        try:
+            if found.is_request:
+                return sip.build_request(found.method, found.uri, headers, found.body)
+            return sip.build_response(found.status, found.reason, headers, found.body)
+        except WireError as fault:
+            refused = fault.reason, fault.status
+    return refused
 
 
 def texts_of(data: bytes) -> Iterator[str]:
@@ -94,6 +107,15 @@ def compare(compiled: ModuleType, plain: Any, data: bytes) -> Outcome:
     said = outcome(compiled, data)
     if said != outcome(plain, data):
         raise AssertionError(f"the parsers differ on {data.hex()}")
+    for body in (data, data.partition(b"\r\n\r\n")[2]):
+        if part_outcome(compiled.read_description, body) != part_outcome(
+            plain.read_description, body
+        ):
+            raise AssertionError(f"read_description differs on {body.hex()}")
+    if len(said) != 3:
+        message = compiled.parse(data)
+        if rebuilt(compiled, message) != rebuilt(plain, message):
+            raise AssertionError(f"what is built differs on {data.hex()}")
     for text in texts_of(data):
         for name in PARTS:
             if part_outcome(getattr(compiled, name), text) != part_outcome(
@@ -112,6 +134,9 @@ class Plain:
     parse_uri = staticmethod(oracle_parts.parse_uri)
     parse_auth = staticmethod(oracle_parts.parse_auth)
     split_list = staticmethod(oracle_parts.split_list)
+    build_request = staticmethod(oracle.build_request)
+    build_response = staticmethod(oracle.build_response)
+    read_description = staticmethod(oracle_sdp.read_description)
 
 
 def run(
