@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from random import Random, SystemRandom
@@ -15,31 +14,17 @@ from drivers.events import (
     Answered,
     Cause,
     LineEvent,
-    Released,
-    StationDown,
-    StationUp,
 )
 from drivers.registry import register
 from drivers.sip.border import Border
-from drivers.sip.core.call import Call, CallState
+from drivers.sip.core.call import CallState
 from drivers.sip.core.endpoint import SipCore
-from drivers.sip.core.happenings import (
-    AnsweredBy,
-    Ended,
-    Happening,
-    MediaAgreed,
-    Offered,
-    Replaced,
-    StationCame,
-    StationWent,
-    T38Answered,
-    T38Wanted,
-)
-from drivers.sip.line import RestoredCall, SipLine
-from drivers.sip.line_events import line_event, replaced, ringing
+from drivers.sip.line import SipLine
+from drivers.sip.line_events import RestoredCall
 from drivers.sip.options import SipOptions, StationAccount
 from drivers.sip.sight.capture import MessageReader
-from drivers.sip.stations.lines import free_line, in_use
+from drivers.sip.stations.lines import first_of
+from drivers.sip.switchboard import Switchboard
 
 log = structlog.get_logger()
 
@@ -71,6 +56,8 @@ class SipDriver:
         self.name = name
         self.options = options
         self.clock = clock
+        self.rings: frozenset[str] = frozenset()
+        """Call-IDs of those who rang before this run, and of whom ``Ringing`` tells once more."""
         self.core = SipCore(
             options,
             host=options.advertised(first),
@@ -81,39 +68,18 @@ class SipDriver:
             seal_key=seal_key,
         )
         self.ports: AudioPorts | None = None
+        self.board = Switchboard(self, self.core, past=options.messages_kept // 4)
         self.border = Border(
             options,
             self.core,
             clock=clock,
-            tell=self._tell,
+            tell=self.board.tell,
             rng=rng,
             folder=folder,
         )
-        # For one reader, who waits for ``_told``: three events a call make a queue's price felt.
-        self._events: deque[LineEvent | None] = deque()
-        self._told: asyncio.Future[None] | None = None
-        self._lines: dict[LineId, SipLine] = {}
-        # First in, first out: a command meant for an ended call must not meet the next one.
-        # Ordered dicts: to take a certain line out of thousands must not cost a search.
-        self._free: dict[str, OrderedDict[SipLine, None]] = {}
-        self._past: deque[tuple[LineId, str, float]] = deque(maxlen=options.messages_kept // 4)
-        """Line, Call-ID and end of the calls whose messages may still be kept."""
-        self.rings: frozenset[str] = frozenset()
-        """Call-IDs of those who rang before this run, and of whom ``Ringing`` tells once more."""
         self._closed = False
         for trunk in options.trunks:
-            slots = [
-                SipLine(
-                    self,
-                    LineId(f"{trunk.name}/{number}"),
-                    trunk.name,
-                    can_dial=bool(trunk.target or trunk.gateways),
-                    can_transfer=trunk.network_transfers,
-                )
-                for number in range(1, trunk.max_calls + 1)
-            ]
-            self._lines |= {line.id: line for line in slots}
-            self._free[trunk.name] = OrderedDict.fromkeys(slots)
+            self.board.add_trunk(trunk)
 
     # Driver
 
@@ -124,50 +90,51 @@ class SipDriver:
         for transport, host, port in self.border.transports.places:
             log.info("sip listens", driver=self.name, transport=transport, address=host, port=port)
         for binding in self.core.registrar.records():
-            self._station_up(binding.station, binding.contact, binding.expires - self.clock())
+            self.board.station_up(binding.station, binding.contact, binding.expires - self.clock())
         for name in self.core.trunks_with_names():
             self.core.named(name, await self.border.places(name))
         core = self.act()
         core.resume()
-        for line in self._lines.values():
+        for line in self.board.lines.values():
             # Who heard nothing of the answer before the restart hears it now.
             if line.call is not None and line.call.inbound and line.call.answered:
-                self.emit(Answered(line=line.id))
+                self.board.emit(Answered(line=line.id))
         core.begin()
         self.flush()
-        waiting = (line.call for line in self._lines.values() if line.call is not None)
+        waiting = (line.call for line in self.board.lines.values() if line.call is not None)
         self.rings = frozenset(call.ref for call in waiting if call.state is CallState.OFFERED)
-        return list(self._lines.values())
+        return list(self.board.lines.values())
 
     async def close(self) -> None:
         """Release every call and close the socket; safe to call twice."""
         if self._closed:
             return
         core = self.act()
-        for line in self._lines.values():
+        for line in self.board.lines.values():
             if line.call is not None:
                 core.release(line.call, Cause.TEMPORARY_FAILURE)
         self.flush()
         self._closed = True
         self.border.stop()
-        await asyncio.gather(*(line.finish() for line in self._lines.values()))
+        await asyncio.gather(*(line.finish() for line in self.board.lines.values()))
         await self.border.close()
-        self._hand_up(None)
+        self.board.emit(None)
 
     async def events(self) -> AsyncIterator[LineEvent]:
         """Yield what happens until the driver is closed."""
+        board = self.board
         while True:
-            while not self._events:
-                self._told = asyncio.get_running_loop().create_future()
-                await self._told
-            event = self._events.popleft()
+            while not board.events:
+                board.told = asyncio.get_running_loop().create_future()
+                await board.told
+            event = board.events.popleft()
             if event is None:
                 return
             yield event
 
     def line(self, line: LineId) -> SipLine:
         """Find a line by its name; KeyError when there is none."""
-        return self._lines[line]
+        return self.board.lines[line]
 
     def counters(self) -> dict[str, int]:
         """Messages by method and status, refusals by cause, drops."""
@@ -190,19 +157,17 @@ class SipDriver:
     def set_stations(self, accounts: Sequence[StationAccount]) -> None:
         """Replace the accounts of the stations, at once and without a restart."""
         for account in accounts:
-            line = LineId(f"station:{account.name}")
-            if line not in self._lines:
-                self._lines[line] = SipLine(self, line, account.name, is_station=True)
+            self.board.add_station(account.name)
         self.act().set_stations(accounts)
         if self.ports is not None:
             self.flush()
 
     def station_line(self, station: str) -> SipLine:
         """The station's line; DriverError when no phone is registered, LineBusy in a call."""
-        line = self._lines.get(LineId(f"station:{station}"))
+        line = self.board.lines.get(first_of(station))
         if line is None or not self.reachable(station):
             raise DriverError(f"station {station} is not registered")
-        if in_use(self._lines, station):
+        if self.board.is_in_use(station):
             raise LineBusy(f"station {station} is in a call")
         return line
 
@@ -232,13 +197,13 @@ class SipDriver:
 
     def refs(self, lines: Sequence[LineId], past: Sequence[LineSpan] = ()) -> list[str]:
         """Call-IDs of the calls on lines now, and of those that ended there in these spans."""
-        now = [self._lines[line].call for line in lines if line in self._lines]
-        ended = [ref for line, ref, at in self._past if any(o.covers(line, at) for o in past)]
+        now = [self.board.lines[line].call for line in lines if line in self.board.lines]
+        ended = [ref for line, ref, at in self.board.past if any(o.covers(line, at) for o in past)]
         return [*(call.ref for call in now if call is not None), *ended]
 
     def capture(self) -> MessageReader:
         """A reader of the messages that are kept and come."""
-        return MessageReader(self.core.log, self._lines, lambda: self.border.transports.places)
+        return MessageReader(self.core.log, self.board.lines, lambda: self.border.transports.places)
 
     # Transfers
 
@@ -257,16 +222,7 @@ class SipDriver:
     def restore(self, records: Iterable[tuple[str, bytes]]) -> None:
         """Take journal records of an earlier run, oldest first, before ``open``."""
         for call in self.core.restore(records, self.clock()):
-            line = self._lines.get(LineId(call.line))
-            if line is None:
-                # Its trunk or station is gone from the configuration, the caller is not.
-                line = SipLine(
-                    self, LineId(call.line), call.peer.name, is_station=call.peer.is_station
-                )
-                self._lines[line.id] = line
-            elif line in self._free.get(call.peer.name, ()):
-                del self._free[call.peer.name][line]
-            line.take(call)
+            self.board.restore(call)
 
     def restored_calls(self) -> list[RestoredCall]:
         """Calls that go on, by line; to be asked after ``restore``."""
@@ -278,7 +234,7 @@ class SipDriver:
                 "answered" if line.call.state is CallState.CONFIRMED else "answering",
                 line.call.inbound,
             )
-            for line in self._lines.values()
+            for line in self.board.lines.values()
             if line.call is not None and line.call.dialog is not None
         ]
 
@@ -297,96 +253,14 @@ class SipDriver:
         self.core.services.timers.now = self.clock()
         return self.core
 
-    def emit(self, event: LineEvent) -> None:
-        """Hand an event up."""
-        self._hand_up(event)
+    def flush(self) -> None:
+        """Send what the core has to send, tell what it has to tell, set the timer."""
+        self.border.flush()
 
     def claim(self, line: SipLine) -> None:
         """Take a trunk slot for an outgoing call; LineBusy when it carries a call."""
         if line.call is not None:
             raise LineBusy(f"{line.id} carries a call")
-        slots = self._free.get(line.owner)
+        slots = self.board.free.get(line.owner)
         if slots is not None:
             slots.pop(line, None)
-
-    def give_back(self, line: SipLine) -> None:
-        """The line is free again."""
-        if not line.is_station and line.owner in self._free:
-            self._free[line.owner][line] = None
-
-    def flush(self) -> None:
-        """Send what the core has to send, tell what it has to tell, set the timer."""
-        self.border.flush()
-
-    # Inner parts
-
-    def _hand_up(self, event: LineEvent | None) -> None:
-        self._events.append(event)
-        if self._told is not None and not self._told.done():
-            self._told.set_result(None)
-
-    def _tell(self, happened: Happening) -> None:
-        if isinstance(happened, Offered):
-            self._offer(happened)
-        elif isinstance(happened, StationCame):
-            self._station_up(happened.station, happened.contact, happened.expires_s)
-        elif isinstance(happened, Ended):
-            self._ended(happened)
-        elif isinstance(happened, AnsweredBy | Replaced):
-            line = self._carrier(happened.call)
-            if line is not None:
-                line.call = happened.by
-                if isinstance(happened, Replaced):
-                    line.tell(replaced(line.id, happened))
-        elif isinstance(happened, MediaAgreed):
-            line = self._carrier(happened.call)
-            if line is not None:
-                line.connect(happened.remote, happened.fmt)
-        elif isinstance(happened, T38Wanted | T38Answered):
-            line = self._carrier(happened.call)
-            if line is not None:
-                line.t38_happened(happened)
-        elif isinstance(happened, StationWent):
-            station = LineId(f"station:{happened.station}")
-            self.emit(StationDown(line=station, station=happened.station, reason=happened.reason))
-        else:
-            line = self._carrier(happened.call)
-            if line is not None:
-                line.tell(line_event(line.id, happened))
-
-    def _carrier(self, call: Call) -> SipLine | None:
-        line = self._lines.get(LineId(call.line))
-        return line if line is not None and line.call is call else None
-
-    def _offer(self, offered: Offered) -> None:
-        call = offered.call
-        if call.peer.is_station:
-            name = call.peer.name
-            line = free_line(self._lines, name, lambda i: SipLine(self, i, name, is_station=True))
-            if line is None:
-                self.core.release(call, Cause.BUSY)
-                return
-        else:
-            slots = self._free[call.peer.name]
-            if not slots:
-                self.core.services.count("no_free_line")
-                self.core.release(call, Cause.CONGESTION)
-                return
-            line, _ = slots.popitem(last=False)
-        line.take(call)
-        self.core.ring(call)
-        self.emit(ringing(line.id, offered))
-
-    def _ended(self, ended: Ended) -> None:
-        line = self._carrier(ended.call)
-        if line is not None:
-            line.drop()
-            services = self.core.services
-            self._past.append((line.id, ended.call.ref, services.timers.now))
-            services.count(f"ended_{ended.cause.name.lower()}")
-            self.emit(Released(line=line.id, cause=ended.cause, detail=ended.detail))
-            self.give_back(line)
-
-    def _station_up(self, station: str, contact: str, expires_s: float) -> None:
-        line = LineId(f"station:{station}")
-        self.emit(StationUp(line=line, station=station, contact=contact, expires_s=expires_s))

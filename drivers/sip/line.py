@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -38,20 +38,6 @@ _CAN = (
     | Capability.DEFLECT
 )
 
-_Connection = tuple[RtpAddress, RtpFormat]
-
-
-class RestoredCall(NamedTuple):
-    """A call that stood before the restart and stands again."""
-
-    line: LineId
-    port: PortId | None
-    ref: str
-    """SIP Call-ID, as in ``Ringing.ref``."""
-    state: str
-    """``answered``; ``answering`` while the caller's ACK is still due (``Answered`` follows)."""
-    inbound: bool
-
 
 class SipLine(T38Side):
     """Carries at most one call; events about its audio keep their order."""
@@ -79,9 +65,9 @@ class SipLine(T38Side):
         self._early: RtpAddress | None = None
         self._ufrag = ""
         """Ours for ICE, as the engine knows it; empty without ICE."""
-        self._backlog: deque[_Connection | LineEvent] = deque()
-        self._worker: asyncio.Task[None] | None = None
-        self._closers: set[asyncio.Task[None]] = set()
+        self._backlog: deque[tuple[RtpAddress, RtpFormat] | LineEvent] = deque()
+        self._worker: asyncio.Future[None] | None = None
+        self._closing: set[asyncio.Future[None]] = set()
 
     @property
     def port(self) -> PortId | None:
@@ -123,22 +109,22 @@ class SipLine(T38Side):
                     self.owner, number, line=self.id, ani=ani, places=places, details=details
                 )
         except KeyError:
-            driver.give_back(self)
+            driver.board.give_back(self)
             raise DriverError(f"{self.id} cannot be reached now") from None
         except NotAllowed as error:
             log.warning("call not allowed", line=self.id, reason=str(error))
             driver.core.services.count("call_not_allowed")
-            driver.give_back(self)
+            driver.board.give_back(self)
             raise
         except asyncio.CancelledError:  # while the name was looked up
-            driver.give_back(self)
+            driver.board.give_back(self)
             raise
         self.take(call)
-        driver.emit(Seized(line=self.id))
+        driver.board.emit(Seized(line=self.id))
         address = await self._open_audio(call)
         if address is not None:
             driver.act().start(call, name=name, host=address.host, port=address.port)
-            driver.flush()
+            driver.border.flush()
 
     async def answer(self) -> None:
         """Answer the ringing call; nothing happens when the caller has left."""
@@ -149,14 +135,14 @@ class SipLine(T38Side):
         address = self._early or await self._open_audio(call)
         if address is not None:
             self.driver.act().accept(call, address.host, address.port)
-            self.driver.flush()
+            self.driver.border.flush()
 
     async def release(self, cause: Cause | None = None) -> None:
         """End the call in any state; without a call nothing happens."""
         if self.call is not None:
             core = self.driver.act()
             core.release(self.call, Cause.NORMAL if cause is None else cause)
-            self.driver.flush()
+            self.driver.border.flush()
 
     async def hold(self) -> None:
         """Put the peer on hold."""
@@ -184,7 +170,7 @@ class SipLine(T38Side):
         """Send the caller to another number before the answer; ``Released`` follows."""
         if self.call is None or not self.driver.act().redirect(self.call, number):
             raise DriverError(f"{self.id} has no call that can be sent elsewhere")
-        self.driver.flush()
+        self.driver.border.flush()
 
     async def transfer_to(self, other: "SipLine") -> None:
         """Let the peers of this line and the other talk without us; ``TransferEnded`` follows."""
@@ -202,7 +188,7 @@ class SipLine(T38Side):
             return False
         self._early = address
         opened = self.driver.act().open_early(call, address.host, address.port)
-        self.driver.flush()
+        self.driver.border.flush()
         return opened
 
     async def audio_restarted(self) -> None:
@@ -220,7 +206,7 @@ class SipLine(T38Side):
             session.prepare_dtls(engine)
         if call is not None and self.call is call:
             self.driver.act().renew_keys(call)
-            self.driver.flush()
+            self.driver.border.flush()
 
     # For the driver
 
@@ -236,32 +222,48 @@ class SipLine(T38Side):
     def tell(self, event: LineEvent) -> None:
         """Hand an event up, behind audio work that is still going on."""
         if self._worker is None:
-            self.driver.emit(event)
+            self.driver.board.emit(event)
         else:
             self._backlog.append(event)
 
     def connect(self, remote: RtpAddress, fmt: RtpFormat) -> None:
         """Let the audio flow as agreed; events told later wait for it."""
-        self._backlog.append((remote, fmt))
-        if self._worker is None:
-            self._worker = asyncio.create_task(self._work(), name=f"sip audio {self.id}")
+        port, ports = self.port, self.driver.ports
+        if self._worker is not None or fmt.dtls is not None or port is None or ports is None:
+            self._backlog.append((remote, fmt))
+            if self._worker is None:
+                self._work_on()
+            return
+        try:
+            self._worker = asyncio.ensure_future(ports.connect_rtp(port, remote, fmt))
+        except (DriverError, OSError) as error:
+            self._not_connected(port, error)
+        else:
+            self._worker.add_done_callback(lambda done: self._connected(port, done))
 
     def drop(self) -> None:
         """The call is over: forget it and give its audio port back."""
         self.drop_t38(self.call)
         port, self.call = self.port, None
-        self._backlog.clear()
+        while self._backlog:
+            item = self._backlog.popleft()
+            if isinstance(item, LineEvent):  # it happened, though its audio is of no use any more
+                self.driver.board.emit(item)
         if port is not None and self.driver.ports is not None:
-            closer = asyncio.create_task(self._close(port), name=f"sip close {self.id}")
-            self._closers.add(closer)
-            closer.add_done_callback(self._closers.discard)
+            try:
+                closing = asyncio.ensure_future(self.driver.ports.close(port))
+            except (DriverError, OSError) as error:
+                self._not_closed(error)
+            else:
+                self._closing.add(closing)
+                closing.add_done_callback(self._closed)
 
     async def finish(self) -> None:
         """Wait for audio work that is still going on."""
         if self._worker is not None:
             self._worker.cancel()
             await asyncio.gather(self._worker, return_exceptions=True)
-        await asyncio.gather(*self._closers)
+        await asyncio.gather(*self._closing, return_exceptions=True)
 
     async def _open_audio(self, call: Call) -> RtpAddress | None:
         """Open the call's port; None when the call is over by then or no port is to be had."""
@@ -304,14 +306,36 @@ class SipLine(T38Side):
     def _give_up(self, call: Call) -> None:
         if self.call is call:
             self.driver.act().release(call, Cause.RESOURCE_UNAVAILABLE)
-            self.driver.flush()
+            self.driver.border.flush()
+
+    def _connected(self, port: PortId, connecting: "asyncio.Future[None]") -> None:
+        self._worker = None
+        if connecting.cancelled():
+            return
+        if (error := refusal(connecting)) is not None:
+            self._not_connected(port, error)
+        while self._backlog:
+            item = self._backlog[0]
+            if not isinstance(item, LineEvent):
+                self._work_on()
+                return
+            self._backlog.popleft()
+            self.driver.board.emit(item)
+
+    def _closed(self, closing: "asyncio.Future[None]") -> None:
+        self._closing.discard(closing)
+        if (error := refusal(closing)) is not None:
+            self._not_closed(error)
+
+    def _work_on(self) -> None:
+        self._worker = asyncio.create_task(self._work(), name=f"sip audio {self.id}")
 
     async def _work(self) -> None:
         try:
             while self._backlog:
                 item = self._backlog.popleft()
                 if isinstance(item, LineEvent):
-                    self.driver.emit(item)
+                    self.driver.board.emit(item)
                 elif self.port is not None and self.driver.ports is not None:
                     await self._connect(self.port, *item)
         finally:
@@ -324,8 +348,7 @@ class SipLine(T38Side):
                 await self._connect_dtls(port, fmt.dtls)
             await self.driver.ports.connect_rtp(port, remote, fmt)
         except (DriverError, OSError) as error:
-            log.warning("audio not connected", line=self.id, reason=str(error))
-            await self.release(Cause.TEMPORARY_FAILURE)
+            self._not_connected(port, error)
 
     async def _connect_dtls(self, port: PortId, peer: DtlsPeer) -> None:
         """Tell the engine our credentials where the peer restarted ICE, and who the peer is."""
@@ -343,18 +366,35 @@ class SipLine(T38Side):
         try:
             await self.driver.ports.close(port)
         except (DriverError, OSError) as error:
-            log.warning("audio port not given back", line=self.id, reason=str(error))
+            self._not_closed(error)
+
+    def _not_closed(self, error: Exception) -> None:
+        log.warning("audio port not given back", line=self.id, reason=str(error))
+
+    def _not_connected(self, port: PortId, error: Exception) -> None:
+        log.warning("audio not connected", line=self.id, reason=str(error))
+        if self.call is not None and self.port == port:
+            self.driver.act().release(self.call, Cause.TEMPORARY_FAILURE)
+            self.driver.border.flush()
 
     def _refer(self, number: str, other: Call | None) -> None:
         if Capability.TRANSFER not in self.can:
             raise NotCapable(f"{self.id} does not transfer in the network")
         if self.call is None or not self.driver.act().refer(self.call, number, other):
             raise DriverError(f"{self.id} carries no call that can be transferred now")
-        self.driver.flush()
+        self.driver.border.flush()
 
     def _set_hold(self, *, hold: bool) -> None:
         call = self.call
         if call is None or call.state is not CallState.CONFIRMED:
             raise DriverError(f"{self.id} carries no call to hold")
         self.driver.act().set_hold(call, hold=hold)
-        self.driver.flush()
+        self.driver.border.flush()
+
+
+def refusal(done: "asyncio.Future[None]") -> Exception | None:
+    """Why audio ports did not do what they were asked; other exceptions go through."""
+    error = None if done.cancelled() else done.exception()
+    if error is None or isinstance(error, (DriverError, OSError)):
+        return error
+    raise error

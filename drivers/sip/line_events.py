@@ -1,6 +1,8 @@
-"""What happens to a call of the core, as the event of its line."""
+"""What happens to a call of the core, as the event of its line; and what was before a restart."""
 
-from drivers.api import LineId
+from typing import NamedTuple
+
+from drivers.api import LineId, PortId
 from drivers.events import (
     Answered,
     Digit,
@@ -22,6 +24,19 @@ from drivers.sip.core.happenings import (
     Progressed,
     TransferAsked,
 )
+
+
+class RestoredCall(NamedTuple):
+    """A call that stood before the restart and stands again."""
+
+    line: LineId
+    port: PortId | None
+    ref: str
+    """SIP Call-ID, as in ``Ringing.ref``."""
+    state: str
+    """``answered``; ``answering`` while the caller's ACK is still due (``Answered`` follows)."""
+    inbound: bool
+
 
 OnLine = (
     Connected | Progressed | KeyPressed | HoldChanged | TransferAsked | happenings.TransferEnded

@@ -26,6 +26,10 @@ from drivers.sip.machines import (
 from drivers.sip.options import TimerOptions
 from drivers.sip.transport.address import Address
 
+_OF_ACK: Final = (
+    *(b"Via: ", b"Max-Forwards: ", b"From: ", b"Call-ID: ", b"Route: "),
+    *(b"Authorization: ", b"Proxy-Authorization: "),
+)
 LARGE: Final = 1300  # bytes; RFC 3261 18.1.1: larger requests need congestion control
 ServerKey = tuple[str, ...]  # branch, sent-by, method; for RFC 2543 peers as in 17.2.3
 MergeKey = tuple[str, str, str]
@@ -95,24 +99,24 @@ class Transactions:
         address: Address,
         *,
         user: ClientUser,
-        ack: tuple[bytes, bytes] | None = None,
+        invite: bool = False,
     ) -> "ClientTransaction":
-        """Send a request; ``ack`` (an INVITE's ACK without its To value) makes it an INVITE."""
+        """Send a request; an ``invite`` acknowledges its refusal itself (17.1.1.3)."""
         moved = self.large_by_tcp and len(request) > LARGE and not address.reliable
         if moved:
             self.count("moved_to_tcp")
             address = Address(address.host, address.port, "tcp")
-        transaction = ClientTransaction(self, key, request, address, user=user, ack=ack)
+        transaction = ClientTransaction(self, key, request, address, user=user, invite=invite)
         transaction.moved = moved
         self.clients[key] = transaction
         transaction.begin()
         return transaction
 
     def restore_invite(
-        self, key: tuple[str, str], address: Address, *, user: ClientUser, ack: tuple[bytes, bytes]
+        self, key: tuple[str, str], request: bytes, address: Address, *, user: ClientUser
     ) -> "ClientTransaction":
         """Take up an INVITE that was sent before a restart; it is not sent again."""
-        transaction = ClientTransaction(self, key, b"", address, user=user, ack=ack)
+        transaction = ClientTransaction(self, key, request, address, user=user, invite=True)
         transaction.state = State.PROCEEDING
         self.clients[key] = transaction
         return transaction
@@ -151,8 +155,10 @@ class _Transaction(ABC):
         state, actions, timers = found
         if state is not self.state:
             self.state = state
-            crossing = state is State.PROCEEDING
-            self.timers = {t: w for t, w in self.timers.items() if crossing and t in CROSSING}
+            running = self.timers
+            self.timers = {}
+            if state is State.PROCEEDING:
+                self.timers |= {t: w for t, w in running.items() if t in CROSSING}
         for timer in timers:
             self._start(timer)
         for action in actions:
@@ -230,10 +236,13 @@ class ServerTransaction(_Transaction):
             self.layer.count("ack_missing")
 
 
+_AWAITING: Final = (State.CALLING, State.TRYING, State.PROCEEDING)
+
+
 class ClientTransaction(_Transaction):
     """A request that was sent, until its final response needs no absorbing any more."""
 
-    __slots__ = ("ack", "key", "moved", "user")
+    __slots__ = ("key", "moved", "user")
 
     def __init__(
         self,
@@ -243,13 +252,13 @@ class ClientTransaction(_Transaction):
         address: Address,
         *,
         user: ClientUser,
-        ack: tuple[bytes, bytes] | None,
+        invite: bool,
     ) -> None:
-        super().__init__(layer, CLIENT if ack is None else INVITE_CLIENT, address)
+        super().__init__(layer, INVITE_CLIENT if invite else CLIENT, address)
         self.key = key
         self.kept = request
+        """The request; after a final response the ACK, when there is one to repeat."""
         self.user = user
-        self.ack = ack
         self.moved = False
         """It goes by TCP because it is too large for UDP."""
 
@@ -264,6 +273,8 @@ class ClientTransaction(_Transaction):
         status = message.status
         if status < 200:
             return self.step(Input.PROVISIONAL, message=message)
+        if self.state in _AWAITING and (status < 300 or self.machine is CLIENT):
+            self.kept = b""  # not sent any more, but remembered for half a minute
         return self.step(Input.SUCCESS if status < 300 else Input.FAILURE, message=message)
 
     def not_sent(self) -> None:
@@ -280,13 +291,14 @@ class ClientTransaction(_Transaction):
 
     def abandon(self) -> None:
         """Forget a request whose final response nobody awaits any more."""
-        if self.state in (State.CALLING, State.TRYING, State.PROCEEDING):
+        if self.state in _AWAITING:
             self.timers.clear()
             self.forget()
 
     def forget(self) -> None:
         """Take the transaction out of the layer."""
         self.layer.clients.pop(self.key, None)
+        self.kept = b""
 
     def _act(self, action: Action, data: bytes, message: Message | None) -> None:
         if action is Action.REPEAT:
@@ -294,9 +306,23 @@ class ClientTransaction(_Transaction):
             self.layer.send(self.kept, self.address)
         elif action is Action.TIME_OUT:
             self.user.timed_out(self)
-        elif message is not None and action is Action.ACKNOWLEDGE and self.ack is not None:
-            head, tail = self.ack
-            to = (message.header("To") or "").encode("utf-8", "surrogateescape")
-            self.layer.send(head + to + tail, self.address)
+        elif message is not None and action is Action.ACKNOWLEDGE:
+            if self.kept.startswith(b"INVITE "):
+                self.kept = refusal_ack(self.kept, message.header("To") or "")
+            self.layer.send(self.kept, self.address)
         elif message is not None and action is Action.PASS:
             self.user.response(self, message)
+
+
+def refusal_ack(invite: bytes, to: str) -> bytes:
+    """The ACK of a refusal: lines of our INVITE with the To of the response (17.1.1.3)."""
+    start, *lines = invite.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    found = [b"ACK" + start.removeprefix(b"INVITE")]
+    for line in lines:
+        if line.startswith(b"To: "):
+            found.append(b"To: " + to.encode("utf-8", "surrogateescape"))
+        elif line.startswith(b"CSeq: "):
+            found.append(line.removesuffix(b"INVITE") + b"ACK")
+        elif line.startswith(_OF_ACK):
+            found.append(line)
+    return b"\r\n".join([*found, b"Content-Length: 0\r\n\r\n"])

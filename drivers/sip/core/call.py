@@ -171,7 +171,6 @@ class Call:
 
     __slots__ = (
         "accepting",
-        "ack",
         "address",
         "ani",
         "answered",
@@ -288,7 +287,6 @@ class Call:
         """Where to try when ``address`` fails."""
         self.via = ""
         self.cseq = 0
-        self.ack = b""
         self.auth_tries = 0
         self.cancel_sent = False
         self.cancel_reason: Cause | None = None

@@ -53,7 +53,7 @@ LEFT: Final = 1000
 """More than end between a message of the peer and the moment when its call is written as over."""
 
 _STANDING: Final = ("accepted", "confirmed")
-_ENDED: Final = {cause: f"ended_{cause.name.lower()}" for cause in Cause}
+ENDED: Final = {cause: f"ended_{cause.name.lower()}" for cause in Cause}
 """Counters of ends by cause."""
 
 _STATE_NAMES: Final[dict[CallState, RecordState]] = {
@@ -260,7 +260,7 @@ class Calls:
         if call.reported:
             return
         call.reported = True
-        self.services.count(_ENDED[cause])
+        self.services.count(ENDED[cause])
         group = call.group
         if group is not None:
             verdict = group.leave(call, cause, detail)

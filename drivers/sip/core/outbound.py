@@ -7,7 +7,7 @@ from drivers.api import CallDetails
 from drivers.errors import ProtocolError
 from drivers.events import Cause
 from drivers.sip.core.call import Call, CallInput, CallState, CallTimer
-from drivers.sip.core.calls import Calls
+from drivers.sip.core.calls import ENDED, Calls
 from drivers.sip.core.causes import cause_for, cause_from_reason
 from drivers.sip.core.happenings import AnsweredBy, Connected, Ended, MediaAgreed, Progressed
 from drivers.sip.core.in_dialog import InDialog
@@ -89,13 +89,14 @@ class OutboundCalls:
             if member.state is not CallState.ENDED:
                 self.release(member, cause)
         group.lead.reported = True
+        self.services.count(ENDED[cause])
         self.services.happened.append(Ended(group.lead, cause))
 
     def take_up(self, call: Call) -> None:
         """Hear the responses to an INVITE of before a restart."""
-        branch, ack = call.via.rpartition("=")[2], self._refusal_ack(call, [])
+        branch, invite = call.via.rpartition("=")[2], self._request(call, "INVITE", [])
         call.transaction = self.services.transactions.restore_invite(
-            (branch, "INVITE"), call.address, user=_Invite(self, call), ack=ack
+            (branch, "INVITE"), invite, call.address, user=_Invite(self, call)
         )
 
     def withdraw(self, call: Call) -> None:
@@ -157,15 +158,10 @@ class OutboundCalls:
             data,
             call.address,
             user=_Invite(self, call),
-            ack=self._refusal_ack(call, extra),
+            invite=True,
         )
         self.calls.save_invite(call, call.place)  # what was sent above leaves after us
         self.failover.watch(call)
-
-    def _refusal_ack(self, call: Call, extra: Headers) -> tuple[bytes, bytes]:
-        """The ACK of a refusal without its To value (17.1.1.3)."""
-        start, _, rest = self._request(call, "ACK", extra).partition(b"\r\nTo: ")
-        return start + b"\r\nTo: ", b"\r\n" + rest.partition(b"\r\n")[2]
 
     def _request(self, call: Call, method: str, headers: Headers, body: bytes = b"") -> bytes:
         """A request that belongs to the INVITE: same Via, From, To, Call-ID and number."""
@@ -241,9 +237,9 @@ class OutboundCalls:
     def _answer(self, call: Call, message: Message) -> None:
         if call.dialog is not None or message.to_tag in call.remote_tags:
             if call.dialog is not None and message.to_tag == call.dialog.remote_tag:
-                self.services.send(
-                    call.ack or self._ack(call.dialog, call.cseq), call.dialog.address
-                )
+                ack = b"" if call.transaction is None else call.transaction.kept
+                ack = ack or self._ack(call.dialog, call.cseq)
+                self.services.send(ack, call.dialog.address)
             else:
                 self._hang_up_fork(call, message)
             return
@@ -260,10 +256,12 @@ class OutboundCalls:
         call.stop(CallTimer.RING_LIMIT, CallTimer.CANCEL_LIMIT, CallTimer.SILENCE)
         if call.seat is not None and call.seat.gateway is not None:
             call.seat.gateway.works()
-        call.ack = self._ack(dialog, call.cseq)
+        ack = self._ack(dialog, call.cseq)
+        if call.transaction is not None:
+            call.transaction.kept = ack  # for a repeated 200, as long as there may be one
         if cancelled:
             self.calls.save(call, "ending")
-            self.services.send(call.ack, dialog.address)
+            self.services.send(ack, dialog.address)
             self.in_dialog.ending.send_bye(call, Cause.NORMAL)
             return
         fault = self._take_answer(call, message, b"" if early is None else early.answer)
@@ -271,7 +269,7 @@ class OutboundCalls:
         if not fault:
             self.in_dialog.timers.agree_as_client(call, message)
         self.calls.save(call, "confirmed")
-        self.services.send(call.ack, dialog.address)
+        self.services.send(ack, dialog.address)
         if fault:
             self.services.count("answer_not_acceptable")
             self.calls.report_end(call, Cause.INCOMPATIBLE, fault)

@@ -8,6 +8,7 @@ import heapq
 from collections import deque
 from typing import Final, Protocol
 
+NEVER: Final = float("inf")
 TIDIED_ABOVE: Final = 4096  # entries; fewer cost nothing worth mentioning
 
 
@@ -32,6 +33,8 @@ class Timers:
         self._lines: dict[float, deque[Deadline]] = {}
         self._first: Deadline | None = None
         """The earliest deadline, unless it was stopped since; None: to be looked for."""
+        self.not_before = NEVER
+        """No deadline is earlier; whoever waits until then asks for ``next_deadline`` again."""
         self._count = 0
         self._tidy_at = TIDIED_ABOVE
 
@@ -61,12 +64,15 @@ class Timers:
                 self._tidy()
         if self._first is not None and when < self._first[0]:
             self._first = one
+        if when < self.not_before:
+            self.not_before = when
 
     def next_deadline(self) -> float | None:
         """When the earliest running timer fires; None when none runs."""
         first = self._first
         if first is None or first[2].timers.get(first[3]) != first[0]:
             first = self._first = self._look()
+        self.not_before = NEVER if first is None else first[0]
         return None if first is None else first[0]
 
     def fire(self, now: float) -> None:

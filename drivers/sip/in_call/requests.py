@@ -111,15 +111,9 @@ class Requests:
         via = services.via_start + branch
         lines = [*request.headers, *extra, services.user_agent]
         data = dialog.request(method, via=via, number=number, headers=lines, body=request.body)
-        ack: tuple[bytes, bytes] | None = None
-        if method == "INVITE":
-            # A failure's ACK repeats the branch; the To of a dialog is known already.
-            whole = dialog.request("ACK", via=via, number=number, headers=extra)
-            start, _, rest = whole.partition(b"\r\nTo: ")
-            ack = start + b"\r\nTo: ", b"\r\n" + rest.partition(b"\r\n")[2]
         services.count(f"sent_{method.lower()}")
         request.transaction = services.transactions.open_client(
-            (branch, method), data, dialog.address, user=request, ack=ack
+            (branch, method), data, dialog.address, user=request, invite=method == "INVITE"
         )
 
     def answer_challenge(self, request: DialogRequest, message: Message) -> tuple[str, str] | None:

@@ -11,11 +11,10 @@ import msgspec
 
 from cython_ext.sip_wire import (
     Message,
-    NameAddr,
     WireError,
-    format_name_addr,
     parse_name_addr,
     parse_uri,
+    quote_string,
 )
 from drivers.api import CallDetails
 from drivers.sip.core.happenings import Identity
@@ -47,9 +46,10 @@ Headers = list[tuple[str, str]]
 def from_value(name: str, number: str, host: str, tag: str, *, restricted: bool) -> str:
     """The From of an INVITE of ours."""
     if restricted:
-        return format_name_addr(NameAddr("Anonymous", ANONYMOUS, {"tag": tag}))
-    uri = f"sip:{user_part(number) or 'anonymous'}@{host}"
-    return format_name_addr(NameAddr(printable(name) or number, uri, {"tag": tag}))
+        return f'"Anonymous" <{ANONYMOUS}>;tag={tag}'
+    shown = printable(name) or number
+    display = f"{quote_string(shown)} " if shown else ""
+    return f"{display}<sip:{user_part(number) or 'anonymous'}@{host}>;tag={tag}"
 
 
 def identity_headers(

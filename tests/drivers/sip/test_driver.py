@@ -153,7 +153,7 @@ async def test_line_comes_back_and_others_are_used_first(running, caller) -> Non
         "carrier/2",
         "carrier/3",
     ]
-    assert len(running.driver._free["carrier"]) == 40
+    assert len(running.driver.board.free["carrier"]) == 40
 
 
 async def test_line_says_what_it_cannot_do(running) -> None:

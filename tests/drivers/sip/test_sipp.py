@@ -68,7 +68,7 @@ async def test_call_that_we_hang_up(running, sipp) -> None:
 async def test_more_callers_than_lines_are_refused(make_running, sipp) -> None:
     running = await make_running().open()
     try:
-        running.driver._free["carrier"].clear()
+        running.driver.board.free["carrier"].clear()
         caller = await sipp("uac", f"127.0.0.1:{running.driver.port}", "-s", "1", "-m", "1")
         with pytest.raises(AssertionError, match="503"):
             await caller.done()

@@ -67,8 +67,8 @@ class Layer:
         if machine in (INVITE_SERVER, SERVER):
             invite = machine is INVITE_SERVER
             return self.layer.open_server(("k",), place, invite=invite, merge=("m", "c", "1 M"))
-        ack = (b"ACK To: ", b"\r\n") if machine is INVITE_CLIENT else None
-        return self.layer.open_client(("k", "M"), b"request", place, user=self, ack=ack)
+        invite = machine is INVITE_CLIENT
+        return self.layer.open_client(("k", "M"), b"request", place, user=self, invite=invite)
 
     def seen(self) -> int:
         return self.sent + self.told + self.counts["ack_missing"]

@@ -22,6 +22,19 @@ from drivers.sip.transport.address import Address
 
 MACHINES = [INVITE_SERVER, SERVER, INVITE_CLIENT, CLIENT]
 PEER = Address("192.0.2.9", 5060)
+INVITE = (
+    b"INVITE sip:c@d SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx\r\n"
+    b"Max-Forwards: 70\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: c\r\n"
+    b"CSeq: 1 INVITE\r\nRoute: <sip:proxy;lr>\r\nContact: <sip:a@b>\r\n"
+    b"Proxy-Authorization: Digest x\r\nContent-Type: application/sdp\r\n"
+    b"Content-Length: 8\r\n\r\nCSeq: 1 "
+)
+ACK = (
+    b"ACK sip:c@d SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx\r\n"
+    b"Max-Forwards: 70\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nCall-ID: c\r\n"
+    b"CSeq: 1 ACK\r\nRoute: <sip:proxy;lr>\r\nProxy-Authorization: Digest x\r\n"
+    b"Content-Length: 0\r\n\r\n"
+)
 
 
 class Layer:
@@ -92,7 +105,7 @@ def test_every_started_timer_has_a_step_where_it_can_fire(machine: Machine) -> N
 
 def test_invite_is_repeated_at_a_and_given_up_at_b() -> None:
     bench = Layer()
-    bench.layer.open_client(("x", "INVITE"), b"INVITE", PEER, user=bench, ack=(b"", b""))
+    bench.layer.open_client(("x", "INVITE"), b"INVITE", PEER, user=bench, invite=True)
     assert bench.times_of_sending(31.9) == [0.5, 1.5, 3.5, 7.5, 15.5, 31.5]
     assert bench.lost == 0
     bench.timers.fire(32.0)
@@ -102,7 +115,7 @@ def test_invite_is_repeated_at_a_and_given_up_at_b() -> None:
 
 def test_provisional_stops_repeating_the_invite() -> None:
     bench = Layer()
-    tx = bench.layer.open_client(("x", "INVITE"), b"INVITE", PEER, user=bench, ack=(b"", b""))
+    tx = bench.layer.open_client(("x", "INVITE"), b"INVITE", PEER, user=bench, invite=True)
     tx.receive(answer(100))
     assert bench.times_of_sending(500.0) == []
     assert bench.seen == [100]
@@ -111,10 +124,10 @@ def test_provisional_stops_repeating_the_invite() -> None:
 
 def test_failure_is_acknowledged_each_time_until_d() -> None:
     bench = Layer()
-    tx = bench.layer.open_client(("x", "INVITE"), b"INVITE", PEER, user=bench, ack=(b"<", b">"))
+    tx = bench.layer.open_client(("x", "INVITE"), INVITE, PEER, user=bench, invite=True)
     tx.receive(answer(486))
     tx.receive(answer(486))
-    assert bench.sent[1:] == [b"<<sip:c@d>;tag=2>"] * 2
+    assert bench.sent[1:] == [ACK] * 2
     assert bench.seen == [486]
     bench.timers.fire(31.9)
     assert tx.state is State.COMPLETED
@@ -124,7 +137,7 @@ def test_failure_is_acknowledged_each_time_until_d() -> None:
 
 def test_success_is_passed_each_time_until_m() -> None:
     bench = Layer()
-    tx = bench.layer.open_client(("x", "INVITE"), b"INVITE", PEER, user=bench, ack=(b"", b""))
+    tx = bench.layer.open_client(("x", "INVITE"), b"INVITE", PEER, user=bench, invite=True)
     tx.receive(answer(200))
     tx.receive(answer(200))
     assert bench.seen == [200, 200]
