@@ -7,6 +7,7 @@ from typing import Final
 
 CACHE_BYTES: Final = 64 * 1024 * 1024
 SILENCE_DB: Final = -90.0
+NAME: Final = "hookflash-prompt"  # of the mappings, in /proc/PID/maps
 
 
 class EngineError(Exception):
@@ -18,9 +19,9 @@ class EngineError(Exception):
 
 
 class ClipCache:
-    """Prompts mapped into memory; the longest unused go first, once nothing plays them.
+    """Prompts mapped into memory; those not asked for longest go first, once nothing plays them.
 
-    Whoever writes prompts puts a new file in the place of an old one, and never shortens one.
+    A prompt is mapped again when its file holds something else.
     """
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:
@@ -40,39 +41,50 @@ class ClipCache:
         """
         try:
             known = self._clips.get(path)
-            if known is not None and known[0] == _identity(os.stat(path)):
+            if known is not None and known[0] == _stamp(os.stat(path)):
                 self._clips.move_to_end(path)
                 return known[1]
             with open(path, "rb") as file:
-                identity = _identity(os.fstat(file.fileno()))
-                samples = _mapped(file.fileno(), identity[-1])
+                status = os.fstat(file.fileno())
+                samples = _mapped(file.fileno(), status.st_size)
         except (OSError, ValueError) as error:
             text = f"the prompt {path} cannot be read: {error}"
             raise EngineError("missing-file", text) from error
-        self._keep(path, identity, samples)
+        # Whoever uses a prompt marks it so, by its time: what is the same stays one for all.
+        if known is not None and known[1] == samples:
+            samples = known[1]
+        self._keep(path, _stamp(status), samples)
         return samples
 
-    def _keep(self, path: str, identity: tuple[int, int, int], samples: memoryview) -> None:
+    def _keep(self, path: str, stamp: tuple[int, int, int], samples: memoryview) -> None:
         if path in self._clips:
             self.size -= len(self._clips.pop(path)[1])
-        self._clips[path] = (identity, samples)
+        self._clips[path] = (stamp, samples)
         self.size += len(samples)
         while self.size > self._limit and len(self._clips) > 1:
             self.size -= len(self._clips.popitem(last=False)[1][1])
 
 
-def _identity(status: os.stat_result) -> tuple[int, int, int]:
-    """Not its time: whoever uses a prompt marks it so. No other file gets the number of one
-    that is mapped."""
-    return status.st_dev, status.st_ino, status.st_size
+def _stamp(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _mapped(fd: int, size: int) -> memoryview:
-    """A file's octets, read now: the engine's thread must not wait for a disk."""
-    if size == 0:
-        return memoryview(b"")
-    flags = mmap.MAP_SHARED | mmap.MAP_POPULATE
-    return memoryview(mmap.mmap(fd, size, flags=flags, prot=mmap.PROT_READ))
+    """A mapped copy of a file, read now: the engine's thread must not wait for a disk.
+
+    The file itself is not mapped: who shortens a mapped file kills whoever reads on in it.
+    """
+    memory = os.memfd_create(NAME, os.MFD_CLOEXEC)
+    try:
+        done = 0
+        while done < size and (more := os.sendfile(memory, fd, done, size - done)):
+            done += more
+        if done == 0:
+            return memoryview(b"")
+        flags = mmap.MAP_SHARED | mmap.MAP_POPULATE
+        return memoryview(mmap.mmap(memory, done, flags=flags, prot=mmap.PROT_READ))
+    finally:
+        os.close(memory)
 
 
 def accepted(done: bool) -> None:  # noqa: FBT001

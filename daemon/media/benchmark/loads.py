@@ -118,6 +118,34 @@ def sealed(channels: int, seconds: float) -> Load:
         engine.stop()
 
 
+def transcoded(channels: int, seconds: float, folder: Path) -> Load | None:
+    """Play to the ports and hear them for keys, in Opus both ways; None without libopus.
+
+    The peers are another engine, because what is decoded must be sound.
+    """
+    from cython_ext.media import Engine
+
+    engine, peers = Engine(), Engine()
+    engine.start()
+    peers.start()
+    try:
+        for port in range(1, channels + 1):
+            here, there = engine.open_rtp(port, HOST), peers.open_rtp(port, HOST)
+            for side, to in ((engine, there), (peers, here)):
+                connect = partial(side.connect_rtp, port, HOST, to, payload_type=96, law="OPUS")
+                insist(partial(connect, dtmf_payload_type=-1, transcode=True))
+        play_all(engine, channels, folder)
+        play_all(peers, channels, folder)
+        return _watch(engine, channels, seconds)
+    except EngineError as error:
+        if error.code == "no-codec":
+            return None
+        raise
+    finally:
+        peers.stop()
+        engine.stop()
+
+
 def _watch(engine: "Engine", channels: int, seconds: float) -> Load:
     time.sleep(settle_s(seconds))
     cpu, late, missed = _cpu(engine), engine.lateness(), _missed(engine, channels)

@@ -19,7 +19,15 @@ from daemon.media.benchmark.calls import (
     setup_us,
     steal_s,
 )
-from daemon.media.benchmark.loads import bare, bridge_all, loaded, play_all, record_all, sealed
+from daemon.media.benchmark.loads import (
+    bare,
+    bridge_all,
+    loaded,
+    play_all,
+    record_all,
+    sealed,
+    transcoded,
+)
 
 ROUNDS: Final = 5
 FULL: Final = 0.7  # share of a core at which new legs are refused
@@ -29,6 +37,7 @@ MEASURED: Final = 500  # channels whose memory is measured
 DESCRIPTORS_KEPT: Final = 200
 NOT_JUDGED_MS: Final = 2.0  # a machine that wakes its own witness later says nothing of ours
 INBAND: Final = -1
+MOST_OPUS: Final = 40  # channels that are transcoded; the peers are, too
 
 Figures = dict[str, list[float]]
 
@@ -52,7 +61,7 @@ def run(channels: int, seconds: float, *, rounds: int = ROUNDS) -> dict[str, Any
     return {
         "channels": count,
         "seconds": seconds,
-        **{name: round(middle[name], 3) for name in _REPORTED},
+        **{name: round(middle[name], 3) for name in _REPORTED if name in middle},
         "channels_per_core_70": int(middle["channels_per_core_70"]),
         "late_p999_ms": _judged(found),
         "setup_us": round(median(setup_us(10 * count) for _ in range(rounds)), 1),
@@ -74,6 +83,7 @@ _REPORTED: Final = (
     "added_dtmf_x_floor",
     "added_srtp_x_floor",
     "pct_added_record",
+    "pct_per_channel_opus",
     "load_channels",
     "load_share",
 )
@@ -99,6 +109,8 @@ def _round(count: int, seconds: float, most: int) -> dict[str, float]:
             dtmf_payload_type=INBAND,
         )
         recorded = loaded(count, seconds, partial(record_all, channels=count, folder=folder))
+        few = min(count, MOST_OPUS)
+        opus = transcoded(few, seconds, folder)
     full = min(most, int(FULL / max(bridged.share / count, 1e-6)) // 2 * 2)
     witness.start()
     laden = loaded(full, seconds, partial(bridge_all, channels=full))
@@ -114,6 +126,7 @@ def _round(count: int, seconds: float, most: int) -> dict[str, float]:
         "added_dtmf_x_floor": (inband.share * each - cost) / floor,
         "added_srtp_x_floor": (secret.share * each - cost) / floor,
         "pct_added_record": recorded.share * each - cost,
+        **({} if opus is None else {"pct_per_channel_opus": 100 * opus.share / few}),
         "load_channels": full,
         "load_share": laden.share,
         "channels_per_core_70": full * FULL / laden.share,

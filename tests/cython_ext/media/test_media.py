@@ -117,6 +117,8 @@ def test_clips_are_read_once_and_again_when_they_change(tmp_path: Path) -> None:
     path.write_bytes(b"ab" * 100)
     first = cache.load(str(path))
     assert cache.load(str(path)) is first
+    os.utime(path)
+    assert cache.load(str(path)) is first  # used by somebody, and the same
     path.write_bytes(b"cd" * 200)
     assert cache.load(str(path)) == b"cd" * 200
     assert cache.size == 400
@@ -127,6 +129,22 @@ def test_clips_are_read_once_and_again_when_they_change(tmp_path: Path) -> None:
     with pytest.raises(EngineError) as missing:
         cache.load(str(tmp_path / "none"))
     assert missing.value.code == "missing-file"
+
+
+def test_a_prompt_that_is_cut_short_is_played_to_its_end(tmp_path: Path) -> None:
+    gc.collect()  # what earlier tests left must not go away in between
+    cache = ClipCache()
+    path = tmp_path / "a.s16"
+    path.write_bytes(b"ab" * 10_000)
+    playing = cache.load(str(path))
+    path.write_bytes(b"")
+    assert bytes(playing) == b"ab" * 10_000  # where the file itself is mapped, SIGBUS
+    assert (len(cache.load(str(path))), cache.count, cache.size) == (0, 1, 0)
+    maps = Path("/proc/self/maps").read_text()
+    before = maps.count("hookflash-prompt")
+    del playing
+    gc.collect()
+    assert Path("/proc/self/maps").read_text().count("hookflash-prompt") == before - 1
 
 
 def test_gains() -> None:

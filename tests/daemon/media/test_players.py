@@ -91,7 +91,5 @@ async def test_music_is_in_step_for_all_from_one_mapping(
     at = early.rfind(piece)
     assert at > 0  # the same samples, at the same time but for what is on its way
     assert abs((len(early) - at) - (len(late) - late.rfind(piece))) <= 480
-    maps = Path("/proc/self/maps").read_text()
-    assert maps.count(str(site / name)) == 1
     counters = await link.counters()
     assert (counters["cached_prompts"], counters["cached_bytes"]) == (1, 48_000)

@@ -149,7 +149,7 @@ def held() -> Counter[str]:
         except FileNotFoundError:  # the descriptor of the listing itself
             continue
     maps = Path("/proc/self/maps").read_text()
-    for name in ("hookflash-tap", ".s16"):
+    for name in ("hookflash-tap", "hookflash-prompt"):
         found[f"mapped {name}"] = maps.count(name)
     return found
 
