@@ -27,7 +27,7 @@ from daemon.control.acd_runner import AcdRunner
 from daemon.control.alarms.disk import DiskWatch
 from daemon.control.alarms.standing import Alarms
 from daemon.control.audio.caller_ears import CallerEars
-from daemon.control.calls.call import Call, Phase, encode_call
+from daemon.control.calls.call import Call, Leg, Phase, encode_call
 from daemon.control.calls.context import EndingCall, HangUpRequest
 from daemon.control.calls.lamp_switch import LampSwitch
 from daemon.control.calls.last_agents import LastAgents
@@ -380,6 +380,10 @@ class Controller(Switchboard):
         if self.moved is not None:
             self.moved.add(call.id)
         self.dirty.set()
+
+    def port_left(self, leg: Leg) -> None:
+        """Keys heard on the port of a leg are no caller's any more."""
+        self._media.ports.pop(leg.port or NO_PORT, None)
 
     def ended(self, life: EndingCall) -> None:
         """The call is over."""

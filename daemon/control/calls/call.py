@@ -291,6 +291,8 @@ class Call(msgspec.Struct, kw_only=True, omit_defaults=True):
     """User-to-user information, passed on as it came (RFC 7433)."""
     headers: dict[str, str] = {}
     """Headers that the trunks' options let through, passed on as they came."""
+    begun_by: str = ""
+    """Number that called and gave the place to whom ``ani`` names; its flow knows this one."""
     hops: int = 70
     """How many more hops the call may take (Max-Forwards)."""
 

@@ -170,8 +170,14 @@ class Conversation:
         self._swap_segment("hold", "talk", now)
         self._context.acd.submit(CallRetrieved(call=CallId(call.id)))
         await self.quiet()
-        leg = call.agent_leg
-        if leg is not None and leg.port is not None and call.caller.port is not None:
+        await self.rejoin()
+
+    async def rejoin(self) -> None:
+        """Let caller and agent hear each other again, or the caller music while he is held."""
+        call, leg = self.call, self.call.agent_leg
+        if call.phase is Phase.ON_HOLD:
+            await self._life.flow.hold_music()
+        elif leg is not None and leg.port is not None and call.caller.port is not None:
             call.bridge = self._context.ids()
             await self._context.media.bridge(call.bridge, call.caller.port, leg.port)
 

@@ -277,6 +277,8 @@ class CallLife:
                 self.flow.key(call.caller.port, key, duration)
             case line_events.Released(cause=cause):
                 await self.end(cause, by="caller", caller_released=True)
+            case line_events.Transferred() if event.other is not None:
+                await self.moves.transferred(event)
             case line_events.LineDown(reason=reason):
                 self.log.error("line of the caller is down", why=reason)
                 await self.end(Cause.DESTINATION_OUT_OF_ORDER, by="system", failed=True)

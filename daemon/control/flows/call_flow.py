@@ -143,7 +143,7 @@ class CallFlow:
             active = context.flows.called_back(slug)
         else:
             active = self._active(slug, queue=kind == "queue", version=call.flow_version)
-        variables = {"ani": call.ani, "dnis": call.dnis, "name": call.name}
+        variables = {"ani": call.begun_by or call.ani, "dnis": call.dnis, "name": call.name}
         session = IvrSession(active.flow, variables, call.language)
         self._runner = IvrRunner(
             session,

@@ -95,6 +95,9 @@ class Moving(Protocol):
     def life_on(self, line: LineId) -> "CallLife | None":
         """The call that a line is part of."""
 
+    def port_left(self, leg: Leg) -> None:
+        """Keys heard on the port of a leg are no caller's any more."""
+
     def lives(self) -> "Iterable[CallLife]":
         """Every call, oldest first."""
 

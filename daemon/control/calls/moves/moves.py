@@ -145,17 +145,17 @@ class Moves:
         if isinstance(wish, Slot) and station and asked.other is None:
             if not await self.parking.park(wish.name, station):
                 cause = Cause.CONGESTION
-            await self._report(asked, cause)
+            await self.report(asked, cause)
         elif asked.other is not None:
             cause = await self.handover.attended(asked)
             if cause is not None:
-                await self._report(asked, cause)
+                await self.report(asked, cause)
         elif self.call.agent_leg is not None and asked.line == self.call.agent_leg.line:
             return False
         else:
             cause = await self.handover.hand_on(asked)
             if cause is not None:
-                await self._report(asked, cause)
+                await self.report(asked, cause)
         return True
 
     async def after_taking(self, asked: line_events.Transferred) -> None:
@@ -173,7 +173,7 @@ class Moves:
         if call.direct is not None and call.direct.station == context.station_at(asked.line):
             call.direct.agent = 0
         await self._life.onward.rejoin(onward)
-        await self._report(asked, None)
+        await self.report(asked, None)
         await self._life.release(asked.line, Cause.NORMAL)
 
     async def agent_left(self) -> None:
@@ -236,6 +236,8 @@ class Moves:
                 context.records.close_segment(call, "transfer", context.clock(), result="lost")
             else:
                 await self.picking_up.finish(onward)
+        elif not call.bridge and call.phase in (Phase.TALKING, Phase.OUTSIDE):
+            await self.handover.talk_on()  # the one who talked before had given his place
         if call.consult is not None:
             await self.consulting.resume()
         if call.parked is not None:
@@ -255,7 +257,8 @@ class Moves:
         seats = {context.seat_of(context.station_at(leg.line)) for leg in legs}
         return seats - {0, call.agent if call.connected else 0}
 
-    async def _report(self, asked: line_events.Transferred, cause: Cause | None) -> None:
+    async def report(self, asked: line_events.Transferred, cause: Cause | None) -> None:
+        """Tell the telephone that asked for a transfer how it went."""
         transfers = self._context.transfers_at(asked.line)
         if asked.transfer and transfers is not None:
             await transfers.transfer_ended(asked.transfer, cause)
