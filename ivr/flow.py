@@ -53,6 +53,8 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     lines: dict[str, int]
     """Where each node begins in the file."""
     tests: tuple[FlowTest, ...]
+    fax: str = ""
+    """The node at which callers go on that are fax machines; empty: nobody listens for them."""
 
 
 class _Outline(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +64,7 @@ class _Outline(msgspec.Struct, frozen=True, kw_only=True):
     languages: tuple[str, ...]
     start: NodeId
     title: str = ""
+    fax: NodeId | None = None
     variables: dict[Name, str] = {}
 
 
@@ -74,7 +77,8 @@ def load_flow(text: str | bytes, name: str) -> Flow:
     document = parse(text, name, faults)
     flow = _Builder(name, faults).flow(document) if document is not None else None
     if flow is not None and not faults:
-        faults.extend(graph_faults(flow.nodes, flow.start, flow.lines, name))
+        starts = (flow.start, flow.fax) if flow.fax else (flow.start,)
+        faults.extend(graph_faults(flow.nodes, starts, flow.lines, name))
     if faults or flow is None:
         ordered = tuple(sorted(set(faults)))
         count = "1 fault" if len(ordered) == 1 else f"{len(ordered)} faults"
@@ -102,6 +106,10 @@ class _Builder:
         self._check_targets(document)
         if outline is None:
             return None
+        node = nodes.get(outline.fax or "")
+        if node is not None and not isinstance(node, kinds()["fax"]):
+            en, zh = "fax: a node of kind fax is needed", "fax：需要 kind 为 fax 的节点"
+            self._reader.fault(document.key_lines["fax"], en, zh)
         return Flow(
             name=self._name,
             title=outline.title,
@@ -111,6 +119,7 @@ class _Builder:
             nodes=nodes,
             lines={name: self._line(document, name) for name in nodes},
             tests=tests,
+            fax=outline.fax or "",
         )
 
     def _struct(self, kind: type[Any], value: Value, *, skip: frozenset[str]) -> Any:

@@ -1,16 +1,16 @@
 """Faults of the graph: nodes nobody reaches, and loops that never stop for the caller."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ivr.errors import FlowFault
 from ivr.node import Node
 
 
 def graph_faults(
-    nodes: Mapping[str, Node], start: str, lines: Mapping[str, int], file: str
+    nodes: Mapping[str, Node], starts: Iterable[str], lines: Mapping[str, int], file: str
 ) -> Iterator[FlowFault]:
     """Find every fault of a graph whose targets all exist."""
-    for name in nodes.keys() - _reached(nodes, start):
+    for name in nodes.keys() - _reached(nodes, starts):
         en = "no way leads here; lead an exit of another node to it, or remove it"
         zh = "没有路径通向此节点；请让其他节点的出口通向它，或删除它"
         yield FlowFault(file, lines[name], name, en, zh)
@@ -23,9 +23,9 @@ def graph_faults(
         yield FlowFault(file, lines[name], name, en, zh)
 
 
-def _reached(nodes: Mapping[str, Node], start: str) -> set[str]:
-    reached = {start}
-    todo = [start]
+def _reached(nodes: Mapping[str, Node], starts: Iterable[str]) -> set[str]:
+    reached = set(starts)
+    todo = list(reached)
     while todo:
         for target in nodes[todo.pop()].exits().values():
             if target and target not in reached:

@@ -45,6 +45,10 @@ class Recorded(Input, frozen=True, kw_only=True):
     duration_s: float
 
 
+class FaxHeard(Input, frozen=True, kw_only=True):
+    """The caller is a fax machine: it goes on at the flow's node for faxes."""
+
+
 class FaxReceived(Input, frozen=True, kw_only=True):
     """A fax came through."""
 
@@ -96,6 +100,7 @@ FlowInput = (
     | Heard
     | TimedOut
     | Recorded
+    | FaxHeard
     | FaxReceived
     | FaxFailed
     | QueueLeft

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from ivr.actions import FlowAction, HangUp, Play, Speech
 from ivr.errors import FlowError, InputRefused
 from ivr.flow import Flow
-from ivr.inputs import CallerLeft, FlowInput
+from ivr.inputs import CallerLeft, FaxHeard, FlowInput
 from ivr.node import Ask, Leave, Move, Prompt
 from ivr.variables import fill
 
@@ -66,6 +66,11 @@ class IvrSession:
         if isinstance(event, CallerLeft):
             self.ended, self.pending = True, ()
             return ()
+        if isinstance(event, FaxHeard):
+            if not self.flow.fax:
+                name = self.flow.name
+                raise InputRefused(f"{name} takes no faxes", f"{name} 不接收传真")
+            return self._go(self.flow.fax)
         return self._follow(self.flow.nodes[self.node].told(self, event))
 
     def say(self, *prompts: Prompt) -> tuple[Speech, ...]:

@@ -20,6 +20,7 @@ from ivr.inputs import (
     CallerLeft,
     DigitsEntered,
     FaxFailed,
+    FaxHeard,
     FaxReceived,
     Finished,
     FlowInput,
@@ -33,7 +34,7 @@ from ivr.inputs import (
 from ivr.interpreter import IvrSession
 
 _KNOWN: Final = (
-    "12#, say PHRASE, silence, record SECONDS, fax PAGES, fax failed, queue REASON [KEY], finished, transfer failed, "
+    "12#, say PHRASE, silence, record SECONDS, fax heard, fax PAGES, fax failed, queue REASON [KEY], finished, transfer failed, "
     "hang up"
 )
 """Words of a test's inputs; the first stands for keys."""
@@ -148,6 +149,7 @@ def read_input(line: str, session: IvrSession) -> FlowInput:
     fixed: dict[str, FlowInput] = {
         "silence": TimedOut(),
         "finished": Finished(),
+        "fax heard": FaxHeard(),
         "fax failed": FaxFailed(reason="test"),
         "transfer failed": TransferFailed(reason="test"),
         "hang up": CallerLeft(),

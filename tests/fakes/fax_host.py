@@ -69,3 +69,12 @@ class FakeFaxHost:
         )
         self.over[number] = ended
         self._tell(fax.encode(ended))
+
+
+class FaxWatch:
+    """The part of a fake link that listens for fax tones."""
+
+    watched: frozenset[PortId] = frozenset()
+
+    async def watch_fax(self, port: PortId, *, on: bool) -> None:
+        self.watched = self.watched | {port} if on else self.watched - {port}

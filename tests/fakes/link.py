@@ -25,7 +25,7 @@ from daemon.link.messages import (
     StreamEnded,
 )
 from drivers.api import PortId, RtpAddress, RtpFormat
-from tests.fakes.fax_host import FakeFaxHost
+from tests.fakes.fax_host import FakeFaxHost, FaxWatch
 
 
 class Playing(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +59,7 @@ class FakeTap(msgspec.Struct, frozen=True):
     eventfd: int
 
 
-class FakeMedia:
+class FakeMedia(FaxWatch):
     """Ports, players, recorders and bridges; ``played`` and ``recorded`` keep all of them."""
 
     def __init__(self) -> None:

@@ -63,7 +63,7 @@ def test_all_faults_are_found_together_in_line_order(faults_of: Faults) -> None:
     assert lines(found) == [
         (1, "", "version: 2 is above 1"),
         (3, "", "there is no node 'nowhere'"),
-        (4, "", "unknown key 'colour'; known are languages, start, title, variables, version"),
+        (4, "", "unknown key 'colour'; known are fax, languages, start, title, variables, version"),
         (8, "a", "say: text is missing for zh"),
         (9, "a", "there is no node 'gone'"),
         (10, "a", "unknown key 'volume'; known are barge_in, next, say"),

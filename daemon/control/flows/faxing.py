@@ -41,6 +41,7 @@ class FaxMedia(Protocol):
     def host(self, host: str, payload: bytes) -> Awaitable[bytes]: ...
     def bridge(self, bridge: int, a: PortId, b: PortId) -> Awaitable[None]: ...
     def unbridge(self, bridge: int) -> Awaitable[None]: ...
+    def stop_play(self, player: int) -> Awaitable[None]: ...
 
 
 class FaxControl(Protocol):
@@ -107,6 +108,7 @@ class Faxes:
         start = fax.StartFax(fax=number, path=segment.detail["file"], station=action.station)
         running = _Open(call, segment, ends, start)
         self._open[number] = running
+        await self._quiet(call)
         # Asked for before the first tone: whoever calls has a fax, and hears us only then.
         if T38_MARK not in segment.detail and call.caller.port is not None:
             await self._change(running, await self.t38.ask(call, number))
@@ -154,6 +156,15 @@ class Faxes:
             running.segment.detail[T38_MARK] = "1"
             self._control.keep(running.call)
             log.info("fax goes by T.38", call=to_text(running.call.id), to=peer.host)
+
+    async def _quiet(self, call: Call) -> None:
+        """Stop what the caller hears, such as music: a modem hears it, too."""
+        player, call.player = call.player, 0
+        if player:
+            try:
+                await self._control.media.stop_play(player)
+            except DriverError as error:
+                log.info("nothing plays any more", call=to_text(call.id), why=str(error))
 
     async def _start(self, running: _Open) -> None:
         call, start, port = running.call, running.start, running.call.caller.port

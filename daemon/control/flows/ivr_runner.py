@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 import structlog
 
+from daemon.control.faxes.listening import FaxEar
 from daemon.control.flows.company import Company, paths
 from daemon.control.flows.ears import Ears
 from daemon.control.flows.hooks import CallHooks, CallMedia, Listener, Signal
@@ -25,6 +26,7 @@ from daemon.fax.texts import text_of
 from daemon.link.errors import LinkError
 from daemon.link.messages import (
     DigitDetected,
+    FaxTone,
     MediaRestarted,
     PlayFinished,
     RecordFinished,
@@ -46,6 +48,7 @@ from ivr.inputs import (
     CallerLeft,
     DigitsEntered,
     FaxFailed,
+    FaxHeard,
     FaxReceived,
     FlowInput,
     Heard,
@@ -98,12 +101,15 @@ class IvrRunner:
         self._hooks = hooks
         self._ids = ids
         self._company = Company(port, media=media, prompts=prompts, hooks=hooks, ids=ids)
+        self._fax_ear = FaxEar(port, media, wanted=bool(session.flow.fax))
+        self._player = 0
         self._signals: Inbox[Signal] = Inbox()
         self._typed: deque[str] = deque(maxlen=32)
         """Keys pressed before anybody asked for them."""
 
     def signal(self, happened: Signal) -> None:
         """Tell what happened on the call."""
+        self._fax_ear.hears(happened)
         self._signals.put_nowait(happened)
 
     async def run(self, replay: Sequence[bytes] = (), *, in_queue: bool = False) -> None:
@@ -111,6 +117,7 @@ class IvrRunner:
 
         With ``in_queue`` the call is in the queue already that the flow asks for last.
         """
+        await self._fax_ear.open()
         actions = self.session.start()
         for encoded in replay:
             actions = self.session.handle(_decoder.decode(encoded))
@@ -136,10 +143,12 @@ class IvrRunner:
 
     async def _perform(self, action: FlowAction, *, in_queue: bool) -> FlowInput | None:
         match action:
-            case Play():
-                return await self._play(action)
-            case Collect():
-                return await self._collect(action)
+            case Play() | Collect():
+                talking = self._play(action) if isinstance(action, Play) else self._collect(action)
+                given = await self._fax_ear.unless_heard(talking)
+                if isinstance(given, FaxHeard):
+                    await self._stop(self._player)
+                return given
             case RecordMessage():
                 return await self._record(action)
             case ReceiveFax():
@@ -275,6 +284,8 @@ class IvrRunner:
                         if self._hooks.take_callback(action.callback_number):
                             return QueueLeft(reason="callback", key=key)
                         self.announce((no_callback(self.session.language),))
+                    case FaxTone() if self._fax_ear.taken() and self._hooks.leave_queue():
+                        return FaxHeard()
                     case DigitDetected() | PlayFinished() | SpeechStarted():
                         pass
                     case given if isinstance(given, FlowInput):
@@ -307,6 +318,7 @@ class IvrRunner:
             return 0
         player = self._ids()
         self._hooks.playing(player)
+        self._player = player
         await self._media.play(self._port, player, files, stop_on_digit=stop_on_digit)
         return player
 
