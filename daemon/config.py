@@ -83,7 +83,7 @@ class RecordsOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """URL such as ``postgres://user:secret@host/name``; empty: ``hookflash.db`` in the site."""
     batch_rows: Annotated[int, msgspec.Meta(ge=1, le=5000)] = 500
     """Rows written in one transaction."""
-    batch_ms: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 250
+    batch_ms: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 500
     """Longest time a row waits to be written."""
     waiting_rows: Annotated[int, msgspec.Meta(ge=1000)] = 20_000
     """Rows kept in memory while the database is slow or away; more go to ``spill/``."""

@@ -9,6 +9,7 @@ spill file; calls never notice.
 import asyncio
 import sqlite3
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -39,7 +40,7 @@ class HistoryWriter:
         spill_directory: Path,
         *,
         batch_rows: int = 500,
-        batch_ms: int = 250,
+        batch_ms: int = 500,
         waiting_rows: int = 20_000,
     ) -> None:
         self._store = store
@@ -116,19 +117,22 @@ class HistoryWriter:
         retry_s = RETRY_FIRST_S
         while not (self._closing and not self._waiting):
             await self._wait()
+            flushes, self._flushes = self._flushes, []
             try:
                 await self._write_all()
             except (BaseORMException, OSError, sqlite3.Error) as error:
                 self._counts["failures"] += 1
                 log.error("database away", error=str(error), waiting=len(self._waiting))
                 await self._keep_safe()
-                self._flushed()
+                _tell(flushes)
                 await self._pause(retry_s)
                 retry_s = min(retry_s * 2, RETRY_LIMIT_S)
             else:
                 retry_s = RETRY_FIRST_S
-                self._flushed()
-        self._flushed()
+                _tell(flushes)
+                if self._waiting or self._flushes or self._closing:
+                    self._wake.set()
+        _tell(self._flushes)
 
     async def _wait(self) -> None:
         await self._wake.wait()
@@ -151,13 +155,14 @@ class HistoryWriter:
             self._wake.set()
 
     async def _write_all(self) -> None:
+        """Write what waits now; what comes meanwhile waits in turn, for newer forms of it."""
         await self._drain_spill()
-        while self._waiting:
-            batch = [
-                row for row, _ in zip(self._waiting.values(), range(self._batch_rows), strict=False)
-            ]
+        left = len(self._waiting)
+        while left > 0 and self._waiting:
+            batch = list(islice(self._waiting.values(), min(left, self._batch_rows)))
             await self._commit(batch)
             self._forget(batch)
+            left -= len(batch)
 
     def _forget(self, batch: Iterable[Numbered]) -> None:
         for numbered in batch:
@@ -227,8 +232,8 @@ class HistoryWriter:
         self._counts["spilled"] += len(batch)
         self._forget(batch)
 
-    def _flushed(self) -> None:
-        flushes, self._flushes = self._flushes, []
-        for done in flushes:
-            if not done.done():
-                done.set_result(None)
+
+def _tell(flushes: Iterable[asyncio.Future[None]]) -> None:
+    for done in flushes:
+        if not done.done():
+            done.set_result(None)

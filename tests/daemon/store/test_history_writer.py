@@ -86,6 +86,23 @@ async def test_batch_waits_for_a_transaction_of_the_models(store: Store, tmp_pat
     await writer.close()
 
 
+async def test_flush_while_a_batch_is_written_waits_for_rows_that_came_since(
+    store: Store, tmp_path: Path
+) -> None:
+    writer = await started(store, tmp_path / "spill", batch_ms=10_000)
+    writer.write(call(1), 1)
+    async with store.connection.acquire_connection():  # the batch cannot go on
+        first = asyncio.create_task(writer.flush())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        writer.write(call(2), 2)
+        second = asyncio.create_task(writer.flush())
+        await asyncio.sleep(0)
+    await asyncio.gather(first, second)
+    assert await Call.all().count() == 2
+    await writer.close()
+
+
 async def test_rows_arrive_without_a_flush(store: Store, tmp_path: Path) -> None:
     writer = await started(store, tmp_path / "spill", batch_ms=1)
     writer.write(call(1), 1)
