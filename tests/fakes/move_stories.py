@@ -48,6 +48,33 @@ async def conferred(rig: ControlRig) -> None:
     await rig.later(20)
 
 
+async def placed_in_queue(rig: ControlRig) -> None:
+    """The agent asks the queue by a second line, and hands the caller on to the colleague there."""
+    line, agent = await rig.connect()
+    rig.driver.hold(agent, on=True)
+    second = await rig.dial("2001", "200", second=True)
+    await rig.seat("bob")
+    await rig.answer("2002")
+    rig.driver.emit(Transferred(line=agent.id, to="x", transfer="t1", other=second.id))
+    await rig.settle()
+    await rig.later(5)
+    await rig.hang_up(line)
+    await rig.later(20)
+
+
+async def placed_in_menu(rig: ControlRig) -> None:
+    """The agent asks a menu by a second line, and hands the caller on to it."""
+    line, agent = await rig.connect()
+    second = await rig.dial("2001", "100", second=True)
+    await rig.press(second, "3")
+    rig.driver.emit(Transferred(line=agent.id, to="x", transfer="t1", other=second.id))
+    await rig.settle()
+    await rig.press(line, "4711#")
+    await rig.later(5)
+    await rig.hang_up(line)
+    await rig.later(20)
+
+
 async def joined_by_telephone(rig: ControlRig) -> None:
     """Ann calls a colleague on her second line and lets the telephone join the two."""
     line, agent = await talk(rig)

@@ -12,6 +12,7 @@ from acd_core.events import (
     AgentFree,
     AgentReachable,
     AgentUnreachable,
+    CallEnded,
     OfferAccepted,
     OfferRejected,
 )
@@ -52,9 +53,13 @@ def offers_lost(call: int, floor: Snapshot) -> Iterator[AcdEvent]:
 
 
 def left_busy(calls: Iterable[Call], floor: Snapshot) -> Iterator[AcdEvent]:
-    """Frees agents whose call of their own has not survived."""
-    engaged = {agent for call in calls for agent in call.engaged}
+    """Frees agents whose call has not survived, or has ended before the engine was told."""
+    alive = tuple(calls)
+    known = {call.id for call in alive}
+    engaged = {agent for call in alive for agent in call.engaged}
     for view in floor.agents:
+        if view.state in WITH_CALLER and view.call is not None and view.call not in known:
+            yield CallEnded(call=view.call)
         # Who talks, or works after a call, is busy afterwards if he was so before.
         marked = view.state in (AgentState.BUSY, AgentState.WRAP_UP, *WITH_CALLER)
         if marked and view.agent not in engaged:

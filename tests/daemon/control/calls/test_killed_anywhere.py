@@ -13,7 +13,7 @@ from tests.fakes.control_rig import ControlRig, make_queue
 from tests.fakes.line import FakeLine, State
 from tests.fakes.sound_records import assert_identity
 
-RECORDS = 100  # more than any of the stories writes
+RECORDS = 140  # more than any of the stories writes
 
 
 class Killed(BaseException):
@@ -156,6 +156,8 @@ async def everybody_hangs_up(rig: ControlRig) -> None:
         (move_stories.consulted, "longest_idle"),
         (move_stories.conferred, "longest_idle"),
         (move_stories.joined_by_telephone, "longest_idle"),
+        (move_stories.placed_in_queue, "longest_idle"),
+        (move_stories.placed_in_menu, "longest_idle"),
         (move_stories.parked, "longest_idle"),
         (move_stories.picked_up, "longest_idle"),
         (move_stories.picked_up, "ring_all"),

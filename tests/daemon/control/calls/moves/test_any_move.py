@@ -139,14 +139,21 @@ def lines(rig: ControlRig) -> list[FakeLine]:
     return [rig.driver.line(name) for name in rig.driver.names]
 
 
+async def telephone_asks_the_queue(rig: ControlRig) -> None:
+    await two_in_conversation(rig)
+    await dials("2001", "200", "#2")(rig)
+
+
 ACTIONS: tuple[Action, ...] = (
     *(two_in_conversation, two_in_conversation, telephone_has_two_calls),
+    telephone_asks_the_queue,
     *(arrive, choose_queue, pick_up, all_pick_up, decline, agent_leaves, caller_leaves),
     *(hold, retrieve, hear_out, bob_pauses, everybody_ready),
     *(asks("2002"), asks("2001"), asks(OUTSIDE), outside_answers),
     *(goes(step) for step in ConsultStep if step is not ConsultStep.ANSWER),
     *(parks, telephone_parks, telephone_joins, telephone_joins_the_other_way),
     *(dials("2001", "2002"), dials("2001", "2002", "#2"), dials("2002", OUTSIDE)),
+    *(dials("2001", "100", "#2"), dials("2001", "200", "#2")),
     *(dials("2002", "*51"), dials("2001", "*51"), dials("2002", "*8"), dials("2001", "*82002")),
     *(hands_on("2001", "2002"), hands_on("2002", OUTSIDE), hands_on("2002", "2001")),
     *(second_line_hangs_up, media_deaf_for_a_moment, control_killed, moment, while_passes),
