@@ -34,7 +34,7 @@ languages: [en]
 start: say
 nodes:
   say:
-    kind: play
+    kind: announce
     say: {file: bench}
     next: bye
   bye:
@@ -54,6 +54,13 @@ async def measure(seconds: float) -> Row:
     async with Hotline(wishes) as hotline:
         idle = await costs.idle(hotline)
         warm = await _call(hotline, LIMIT / 2, WARM_S, "calls")
+        if warm.completed != warm.offered:
+            raise CommandError(
+                pick(
+                    f"{warm.completed} of {warm.offered} calls below the limit were answered",
+                    f"限值以下的 {warm.offered} 个呼叫中只接听了 {warm.completed} 个",
+                )
+            )
         before, memory = hotline.cpu(), hotline.memory()
         result = await _call(hotline, RATE, seconds, "flood")
         after, grown = hotline.cpu(), hotline.memory()
