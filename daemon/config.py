@@ -128,7 +128,7 @@ class AudioOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     automatic_level: Literal["off", "agents", "callers", "all"] = "off"
     """Whose speech is brought to a comfortable level for the others, by 12 dB at most; callers
-    are all who are no agents. Recordings hold what was said as it was said."""
+    are all who are no agents. A recording holds callers as they spoke, agents as they were heard."""
     speakers: Literal["off", "conferences", "all"] = "conferences"
     """In which conversations the console shows who speaks now; a conference has three or more."""
 

@@ -23,6 +23,24 @@ function draw(canvas, lanes, share) {
   });
 }
 
+const STEP_S = 5;
+let heard = null; // the player that was started last: keys are for it
+
+// The keys of a telephone that listens to messages.
+document.addEventListener("keydown", (event) => {
+  if (!heard || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input:not([type=range]), select, textarea, [contenteditable]")) return;
+  const audio = heard.querySelector("audio");
+  const speeds = [...heard.querySelectorAll("[data-speed]")];
+  const now = speeds.findIndex((choice) => choice.getAttribute("aria-pressed") === "true");
+  if (event.key === "1") audio.currentTime = Math.max(audio.currentTime - STEP_S, 0);
+  else if (event.key === "3") audio.currentTime = Math.min(audio.currentTime + STEP_S, audio.duration || 0);
+  else if (event.key === "4") speeds[Math.max(now - 1, 0)]?.click();
+  else if (event.key === "6") speeds[Math.min(now + 1, speeds.length - 1)]?.click();
+  else return;
+  event.preventDefault();
+});
+
 for (const player of document.querySelectorAll(".player[data-src]")) {
   const audio = player.querySelector("audio");
   if (!audio) continue;
@@ -54,6 +72,7 @@ for (const player of document.querySelectorAll(".player[data-src]")) {
   for (const event of ["timeupdate", "loadedmetadata", "seeked", "ended"]) audio.addEventListener(event, show);
   for (const event of ["play", "pause"]) {
     audio.addEventListener(event, () => {
+      if (!audio.paused) heard = player;
       player.classList.toggle("playing", !audio.paused);
       button.setAttribute("aria-label", audio.paused ? button.dataset.playText : button.dataset.pauseText);
     });

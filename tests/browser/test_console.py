@@ -182,6 +182,10 @@ async def test_call_is_found_and_its_recording_played(
     assert await page.evaluate("document.querySelector('audio').playbackRate") == 2
     await page.fill("[data-seek]", "750")
     await reaches(page, 8.9)
+    await page.keyboard.press("4")
+    assert await page.evaluate("document.querySelector('audio').playbackRate") == 1.5
+    await page.keyboard.press("1")
+    assert await page.evaluate("document.querySelector('audio').currentTime") < 8
     await page.keyboard.press("Escape")
     await keep(page, "call")
     assert console.hotline.played
