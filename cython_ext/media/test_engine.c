@@ -375,7 +375,8 @@ int main(void)
         test_codecs, test_network, test_signals, test_bridge, test_playing,
         test_passing, test_copies, test_fsk, test_long, test_rooms, test_levels,
         test_consent, test_chain, test_srtp, test_vectors, test_ice, test_dtls,
-        test_transports, test_reports, test_opus, test_steering};
+        test_transports, test_reports, test_opus, test_steering,
+        test_pairs};
     size_t i;
     signal(SIGPIPE, SIG_IGN);
     hf_g711_init();

@@ -74,3 +74,21 @@ async def test_a_slow_reader_loses_the_oldest_and_is_told() -> None:
         {"side": "agent", "lost": 800},
     ]
     assert [frame[2] for frame in frames if isinstance(frame, bytes)] == [3, 4]
+
+
+async def test_who_does_not_read_loses_his_own_and_hears_how_much(
+    console: ConsoleRig, sign_in: SignIn
+) -> None:
+    console.hotline.arrive(CALL, "+4930123", queue="sales")
+    console.hotline.loud_s = 2000  # far more than sockets hold
+    headers = await token(sign_in, "sam")
+    address = f"{url(console, CALL)}?rate=16000"
+    async with connect(address, additional_headers=headers, max_queue=1) as ws:
+        async with asyncio.timeout(20):
+            await console.hotline.all_said.wait()  # nobody waited for this reader
+            got = [frame async for frame in ws]
+    assert json.loads(got[0])["rate"] == 16_000
+    lost = sum(json.loads(frame)["lost"] for frame in got[1:] if isinstance(frame, str))
+    samples = sum(len(frame) - 2 for frame in got if isinstance(frame, bytes)) // 2
+    assert lost > 1_000_000
+    assert samples + lost == 2000 * 8000 + 6 * 800 + 480  # nothing is gone unsaid

@@ -3,6 +3,7 @@
 Calls move only when a test says so (``floor.py``). Passwords, sessions and the live feed are the real ones.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
@@ -57,6 +58,9 @@ class FakeService(FakeSettings, FakeFaxes):
         self.token_owner: dict[str, str] = {}
         self.stations = ["2001", "2002", "2003"]
         self.audit: list[tuple[str, str, str]] = []
+        self.loud_s = 0
+        """Seconds of audio that an analyser is given at once, behind the usual."""
+        self.all_said = asyncio.Event()
         self.drains = False
         self.banned: list[BanRow] = []
         self.played: list[str] = []
@@ -343,6 +347,9 @@ class FakeService(FakeSettings, FakeFaxes):
         for part in range(3):
             yield AudioPiece(side="caller", pcm=bytes([part, 0]) * 800, lost=part * 160)
             yield AudioPiece(side="agent", pcm=bytes([0, part]) * 800)
+        for _ in range(self.loud_s):  # a second a turn of the loop, whoever reads
+            yield AudioPiece(side="agent", pcm=bytes(16_000))
+        self.all_said.set()
 
     async def why(self, actor: Actor, call: str) -> Sequence[Decision]:
         return sample_reasons(self.clock())

@@ -127,8 +127,9 @@ typedef struct {
     socklen_t length;
 } whole;
 
-/* With ``secured`` the port has ICE and DTLS, as that of a browser. */
-static whole whole_open(int secured)
+/* With ``secured`` the port has ICE and DTLS, as that of a browser; with ``opus`` what it hears
+ * is decoded, by an encoder of another's. */
+static whole whole_open(int secured, int opus)
 {
     static const hf_credentials own = {"mine", "abcdefghijklmnopqrstuv"};
     static const hf_peer peer = {.ufrag = "peer"};
@@ -147,7 +148,12 @@ static whole whole_open(int secured)
     command.stream.packet_samples = HF_FRAME;
     command.stream.send = command.stream.receive = command.stream.rtcp_mux = 1;
     command.stream.rtcp_fd = -1;
+    if (opus && hf_opus_load() == 0) {
+        command.stream.law = HF_OPUS;
+        command.stream.coders.opus = hf_opus_new();
+    }
     hf_command_push(made.engine, &command);
+    command.stream.coders.opus = NULL; /* it is the port's now */
     if (secured && hf_handshakes_open(made.engine) == 0) {
         hf_transport *transport = hf_transport_new(made.engine, made.port, &own);
         command.op = HF_SECURE;
@@ -204,7 +210,7 @@ int main(int count, char **words)
     time_t until = time(NULL) + (time_t)seconds;
     hf_srtp *to[3], *from[3];
     unsigned long cases = 0;
-    whole port, browser;
+    whole port, browser, opus;
     int i;
     state = count > 2 ? (uint32_t)strtoul(words[2], NULL, 10) : (uint32_t)time(NULL) | 1;
     printf("seed %u\n", state);
@@ -212,8 +218,9 @@ int main(int count, char **words)
     signal(SIGPIPE, SIG_IGN);
     hf_g711_init();
     hf_dtmf_init();
-    port = whole_open(0);
-    browser = whole_open(1);
+    port = whole_open(0, 0);
+    browser = whole_open(1, 0);
+    opus = whole_open(0, 1);
     fuzz_handshakes_open();
     for (i = 0; i < 3; i++) {
         to[i] = hf_srtp_new((enum hf_suite)(i + 1), master);
@@ -232,6 +239,7 @@ int main(int count, char **words)
             size = mutate(data, size);
             parse(data, size);
             whole_port(&port, data, size);
+            whole_port(&opus, data, size);
             size = fuzz_check(data, draw());
             if (draw() % 4)
                 size = mutate(data, size);
@@ -245,6 +253,7 @@ int main(int count, char **words)
     }
     whole_close(&port);
     whole_close(&browser);
+    whole_close(&opus);
     fuzz_handshakes_close();
     printf("%lu packets, none did harm\n", cases);
     return 0;
