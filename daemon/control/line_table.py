@@ -1,7 +1,7 @@
 """All lines of all drivers, found by name or by the station at their end."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 import msgspec
 
@@ -9,6 +9,9 @@ from drivers.api import BusyLamps, Driver, Line, LineId, MessageLamps, Stations,
 from drivers.ctilink.details import CallDetail, CallDetails
 from drivers.errors import DeviceMissing, DriverError
 from drivers.events import LineEvent
+
+STATION: Final = "station:"
+"""Beginning of the names of lines towards telephones."""
 
 
 class OpenDriver(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +92,12 @@ class LineTable:
 
     def outgoing(self, names: Iterable[str]) -> list[Line]:
         """Trunk lines, those of the drivers, trunks or lines named, in that order; else all."""
-        lines = [(item.driver, line) for item in self._opened.values() for line in item.lines]
+        lines = [
+            (item.driver, line)
+            for item in self._opened.values()
+            for line in item.lines
+            if not line.startswith(STATION)
+        ]
         wanted = list(names)
         if wanted:
             lines = [

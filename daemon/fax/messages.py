@@ -30,6 +30,8 @@ LINE_BUSY: Final = 1010
 NO_ANSWER: Final = 1011
 CALL_REFUSED: Final = 1012
 UNKNOWN_NUMBER: Final = 1013
+NO_LINE: Final = 1015
+"""No line is free for it yet, or it may not be called so often."""
 NOT_REACHED: Final = 1014
 """The call did not come about for another cause, in the network or of ours."""
 

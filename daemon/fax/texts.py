@@ -34,6 +34,7 @@ _TEXTS: Final = {
     ends.NO_ANSWER: ("nobody answered", "无人接听"),
     ends.CALL_REFUSED: ("the call was refused", "呼叫被拒绝"),
     ends.UNKNOWN_NUMBER: ("there is no such number", "号码不存在"),
+    ends.NO_LINE: ("no line is free for it", "没有可用线路"),
     ends.NOT_REACHED: ("the number cannot be reached", "无法接通该号码"),
     **{code: text for text, codes in _SAME.items() for code in codes},
 }

@@ -216,11 +216,20 @@ class Outbox:
         for job in due[: max(self.options.at_once - under_way, 0)]:
             line = None if control.draining else control.free_trunk()
             if line is None or not control.may_call_outside(job.number, WHO):
+                self._waits(job)
                 break
             self._call(job, line, now)
         if due or self._began:
             return LOOK_S
         return min((max(job.next_try - now, 0.0) for job in waiting), default=REST_S)
+
+    def _waits(self, job: FaxJob) -> None:
+        """Tell once that a fax waits for a line."""
+        if job.code != fax.NO_LINE:
+            job.code = fax.NO_LINE
+            job.why_en = text_of(fax.NO_LINE, language="en")
+            job.why_zh = text_of(fax.NO_LINE, language="zh")
+            self._keep(job)
 
     def _call(self, job: FaxJob, line: Line, now: float) -> None:
         control = self._control

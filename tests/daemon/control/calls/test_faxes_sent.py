@@ -9,11 +9,13 @@ import pytest
 from daemon.config import TelephoneOptions
 from daemon.control.faxes.outbox import Outbox
 from daemon.control.faxes.spool import FaxJob, IllegalFaxState
+from daemon.control.line_table import LineTable, OpenDriver
 from daemon.fax import messages as fax
 from daemon.fax.options import FaxOptions
 from daemon.link.messages import MediaRestarted
 from daemon.service.faxes import FaxState
 from daemon.store.rows import RecordingRow, SegmentRow
+from drivers.api import LineId
 from drivers.events import Cause
 from tests.fakes.control_rig import ControlRig
 from tests.fakes.fax_pages import write_pages
@@ -260,3 +262,21 @@ def test_state_of_a_fax_that_cannot_follow_is_refused(tmp_path: Path) -> None:
     job = FaxJob(id=1, number="1", name="x", by="ann", created=0.0)
     with pytest.raises(IllegalFaxState):
         job.become(FaxState.SENT)
+
+
+async def test_fax_that_finds_no_line_waits_and_says_so(rig: ControlRig) -> None:
+    rig.controller.telephones = TelephoneOptions(allowed=("0",), max_outside=0)
+    job = await send(rig)
+    await rig.later(30)
+    assert (job.state, job.attempts, job.code) == (FaxState.WAITING, 0, fax.NO_LINE)
+    assert job.why_en == "no line is free for it"
+    rig.controller.telephones = ALLOWED
+    await rig.later(2)
+    assert job.state is FaxState.CALLING
+
+
+async def test_telephones_are_no_lines_to_the_outside(rig: ControlRig) -> None:
+    driver = rig.driver
+    both = [*driver.trunks, LineId("station:2001")]
+    table = LineTable([OpenDriver(driver=driver, kind="fake", lines=both)])
+    assert [line.id for line in table.outgoing(())] == list(driver.trunks)
