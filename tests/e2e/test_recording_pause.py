@@ -55,7 +55,8 @@ async def test_what_is_said_in_a_pause_is_in_no_file(site: RunningSite) -> None:
     silent = sum(dsp.level(audio[at : at + 640]) < -90 for at in range(0, len(audio) - 640, 640))
     assert silent * 20 >= paused_ms - 40
     assert silent * 20 < duration_ms - 500
-    assert check(site) == (0, {"checked": 1, "states": {"unchanged": 1}, "faults": []})
+    sound = {"checked": 1, "states": {"unchanged": 1}, "faults": [], "deleted": 0}
+    assert check(site) == (0, sound)
     touched = bytearray(path.read_bytes())
     touched[44 + SECOND] ^= 1
     path.write_bytes(touched)
