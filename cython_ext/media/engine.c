@@ -151,9 +151,7 @@ static void *engine_run(void *argument)
         hf_commands_run(engine);
         hf_engine_tick(engine, phase);
         hf_transports_tick(engine);
-        if (engine->news) /* once a tick: a woken thread costs more than what it is told */
-            hf_wake(engine);
-        engine->news = 0;
+        hf_tell(engine);
         measure(&engine->counts, phase, late, now_ns() - begun);
         phase = (phase + 1) % HF_PHASES;
         next += HF_TICK_NS;

@@ -212,7 +212,7 @@ typedef struct hf_engine {
     int64_t wall; /* ns since 1970 when the tick began */
     uint64_t frames; /* that every port has had, for what is in step */
     int started, realtime, silence_seconds, wake;
-    int news; /* of this tick, for the owner; the engine thread's own */
+    int urgent, retirements, waited; /* for the owner: events; retired objects, and since how many ticks */
     _Atomic int running, files_running, woken;
     char scheduling[96];
     hf_command commands[HF_COMMANDS];
@@ -248,6 +248,7 @@ int hf_event_pop(hf_event_ring *ring, hf_event *event);
 void hf_retire(hf_engine *engine, hf_object *object);
 hf_object *hf_retired_take(hf_engine *engine);
 void hf_wake(hf_engine *engine);
+void hf_tell(hf_engine *engine); /* at a tick's end */
 void hf_look(hf_engine *engine); /* the owner, before he takes anything: what comes later wakes him */
 
 /* commands.c */

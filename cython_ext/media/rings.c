@@ -2,6 +2,9 @@
 
 #include <unistd.h>
 
+#define TICKS_TOGETHER 10 /* 50 ms */
+#define ENOUGH 16         /* retired objects */
+
 /* One producer and one consumer a ring; the counters only grow and wrap by themselves. */
 
 int hf_command_push(hf_engine *engine, const hf_command *command)
@@ -46,7 +49,7 @@ void hf_event_push(hf_engine *engine, hf_event_ring *ring, const hf_event *event
     ring->slots[tail % HF_EVENTS] = *event;
     atomic_store_explicit(&ring->tail, tail + 1, memory_order_release);
     if (ring == &engine->events)
-        engine->news = 1;
+        engine->urgent = 1;
     else
         hf_wake(engine);
 }
@@ -73,7 +76,18 @@ void hf_retire(hf_engine *engine, hf_object *object)
     if (object->kind == HF_RECORDER) /* by the file thread; all else by the engine thread */
         hf_wake(engine);
     else
-        engine->news = 1;
+        engine->retirements++;
+}
+
+/* A woken thread costs more than what it is told: once a tick; and what is only to be freed
+ * waits a little, so that the ends of several calls are told together. */
+void hf_tell(hf_engine *engine)
+{
+    engine->waited += engine->retirements > 0;
+    if (!engine->urgent && engine->waited < TICKS_TOGETHER && engine->retirements < ENOUGH)
+        return;
+    engine->urgent = engine->retirements = engine->waited = 0;
+    hf_wake(engine);
 }
 
 hf_object *hf_retired_take(hf_engine *engine)
