@@ -1,6 +1,7 @@
 """What caller and agent live through: an uploaded greeting, music on hold, records that add up."""
 
 import asyncio
+import json
 import subprocess
 import wave
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from console_visitor import upload_prompt, visitor, with_token
 from parties import LEVEL_DBM0, Party, Town
 from running_site import RunningSite, seat_agents, until
+from websockets.asyncio.client import connect
 
 from cython_ext import dsp
 from tests.fakes.http_client import HttpClient
@@ -92,3 +94,24 @@ async def talk_with_a_pause(
     assert site.check_records()["faults"] == []
     await agent.call.change("sendrecv")
     await asyncio.gather(caller.hears(agent), agent.hears(caller))
+    await is_analysed(program, call["call"], caller, agent)
+
+
+async def is_analysed(program: HttpClient, call: str, caller: Party, agent: Party) -> None:
+    """A program outside hears both sides apart, from the engine's taps through control and web."""
+    url = f"ws://127.0.0.1:{program.port}/api/v1/calls/{call}/audio?rate=16000"
+    heard = [b"", b""]
+    async with (
+        connect(url, additional_headers={"Authorization": f"Bearer {program.token}"}) as analyser,
+        asyncio.timeout(10),
+    ):
+        form = json.loads(await analyser.recv())
+        assert form == {"rate": 16_000, "bits": 16, "sides": ["caller", "agent"]}
+        while min(len(side) for side in heard) < 32_000:  # a second of each
+            frame = await analyser.recv()
+            assert isinstance(frame, bytes), frame  # text would tell of a loss
+            heard[frame[0]] += frame[2:]
+    for side, own, other in zip(heard, (caller, agent), (agent, caller), strict=True):
+        level = dsp.goertzel(side[-16_000:], 16_000, own.tone.hz)
+        assert level == pytest.approx(LEVEL_DBM0, abs=1.5)
+        assert dsp.goertzel(side[-16_000:], 16_000, other.tone.hz) < LEVEL_DBM0 - 25

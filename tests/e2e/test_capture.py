@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from analyser import faults, fields, gaps, streams
-from parties import Town
+from parties import Party, Town
 from running_site import RunningSite, seat_agents, until
 
 from daemon.service.errors import ServiceError
@@ -70,6 +70,7 @@ async def test_call_is_captured_with_its_audio(site: RunningSite, tmp_path: Path
         capture = asyncio.create_task(site.hookflash("sip", "capture", *words))
         await until(lambda: file.exists() and file.stat().st_size > 20_000)
         assert await conflict(site, told["login"], call) == "conflict"
+        await change_everything(site, Actor(login=anna["login"]), caller, agent)
         await caller.press("5")
         await caller.hang_up()
         code, said = await capture
@@ -83,6 +84,22 @@ async def test_call_is_captured_with_its_audio(site: RunningSite, tmp_path: Path
         hides_the_inside(ours, [anna["station"], agent.call.id, str(phone.address[1])])
     finally:
         await town.close()
+
+
+async def change_everything(site: RunningSite, anna: Actor, caller: Party, agent: Party) -> None:
+    """Hold and back, a recording that is paused, and a transfer: the numbers must go on."""
+    await agent.call.change("sendonly")
+    await until(lambda: not caller.tone.hears(agent.tone.hz))
+    await agent.call.change("sendrecv")
+    await caller.hears(agent)
+    client = site.client()
+    try:
+        for on in (True, False):
+            await client.service.pause_recording(anna, on=on)
+    finally:
+        await client.close()
+    assert await agent.call.refer("*5") == 202
+    await until(lambda: not caller.tone.hears(agent.tone.hz))
 
 
 async def look_at_a_peer(site: RunningSite, file: Path) -> None:
