@@ -50,11 +50,12 @@ def test_who_rests_longest_is_used_again_with_both_sockets(engine: "media.Engine
     closed(engine, LEAST)
     assert engine.rested_rtp(HOST) == 0  # all closed just now
     closed(engine, 3)
-    descriptors = set(os.listdir("/proc/self/fd"))
+    descriptors = len(os.listdir("/proc/self/fd"))
     rested = engine.rested_rtp(HOST)
     assert engine.open_rtp(50, HOST, rested) == rested
     engine.connect_rtp(50, HOST, 9, payload_type=8, law="A")
-    assert set(os.listdir("/proc/self/fd")) == descriptors
+    # One more if somebody had the port beside, for RTCP, the first time.
+    assert len(os.listdir("/proc/self/fd")) - descriptors in (0, 1)
     assert [port[3] for port in engine.ports()] == [rested]
 
 
@@ -80,11 +81,11 @@ def test_a_port_asked_for_by_number_is_had_although_it_rests(engine: "media.Engi
 
 
 def test_no_more_rest_than_are_of_use(engine: "media.Engine") -> None:
-    closed(engine, MOST)
     before = len(os.listdir("/proc/self/fd"))
-    closed(engine, 20)
+    closed(engine, MOST)
+    closed(engine, 40)
     # What was opened anew has taken the places of those that rested longest.
     assert engine.counters()["resting_ports"] == MOST
-    while len(os.listdir("/proc/self/fd")) > before:
+    while len(os.listdir("/proc/self/fd")) > before + 2 * MOST:
         assert select.select([engine.fileno()], [], [], 5)[0]
         engine.poll()
