@@ -28,6 +28,8 @@ class T38Switching:
         """Re-INVITEs for T.38 that wait for our decision."""
         self._offered: dict[Call, bytes] = {}
         """Our description of before, of calls whose peer is asked."""
+        self._leaving: set[Call] = set()
+        """Calls to go back to audio once no other exchange is open."""
 
     def is_open(self, call: "Call") -> bool:
         """Whether the peer waits for our decision."""
@@ -81,15 +83,27 @@ class T38Switching:
             self._offers.services.happened.append(T38Answered(call, None))
 
     def leave(self, call: "Call") -> None:
-        """Offer audio again, if T.38 stands."""
+        """Offer audio again, if T.38 stands; later when another exchange is open."""
         session, offers = call.session, self._offers
-        if session is None or not session.speaks_t38 or not offers.is_free(call):
+        if session is None or not session.speaks_t38:
             return
+        if not offers.is_free(call):
+            self._leaving.add(call)
+            return
+        self._leaving.discard(call)
         try:
             body = session.offer()
         except ProtocolError:
             return
         offers.send_offer(call, body)
+
+    def settled(self, call: "Call") -> bool:
+        """No offer is open any more: leave, if that is still to be done."""
+        if call not in self._leaving:
+            return False
+        self._leaving.discard(call)
+        self.leave(call)
+        return True
 
     # The peer's
 
@@ -147,6 +161,7 @@ class T38Switching:
         if asked is not None:
             self._offers.services.respond(asked[0], 487)
         self._offered.pop(call, None)
+        self._leaving.discard(call)
 
     def _terms(self, session: "Session", sdp: "Sdp", place: int) -> T38Terms | None:
         behind = session.signalled_from

@@ -62,6 +62,8 @@ class Offers:
         session = call.session
         if not self.is_free(call) or session is None or session.fmt is None:
             return
+        if self.t38.settled(call):
+            return
         before = session.on_hold
         if before == call.wants_hold and not call.wants_keys:
             return

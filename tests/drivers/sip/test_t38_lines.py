@@ -1,0 +1,97 @@
+"""T.38 on lines of the driver: asked, accepted, refused, and calls that end meanwhile."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cython_ext.sip_wire import parse
+from drivers.api import RtpAddress
+from drivers.events import Answered, Released, Ringing
+from drivers.t38 import T38Asked, T38Line, T38Terms
+from tests.drivers.sip.test_driver import LOOPBACK_OFFER, Caller, tag_of
+from tests.drivers.sip.test_t38 import IMAGE
+from tests.fakes.sip_bench import response
+
+LOCAL = RtpAddress("127.0.0.1", 7000)
+LOOPBACK_IMAGE = IMAGE.replace(b"192.0.2.9", b"127.0.0.1")
+TERMS = T38Terms(remote=RtpAddress("127.0.0.1", 4100), bit_rate=9600, most=72)
+
+
+@pytest.fixture
+def caller(running: Any) -> Iterator[Caller]:
+    made = Caller(running)
+    yield made
+    made.sock.close()
+
+
+async def talk(running: Any, caller: Caller) -> tuple[Any, str]:
+    """A call that stands: its line, and our tag."""
+    caller.send("INVITE", body=LOOPBACK_OFFER)
+    ringing = await running.wait_for(Ringing)
+    line = running.driver.line(ringing.line)
+    assert isinstance(line, T38Line)
+    await line.answer()
+    tag = tag_of(await caller.until("SIP/2.0 200"))
+    caller.send("ACK", branch="a", to_tag=tag)
+    await running.wait_for(Answered)
+    return line, tag
+
+
+async def test_far_end_asks_and_is_answered(running: Any, caller: Caller) -> None:
+    line, tag = await talk(running, caller)
+    assert not await line.accept_t38(LOCAL)
+    caller.send("INVITE", branch="i", cseq=2, to_tag=tag, body=LOOPBACK_IMAGE)
+    asked = await running.wait_for(T38Asked)
+    assert asked.terms == TERMS
+    assert await line.accept_t38(LOCAL)
+    assert "m=image 7000 udptl t38" in await caller.until("SIP/2.0 200")
+    # Our offer waits for the ACK of theirs.
+    await line.leave_t38()
+    caller.send("ACK", branch="b", cseq=2, to_tag=tag)
+    assert "m=audio" in await caller.until("INVITE")
+
+
+async def test_far_end_asks_in_vain(running: Any, caller: Caller) -> None:
+    line, tag = await talk(running, caller)
+    caller.send("INVITE", branch="i", cseq=2, to_tag=tag, body=LOOPBACK_IMAGE)
+    await running.wait_for(T38Asked)
+    await line.refuse_t38()
+    await caller.until("SIP/2.0 488")
+
+
+@pytest.mark.parametrize(("status", "terms"), [(200, TERMS), (488, None)])
+async def test_we_ask(running: Any, caller: Caller, status: int, terms: T38Terms | None) -> None:
+    line, _ = await talk(running, caller)
+    asking = asyncio.create_task(line.offer_t38(LOCAL))
+    invite = await caller.until("INVITE")
+    assert "m=image 7000 udptl t38" in invite
+    assert await line.offer_t38(LOCAL) is None  # one after the other
+    body = LOOPBACK_IMAGE if status == 200 else b""
+    contact = (("Contact", f"<sip:caller@{caller.place}>"),)
+    caller.sock.sendto(
+        response(parse(invite.encode()), status, headers=contact, body=body), caller.target
+    )
+    assert await asking == terms
+    await caller.until("ACK")
+
+
+async def test_call_that_ends_meanwhile_answers_everybody(running: Any, caller: Caller) -> None:
+    line, tag = await talk(running, caller)
+    asking = asyncio.create_task(line.offer_t38(LOCAL))
+    await caller.until("INVITE")
+    caller.send("BYE", branch="bye", cseq=2, to_tag=tag)
+    await running.wait_for(Released)
+    assert await asking is None
+    assert await line.offer_t38(LOCAL) is None
+    assert not await line.accept_t38(LOCAL)
+
+
+async def test_call_that_ends_while_we_decide_is_told(running: Any, caller: Caller) -> None:
+    line, tag = await talk(running, caller)
+    caller.send("INVITE", branch="i", cseq=2, to_tag=tag, body=LOOPBACK_IMAGE)
+    await running.wait_for(T38Asked)
+    await line.release()
+    await caller.until("SIP/2.0 487")
+    assert not await line.accept_t38(LOCAL)
