@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from daemon.config import AudioOptions
+from daemon.control.calls.call import Phase
 from daemon.link.errors import LinkError
 from daemon.link.messages import SpeakerChanged
 from drivers.api import PortId
@@ -43,6 +44,8 @@ class Attention:
 
     async def follow(self) -> None:
         """Ask of media what the call calls for now."""
+        if self.call.phase is Phase.ENDED:
+            return  # its ports are closed, or are being closed
         wanted = dict(self._wanted()) if self.call.bridge else {}
         here = {leg.port for leg in self.call.legs}
         for port in [port for port in self._attended if port not in here]:

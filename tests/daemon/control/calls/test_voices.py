@@ -9,6 +9,7 @@ from daemon.control.calls.moves.asking import ConsultRequest
 from daemon.control.calls.moves.tables import ConsultStep
 from daemon.control.facade.live.picture import LivePicture
 from daemon.link.errors import MediaRefused
+from drivers.api import PortId
 from tests.fakes.control_rig import ControlRig
 from tests.fakes.line import FakeLine
 from tests.fakes.move_stories import step
@@ -113,6 +114,24 @@ async def test_speaking_writes_nothing_into_the_journal(rig: ControlRig) -> None
     before = rig.controller._kept.copy()
     await speak(rig, line, on=True)
     assert rig.controller._kept == before
+
+
+@pytest.mark.parametrize("who", [0, 1])
+async def test_nothing_is_asked_of_ports_that_are_gone(rig: ControlRig, who: int) -> None:
+    rig.controller.audio = AudioOptions(automatic_level="all", speakers="all")
+    both = await rig.connect()
+    asked: list[int] = []
+    attend = rig.media.attend
+
+    async def listen(port: PortId, *, level: bool, speaker: bool = False) -> None:
+        asked.append(port)
+        assert port in rig.media.ports
+        await attend(port, level=level, speaker=speaker)
+
+    rig.media.attend = listen  # type: ignore[method-assign]
+    await rig.hang_up(both[who])
+    assert asked == ([] if who == 0 else [both[0].port])
+    await rig.hang_up(both[0])
 
 
 async def test_media_that_cannot_attend_costs_nobody_anything(rig: ControlRig) -> None:
