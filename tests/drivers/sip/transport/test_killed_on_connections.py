@@ -21,9 +21,10 @@ from drivers.events import (
     StationUp,
     Transferred,
 )
-from drivers.sip.options import SipOptions
+from drivers.sip.options import SipOptions, TrunkOptions
 from drivers.sip.streams.tls import Certificate
 from tests.drivers.sip.transport.conftest import (
+    EVERY_LOOPBACK,
     LOOPBACK_OFFER,
     Peer,
     StreamPeer,
@@ -53,6 +54,7 @@ class Site:
             certificates=(Certificate(certificate=certificate, private_key=key),),
             browsers=False,
             station_srtp="off",
+            trunks=(TrunkOptions(name="carrier", addresses=EVERY_LOOPBACK, max_calls=4),),
         )
         self.running = self._new()
 
@@ -61,21 +63,25 @@ class Site:
         made.react = answering(made)
         return made
 
-    async def telephone(self, cseq: int = 1) -> Peer:
-        """A telephone that has registered, on a connection of its own."""
+    async def caller(self) -> Peer:
+        """Somebody of the trunk, on a connection of his own."""
         port, tls = self.running.driver.port, self._tls
         if self.transport in ("tcp", "tls"):
-            peer: Peer = await StreamPeer.connect(port, ssl=tls)
-        else:
-            peer = await Browser.open(port, self.transport, ssl=tls)
-            peer.transport = self.transport.upper()
+            return await StreamPeer.connect(port, ssl=tls)
+        peer = await Browser.open(port, self.transport, ssl=tls)
+        peer.transport = self.transport.upper()
+        return peer
+
+    async def telephone(self, cseq: int = 1) -> Peer:
+        """A telephone that has registered, on a connection of its own."""
+        peer = await self.caller()
         assert (await peer.register(cseq=cseq)).startswith("SIP/2.0 200")
         await self.running.wait_for(StationUp)
         peer.call_id += "-call"
         return peer
 
-    async def killed(self, peer: Peer) -> Peer:
-        """Kill and start anew; the telephone as it comes back, knowing its call."""
+    async def killed(self, peer: Peer, *, registers: bool = True) -> Peer:
+        """Kill and start anew; the far end as it comes back, knowing its call."""
         before = self.running
         await before.die()
         await peer.close()
@@ -83,7 +89,7 @@ class Site:
         self.running.ports = before.ports  # media lives on
         self.running.driver.restore(before.journal)
         await self.running.open()
-        again = await self.telephone(cseq=10)
+        again = await self.telephone(cseq=10) if registers else await self.caller()
         again.call_id = peer.call_id
         return again
 
@@ -278,6 +284,49 @@ async def test_telephone_that_we_called_talks_on(site: Site, *, ours: bool) -> N
     assert (await site.running.wait_for(Released)).cause is Cause.NORMAL
     await site.silent()
     await again.close()
+
+
+@pytest.mark.parametrize("state", ["talks", "holds", "in a re-INVITE"])
+async def test_caller_of_a_trunk_goes_on_by_another_connection(site: Site, state: str) -> None:
+    peer = await site.caller()
+    ok = await _confirmed(site, peer)
+    if state != "talks":
+        await _reinvite(peer, ok, 3, HOLDS, ack=state == "holds")
+        await site.running.wait_for(Held)
+    again = await site.killed(peer, registers=False)
+    if state != "talks":
+        await _reinvite(again, ok, 4, LOOPBACK_OFFER)
+        await site.running.wait_for(Retrieved)
+    await again.hang_up(ok, cseq=5)
+    assert (await site.running.wait_for(Released)).cause is Cause.NORMAL
+    await site.silent()
+    await again.close()
+
+
+@pytest.mark.parametrize("site", ["tcp"], indirect=True)
+async def test_caller_of_a_trunk_who_stays_away_is_called_on_where_he_listens(
+    site: Site,
+) -> None:
+    taken: asyncio.Queue[StreamPeer] = asyncio.Queue()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        taken.put_nowait(StreamPeer(reader, writer))
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    peer = await site.caller()
+    peer.contact = f"<sip:127.0.0.1:{server.sockets[0].getsockname()[1]};transport=tcp>"
+    ok = await _confirmed(site, peer)
+    again = await site.killed(peer, registers=False)
+    await site.running.driver.line(LineId("carrier/1")).release()
+    async with asyncio.timeout(5):
+        called = await taken.get()
+    bye = await called.until("BYE")
+    assert tag_of(ok) in header(bye, "From")
+    await called.respond(bye, 200)
+    await site.silent()
+    for each in (called, again):
+        await each.close()
+    server.close()
 
 
 async def _hang_up_as_callee(peer: Peer, invite: str) -> None:
