@@ -8,8 +8,10 @@ import asyncio
 import contextlib
 import csv
 import os
+import random
 import shutil
 import signal
+import socket
 from collections.abc import AsyncIterator
 from importlib import resources
 from pathlib import Path
@@ -19,6 +21,7 @@ from daemon.benchmark.hotline import die_with_parent, end, free_port
 from daemon.errors import CommandError
 from daemon.language import pick
 
+AUDIO_PORTS: Final = range(12_000, 32_000, 4)
 END_S: Final = 2.0
 STATISTICS_S: Final = 1.2  # until the counters of one that goes on are in its file
 MOST_SENT: Final = 12  # times; an INVITE is tried as long as timer B lasts (RFC 3261 17.1.1.2)
@@ -40,6 +43,20 @@ def find_sipp() -> str:
             todo=pick("on Debian: apt install sip-tester", "Debian：apt install sip-tester"),
         )
     return found
+
+
+def audio_port() -> int:
+    """A port for SIPp's audio: it also binds the second next one, for video.
+
+    Below those that the system gives out, of which a hotline with many calls has thousands.
+    """
+    for port in random.sample(AUDIO_PORTS, len(AUDIO_PORTS)):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as probes:
+            for each in (port, port + 2):
+                probe = probes.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                probe.bind(("127.0.0.1", each))
+            return port
+    raise CommandError(pick("No port is free for SIPp", "没有可供 SIPp 使用的空闲端口"))
 
 
 class Sipp:
@@ -89,7 +106,7 @@ async def sipp(
     with (folder / "screen").open("wb") as screen:
         process = await asyncio.create_subprocess_exec(
             program, target, "-sf", str(scenario(name)), "-i", "127.0.0.1", "-nostdin",
-            "-p", str(port or free_port()), "-mp", str(free_port()),
+            "-p", str(port or free_port()), "-mp", str(audio_port()),
             "-max_invite_retrans", str(MOST_SENT), "-max_non_invite_retrans", str(MOST_SENT),
             "-trace_err", "-error_file", str(folder / "errors"),
             "-trace_stat", "-stf", str(folder / "statistics.csv"), "-fd", "1", *words,
