@@ -10,6 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from admin.live import LiveHub, gathered
+from admin.pages.agent import desk
 from daemon.service.errors import ServiceUnreachableError
 from daemon.service.live import CallChanged, LiveCall, LiveUpdate
 from daemon.service.live_feed import LiveFeed
@@ -86,6 +87,26 @@ async def test_desk_hears_of_its_own_offer(console: ConsoleRig, sign_in: SignIn)
         console.hotline.offer("06WM3RZ8Q0001", "anna")
         message = await until(ws, lambda m: "Incoming call" in m.get("html", ""))
         assert "+4930123" in message["html"]
+
+
+async def test_desks_are_not_drawn_anew_for_each_caller_who_comes(
+    console: ConsoleRig, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "QUEUES_S", 3600.0)
+    client, watcher = await sign_in("anna"), await sign_in("sam")
+    await client.post("/desk/log-in", {"station": "2001"})
+    await client.post("/desk/ready")
+    async with (
+        opened(console, client, "/desk/ws") as ws,
+        opened(console, watcher, "/live/ws?after=0") as live,
+    ):
+        console.hotline.arrive("06WM3RZ8Q0001", "+4930123", queue="sales")
+        await until(ws, lambda m: "html" in m)
+        console.hotline.arrive("06WM3RZ8Q0002", "+4930124", queue="sales")
+        await until(live, lambda m: "+4930124" in part(m, "queue-sales"))
+        console.hotline.offer("06WM3RZ8Q0001", "anna")
+        drawn = await until(ws, lambda m: "html" in m)
+        assert "Incoming call" in drawn["html"]
 
 
 async def test_polling_gives_all_parts(console: ConsoleRig, sign_in: SignIn) -> None:

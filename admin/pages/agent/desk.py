@@ -4,6 +4,7 @@ Every action answers with the desk's parts; the socket sends them when something
 elsewhere, for instance an offer.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -32,6 +33,9 @@ from daemon.service.messages import Actor, Desk
 blueprint = Blueprint("desk")
 
 BEAT_S = 5.0
+QUEUES_S = 2.0
+"""Seconds at least between two times that a desk is drawn because callers came or went: hundreds of
+desks drawn at each call would cost more than the calls. An agent's own news come at once."""
 LAST_CALLS = 6
 
 SHOWN = ("wrong-state", "conflict", "not-found", "invalid", "unavailable")
@@ -74,13 +78,17 @@ async def act(request: ConsoleRequest, action: str) -> HTTPResponse:
 @blueprint.websocket("/desk/ws")  # type: ignore[untyped-decorator]
 @needs("agent")
 async def stream(request: ConsoleRequest, ws: Websocket) -> None:
-    """Send the desk when the agent's state, call or queues change."""
+    """Send the desk when the agent's state or call changes, and now and then for the queues."""
     console = request.console
+    loop = asyncio.get_running_loop()
+    stale, drawn = False, 0.0
     async for batch in gathered(console.hub.subscribe(console.hub.state().seq), beat_s=BEAT_S):
         person = await console.sessions.find(
             console.service, request.ctx.secret, console.clock(), token=False
         )
-        concerned = _concerns(batch, person.login)
+        stale = stale or _of_queues(batch)
+        due = stale and loop.time() - drawn >= QUEUES_S
+        concerned = due or _concerns(batch, person.login)
         speaking = _speaking(batch, person.login, request)
         if batch and not concerned and speaking is None:
             continue
@@ -88,8 +96,14 @@ async def stream(request: ConsoleRequest, ws: Websocket) -> None:
         if speaking is not None:
             message["speaking"] = speaking
         if concerned:
+            stale, drawn = False, loop.time()
             message["html"] = await _html(request, await console.service.my_desk(request.actor))
         await ws.send(msgspec.json.encode(message).decode())
+
+
+def _of_queues(batch: list[LiveUpdate]) -> bool:
+    """True when callers came or went."""
+    return any(isinstance(update.change, QueueChanged) for update in batch)
 
 
 def _speaking(batch: list[LiveUpdate], login: str, request: ConsoleRequest) -> str | None:
@@ -119,7 +133,7 @@ def _concerns(batch: list[LiveUpdate], login: str) -> bool:
                 return True
             case CallChanged(call) if call.state in ("parked", "outside"):
                 return True  # the list of parked callers is on every desk
-            case QueueChanged() | Reset() | SettingsChanged():
+            case Reset() | SettingsChanged():
                 return True
             case _:
                 continue

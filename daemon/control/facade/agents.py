@@ -14,7 +14,7 @@ from acd_core.events import (
     WrapUpEnded,
 )
 from acd_core.ids import AgentId, to_text
-from acd_core.snapshot import AgentView, Snapshot
+from acd_core.snapshot import AgentView
 from daemon.control.calls.call import Call
 from daemon.control.calls.context import (
     HangUpRequest,
@@ -47,14 +47,15 @@ class AgentFacade:
     async def my_desk(self, actor: Actor) -> Desk:
         """State, offer and call of the actor, with the caller's card."""
         agent = self.agent_of(actor.login)
-        snapshot = self._snapshot()
-        view = _view(snapshot, agent)
+        view = self._view(agent)
         call = self._controller.call_of_agent(agent.key) or self._wrapped_up(view)
         card = await self._card(call) if call is not None else None
         talking = view.state in (AgentState.TALKING, AgentState.ON_HOLD, AgentState.WRAP_UP)
         directory = self._controller.directory
         served = [queue for queue in directory.queues if directory.works_in(agent, queue)]
-        waiting = {view.queue: len(view.waiting) for view in snapshot.queues}
+        # Without the callers themselves: many desks ask whenever somebody calls.
+        queues = self._controller.acd.engine.queues(self._clock(), 0)
+        waiting = {queue.queue: queue.callers for queue in queues}
         recording, recording_since = _recording(call)
         return Desk(
             login=agent.login,
@@ -110,7 +111,7 @@ class AgentFacade:
     async def agent_log_out(self, actor: Actor) -> Desk:
         """Leave the seat."""
         agent = self.agent_of(actor.login)
-        if _view(self._snapshot(), agent).call is not None:
+        if self._view(agent).call is not None:
             raise _wrong_state("during a call", "通话中")
         self._submit(AgentLoggedOut(agent=AgentId(agent.key)))
         return await self.my_desk(actor)
@@ -213,7 +214,7 @@ class AgentFacade:
     async def dial(self, actor: Actor, to: str) -> Desk:
         """Ring the actor's telephone, then call."""
         agent = self.agent_of(actor.login)
-        state = _view(self._snapshot(), agent).state
+        state = self._view(agent).state
         self._moves.dial(agent, state, to, self._target(to))
         return await self.my_desk(actor)
 
@@ -260,7 +261,7 @@ class AgentFacade:
 
     def make_logged_out(self, agent: AgentInfo) -> None:
         """Take an agent off the seat."""
-        if _view(self._snapshot(), agent).call is not None:
+        if self._view(agent).call is not None:
             raise _wrong_state("during a call", "通话中")
         self._submit(AgentLoggedOut(agent=AgentId(agent.key)))
 
@@ -288,8 +289,13 @@ class AgentFacade:
         if not self._controller.acd.submit(event):
             raise _wrong_state("in the present state", "当前状态下")
 
-    def _snapshot(self) -> Snapshot:
-        return self._controller.acd.engine.snapshot(self._clock())
+    def _view(self, agent: AgentInfo) -> AgentView:
+        views = self._controller.acd.engine.agents((AgentId(agent.key),))
+        if not views:
+            raise ServiceError(
+                "not-found", f"{agent.login} is not an agent.", f"{agent.login} 不是座席。"
+            )
+        return views[0]
 
     async def _card(self, call: Call) -> CallerCard:
         queue = self._controller.directory.queue(call.queue)
@@ -312,15 +318,6 @@ class AgentFacade:
             history_count=count,
             history=tuple(history),
         )
-
-
-def _view(snapshot: Snapshot, agent: AgentInfo) -> AgentView:
-    found = next((view for view in snapshot.agents if view.agent == agent.key), None)
-    if found is None:
-        raise ServiceError(
-            "not-found", f"{agent.login} is not an agent.", f"{agent.login} 不是座席。"
-        )
-    return found
 
 
 _SAYING_WHY: Final = (
