@@ -28,6 +28,10 @@ class T38Asked(LineEvent, frozen=True, kw_only=True):
     terms: T38Terms
 
 
+class T38Left(LineEvent, frozen=True, kw_only=True):
+    """The far end went back from T.38 to audio, which flows again."""
+
+
 @runtime_checkable
 class T38Line(Protocol):
     """A line whose calls can change to T.38."""

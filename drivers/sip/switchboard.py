@@ -18,6 +18,7 @@ from drivers.sip.core.happenings import (
     StationCame,
     StationWent,
     T38Answered,
+    T38Over,
     T38Wanted,
 )
 from drivers.sip.line import SipLine
@@ -124,7 +125,7 @@ class Switchboard:
         elif isinstance(happened, StationWent):
             name = happened.station
             self.emit(StationDown(line=first_of(name), station=name, reason=happened.reason))
-        elif isinstance(happened, (T38Wanted, T38Answered)):
+        elif isinstance(happened, (T38Wanted, T38Answered, T38Over)):
             line = self.carrier(happened.call)
             if line is not None:
                 line.t38_happened(happened)

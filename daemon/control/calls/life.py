@@ -44,7 +44,7 @@ from drivers import events as line_events
 from drivers.api import LineId
 from drivers.errors import DriverError
 from drivers.events import Cause, LineEvent
-from drivers.t38 import T38Asked
+from drivers.t38 import T38Asked, T38Left
 
 CallInput = LineEvent | MediaEvent | AcdCommand | CallRequest | StationAwaited | OnwardDue
 
@@ -241,8 +241,8 @@ class CallLife:
 
     async def _line_event(self, event: LineEvent) -> bool:
         call = self.call
-        if isinstance(event, T38Asked):
-            await self._context.faxes.t38_asked(call, event)
+        if isinstance(event, T38Asked | T38Left):
+            await self._context.faxes.t38_event(call, event)
         elif isinstance(event, line_events.Replaced):
             self.moves.replaced(event)
         elif event.line == call.caller.line:

@@ -112,6 +112,17 @@ class T38Changes:
         log.info("fax gateway runs", call=to_text(call.id), line=asked.line, fax=number)
         return True
 
+    async def rejoin(self, call: Call) -> None:
+        """Both legs are at audio again: they hear each other as before, without a gateway."""
+        if call.id not in self._gateways:
+            return
+        await self.over(call)
+        ports = [leg.port for leg in (call.caller, *call.partners) if leg.port is not None]
+        if call.bridge and len(ports) == 2:
+            await self._control.media.unbridge(call.bridge)
+            await self._control.media.bridge(call.bridge, *ports)
+            log.info("fax gateway is done", call=to_text(call.id))
+
     async def over(self, call: Call) -> None:
         """A call ends, and its gateway with it."""
         number = self._gateways.pop(call.id, None)

@@ -24,7 +24,7 @@ from daemon.recordings.audio_file import Left
 from drivers.api import Line, LineId, PortId
 from drivers.errors import DriverError
 from drivers.events import Cause
-from drivers.t38 import T38Asked
+from drivers.t38 import T38Asked, T38Left
 from ivr.actions import ReceiveFax
 
 if TYPE_CHECKING:
@@ -134,8 +134,15 @@ class Faxes:
         await self._start(running)
         return segment.id
 
-    async def t38_asked(self, call: Call, asked: T38Asked) -> None:
-        """The far end of a line of a call wants T.38: for our fax, or through the gateway."""
+    async def t38_event(self, call: Call, event: T38Asked | T38Left) -> None:
+        """The far end of a line of a call wants T.38, or is back at audio."""
+        if isinstance(event, T38Asked):
+            await self._t38_asked(call, event)
+        else:
+            await self.t38.rejoin(call)
+
+    async def _t38_asked(self, call: Call, asked: T38Asked) -> None:
+        """For our fax, or through the gateway; anything else stays with audio."""
         running = next((each for each in self._open.values() if each.call is call), None)
         if running is not None and asked.line == call.caller.line and not running.agreed:
             peer = await self.t38.accept(asked, running.start.fax)

@@ -118,6 +118,12 @@ class T38Answered(msgspec.Struct, frozen=True):
     terms: T38Terms | None
 
 
+class T38Over(msgspec.Struct, frozen=True):
+    """The peer went back to audio."""
+
+    call: "Call"
+
+
 class Ended(msgspec.Struct, frozen=True):
     """The call is over for its user; what is left of the signalling goes on by itself."""
 
@@ -154,6 +160,7 @@ Happening = (
     | HoldChanged
     | T38Wanted
     | T38Answered
+    | T38Over
     | Ended
     | StationCame
     | StationWent

@@ -4,8 +4,8 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from drivers.api import LineId, RtpAddress
-from drivers.sip.core.happenings import T38Answered, T38Wanted
-from drivers.t38 import T38Asked, T38Terms
+from drivers.sip.core.happenings import T38Answered, T38Over, T38Wanted
+from drivers.t38 import T38Asked, T38Left, T38Terms
 
 if TYPE_CHECKING:
     from drivers.events import LineEvent
@@ -63,10 +63,12 @@ class T38Side:
             self._switching.leave(self.call)
             self.driver.flush()
 
-    def t38_happened(self, happened: T38Wanted | T38Answered) -> None:
-        """The far end asks for T.38, or answers."""
+    def t38_happened(self, happened: T38Wanted | T38Answered | T38Over) -> None:
+        """The far end asks for T.38, answers, or is back at audio."""
         if isinstance(happened, T38Wanted):
             self.tell(T38Asked(line=self.id, terms=happened.terms))
+        elif isinstance(happened, T38Over):
+            self.tell(T38Left(line=self.id))
         elif self._t38 is not None and not self._t38.done():
             self._t38.set_result(happened.terms)
 

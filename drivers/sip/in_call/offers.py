@@ -8,7 +8,7 @@ from drivers.events import Cause
 from drivers.sip.core.call import Call, CallState, CallTimer
 from drivers.sip.core.calls import Calls
 from drivers.sip.core.causes import cause_for
-from drivers.sip.core.happenings import HoldChanged, MediaAgreed
+from drivers.sip.core.happenings import HoldChanged, MediaAgreed, T38Over
 from drivers.sip.core.request import Received
 from drivers.sip.core.services import ALLOW, SDP_TYPE, Headers, Services
 from drivers.sip.dialog import Dialog
@@ -204,7 +204,7 @@ class Offers:
             return
         if self._too_brief(received) or self.t38.receive(call, received):
             return
-        held = call.held
+        held, was_t38 = call.held, session.speaks_t38
         try:
             if message.body:
                 session.consider(message.body)
@@ -218,6 +218,8 @@ class Offers:
         self.accept_offer(call, received, body)
         if message.body:
             self._report(call, held=held)
+            if was_t38:
+                services.happened.append(T38Over(call))
 
     def accept_offer(self, call: Call, received: Received, body: bytes) -> None:
         """Send the 200 of a re-INVITE with our description."""

@@ -12,7 +12,7 @@ from daemon.fax import messages as fax
 from daemon.service.faxes import FaxState
 from daemon.store.rows import SegmentRow
 from drivers.api import RtpAddress
-from drivers.t38 import T38Asked, T38Line, T38Terms
+from drivers.t38 import T38Asked, T38Left, T38Line, T38Terms
 from tests.fakes.control_rig import ControlRig
 from tests.fakes.fax_pages import write_pages
 from tests.fakes.line import FakeLine
@@ -170,6 +170,18 @@ async def test_leg_that_changes_in_a_conversation_gets_a_gateway(rig: ControlRig
     assert rig.media.faxes.asked[-1] == fax.StopFax(fax=request.fax)
     await rig.settle()
     assert rig.media.faxes.running == {}
+
+
+async def test_leg_that_comes_back_to_audio_needs_no_gateway(rig: ControlRig) -> None:
+    caller, agent = await rig.connect()
+    packets = Packets(agent)
+    await packets.ask(rig)
+    rig.driver.emit(T38Left(line=agent.id))
+    await rig.settle()
+    assert rig.media.faxes.running == {}
+    assert rig.media.bridges == {rig.call_on(caller).bridge: {caller.port, agent.port}}
+    await packets.ask(rig)
+    assert len(packets.accepted) == 2
 
 
 async def test_call_without_a_fax_or_a_partner_refuses(rig: ControlRig) -> None:
