@@ -158,7 +158,7 @@ else:
     _Body = _ANY
 
 
-class Frame(msgspec.Struct, frozen=True, array_like=True):
+class Frame(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A message with its number."""
 
     number: int

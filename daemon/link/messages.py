@@ -33,9 +33,18 @@ Truth = bool
 
 
 class Message(
-    msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=True, forbid_unknown_fields=True
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    array_like=True,
+    tag=True,
+    forbid_unknown_fields=True,
+    gc=False,
 ):
-    """Base of every body; on the wire its class name, then its fields in order."""
+    """Base of every body; on the wire its class name, then its fields in order.
+
+    Fields hold numbers, texts and tuples of them: no garbage collector needs to look at them.
+    """
 
 
 class Command(Message, frozen=True, kw_only=True):

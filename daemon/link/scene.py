@@ -29,7 +29,7 @@ class _Held:
         self.connect: ask.ConnectRtp | None = None
         self.member: ask.Join | None = None
         self.plays: ask.Play | ask.PlayTone | None = None
-        self.switches: dict[type[Command], _Switch] = {}
+        self.switches: dict[type[Command], _Switch] | None = None
 
 
 class Scene:
@@ -67,9 +67,9 @@ class Scene:
             case told.PortClosed(port=port):
                 self._close(port)
             case told.SpeechStarted(port=port) if port in self._ports:
-                self._ports[port].switches.pop(ask.ArmBargeIn, None)
+                self._switch(port, ask.ArmBargeIn, None)
             case told.FaxTone(port=port) if port in self._ports:
-                self._ports[port].switches.pop(ask.WatchFax, None)
+                self._switch(port, ask.WatchFax, None)
             case _:
                 pass
 
@@ -110,7 +110,7 @@ class Scene:
         for held in ports:
             if held.plays is not None:
                 yield held.plays
-            yield from held.switches.values()
+            yield from (held.switches or {}).values()
 
     def _opened(self, command: ask.OpenRtp, reply: Reply) -> None:
         if isinstance(reply, told.RtpOpened):
@@ -174,12 +174,18 @@ class Scene:
     def _switched(
         self, command: ask.ArmBargeIn | ask.WatchFax | ask.HearCaller, _reply: Reply
     ) -> None:
-        self._held(command.port).switches.pop(type(command), None)
-        if command.on:
-            self._held(command.port).switches[type(command)] = command
+        self._switch(command.port, type(command), command if command.on else None)
+
+    def _switch(self, port: PortId, kind: type[Command], to: _Switch | None) -> None:
+        """The detector of this kind is on as ``to`` says, or off; most ports never have one."""
+        held = self._held(port)
+        held.switches = {key: on for key, on in (held.switches or {}).items() if key != kind}
+        if to is not None:
+            held.switches[kind] = to
+        held.switches = held.switches or None
 
     def _attended(self, command: ask.Attend, _reply: Reply) -> None:
-        self._held(command.port).switches[ask.Attend] = command
+        self._switch(command.port, ask.Attend, command)
 
     def _said(self, command: ask.SayWhileAway, _reply: Reply) -> None:
         self._while_away = command
