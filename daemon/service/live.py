@@ -245,9 +245,7 @@ class AlarmsChanged(msgspec.Struct, frozen=True, tag="alarms"):
     alarms: tuple[LiveAlarm, ...]
 
 
-Change = (
-    Reset | QueueChanged | AgentChanged | CallChanged | Gone | SettingsChanged | AlarmsChanged
-)
+Change = Reset | QueueChanged | AgentChanged | CallChanged | Gone | SettingsChanged | AlarmsChanged
 
 
 class LiveUpdate(msgspec.Struct, frozen=True):
