@@ -33,7 +33,9 @@ class Outcome(StrEnum):
 
 
 VISIT_OUTCOMES = tuple(
-    outcome for outcome in Outcome if outcome not in (Outcome.IVR_CONTAINED, Outcome.MACHINE, Outcome.FAILED)
+    outcome
+    for outcome in Outcome
+    if outcome not in (Outcome.IVR_CONTAINED, Outcome.MACHINE, Outcome.FAILED)
 )
 
 
