@@ -265,9 +265,12 @@ class Ports:
             self._shed += 1
             raise MediaRefused("overload", "the media engine has no time for another port")
         host = self._options.rtp_address
-        exactly = command.rtp_port or self._engine.rested_rtp(host)
-        ports = RtpRange.only(exactly) if exactly else self._range
-        bound = ports.bind(lambda port: self._engine.open_rtp(command.port, host, port))
+        rested = 0 if command.rtp_port else self._engine.rested_rtp(host)
+        if rested:
+            bound = self._engine.open_rtp(command.port, host, rested)
+        else:
+            ports = RtpRange.only(command.rtp_port) if command.rtp_port else self._range
+            bound = ports.bind(lambda port: self._engine.open_rtp(command.port, host, port))
         self.holding.opened(command.port)
         told_host = self._options.rtp_advertise or host
         return told.RtpOpened(host=told_host, rtp_port=bound)
