@@ -66,7 +66,7 @@ log = structlog.get_logger()
 MEDIA_PATIENCE: Final = 30.0  # s to wait for media at the start
 SYNC_S: Final = 1.0  # s between two fsyncs of the journal
 END_PATIENCE: Final = 5.0  # s for calls to end when the site stops
-GARBAGE: Final = (2_000, 5, 100)
+GARBAGE: Final = (2_000, 2, 250)
 """Collections cost a tenth of a call's time by default. The young ones are kept small: ten
 thousand objects in one go hold up everybody for three to ten milliseconds."""
 THREAD_TURN_S: Final = 0.0005
