@@ -296,7 +296,7 @@ class Call:
         """The peer changed the audio by UPDATE before it answered."""
         self.group: Parallel | None = None
         """The other phones of the station that ring for the same call."""
-        self.remote_tags: set[str] = set()
+        self.remote_tags: tuple[str, ...] = ()
         self.tone = ""
 
     def step(self, happened: CallInput) -> bool:

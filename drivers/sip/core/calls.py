@@ -285,6 +285,8 @@ class Calls:
         # Old deadlines and transactions still know the call for up to a minute.
         call.ok = b""
         call.invite = call.session = None
+        if call.inbound:
+            call.dialog = None  # one that we called may still repeat its 200, and needs its ACK
         self.mark(call, "ended")
         self._recorded.discard(call.local_tag)
 

@@ -312,7 +312,7 @@ class OutboundCalls:
         services.send(self._ack(dialog, call.cseq), dialog.address)
         if message.to_tag in call.remote_tags:
             return
-        call.remote_tags.add(message.to_tag)
+        call.remote_tags += (message.to_tag,)
         branch = services.branch()
         bye = dialog.request(
             "BYE",
