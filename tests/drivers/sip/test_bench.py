@@ -28,7 +28,7 @@ async def test_calls_that_stand_take_memory() -> None:
 
 
 async def test_flood_is_refused_beyond_the_limit_and_over_at_once() -> None:
-    found = await loads.flood(seconds=0.4)
+    found = await loads.flood(seconds=0.4, t1=0.03)
     offered = int(loads.FLOOD_RATE * 0.4)
     assert int(found["refused"]) > offered / 2
     assert found["refused_without_retry_after"] == 0
@@ -36,3 +36,4 @@ async def test_flood_is_refused_beyond_the_limit_and_over_at_once() -> None:
     assert int(found["accepted"]) + int(found["refused"]) >= offered
     assert int(found["accepted"]) >= 0.4 * loads.FLOOD_LIMIT
     assert 0 <= float(found["recovered_s"]) < 10
+    assert float(found["grown_mb"]) < 5
