@@ -22,11 +22,12 @@ import structlog
 
 log = structlog.get_logger()
 
-BACKOFF_FIRST: Final = 0.2  # s, before the first restart
+BACKOFF_FIRST: Final = 0.2  # s, before the second restart in a row; the first is at once
 BACKOFF_LIMIT: Final = 15.0  # s
-STEADY: Final = 30.0  # s a process must live for its back-off to start over
+STEADY: Final = 5.0  # s a process must have been ready for its back-off to start over
 STOP_GRACE: Final = 8.0  # s between SIGTERM and SIGKILL
 WRONG_CONFIGURATION: Final = 2  # exit code, see daemon/__main__.py
+WORKER: Final = b"X_WORKER="  # and the id of the process that works, see machine/fresh_worker.py
 PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 
@@ -54,6 +55,21 @@ class Watched:
         self.was_ready = False
         self.restarts = 0
         self.started_at = 0.0
+        self.ready_at: float | None = None
+        """When its present life became ready."""
+        self.worker: int | None = None
+        """The process that does its work, where that is a child of its own."""
+
+
+def backoff(failures: int) -> float:
+    """Seconds to wait before a restart, by how many lives in a row ended before they were steady.
+
+    Callers repeat what they sent for half a minute: the first restart is at once.
+    """
+    if failures <= 1:
+        return 0.0
+    # The exponent is bounded: years of failures must not overflow a float.
+    return min(BACKOFF_FIRST * 2.0 ** min(failures - 2, 16), BACKOFF_LIMIT)
 
 
 class Supervisor:
@@ -116,11 +132,13 @@ class Supervisor:
 
     def pid(self, name: str) -> int | None:
         """The present process id of ``name``."""
-        process = self.watched[name].process
-        return process.pid if process is not None and process.returncode is None else None
+        watched = self.watched[name]
+        if watched.process is None or watched.process.returncode is not None:
+            return None
+        return watched.worker or watched.process.pid
 
     async def _keep(self, watched: Watched) -> None:
-        backoff = BACKOFF_FIRST
+        failures = 0
         while not self._stopping.is_set():
             watched.started_at = self.clock()
             returncode = await self._run_once(watched)
@@ -129,17 +147,19 @@ class Supervisor:
             if returncode == WRONG_CONFIGURATION and not watched.was_ready:
                 # It has said what is wrong; starting it again would only say it again.
                 return
-            lived = self.clock() - watched.started_at
-            backoff = BACKOFF_FIRST if lived > STEADY else min(backoff * 2, BACKOFF_LIMIT)
+            now = self.clock()
+            steady = watched.ready_at is not None and now - watched.ready_at >= STEADY
+            failures = 1 if steady else failures + 1
+            pause = backoff(failures)
             watched.restarts += 1
             log.warning(
                 "process ended, starting it again",
                 process=watched.spec.name,
                 returncode=returncode,
-                lived_s=round(lived, 1),
-                backoff_s=backoff,
+                lived_s=round(now - watched.started_at, 1),
+                backoff_s=pause,
             )
-            await asyncio.sleep(backoff)
+            await asyncio.sleep(pause)
 
     async def _run_once(self, watched: Watched) -> int:
         spec = watched.spec
@@ -156,14 +176,30 @@ class Supervisor:
                 stdin=asyncio.subprocess.DEVNULL,
                 preexec_fn=_die_with_parent,
             )
+            watched.ready_at = watched.worker = None
             self._write_state()
-            listener = asyncio.create_task(_await_ready(inbox, watched))
+            listener = asyncio.create_task(self._listen(inbox, watched))
             try:
                 return await watched.process.wait()
             finally:
                 listener.cancel()
                 watched.ready.clear()
                 address.unlink(missing_ok=True)
+
+    async def _listen(self, inbox: socket.socket, watched: Watched) -> None:
+        """Take what a process says of itself (sd_notify(3)) as long as it lives."""
+        loop = asyncio.get_running_loop()
+        while True:
+            said = (await loop.sock_recv(inbox, 4096)).split(b"\n")
+            workers = [line[len(WORKER) :] for line in said if line.startswith(WORKER)]
+            if workers and workers[0].isdigit():
+                watched.restarts += watched.worker is not None
+                watched.worker = int(workers[0])
+                self._write_state()
+            if b"READY=1" in said:
+                watched.ready_at = self.clock()
+                watched.was_ready = True
+                watched.ready.set()
 
     def _write_state(self) -> None:
         state = {
@@ -186,15 +222,6 @@ def site_processes(site: Path, *, python: str = sys.executable) -> list[ProcessS
         )
         for name in ("media", "speech", "control", "web")
     ]
-
-
-async def _await_ready(inbox: socket.socket, watched: Watched) -> None:
-    loop = asyncio.get_running_loop()
-    while True:
-        message = await loop.sock_recv(inbox, 4096)
-        if b"READY=1" in message.split(b"\n"):
-            watched.was_ready = True
-            watched.ready.set()
 
 
 async def _end(process: asyncio.subprocess.Process | None, stop_signal: int) -> None:

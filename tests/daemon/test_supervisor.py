@@ -1,0 +1,88 @@
+"""The supervisor: who dies is started again, at once the first time."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from daemon.supervisor import BACKOFF_LIMIT, ProcessSpec, Supervisor, backoff
+
+READY = """\
+import os, signal, socket, sys
+out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+said = "\\n".join(["READY=1", *sys.argv[1:]])
+out.sendto(said.encode(), os.environ["NOTIFY_SOCKET"])
+signal.pause()
+"""
+PATIENCE_S = 20.0
+
+
+class Time:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@contextlib.asynccontextmanager
+async def supervised(run_dir: Path, clock: Time, *says: str) -> AsyncIterator[Supervisor]:
+    spec = ProcessSpec("control", (sys.executable, "-c", READY, *says))
+    supervisor = Supervisor([spec], run_dir, clock=clock)
+    try:
+        await supervisor.start()
+        yield supervisor
+    finally:
+        await supervisor.stop()
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not reached():
+            await asyncio.sleep(0.005)
+
+
+async def kill(supervisor: Supervisor) -> None:
+    """Kill the process, and wait until another is ready."""
+    before = supervisor.pid("control")
+    assert before is not None
+    os.kill(before, signal.SIGKILL)
+    watched = supervisor.watched["control"]
+    await until(lambda: supervisor.pid("control") not in (before, None) and watched.ready.is_set())
+
+
+def test_first_restart_is_at_once_and_later_ones_wait_longer_up_to_a_limit() -> None:
+    waits = [backoff(failures) for failures in range(1, 12)]
+    assert waits[:4] == [0.0, 0.2, 0.4, 0.8]
+    assert waits == sorted(waits)
+    assert waits[-1] == BACKOFF_LIMIT == backoff(10**6)
+
+
+async def test_process_that_served_a_while_is_started_again_at_once_each_time(
+    tmp_path: Path,
+) -> None:
+    clock, pauses = Time(), list[float]()
+    async with supervised(tmp_path, clock) as supervisor:
+        for served in (6.0, 6.0, 1.0, 1.0, 6.0):
+            clock.now += served
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            await kill(supervisor)
+            pauses.append(loop.time() - began)
+        assert supervisor.watched["control"].restarts == 5
+    # Those who served hardly at all wait: 0.2 s and then 0.4 s, whatever else takes time.
+    assert pauses[2] >= 0.2
+    assert pauses[3] >= 0.4
+
+
+async def test_worker_of_a_process_is_what_the_state_names(tmp_path: Path) -> None:
+    async with supervised(tmp_path, Time(), "X_WORKER=4711") as supervisor:
+        assert supervisor.pid("control") == 4711
+        state = json.loads((tmp_path / "processes.json").read_text())
+        assert state == {"control": {"pid": 4711, "restarts": 0}}
