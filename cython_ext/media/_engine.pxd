@@ -91,7 +91,7 @@ cdef extern from "engine.h":
         uint64_t not_sent, underruns, overruns, forged, replayed
 
     ctypedef struct hf_jitter:
-        uint64_t received, lost, late, duplicate, dropped, resyncs
+        uint64_t received, lost, late, duplicate, dropped, resyncs, slips
         int target
 
     ctypedef struct hf_rtcp:

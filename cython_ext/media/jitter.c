@@ -8,6 +8,8 @@
 #define START_TARGET (2 * FRAME)
 #define LOWEST_TARGET (2 * FRAME)
 #define HIGHEST_TARGET (8 * FRAME)
+#define STEADY_TARGET (5 * FRAME)
+#define STEADY_MOST (STEADY_TARGET + 4 * FRAME) /* clocks apart: what comes faster must go */
 #define REFILL_AFTER 5   /* frames without a packet: a pause, build up the delay again */
 #define WATCH 100        /* 2 s of surplus before a packet is dropped */
 #define CALM 500         /* 10 s without running dry before the target shrinks */
@@ -94,8 +96,18 @@ void hf_jitter_reset(hf_jitter *jitter)
 {
     forget_queue(jitter);
     jitter->started = 0;
-    jitter->target = START_TARGET;
+    jitter->target = jitter->steady ? STEADY_TARGET : START_TARGET;
     jitter->calm = 0;
+}
+
+void hf_jitter_steady(hf_jitter *jitter, int steady)
+{
+    if (jitter->steady == steady)
+        return;
+    jitter->steady = steady;
+    jitter->target = steady ? STEADY_TARGET : START_TARGET;
+    jitter->filling |= steady;
+    jitter->calm = jitter->watched = 0;
 }
 
 /* A sequence number far ahead counts only when its successor comes: one odd packet must
@@ -120,6 +132,7 @@ static int placed(hf_jitter *jitter, uint16_t sequence)
         if (++jitter->late_run < LATE_RESYNC)
             return 0;
         jitter->resyncs++;
+        jitter->slips++;
         begin_at(jitter, sequence);
     } else if (ahead >= HF_SLOTS) {
         if (!confirmed_jump(jitter, sequence)) {
@@ -127,6 +140,7 @@ static int placed(hf_jitter *jitter, uint16_t sequence)
             return 0;
         }
         jitter->resyncs++;
+        jitter->slips++;
         begin_at(jitter, sequence);
     }
     jitter->late_run = 0;
@@ -176,8 +190,25 @@ static void skip_places_without_audio(hf_jitter *jitter)
     }
 }
 
+/* A gap as long as what is missing; after a pause it begins anew with what comes then. */
+static enum hf_jitter_result ran_dry_steadily(hf_jitter *jitter)
+{
+    if (++jitter->empty_run <= REFILL_AFTER) {
+        jitter->lost++;
+        jitter->next++;
+        return HF_MISSING;
+    }
+    jitter->lost -= REFILL_AFTER; /* nothing was sent, or it comes yet */
+    jitter->slips++;
+    jitter->started = 0;
+    return HF_EMPTY;
+}
+
 static enum hf_jitter_result ran_dry(hf_jitter *jitter)
 {
+    if (jitter->steady)
+        return ran_dry_steadily(jitter);
+    jitter->slips++;
     if (++jitter->empty_run == 1 && jitter->target < HIGHEST_TARGET)
         jitter->target += FRAME;
     jitter->calm = 0;
@@ -237,13 +268,14 @@ static void drop_one(hf_jitter *jitter)
     release(jitter, slot);
     jitter->next++;
     jitter->dropped++;
+    jitter->slips++;
 }
 
 void hf_jitter_adapt(hf_jitter *jitter)
 {
     if (!jitter->started || jitter->filling)
         return;
-    if (++jitter->calm >= CALM) {
+    if (!jitter->steady && ++jitter->calm >= CALM) {
         jitter->calm = 0;
         if (jitter->target > LOWEST_TARGET)
             jitter->target -= FRAME;
@@ -252,7 +284,7 @@ void hf_jitter_adapt(hf_jitter *jitter)
         jitter->lowest = jitter->waiting;
     if (++jitter->watched < WATCH)
         return;
-    if (jitter->lowest >= jitter->target)
+    if (jitter->lowest >= (jitter->steady ? STEADY_MOST : jitter->target))
         drop_one(jitter);
     jitter->watched = 0;
 }

@@ -32,7 +32,9 @@ typedef struct {
     int target;             /* samples wanted before playing starts */
     int lowest, watched;    /* lowest level of the last frames, and how many */
     int calm;               /* frames since the last time it ran dry */
+    int steady;             /* the delay stays as it is: a modem listens */
     uint64_t received, lost, late, duplicate, dropped, resyncs;
+    uint64_t slips;         /* times that what is heard went on sooner or later than it was sent */
 } hf_jitter;
 
 void hf_jitter_reset(hf_jitter *jitter);
@@ -42,6 +44,9 @@ void hf_jitter_put(hf_jitter *jitter, uint16_t sequence, const uint8_t *payload,
 enum hf_jitter_result hf_jitter_get(hf_jitter *jitter, const uint8_t **payload, int *length);
 /* The packet that would come next, where it lies; 0 when it is not there. */
 int hf_jitter_peek(const hf_jitter *jitter, const uint8_t **payload, int *length);
+/* A modem listens, or does no longer: a delay of 100 ms that the network's jitter does not
+ * change. What comes too late is a gap as long as it was, so that time goes on evenly. */
+void hf_jitter_steady(hf_jitter *jitter, int steady);
 /* Once a frame: shortens or lengthens the delay. */
 void hf_jitter_adapt(hf_jitter *jitter);
 

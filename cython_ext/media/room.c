@@ -48,6 +48,18 @@ static void set_part(hf_room *room, int member, enum hf_part part, const hf_port
     }
 }
 
+/* Linear chunks go to a process with a modem (daemon/fax): whoever it hears keeps time. */
+static void keep_time(const hf_room *room)
+{
+    int modem = 0, i;
+    for (i = 0; i < room->capacity; i++)
+        modem |= room->members[i] && room->members[i]->kind == HF_DEVICE &&
+                 room->members[i]->law == HF_S16;
+    for (i = 0; i < room->capacity; i++)
+        if (room->members[i])
+            hf_jitter_steady(&room->members[i]->jitter, modem);
+}
+
 int hf_room_join(hf_room *room, hf_port *port, enum hf_part part, const hf_port *agent)
 {
     int place = -1, i;
@@ -74,6 +86,7 @@ int hf_room_join(hf_room *room, hf_port *port, enum hf_part part, const hf_port 
         if (i != place && room->members[i] && room->members[i]->part != HF_TALKS)
             *gain_of(room, i, place) = 0.0f;
     tell_change(room);
+    keep_time(room);
     return 0;
 }
 
@@ -83,6 +96,8 @@ void hf_room_leave(hf_port *port)
         return;
     tell_change(port->room);
     port->room->members[port->member] = NULL;
+    keep_time(port->room);
+    hf_jitter_steady(&port->jitter, 0);
     port->room = NULL;
 }
 

@@ -139,6 +139,61 @@ static void new_numbering_is_believed_when_it_goes_on(void)
     CHECK(play(&jitter) == 107);
 }
 
+/* Delays between 0 and 60 ms, as a line of +-30 ms has them: the modem hears each packet, in
+ * its place, and an outage is a gap of its own length. */
+static void steady_buffer_keeps_time(void)
+{
+    hf_jitter jitter = {0};
+    int due[400], frame, i, first = -1;
+    hf_jitter_steady(&jitter, 1);
+    hf_jitter_reset(&jitter);
+    for (i = 0; i < 400; i++)
+        due[i] = i + (int)(test_random() % 4) + (i >= 200 && i < 203 ? 40 : 0);
+    for (frame = 0; frame < 380; frame++) {
+        int heard;
+        for (i = 0; i < 400; i++)
+            if (due[i] == frame)
+                put(&jitter, i);
+        heard = play(&jitter);
+        hf_jitter_adapt(&jitter);
+        if (first < 0 && heard >= 0)
+            first = frame - heard;
+        if (first >= 0)
+            CHECK(heard == ((frame - first) & 0xff) ||
+                  (frame - first >= 200 && frame - first < 203 && heard == -1));
+    }
+    CHECK(first >= 4 && first <= 8);
+    CHECK(jitter.slips == 0 && jitter.lost == 3 && jitter.late == 3 && jitter.dropped == 0);
+    hf_jitter_steady(&jitter, 0);
+    for (i = 0; i < 2000; i++) {
+        put(&jitter, i);
+        play(&jitter);
+    }
+}
+
+/* A pause of the sender shifts nothing but itself: what comes then is heard whole. */
+static void steady_buffer_begins_anew_after_a_pause(void)
+{
+    hf_jitter jitter = {0};
+    int i, next = 0;
+    hf_jitter_steady(&jitter, 1);
+    hf_jitter_reset(&jitter);
+    for (i = 0; i < 20; i++) {
+        put(&jitter, i);
+        CHECK(play(&jitter) == (i < 4 ? -2 : next++));
+    }
+    for (; next < 20; next++)
+        CHECK(play(&jitter) == next);
+    for (i = 0; i < 30; i++)
+        CHECK(play(&jitter) == (i < 5 ? -1 : -2));
+    CHECK(jitter.lost == 0 && jitter.slips == 1);
+    for (i = 20; i < 40; i++) {
+        put(&jitter, i);
+        CHECK(play(&jitter) == (i < 24 ? -2 : next++));
+    }
+    CHECK(jitter.lost == 0 && jitter.late == 0 && jitter.slips == 1);
+}
+
 static void any_order_keeps_the_buffer_sound(void)
 {
     hf_jitter jitter = {0};
@@ -152,6 +207,8 @@ static void any_order_keeps_the_buffer_sound(void)
         memset(data, 1, sizeof data);
         if (far)
             sequence = (uint16_t)test_random();
+        if (round % 1000 == 0)
+            hf_jitter_steady(&jitter, round / 1000 % 2);
         hf_jitter_put(&jitter, sequence, data, size, test_random() % 9 ? HF_AUDIO : HF_NO_AUDIO);
         if (hf_jitter_get(&jitter, &payload, &length) == HF_GOT)
             CHECK(length >= 0 && length <= HF_PAYLOAD);
@@ -247,6 +304,8 @@ void test_network(void)
     buffer_waits_until_it_is_deep_enough();
     surplus_is_dropped_and_keys_take_no_time();
     new_numbering_is_believed_when_it_goes_on();
+    steady_buffer_keeps_time();
+    steady_buffer_begins_anew_after_a_pause();
     any_order_keeps_the_buffer_sound();
     key_is_told_once();
     lost_end_is_timed_out_and_long_keys_are_one();
