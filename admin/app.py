@@ -24,7 +24,6 @@ from admin.records import Records
 from admin.rendering import STATIC
 from daemon.service.api import Service
 
-MOST_UPLOAD: Final = 64 << 20  # bytes; half an hour of uncompressed speech
 STATIC_AGE_S: Final = 365 * 86_400
 
 
@@ -39,7 +38,7 @@ def create_console(
     """Build the app; ``served`` runs it."""
     config = Config(
         {
-            "REQUEST_MAX_SIZE": MOST_UPLOAD,
+            "REQUEST_MAX_SIZE": security.MOST_UPLOAD,
             "RESPONSE_TIMEOUT": 120,
             "KEEP_ALIVE_TIMEOUT": 30,
             "WEBSOCKET_MAX_SIZE": 64 << 10,

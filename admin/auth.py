@@ -67,7 +67,8 @@ def register(app: ConsoleApp) -> None:
         _prepare_csrf(request)
         if context.via == "session":
             if request.method not in SAFE_METHODS:
-                _check_csrf(request)
+                if not context.unread:  # else no handler runs
+                    _check_csrf(request)
             elif request.headers.get("upgrade", "").lower() == "websocket":
                 _check_origin(request)
 
@@ -77,6 +78,20 @@ def register(app: ConsoleApp) -> None:
 
     app.register_middleware(identify, "request")
     app.register_middleware(keep_guest, "response")
+
+
+async def known(request: ConsoleRequest) -> bool:
+    """True when somebody is signed in; asked before a large body is read."""
+    bearer = request.headers.get("authorization", "")
+    token = bearer.startswith("Bearer ")
+    secret = bearer[7:].strip() if token else request.cookies.get(SESSION_COOKIE) or ""
+    console = request.console
+    try:
+        return bool(secret) and bool(
+            await console.sessions.find(console.service, secret, console.clock(), token=token)
+        )
+    except ServiceError:
+        return False
 
 
 def _cookie(request: ConsoleRequest, name: str, allowed: tuple[str, ...], default: str) -> str:

@@ -100,6 +100,8 @@ class RequestContext(SimpleNamespace):
         """The session's secret, from the cookie; empty for guests and tokens."""
         self.via = "session"
         self.csrf = ""
+        self.unread = False
+        """The body is too large and was refused unread, with the token in it."""
         self.guest = ""
         """Value of a new guest cookie to set; empty when there is one."""
 

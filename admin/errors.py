@@ -6,6 +6,7 @@ ConsoleError         carries a status and a catalogue key
 ├── SignedOut        401: a page goes to the log-in, the API says so
 ├── BadRequest       400: a form, filter or header that makes no sense
 ├── TooMany          429: more requests than one address may send
+├── TooLarge         413: a body larger than this person may send here
 └── RecordsAway      503: the database is not there yet
 """
 
@@ -78,6 +79,13 @@ class TooMany(ConsoleError):
 
     status = 429
     key = "error.too_many"
+
+
+class TooLarge(ConsoleError):
+    """A request that is larger than this person may send here; it was not read."""
+
+    status = 413
+    key = "error.too_large"
 
 
 class RecordsAway(ConsoleError):

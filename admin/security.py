@@ -1,11 +1,12 @@
-"""What every answer carries and every address may do: headers and rate limits."""
+"""What every answer carries and every address may do: headers, sizes and rate limits."""
 
-from typing import Final
+from typing import Any, Final
 
 from sanic.response import BaseHTTPResponse
 
+from admin.auth import known
 from admin.context import ConsoleApp, ConsoleRequest
-from admin.errors import TooMany
+from admin.errors import TooLarge, TooMany
 
 CONTENT_SECURITY_POLICY: Final = "; ".join(
     (
@@ -30,6 +31,9 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+MOST_UPLOAD: Final = 64 << 20  # bytes; half an hour of uncompressed speech
+MOST_FORM: Final = 1 << 20  # bytes of all other requests, and of those who are not signed in
+UPLOADS: Final = frozenset({"/faxes", "/prompts", "/api/v1/faxes"})
 BURST_S: Final = 4.0  # seconds of the allowed rate that may come at once
 MOST_ADDRESSES: Final = 10_000
 
@@ -73,5 +77,16 @@ def register(app: ConsoleApp) -> None:
         if not request.path.startswith("/static/"):
             response.headers.setdefault("Cache-Control", "no-store")
 
+    async def limit_body(request: ConsoleRequest, **_: Any) -> None:
+        # Bodies are read before any middleware runs, so who asks is looked up here already.
+        if request.stream is not None:
+            large = request.path in UPLOADS and await known(request)
+            most = request.stream.request_max_size = MOST_UPLOAD if large else MOST_FORM
+            announced = request.headers.get("content-length", "")
+            if announced.isdigit() and int(announced) > most:
+                request.ctx.unread = True
+                raise TooLarge
+
+    app.signal("http.routing.after")(limit_body)
     app.register_middleware(limit, "request")
     app.register_middleware(add_headers, "response")

@@ -117,6 +117,15 @@ document.body.addEventListener("htmx:afterSwap", () => tick());
 // On a small screen the pages stand in one row: show the one that is open.
 document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
+// Servers end a connection that sends too much, and a browser shows that as a fault of its own.
+document.addEventListener("change", (event) => {
+  const most = Number(event.target.dataset?.most);
+  if (!most || !event.target.files) return;
+  const large = [...event.target.files].some((file) => file.size > most);
+  event.target.setCustomValidity(large ? event.target.dataset.tooLarge : "");
+  event.target.reportValidity();
+});
+
 setNow(Number(document.body.dataset.now));
 setInterval(tick, 500);
 tick();
