@@ -42,6 +42,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Type of the reply; None for a reply without content."""
     body: Any = None
     """Type of the request's JSON."""
+    body_types: tuple[str, ...] = ()
+    """Content types of a request that is a file."""
     parameters: tuple[Parameter, ...] = ()
     content_type: str = "application/json"
 
@@ -59,6 +61,7 @@ def endpoint(
     roles: tuple[str, ...] = EVERYBODY,
     result: Any = None,
     body: Any = None,
+    body_types: tuple[str, ...] = (),
     parameters: tuple[Parameter, ...] = (),
     content_type: str = "application/json",
 ) -> Callable[[Handler], Handler]:
@@ -74,6 +77,7 @@ def endpoint(
                 roles=roles,
                 result=result,
                 body=body,
+                body_types=body_types,
                 parameters=parameters,
                 content_type=content_type,
             )
@@ -171,6 +175,8 @@ def _operation(found: Endpoint, schema_of: dict[int, Any]) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": schema_of[id(found.body)]}},
         }
+    if found.body_types:
+        made["requestBody"] = {"required": True, "content": {kind: {} for kind in found.body_types}}
     return made
 
 

@@ -11,10 +11,18 @@ from tests.fakes.http_client import HttpClient, Reply
 SignIn = Callable[[str], Awaitable[HttpClient]]
 
 
-async def post_file(client: HttpClient, number: str, name: str, content: str = "%PDF-1.4") -> Reply:
+async def post_file(
+    client: HttpClient,
+    number: str,
+    name: str,
+    content: str = "%PDF-1.4",
+    *,
+    csrf: str | None = None,
+) -> Reply:
     """Send the form as a browser does."""
+    token = client.csrf if csrf is None else csrf
     body = (
-        "--cut\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n" + client.csrf + "\r\n"
+        "--cut\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n" + token + "\r\n"
         "--cut\r\nContent-Disposition: form-data; name=\"number\"\r\n\r\n" + number + "\r\n"
         f"--cut\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n"
         "Content-Type: application/pdf\r\n\r\n" + content + "\r\n--cut--\r\n"
@@ -42,7 +50,7 @@ async def test_progress_and_faults_are_told_in_both_languages(
     console: ConsoleRig, sign_in: SignIn
 ) -> None:
     client = await sign_in("sam")
-    await post_file(client, "0305551", "a.tif")
+    await post_file(client, "0305551", "a.tif", "II*\0pages")
     [made] = console.hotline.faxes.values()
     going = msgspec.structs.replace(
         made, state=FaxState.SENDING, pages=2, of=5, rate=9600, t38=True
@@ -68,9 +76,94 @@ async def test_what_cannot_be_sent_is_told_at_the_form(
     assert refused.status == 422
     assert "may not be called" in refused.text
     assert list((console.site / "incoming").glob("fax-*")) == []
-    assert "Choose a PDF or TIFF" in (await post_file(client, "0305551", "a.docx")).text
+    assert 'aria-describedby="f-number-fault"' in refused.text
+    for name, content in (
+        ("a.docx", "%PDF-1.4"),
+        ("a.pdf", "MZ program"),
+        ("a.pdf", "II*\0pages"),
+        ("a.tif", "%PDF-1.4"),
+        ("a.pdf", ""),
+    ):
+        wrong = await post_file(client, "0305551", name, content)
+        assert (wrong.status, "Choose a PDF or TIFF" in wrong.text) == (422, True)
     assert (await post_file(client, "", "a.pdf")).status == 422
+    assert list((console.site / "incoming").glob("fax-*")) == []
     assert console.hotline.faxes == {}
+
+
+async def test_form_without_its_token_or_boundary_is_refused(
+    console: ConsoleRig, sign_in: SignIn
+) -> None:
+    client = await sign_in("anna")
+    assert (await post_file(client, "0305551", "a.pdf", csrf="")).status == 400
+    assert (await post_file(client, "0305551", "a.pdf", csrf="0" * 64)).status == 400
+    headers = {"Content-Type": "multipart/form-data", "X-CSRF-Token": client.csrf}
+    broken = await client.request("POST", "/faxes", body="no boundary", headers=headers)
+    assert broken.status == 422
+    assert console.hotline.faxes == {}
+    assert (await post_file(console.client(), "0305551", "a.pdf")).status in (302, 400)
+    assert console.hotline.faxes == {}
+
+
+async def test_the_list_is_asked_for_more_often_while_a_fax_moves(
+    console: ConsoleRig, sign_in: SignIn
+) -> None:
+    client = await sign_in("sam")
+    assert "every 15s" in (await client.get("/faxes")).text
+    await post_file(client, "0305551", "a.pdf")
+    assert "every 3s" in (await client.get("/faxes")).text
+    [made] = console.hotline.faxes.values()
+    console.hotline.faxes[made.fax] = msgspec.structs.replace(made, state=FaxState.SENT)
+    assert "every 15s" in (await client.get("/faxes")).text
+
+
+async def test_programs_send_follow_read_and_cancel(console: ConsoleRig, sign_in: SignIn) -> None:
+    anna = await program(sign_in, "anna")
+    send = "/api/v1/faxes?number=0305551&name=letter.pdf"
+    made = (await upload(anna, send, "%PDF-1.4")).json()
+    assert (made["number"], made["name"], made["by"]) == ("0305551", "letter.pdf", "anna")
+    one = f"/api/v1/faxes/{made['fax']}"
+    assert (await anna.get(one)).json()["state"] == "waiting"
+    assert [f["fax"] for f in (await anna.get("/api/v1/faxes")).json()["faxes"]] == [made["fax"]]
+    path = console.site / "faxes" / "outgoing" / f"{made['fax']}.pdf"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"%PDF pages")
+    pdf = await anna.get(f"{one}/document.pdf")
+    assert (pdf.body, pdf.headers["x-content-type-options"]) == (b"%PDF pages", "nosniff")
+    assert (await upload(anna, f"{one}/cancel", "")).json()["state"] == "cancelled"
+
+    wrong = await upload(anna, send, "MZ program")
+    assert (wrong.status, wrong.json()["error"]["fields"]) == (422, {"file": "fax"})
+    refused = await upload(anna, "/api/v1/faxes?number=1234&name=a.pdf", "%PDF-1.4")
+    assert (refused.status, refused.json()["error"]["fields"]) == (409, {"to": "not-allowed"})
+
+
+async def test_programs_see_no_more_than_their_owner(sign_in: SignIn) -> None:
+    sam, anna = await program(sign_in, "sam"), await program(sign_in, "anna")
+    send = "/api/v1/faxes?number=0305551&name=letter.pdf"
+    numbers = [(await upload(sam, send, "%PDF-1.4")).json()["fax"] for _ in range(3)]
+    assert (await anna.get("/api/v1/faxes")).json() == {"faxes": []}
+    for path in ("", "/document.pdf"):
+        assert (await anna.get(f"/api/v1/faxes/{numbers[0]}{path}")).status == 404
+    assert (await upload(anna, f"/api/v1/faxes/{numbers[0]}/cancel", "")).status == 404
+    listed = (await sam.get("/api/v1/faxes?limit=2")).json()["faxes"]
+    assert [fax["fax"] for fax in listed] == numbers[:0:-1]
+    assert (await (await program(sign_in, "tech")).get("/api/v1/faxes")).status == 403
+
+
+async def program(sign_in: SignIn, login: str) -> HttpClient:
+    """A program with a token of a person."""
+    client = await sign_in(login)
+    text = (await client.post("/account/tokens", {"slug": "fax", "days": "30"})).text
+    client.token = text.partition('<code class="secret">')[2].partition("<")[0]
+    client.cookies = {}
+    return client
+
+
+async def upload(client: HttpClient, path: str, content: str) -> Reply:
+    """Post a file as it is."""
+    headers = {"Content-Type": "application/pdf"}
+    return await client.request("POST", path, body=content, headers=headers)
 
 
 async def test_received_and_sent_pages_have_their_links(

@@ -23,7 +23,12 @@ class FakeFaxes:
 
     async def send_fax(self, actor: Actor, incoming: str, name: str, to: str) -> Fax:
         if not to.startswith("0"):
-            raise ServiceError("conflict", f"{to} may not be called.", f"不允许呼叫 {to}。")
+            raise ServiceError(
+                "conflict",
+                f"{to} may not be called.",
+                f"不允许呼叫 {to}。",
+                fields={"to": "not-allowed"},
+            )
         self.fax_files.append(incoming)
         made = Fax(
             fax=f"0FAX{len(self.faxes):09}",

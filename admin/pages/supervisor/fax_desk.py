@@ -11,15 +11,28 @@ from sanic.response import redirect
 from admin.auth import needs
 from admin.context import ConsoleRequest
 from admin.errors import PageMissing
+from admin.language import translator
 from admin.pages.supervisor.calls import READERS
 from admin.pages.supervisor.faxes import TYPES, fax_file
 from admin.rendering import page
+from admin.security import MOST_UPLOAD
 from daemon.service.errors import ServiceError
+from daemon.service.faxes import Fax, FaxState
 
 blueprint = Blueprint("fax_desk")
 
 LISTED: Final = 100
-ENDINGS: Final = ("pdf", "tif", "tiff")
+MOVING: Final = frozenset(FaxState) - {
+    FaxState.SENT,
+    FaxState.RECEIVED,
+    FaxState.FAILED,
+    FaxState.CANCELLED,
+}
+"""States that another follows; while there is one, the page asks more often."""
+PDF_MARK: Final = b"%PDF-"  # ISO 32000-1 annex H.3.4.1: within the first 1024 octets
+PDF_MARK_WITHIN: Final = 1024
+TIFF_MARKS: Final = (b"II*\0", b"MM\0*")  # TIFF 6.0 section 2
+ENDINGS: Final = {"pdf": "pdf", "tif": "tif", "tiff": "tif"}
 
 
 @blueprint.get("/faxes")
@@ -32,23 +45,20 @@ async def show(request: ConsoleRequest) -> HTTPResponse:
 @blueprint.post("/faxes")
 @needs(*READERS)
 async def send(request: ConsoleRequest) -> HTTPResponse:
-    """Keep the file in ``incoming/`` and ask for it to be sent."""
+    """Have a file sent; what is wrong is told at the field."""
     number = request.field("number").strip()
     file = request.files.get("file") if request.files else None
-    ending = Path(file.name).suffix.lower().lstrip(".") if file else ""
     if not number:
-        return await _page(request, faults={"number": "missing"})
-    if file is None or ending not in ENDINGS or not file.body:
-        return await _page(request, number=number, faults={"file": "fax"})
-    path = request.console.options.site / "incoming" / f"fax-{secrets.token_hex(8)}.{ending}"
-    await asyncio.to_thread(_keep, path, file.body)
+        missing = translator(request.ctx.language)("fault.missing")
+        return await _page(request, faults={"number": missing})
     try:
-        await request.console.service.send_fax(
-            request.actor, f"incoming/{path.name}", Path(file.name).name, number
-        )
+        await queue_fax(request, number, file.name if file else "", file.body if file else b"")
     except ServiceError as error:
-        await asyncio.to_thread(path.unlink, missing_ok=True)
-        return await _page(request, number=number, fault=error.text(request.ctx.language))
+        text = error.text(request.ctx.language)
+        for told, field in (("to", "number"), ("file", "file")):
+            if told in error.fields:
+                return await _page(request, number=number, faults={field: text})
+        return await _page(request, number=number, fault=text)
     return redirect("/faxes")
 
 
@@ -69,6 +79,39 @@ async def cancel(request: ConsoleRequest, fax: str) -> HTTPResponse:
 @needs(*READERS)
 async def document(request: ConsoleRequest, fax: str) -> HTTPResponse:
     """The pages of a fax to be sent, as the other side gets them."""
+    return await send_document(request, fax)
+
+
+async def queue_fax(request: ConsoleRequest, number: str, name: str, body: bytes) -> Fax:
+    """Keep a file in ``incoming/`` and ask for it to be sent; ServiceError says why not."""
+    ending = ENDINGS.get(Path(name).suffix.lower().lstrip("."), "")
+    if not ending or ending != form_of(body):
+        text = [translator(language)("faxes.wrong_file") for language in ("en", "zh")]
+        raise ServiceError("invalid", *text, fields={"file": "fax"})
+    path = request.console.options.site / "incoming" / f"fax-{secrets.token_hex(8)}.{ending}"
+    try:
+        await asyncio.to_thread(_keep, path, body)
+        return await request.console.service.send_fax(
+            request.actor, f"incoming/{path.name}", Path(name).name, number
+        )
+    except OSError as error:
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+        text = [translator(language)("faxes.not_kept") for language in ("en", "zh")]
+        raise ServiceError("failed", *text) from error
+    except ServiceError:
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+        raise
+
+
+def form_of(body: bytes) -> str:
+    """``pdf``, ``tif`` or nothing, as the content says; names say what people wish."""
+    if PDF_MARK in body[:PDF_MARK_WITHIN]:
+        return "pdf"
+    return "tif" if body.startswith(TIFF_MARKS) else ""
+
+
+async def send_document(request: ConsoleRequest, fax: str) -> HTTPResponse:
+    """The PDF of a fax to be sent; reading is audited."""
     relative = await request.console.service.fax_read(request.actor, fax)
     path = await asyncio.to_thread(fax_file, request.console.options.site, relative, "pdf")
     if path is None:
@@ -96,11 +139,14 @@ async def _page(
     faults: dict[str, str] | None = None,
     fault: str = "",
 ) -> HTTPResponse:
+    faxes = await request.console.service.list_faxes(request.actor, LISTED)
     return await page(
         request,
         "supervisor/faxes.html",
         status=422 if faults or fault else 200,
-        faxes=await request.console.service.list_faxes(request.actor, LISTED),
+        faxes=faxes,
+        every_s=3 if any(fax.state in MOVING for fax in faxes) else 15,
+        most=MOST_UPLOAD,
         number=number,
         faults=faults or {},
         fault=fault,
