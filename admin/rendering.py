@@ -6,6 +6,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -15,6 +16,7 @@ from sanic.response import html
 
 from admin.context import ConsoleRequest
 from admin.language import LANGUAGES, has_text, rule_text, translator
+from daemon.service.live import LiveAlarm
 
 FOLDER: Final = Path(__file__).parent
 STATIC: Final = FOLDER / "static"
@@ -173,6 +175,11 @@ def fragment(
     )
 
 
+def alarms_mark(alarms: tuple[LiveAlarm, ...]) -> str:
+    """What a page that stays open has shown; another mark is news."""
+    return f"{crc32(msgspec.json.encode(alarms)):08x}"
+
+
 async def page(
     request: ConsoleRequest, template: str, *, status: int = 200, **values: object
 ) -> HTTPResponse:
@@ -191,6 +198,7 @@ async def page(
         site=options.name,
         navigation=navigation_for(request.roles) if person else {},
         alarms=request.console.hub.alarms if request.roles & ALARMED else None,
+        alarms_mark=alarms_mark(request.console.hub.alarms),
         watched=request.path in STAYS_OPEN,
         partial="hx-request" in request.headers and "hx-boosted" not in request.headers,
         **times(options.zone, request.console.clock()),

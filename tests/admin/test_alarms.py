@@ -1,5 +1,6 @@
 """What is wrong with the hotline: a banner on every page of those who can do something about it."""
 
+import re
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -46,8 +47,20 @@ async def test_an_alarm_is_a_banner_on_every_page_and_goes_by_itself(
 async def test_pages_that_stay_open_ask_again(sign_in: SignIn) -> None:
     client = await sign_in("boss")
     for path in ("/live", "/system", "/lines", "/alarms"):
-        assert 'hx-get="/alarms"' in (await client.get(path)).text
-    assert 'hx-get="/alarms"' not in (await client.get("/queues")).text
+        assert 'hx-get="/alarms?shown=' in (await client.get(path)).text
+    assert 'hx-get="/alarms' not in (await client.get("/queues")).text
+
+
+async def test_a_banner_that_is_shown_already_is_not_sent_again(
+    console: ConsoleRig, sign_in: SignIn
+) -> None:
+    client = await sign_in("boss")
+    [again] = re.findall(r'hx-get="(/alarms\?shown=\w+)"', await show(console, client, FULL))
+    assert ((await client.get(again)).status, (await client.get(again)).text) == (204, "")
+    worse = msgspec.structs.replace(FULL, en="The disk is full and slow.")
+    await show(console, client)
+    await show(console, client, worse)
+    assert "full and slow" in (await client.get(again)).text
 
 
 async def test_an_agent_is_not_bothered(console: ConsoleRig, sign_in: SignIn) -> None:
