@@ -1,8 +1,9 @@
-"""What one call needs of the control process, and what people may ask of a call."""
+"""What one call needs of the control process, what its parts share, what people may ask of it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+from weakref import ref
 
 from structlog.typing import FilteringBoundLogger as BoundLogger
 
@@ -24,6 +25,9 @@ from daemon.control.flows.prompts import Prompts
 from daemon.control.records import Records
 from drivers.api import Line, LineId, PortId, Transfers
 from drivers.ctilink.details import CallDetail
+
+if TYPE_CHECKING:
+    from daemon.control.calls.life import CallInput, CallLife
 
 
 class HangUpRequest(CallRequest, frozen=True, kw_only=True):
@@ -201,3 +205,37 @@ class CallContext(Moving, Protocol):
 
     def ended(self, life: "EndingCall") -> None:
         """The call is over."""
+
+
+class CallPart:
+    """A part of one call's life, which holds its parts; they do not hold it in turn.
+
+    So a call is freed when its life ends, and not when the collector looks for cycles next: in
+    a flood that is half a minute later.
+    """
+
+    __slots__ = ("__weakref__", "_context", "_life_ref", "_log", "call")
+
+    def __init__(self, life: "CallLife", context: CallContext) -> None:
+        self.call = life.call
+        self._context = context
+        self._log = life.log
+        self._life_ref = ref(life)
+
+    @property
+    def _life(self) -> "CallLife":
+        """The life; it stands while it runs, and as long as somebody asks something of it."""
+        life = self._life_ref()
+        if life is None:
+            raise ReferenceError(f"call {self.call.id} ended, and its life is gone")
+        return life
+
+    def _tell_in(self, delay_s: float, happened: "CallInput") -> None:
+        """Put something into the call's queue later, unless its life is over by then."""
+        asyncio.get_running_loop().call_later(delay_s, _tell, self._life_ref, happened)
+
+
+def _tell(life_ref: "ref[CallLife]", happened: "CallInput") -> None:
+    life = life_ref()
+    if life is not None:
+        life.tell(happened)

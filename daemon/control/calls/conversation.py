@@ -1,13 +1,12 @@
 """The conversation of a call: joining caller and agent, hold, and its end."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 from acd_core.commands import ConnectToAgent
 from acd_core.events import CallAnswered, CallEnded, CallHeld, CallRetrieved, OfferRejected
 from acd_core.ids import AgentId, CallId
 from daemon.control.calls.call import Leg, OpenRecording, Phase, Step
-from daemon.control.calls.context import CallContext, PauseRecordingRequest
+from daemon.control.calls.context import CallPart, PauseRecordingRequest
 from daemon.link.errors import LinkError
 from drivers import events as line_events
 from drivers.api import Capability, Line, PortId
@@ -15,18 +14,9 @@ from drivers.errors import DriverError
 from drivers.events import LineEvent
 from ivr.inputs import Finished
 
-if TYPE_CHECKING:
-    from daemon.control.calls.life import CallLife
 
-
-class Conversation:
+class Conversation(CallPart):
     """Audio and records of a call while an agent has it."""
-
-    def __init__(self, life: "CallLife", context: CallContext) -> None:
-        self.call = life.call
-        self._life = life
-        self._context = context
-        self._log = life.log
 
     async def connect(self, command: ConnectToAgent) -> None:
         """Join caller and agent, and start recording where the queue wants it."""

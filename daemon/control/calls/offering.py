@@ -1,6 +1,5 @@
 """The offers of a call to agents: their stations ring until one answers or all are taken back."""
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -9,7 +8,7 @@ from acd_core.commands import OfferToAgent, WithdrawReason
 from acd_core.events import OfferAccepted, OfferRejected, OfferRinging
 from acd_core.ids import AgentId, CallId
 from daemon.control.calls.call import Leg, Phase, Step, ring_of
-from daemon.control.calls.context import CallContext
+from daemon.control.calls.context import CallContext, CallPart
 from drivers import events as line_events
 from drivers.api import Line, LineId
 from drivers.errors import DriverError, LineBusy
@@ -52,14 +51,11 @@ class StationAwaited(msgspec.Struct, frozen=True, kw_only=True):
     """Unix seconds after which the station is busy."""
 
 
-class Offering:
+class Offering(CallPart):
     """Rings the agents whom the distribution engine names, each at his station."""
 
     def __init__(self, life: "CallLife", context: CallContext) -> None:
-        self.call = life.call
-        self._life = life
-        self._context = context
-        self._log = life.log
+        super().__init__(life, context)
         self._offers: dict[int, OfferToAgent] = {}
         """The present offer of each agent who rings."""
         self._taken_back: set[LineId] = set()
@@ -91,8 +87,7 @@ class Offering:
         try:
             line = self._free_line(offer.station, late=context.clock() > awaited.until)
             if line is None:
-                loop = asyncio.get_running_loop()
-                loop.call_later(STATION_RETRY, self._life.tell, awaited)
+                self._tell_in(STATION_RETRY, awaited)
                 return
             self._life.gone.discard(line.id)
             call.ringing[offer.agent] = leg = Leg(id=context.ids(), line=line.id)

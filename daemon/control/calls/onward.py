@@ -4,13 +4,12 @@ A flow asks for it (its ``transfer`` node), or the agent does with the transfer 
 telephone. Until the target answers, whoever has the caller keeps him.
 """
 
-import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
 from daemon.control.calls.call import Leg, Onward, Phase, Step
-from daemon.control.calls.context import CallContext
+from daemon.control.calls.context import CallPart
 from daemon.control.calls.moves.passing_on import details_of, dial, goes_round
 from daemon.control.calls.moves.tables import DirectState
 from daemon.control.calls.places import DIALLABLE
@@ -20,9 +19,6 @@ from drivers.api import EarlyAudio, Line, Transfers
 from drivers.errors import DriverError, LineBusy
 from drivers.events import Cause, LineEvent
 from ivr.inputs import Finished, TransferFailed
-
-if TYPE_CHECKING:
-    from daemon.control.calls.life import CallLife
 
 AGENT_PATIENCE_S: Final = 60.0  # s that the target of an agent's transfer may ring
 REASONS: Final = {
@@ -44,14 +40,8 @@ class OnwardDue(msgspec.Struct, frozen=True):
     leg: int
 
 
-class GoingOnward:
+class GoingOnward(CallPart):
     """Rings one target for one call, and joins caller and target."""
-
-    def __init__(self, life: "CallLife", context: CallContext) -> None:
-        self.call = life.call
-        self._life = life
-        self._context = context
-        self._log = life.log
 
     async def from_flow(self, to: str, timeout_s: float) -> str:
         """Ring a target for a flow; why it cannot be rung, or nothing.
@@ -192,8 +182,7 @@ class GoingOnward:
 
     def expect(self, onward: Onward, patience_s: float) -> None:
         """Give a target so long to answer."""
-        loop = asyncio.get_running_loop()
-        loop.call_later(patience_s, self._life.tell, OnwardDue(onward.leg.id))
+        self._tell_in(patience_s, OnwardDue(onward.leg.id))
 
     def line_to(self, to: str) -> tuple[Line | None, str]:
         """The line towards a target with the number to dial; else None with the reason."""

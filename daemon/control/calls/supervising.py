@@ -5,12 +5,12 @@ He stays as long as the two are joined, through hold and back, unless he hangs u
 Nothing that goes wrong with him touches their conversation.
 """
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 from daemon.control.calls.call import Leg, Part, Supervision
 from daemon.control.calls.context import (
     CallContext,
+    CallPart,
     StopSupervisingRequest,
     SuperviseRequest,
     SupervisingRequest,
@@ -29,16 +29,13 @@ PARTS: Final = {Part.LISTEN: "listens", Part.WHISPER: "whispers", Part.BARGE: "t
 """What media calls each part."""
 
 
-class Supervising:
+class Supervising(CallPart):
     """Rings one supervisor for one call, and keeps him in its conversation."""
 
     def __init__(self, life: "CallLife", context: CallContext) -> None:
-        self.call = life.call
-        self._life = life
-        self._context = context
+        super().__init__(life, context)
         self._joined = 0
         """The bridge that he is in; hold ends one, and the way back makes another."""
-        self._log = life.log
 
     async def asked(self, request: SupervisingRequest) -> None:
         """A person asks, or his station rang long enough."""
@@ -130,8 +127,7 @@ class Supervising:
             login=request.login, station=request.station, part=request.part, leg=leg
         )
         self._joined = 0
-        loop = asyncio.get_running_loop()
-        loop.call_later(PATIENCE_S, self._life.tell, SupervisorDue(leg=leg.id))
+        self._tell_in(PATIENCE_S, SupervisorDue(leg=leg.id))
         self._log.info("supervisor is rung", supervisor=request.login, part=request.part)
 
     async def _change(self, supervision: Supervision, part: Part) -> None:

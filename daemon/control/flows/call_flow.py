@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import TYPE_CHECKING, Final
+from weakref import proxy
 
 import msgspec
 import structlog
@@ -11,8 +12,8 @@ from acd_core.events import CallbackTaken, CallOffered, CallWithdrawn, Outcome
 from acd_core.ids import CallId, QueueId, to_text
 from acd_core.skills import Requirement
 from daemon.control.audio.answering import meet
-from daemon.control.calls.call import Call, OpenRecording, Phase, Step, Visit
-from daemon.control.calls.context import CallContext, HangUpRequest
+from daemon.control.calls.call import OpenRecording, Phase, Step, Visit
+from daemon.control.calls.context import CallContext, CallPart, HangUpRequest
 from daemon.control.calls.places import DIALLABLE
 from daemon.control.calls.resuming import waits
 from daemon.control.dial_plan import Target
@@ -38,35 +39,30 @@ log = structlog.get_logger()
 MIN_MESSAGE_MS: Final = 1000  # ms; shorter is a click and a hang-up, not a message
 
 
-class CallFlow:
+class CallFlow(CallPart):
     """Binds a call to its flow."""
 
     def __init__(self, life: "CallLife", context: CallContext) -> None:
-        self._life = life
-        self._context = context
+        super().__init__(life, context)
         self._runner: IvrRunner | None = None
         self._task: asyncio.Task[None] | None = None
-
-    @property
-    def _call(self) -> Call:
-        return self._life.call
 
     # -- life of the flow -----------------------------------------------------------------
 
     def prepare(self, target: Target) -> None:
         """Choose the flow of a call that will be answered."""
         active = self._active(target.flow or target.queue, queue=not target.flow)
-        self._call.flow = active.flow.name
-        self._call.flow_version = active.version
+        self.call.flow = active.flow.name
+        self.call.flow_version = active.version
 
     def prepare_callback(self) -> None:
         """Choose the flow of somebody whom we call; DriverError when his queue is gone."""
-        if self._call.fax:
+        if self.call.fax:
             return
-        queue = self._context.queue_by_key(self._call.queue)
+        queue = self._context.queue_by_key(self.call.queue)
         if queue is None:
-            raise DriverError(f"call-back for queue {self._call.queue}, which is gone")
-        self._call.flow = self._context.flows.called_back(queue.slug).flow.name
+            raise DriverError(f"call-back for queue {self.call.queue}, which is gone")
+        self.call.flow = self._context.flows.called_back(queue.slug).flow.name
 
     def start(self) -> None:
         """Run the flow from its start."""
@@ -74,15 +70,15 @@ class CallFlow:
 
     def resume(self) -> None:
         """Run the flow from where it was when control ended."""
-        talks = self._call.connected or self._call.phase in (Phase.OUTSIDE, Phase.PARKED)
-        self._run(in_queue=self._call.in_queue or talks)
+        talks = self.call.connected or self.call.phase in (Phase.OUTSIDE, Phase.PARKED)
+        self._run(in_queue=self.call.in_queue or talks)
         if talks and self._runner is not None:
             self._runner.agent_talks(on=True)
 
     async def switch(self, name: str) -> None:
         """Go on in another flow, from its start."""
         await self.stop()
-        call = self._call
+        call = self.call
         active = self._active(name, queue=False)
         call.flow, call.flow_version, call.inputs = name, active.version, []
         self._run(in_queue=False)
@@ -118,11 +114,11 @@ class CallFlow:
     def announce(self, told: AnnounceToCaller) -> None:
         """Tell the waiting caller how he stands."""
         if self._runner is not None:
-            self._runner.announce(announcement(told, self._call.language))
+            self._runner.announce(announcement(told, self.call.language))
 
     async def hold_music(self) -> None:
         """Let the caller hear music while the agent has the call on hold, else a soft signal."""
-        call = self._call
+        call = self.call
         if call.caller.port is not None:
             call.player = self._context.ids()
             await self.music_for(call.caller.port, call.player)
@@ -132,7 +128,7 @@ class CallFlow:
         await hold_sound(self._context, self.music(), port, player)
 
     def _run(self, *, in_queue: bool) -> None:
-        call, context = self._call, self._context
+        call, context = self.call, self._context
         if call.caller.port is None:
             raise DriverError(f"{call.caller.line} has no audio port")
         if call.fax:
@@ -151,7 +147,7 @@ class CallFlow:
             media=context.media,
             listener=context.listener,
             prompts=context.prompts,
-            hooks=self,
+            hooks=proxy(self),  # it is ours, and not to keep us
             ids=context.ids,
         )
         replay = tuple(call.inputs)
@@ -163,26 +159,26 @@ class CallFlow:
         self, runner: IvrRunner, replay: tuple[bytes, ...], *, in_queue: bool
     ) -> None:
         try:
-            if self._call.callback and not replay and not in_queue and await self._machine():
+            if self.call.callback and not replay and not in_queue and await self._machine():
                 return
             await runner.run(replay, in_queue=in_queue)
         except DriverError as error:
-            if self._call.phase is Phase.ENDED or isinstance(error, MediaRefused):
+            if self.call.phase is Phase.ENDED or isinstance(error, MediaRefused):
                 # The caller hung up while the flow was asking for something.
-                log.info("flow ends with its audio", call=to_text(self._call.id), why=str(error))
+                log.info("flow ends with its audio", call=to_text(self.call.id), why=str(error))
                 self._life.tell(HangUpRequest(by="caller"))
                 return
-            log.error("flow fails", call=to_text(self._call.id), why=str(error))
+            log.error("flow fails", call=to_text(self.call.id), why=str(error))
             self._life.tell(HangUpRequest(by="system"))
         except Exception:
-            log.exception("flow fails by a fault of ours", call=to_text(self._call.id))
+            log.exception("flow fails by a fault of ours", call=to_text(self.call.id))
             self._life.tell(HangUpRequest(by="system"))
 
     async def _machine(self) -> bool:
         """Whether a machine has answered, and nothing more is to be said to it."""
-        then = await meet(self._call, self._context)
-        if then == "agent" and self._call.caller.port is not None:
-            self.key(self._call.caller.port, CONFIRMS, 0)
+        then = await meet(self.call, self._context)
+        if then == "agent" and self.call.caller.port is not None:
+            self.key(self.call.caller.port, CONFIRMS, 0)
         elif then == "hang_up":
             self._life.tell(HangUpRequest(by="system"))
         return then == "hang_up"
@@ -198,27 +194,27 @@ class CallFlow:
     def _note(self) -> None:
         if self._runner is not None:
             session = self._runner.session
-            self._call.path = list(session.path)
+            self.call.path = list(session.path)
             # What people noted of the call stays.
-            self._call.data |= {key: str(value) for key, value in session.variables.items()}
+            self.call.data |= {key: str(value) for key, value in session.variables.items()}
 
     # -- hooks ----------------------------------------------------------------------------
 
     def flow_told(self, given: FlowInput, encoded: bytes) -> None:
         """Keep an input for replay, and where the flow is for people."""
-        self._call.inputs.append(encoded)
+        self.call.inputs.append(encoded)
         self._note()
-        self._context.keep(self._call)
+        self._context.keep(self.call)
 
     def playing(self, player: int) -> None:
         """Remember what the caller hears, and where in the flow that is."""
-        self._call.player = player
+        self.call.player = player
         self._note()
-        self._context.changed(self._call)
+        self._context.changed(self.call)
 
     def enter_queue(self, action: EnterQueue, *, resumed: bool) -> FlowInput | None:
         """Let the call wait for an agent; ``resumed``: it does so since before a restart."""
-        call, context, now = self._call, self._context, self._context.clock()
+        call, context, now = self.call, self._context, self._context.clock()
         queue = context.queue(action.queue)
         if queue is None:
             log.error("flow names a queue that takes no calls", queue=action.queue, flow=call.flow)
@@ -257,7 +253,7 @@ class CallFlow:
         return QueueLeft(reason="refused")
 
     def _begin_visit(self, queue: int, priority: int, now: float) -> None:
-        call, context = self._call, self._context
+        call, context = self.call, self._context
         self._note()
         with context.records.together:
             context.records.close_segment(call, "ivr", now)
@@ -272,12 +268,12 @@ class CallFlow:
 
     def music(self) -> str:
         """Name of the music of the queue that the call is or was in."""
-        queue = self._context.queue_by_key(self._call.queue or 0)
+        queue = self._context.queue_by_key(self.call.queue or 0)
         return queue.music if queue is not None else ""
 
     def leave_queue(self) -> bool:
         """The caller pressed an exit key."""
-        call, now = self._call, self._context.clock()
+        call, now = self.call, self._context.clock()
         if not call.in_queue:
             return False
         withdrawn = CallWithdrawn(call=CallId(call.id), outcome=Outcome.OVERFLOWED)
@@ -289,7 +285,7 @@ class CallFlow:
 
     def take_callback(self, number: str) -> bool:
         """The caller wants to be called: the engine keeps his place, or refuses."""
-        call, context, now = self._call, self._context, self._context.clock()
+        call, context, now = self.call, self._context, self._context.clock()
         if not call.in_queue or not DIALLABLE.fullmatch(number):
             return False
         taken = CallbackTaken(call=CallId(call.id), number=number)
@@ -302,12 +298,12 @@ class CallFlow:
         return True
 
     def _back_from_queue(self, now: float) -> None:
-        self._call.step(Step.LEAVE_QUEUE, now)
-        self._context.records.open_segment(self._call, "ivr", now)
+        self.call.step(Step.LEAVE_QUEUE, now)
+        self._context.records.open_segment(self.call, "ivr", now)
 
     async def record_message(self, action: RecordMessage) -> int:
         """Record what the caller says."""
-        call = self._call
+        call = self.call
         if call.caller.port is None:
             raise DriverError("a message needs an audio port")
         return await self.record(
@@ -329,7 +325,7 @@ class CallFlow:
         part_of: int = 0,
     ) -> int:
         """Start a recording; stereo for conversations, mono for messages."""
-        call, context, now = self._call, self._context, self._context.clock()
+        call, context, now = self.call, self._context, self._context.clock()
         number, of_call = context.ids(), kind == "call"
         path = recording_path(kind, call.id, number, now)
         recording = OpenRecording(
@@ -354,13 +350,13 @@ class CallFlow:
 
     def _tone_s(self) -> float:
         """How often both sides are told that they are recorded."""
-        visit = self._call.visit
+        visit = self.call.visit
         queue = self._context.queue_by_key(visit.queue) if visit is not None else None
         return 0.0 if queue is None else queue.record_tone_s
 
     def message_recorded(self, recorded: RecordFinished) -> None:
         """A message is on disk."""
-        call = self._call
+        call = self.call
         recording, call.recording = call.recording, None
         self._context.records.close_segment(call, "message", self._context.clock())
         if recording is not None:
@@ -368,24 +364,24 @@ class CallFlow:
 
     def message_cut(self, now: float) -> None:
         """The call ends while the caller speaks: what he said so far is his message."""
-        recording = self._call.recording
+        recording = self.call.recording
         if recording is not None and recording.kind == "message":
             self._message_left(recording, round((now - recording.started) * 1000))
 
     def _message_left(self, recording: OpenRecording, duration_ms: int) -> None:
         if duration_ms >= MIN_MESSAGE_MS:
-            self._call.message_left = True
+            self.call.message_left = True
             if recording.mailbox:
                 self._context.message_lamp(recording.mailbox, on=True)
 
     async def receive_fax(self, action: ReceiveFax) -> tuple[int, str]:
         """Let the caller's fax come in."""
-        return await self._context.faxes.receive(self._call, action, self.signal)
+        return await self._context.faxes.receive(self.call, action, self.signal)
 
     async def fax_over(self, fax: int) -> None:
         """The caller hears no terminal any more."""
         await self._context.faxes.part(fax)
-        self._context.keep(self._call)
+        self._context.keep(self.call)
 
     async def transfer(self, action: Transfer) -> FlowInput | None:
         """Connect the caller with a number or a station."""
@@ -394,4 +390,4 @@ class CallFlow:
 
     async def hang_up(self) -> None:
         """The flow is over: because the agent hung up, or because it says so."""
-        self._life.tell(HangUpRequest(by="agent" if self._call.answered else "system"))
+        self._life.tell(HangUpRequest(by="agent" if self.call.answered else "system"))

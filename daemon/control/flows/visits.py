@@ -1,14 +1,11 @@
 """Stays of one call in queues: how each ends, and where the caller goes from there."""
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from acd_core.commands import CallMoved, LeaveReason, RefuseReason
 from daemon.control.calls.call import Step, Visit
-from daemon.control.calls.context import CallContext
+from daemon.control.calls.context import CallPart
 from ivr.inputs import QueueLeft
-
-if TYPE_CHECKING:
-    from daemon.control.calls.life import CallLife
 
 TOLD: Final = {
     LeaveReason.NO_AGENTS: "no_agents",
@@ -21,13 +18,8 @@ TOLD: Final = {
 """What a flow is told of the reasons for which a queue gives a call up."""
 
 
-class Visits:
+class Visits(CallPart):
     """The visits of one call."""
-
-    def __init__(self, life: "CallLife", context: CallContext) -> None:
-        self.call = life.call
-        self._life = life
-        self._context = context
 
     async def left(self, outcome: str, reason: LeaveReason | RefuseReason) -> None:
         """The queue gave the call up: to the flow that the queue names, or back to its own."""

@@ -7,7 +7,7 @@ agent has the caller on hold, and stay when the agent hands the conversation on 
 from typing import TYPE_CHECKING, Final
 
 from daemon.control.calls.call import Guest, Onward, Phase
-from daemon.control.calls.context import CallContext
+from daemon.control.calls.context import CallContext, CallPart
 from daemon.link.errors import LinkError
 from drivers import events as line_events
 from drivers.events import Cause, LineEvent
@@ -18,18 +18,15 @@ if TYPE_CHECKING:
 IN_CONVERSATION: Final = (Phase.TALKING, Phase.ON_HOLD, Phase.OUTSIDE)
 
 
-class Conferring:
+class Conferring(CallPart):
     """Keeps the guests of one call in its conversation."""
 
     def __init__(self, life: "CallLife", context: CallContext) -> None:
-        self.call = life.call
-        self._life = life
-        self._context = context
+        super().__init__(life, context)
         self._joined = 0
         """The bridge that they are in; each hold ends one."""
         self._present: set[int] = set()
         """Legs that are in it."""
-        self._log = life.log
 
     async def happened(self, event: LineEvent, guest: Guest) -> None:
         """Something happened on a guest's line."""

@@ -4,11 +4,10 @@ The agent goes from one to the other, joins them and leaves, joins all three, or
 the caller. His telephone stays in one call with us all the time, so any telephone will do.
 """
 
-import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from daemon.control.calls.call import Consult, Guest, Leg, Onward, Phase
-from daemon.control.calls.context import CallContext
+from daemon.control.calls.context import CallPart
 from daemon.control.calls.moves.asking import ConsultDue, ConsultRequest
 from daemon.control.calls.moves.tables import CONSULT_TABLE, ConsultState, ConsultStep, moved
 from daemon.link.errors import LinkError
@@ -16,20 +15,11 @@ from drivers import events as line_events
 from drivers.errors import DriverError
 from drivers.events import Cause, LineEvent
 
-if TYPE_CHECKING:
-    from daemon.control.calls.life import CallLife
-
 PATIENCE_S: Final = 60.0  # s that the target may ring
 
 
-class Consulting:
+class Consulting(CallPart):
     """Rings one target for the agent of a call."""
-
-    def __init__(self, life: "CallLife", context: CallContext) -> None:
-        self.call = life.call
-        self._life = life
-        self._context = context
-        self._log = life.log
 
     async def begin(self, asked: ConsultRequest) -> None:
         """Put the caller on hold and ring the target; nothing changes when it cannot be rung."""
@@ -62,8 +52,7 @@ class Consulting:
             detail={"by": asked.by, "to": asked.to},
         )
         await self._ringback()
-        loop = asyncio.get_running_loop()
-        loop.call_later(PATIENCE_S, self._life.tell, ConsultDue(leg=leg.id))
+        self._tell_in(PATIENCE_S, ConsultDue(leg=leg.id))
         self._log.info("agent asks somebody", to=asked.to, line=line.id)
 
     async def happened(self, event: LineEvent, consult: Consult) -> None:

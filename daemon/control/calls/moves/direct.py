@@ -4,19 +4,16 @@ With a click his own telephone rings first, and when he answers the other one is
 (third-party call control; both legs end in us, so no telephone need know of it, RFC 3725).
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from daemon.control.calls.call import Direct, Leg, Onward, Phase, Step
-from daemon.control.calls.context import CallContext
+from daemon.control.calls.context import CallPart
 from daemon.control.calls.moves.dialled import Outside, PickUp, Slot, wish_of
 from daemon.control.calls.moves.picking_up import takeable
 from daemon.control.calls.moves.tables import DIRECT_TABLE, DirectState, DirectStep, moved
 from drivers import events as line_events
 from drivers.errors import DriverError
 from drivers.events import Cause, LineEvent
-
-if TYPE_CHECKING:
-    from daemon.control.calls.life import CallLife
 
 PATIENCE_S: Final = 120.0  # s that whoever is called may ring
 CAUSES: Final = {
@@ -27,14 +24,8 @@ CAUSES: Final = {
 }
 
 
-class Directly:
+class Directly(CallPart):
     """One call that began inside."""
-
-    def __init__(self, life: "CallLife", context: CallContext) -> None:
-        self.call = life.call
-        self._life = life
-        self._context = context
-        self._log = life.log
 
     async def begin(self) -> bool:
         """Begin what a telephone dialled, or a click; False when a flow is to answer."""

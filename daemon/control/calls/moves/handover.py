@@ -12,7 +12,7 @@ import msgspec
 
 from acd_core.ids import to_text
 from daemon.control.calls.call import Call, Leg, Onward, Phase, Step
-from daemon.control.calls.context import CallContext
+from daemon.control.calls.context import CallPart
 from daemon.control.calls.moves.asking import GiveLeg
 from daemon.control.calls.moves.consulting import PATIENCE_S as RING_S
 from drivers import events as line_events
@@ -35,14 +35,8 @@ KEEPS_PLACE: Final = (
 PATIENCE_S: Final = 2.0  # s; two calls that ask each other both give up
 
 
-class Handover:
+class Handover(CallPart):
     """Both ends of it, for one call."""
-
-    def __init__(self, life: "CallLife", context: CallContext) -> None:
-        self.call = life.call
-        self._life = life
-        self._context = context
-        self._log = life.log
 
     async def attended(self, asked: line_events.Transferred) -> Cause | None:
         """A telephone in two calls asks to leave both: why it cannot be, or None."""

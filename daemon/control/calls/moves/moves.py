@@ -1,14 +1,11 @@
 """All that people do with one call beside talking, as its life sees it."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING
-
-import structlog
 
 from acd_core.events import AgentBusy, AgentFree
-from acd_core.ids import AgentId, to_text
+from acd_core.ids import AgentId
 from daemon.control.calls.call import Leg, Onward, Phase, ring_of
-from daemon.control.calls.context import CallContext
+from daemon.control.calls.context import CallPart
 from daemon.control.calls.moves.asking import (
     ConsultDue,
     ConsultRequest,
@@ -30,19 +27,9 @@ from daemon.control.calls.resuming import talks
 from drivers import events as line_events
 from drivers.events import Cause, LineEvent
 
-if TYPE_CHECKING:
-    from daemon.control.calls.life import CallLife
 
-log = structlog.get_logger()
-
-
-class Moves:
+class Moves(CallPart):
     """Consulting, conferring, parking, picking up, dialling, and handing legs over."""
-
-    def __init__(self, life: "CallLife", context: CallContext) -> None:
-        self.call = life.call
-        self._life = life
-        self._context = context
 
     # Most calls need none of these, and there are many calls.
 
@@ -75,11 +62,6 @@ class Moves:
     def handover(self) -> Handover:
         """Legs that come from other calls or go to them."""
         return Handover(self._life, self._context)
-
-    @cached_property
-    def _log(self) -> structlog.stdlib.BoundLogger:
-        bound: structlog.stdlib.BoundLogger = log.bind(call=to_text(self.call.id))
-        return bound
 
     async def begin(self) -> bool:
         """Begin a call that comes from inside; False for any other."""

@@ -1,28 +1,18 @@
 """Parked callers: music in a slot until somebody dials the slot, or the parker's phone rings."""
 
-import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from daemon.control.calls.call import Leg, Onward, Parked, Phase, Step
-from daemon.control.calls.context import CallContext
+from daemon.control.calls.context import CallPart
 from daemon.control.calls.moves.asking import ParkDue
 from daemon.control.calls.moves.tables import PARK_TABLE, IllegalMove, ParkState, ParkStep, moved
 from drivers.events import Cause
 
-if TYPE_CHECKING:
-    from daemon.control.calls.life import CallLife
-
 RETURN_S: Final = 30.0  # s that the telephone of the parker rings
 
 
-class Parking:
+class Parking(CallPart):
     """The slot of one call."""
-
-    def __init__(self, life: "CallLife", context: CallContext) -> None:
-        self.call = life.call
-        self._life = life
-        self._context = context
-        self._log = life.log
 
     async def park(self, slot: str, station: str) -> bool:
         """Let the caller rest and whoever had him go; False when no slot is to be had."""
@@ -130,8 +120,7 @@ class Parking:
         parked, context = self.call.parked, self._context
         if parked is not None:
             left = parked.since + context.telephones.park_s - context.clock()
-            due = ParkDue(since=parked.since)
-            asyncio.get_running_loop().call_later(max(left, 0.0), self._life.tell, due)
+            self._tell_in(max(left, 0.0), ParkDue(since=parked.since))
 
 
 def free_slot(wanted: str, slots: tuple[str, ...], taken: set[str]) -> str:

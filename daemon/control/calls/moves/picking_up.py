@@ -10,7 +10,7 @@ from acd_core.commands import WithdrawReason
 from acd_core.events import CallWithdrawn, Outcome
 from acd_core.ids import CallId
 from daemon.control.calls.call import Call, Leg, Onward, Phase
-from daemon.control.calls.context import CallContext, HangUpRequest
+from daemon.control.calls.context import CallPart, HangUpRequest
 from daemon.control.calls.moves.asking import MoveRequest, Moving
 from daemon.control.calls.moves.dialled import PickUp, Slot
 from drivers.api import LineId
@@ -32,14 +32,8 @@ class TakeThis(MoveRequest, frozen=True, kw_only=True):
     """pick-up or park."""
 
 
-class PickingUp:
+class PickingUp(CallPart):
     """Both sides of it, for one call."""
-
-    def __init__(self, life: "CallLife", context: CallContext) -> None:
-        self.call = life.call
-        self._life = life
-        self._context = context
-        self._log = life.log
 
     def request(self, wish: PickUp | Slot, station: str) -> bool:
         """Ask the call that is wanted to take this one's leg; False: there is none any more."""
