@@ -2,12 +2,14 @@
 
 import struct
 import subprocess
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from PIL import Image, ImageSequence
 
 MOST_PAGES: Final = 1000
+PAGES_AT_ONCE: Final = 16  # in memory while a PDF is written
 MOST_PIXELS: Final = 1 << 26  # a page; the longest that machines send is far below
 CONVERT_S: Final = 120.0  # s that ghostscript may take
 FINE: Final = "204x196"  # dots per inch, T.4 fine resolution
@@ -41,19 +43,33 @@ def count_pages(tiff: Path) -> int:
 
 def tiff_to_pdf(tiff: Path, pdf: Path) -> int:
     """Write the pages of a fax as PDF, each in its own size; how many; DocumentError."""
-    try:
-        with Image.open(tiff, formats=("TIFF",)) as image:
-            pages = [_page(frame) for frame in ImageSequence.Iterator(image)]
-    except BROKEN as error:
-        raise DocumentError(f"{tiff} is no fax that can be read: {error}") from error
-    if not 0 < len(pages) <= MOST_PAGES:
-        raise DocumentError(f"{tiff} has {len(pages)} pages; 1 to {MOST_PAGES} are a fax")
     # Whoever looks meanwhile finds no half a file.
     part = pdf.with_name(pdf.name + ".part")
-    first, *others = pages
-    first.save(part, "PDF", save_all=True, append_images=others, resolution=FINE_DPI)
+    try:
+        with Image.open(tiff, formats=("TIFF",)) as image:
+            count = int(getattr(image, "n_frames", 1))
+            if count > MOST_PAGES:
+                raise DocumentError(f"{tiff} has {count} pages; 1 to {MOST_PAGES} are a fax")
+            frames = map(_page, ImageSequence.Iterator(image))
+            # A page in memory is some megabytes: not all of them at once.
+            for at in range(0, count, PAGES_AT_ONCE):
+                first, *others = islice(frames, PAGES_AT_ONCE)
+                first.save(
+                    part,
+                    "PDF",
+                    append=at > 0,
+                    save_all=True,
+                    append_images=others,
+                    resolution=FINE_DPI,
+                )
+    except DocumentError:
+        part.unlink(missing_ok=True)
+        raise
+    except BROKEN as error:
+        part.unlink(missing_ok=True)
+        raise DocumentError(f"{tiff} is no fax that can be read: {error}") from error
     part.replace(pdf)
-    return len(pages)
+    return count
 
 
 def tiff_to_fax(source: Path, tiff: Path) -> int:

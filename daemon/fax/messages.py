@@ -112,6 +112,9 @@ class FaxRefused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 class FaxStopped(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """What ran under that number ends, or has ended: FaxEnded follows, or follows again."""
 
+    ends: bool = True
+    """False: nothing ran under that number, and nothing follows."""
+
 
 Reply = FaxStarted | FaxRefused | FaxStopped | T38Opened
 

@@ -6,6 +6,7 @@ are lines on standard output. The stream socket's end is the end of the call.
 """
 
 import argparse
+import resource
 import socket
 import sys
 from pathlib import Path
@@ -31,6 +32,8 @@ from daemon.fax.udptl import MOST_DATAGRAM, REDUNDANCY
 
 AHEAD_CHUNKS: Final = 10  # written before the first is read: a moment without a processor costs
 #                          200 ms of delay, which T.30 does not mind, and no lost samples
+MEMORY: Final = 1 << 30  # bytes of address space: what is sent to us must not take the machine's
+WRITTEN: Final = 256 << 20  # bytes of one file; an hour of 14,400 bit/s is 6 MB
 LINGER_CHUNKS: Final = 25  # chunks after the end, so that the last tones are heard
 
 
@@ -70,7 +73,7 @@ def _with_pdf(ended: FaxEnded, tiff: Path) -> FaxEnded:
     """Write the PDF beside the TIFF; without it the fax is there all the same."""
     try:
         tiff_to_pdf(tiff, tiff.with_suffix(".pdf"))
-    except (DocumentError, OSError) as error:
+    except (DocumentError, OSError, MemoryError) as error:
         return msgspec.structs.replace(ended, detail=f"{ended.detail}; no PDF: {error}")
     return ended
 
@@ -78,6 +81,9 @@ def _with_pdf(ended: FaxEnded, tiff: Path) -> FaxEnded:
 def main(arguments: list[str] | None = None) -> int:
     """Run the worker as the media process started it."""
     given = _arguments().parse_args(arguments)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (WRITTEN, WRITTEN))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     events = sys.stdout.buffer
     with socket.socket(fileno=given.audio) as audio:
         if given.gateway:

@@ -29,9 +29,10 @@ class FakeFaxHost:
         self.asked.append(request)
         if isinstance(request, fax.StopFax):
             self.sockets.discard(request.fax)
-            if request.fax in self.running:
+            ends = request.fax in self.running
+            if ends:
                 self.end(code=fax.DROPPED, pages=self.pages)
-            return fax.encode(fax.FaxStopped())
+            return fax.encode(fax.FaxStopped(ends=ends))
         if self.refusal is not None:
             return fax.encode(self.refusal)
         if isinstance(request, fax.OpenT38):

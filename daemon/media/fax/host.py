@@ -75,7 +75,9 @@ class FaxHost:
         self._at_once = at_once
         self._worker = worker or (sys.executable, "-P", "-m", "daemon.fax.worker")
         self._faxes: dict[int, _Running] = {}
-        self._starting: set[int] = set()
+        self._starting: dict[int, asyncio.Task[fax.Reply]] = {}
+        self._unwanted: set[int] = set()
+        """Faxes that were stopped before they had started."""
         self._over: OrderedDict[int, FaxEnded] = OrderedDict()
         self._services: HostServices | None = None
         self._ports: EnginePorts | None = None
@@ -88,6 +90,10 @@ class FaxHost:
 
     async def close(self) -> None:
         """End every worker; safe to call twice."""
+        starting = list(self._starting.values())
+        for task in starting:
+            task.cancel()
+        await asyncio.gather(*starting, return_exceptions=True)
         running = list(self._faxes.values())
         for each in running:
             self._kill(each)
@@ -98,6 +104,7 @@ class FaxHost:
     async def control_gone(self) -> None:
         """Nobody would take the pages: end every fax in order."""
         self._sockets.close_all()
+        self._unwanted.update(self._starting)
         for each in tuple(self._faxes.values()):
             self._hang_up(each, fax.DROPPED)
 
@@ -119,38 +126,71 @@ class FaxHost:
             case fax.OpenT38():
                 return fax.encode(self._open_t38(request.fax))
             case fax.StopFax():
-                self._sockets.close(request.fax)
-                if request.fax in self._faxes:
-                    self._hang_up(self._faxes[request.fax], fax.DROPPED)
-                return fax.encode(fax.FaxStopped())
+                return fax.encode(self._stop(request.fax))
 
     # -- start ----------------------------------------------------------------------------
 
     async def _start(self, request: fax.StartFax) -> fax.Reply:
+        """Start a fax; who asks while it is being started waits for that, and has the same."""
+        number = request.fax
+        while (starting := self._starting.get(number)) is not None:
+            await asyncio.wait((starting,))
+        task = asyncio.create_task(self._start_alone(request), name=f"start of fax {number}")
+        self._starting[number] = task
+        task.add_done_callback(lambda _: self._started(number))
+        # Whoever asked may go meanwhile; what was begun is completed, or undone, all the same.
+        reply = await asyncio.shield(task)
+        if isinstance(reply, fax.FaxRefused | fax.FaxStopped):
+            self._sockets.close(number)
+        return reply
+
+    def _started(self, number: int) -> None:
+        del self._starting[number]
+        self._unwanted.discard(number)
+
+    async def _start_alone(self, request: fax.StartFax) -> fax.Reply:
         running = self._faxes.get(request.fax)
+        if running is not None and not running.open and running.task is not None:
+            # It is completing its file: nothing may begin in its place.
+            await asyncio.wait((running.task,))
+            running = None
         # One that runs by T.38 goes on as such, whatever a control process asks that comes back.
         takes_over = running is not None and request.t38 not in (None, running.request.t38)
-        if running is not None and running.open and not takes_over:
+        if running is not None and not takes_over:
             return fax.FaxStarted(port=running.port or NO_PORT)
         if (ended := self._over.get(request.fax)) is not None:
             self._emit(ended)
             return fax.FaxStopped()
-        if request.fax in self._starting:
-            return fax.FaxRefused(code=fax.BUSY, text="the fax is being started")
-        if not takes_over and len(self._faxes) + len(self._starting) >= self._at_once:
+        others = self._faxes.keys() | self._starting.keys()
+        if len(others - {request.fax}) >= self._at_once:
             self.counts["refused_busy"] += 1
             text = f"{self._at_once} faxes run; more are allowed by fax_terminals in [media]"
             return fax.FaxRefused(code=fax.BUSY, text=text)
-        self._starting.add(request.fax)
+        reply: fax.Reply
         try:
             path = None if request.way == "gateway" else self._file(request)
             if running is not None:
                 await self._replace(running)
-            return await self._begin(request, path)
+            reply = await self._begin(request, path)
         except (OSError, ValueError) as error:
-            return fax.FaxRefused(code=fax.BAD_FILE, text=str(error))
-        finally:
-            self._starting.discard(request.fax)
+            reply = fax.FaxRefused(code=fax.BAD_FILE, text=str(error))
+        if request.fax in self._unwanted and isinstance(reply, fax.FaxRefused):
+            # Who stopped it was told that an end follows.
+            self._emit(FaxEnded(fax=request.fax, code=reply.code, detail=reply.text))
+        return reply
+
+    def _stop(self, number: int) -> fax.FaxStopped:
+        """End a fax, also one that is just starting."""
+        self._sockets.close(number)
+        if number in self._starting:
+            self._unwanted.add(number)
+        elif number in self._faxes:
+            self._hang_up(self._faxes[number], fax.DROPPED)
+        elif number in self._over:
+            self._emit(self._over[number])
+        else:
+            return fax.FaxStopped(ends=False)
+        return fax.FaxStopped()
 
     def _file(self, request: fax.StartFax) -> Path:
         """The file below the site's ``faxes/``; ValueError elsewhere, OSError without folder."""
@@ -191,33 +231,43 @@ class FaxHost:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs, contextlib.closing(datagrams) if datagrams else contextlib.nullcontext():
             told, given = _arguments(request, path, theirs, datagrams)
-            process = await asyncio.create_subprocess_exec(
-                *self._worker,
-                *told,
-                pass_fds=given,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                limit=LONGEST_LINE,
-            )
-            running = _Running(request, process)
             try:
-                async with asyncio.timeout(START_S):
-                    ready = await _event(process)
-                if isinstance(ready, WorkerReady):
-                    self._attach(running, ours)
-            except (TimeoutError, ValueError, DriverError) as error:
-                log.warning("fax terminal does not start", fax=request.fax, why=repr(error))
-        if running.leash is None:
-            ours.close()
+                running = _Running(request, await self._process(told, given))
+            except BaseException:
+                ours.close()
+                raise
+        try:
+            async with asyncio.timeout(START_S):
+                ready = await _event(running.process)
+            if isinstance(ready, WorkerReady):
+                self._attach(running, ours)
+        except (TimeoutError, ValueError, DriverError) as error:
+            log.warning("fax terminal does not start", fax=request.fax, why=repr(error))
+        finally:
+            if running.leash is None:
+                ours.close()
+            if not running.open:
+                self._kill(running)
         if not running.open:
             self.counts["not_started"] += 1
-            self._kill(running)
-            await process.wait()
+            await running.process.wait()
             text = "the fax terminal does not start; is libspandsp2 installed? See the log"
             return fax.FaxRefused(code=fax.NO_TERMINAL, text=text)
         self._faxes[request.fax] = running
         running.task = asyncio.create_task(self._follow(running), name=f"fax {request.fax}")
+        if request.fax in self._unwanted:
+            self._hang_up(running, fax.DROPPED)
         return fax.FaxStarted(port=running.port or NO_PORT)
+
+    async def _process(self, told: list[str], given: tuple[int, ...]) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *self._worker,
+            *told,
+            pass_fds=given,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            limit=LONGEST_LINE,
+        )
 
     def _attach(self, running: _Running, ours: socket.socket) -> None:
         """Join a worker with the engine; one that speaks T.38 alone is only held on a leash."""
@@ -245,6 +295,8 @@ class FaxHost:
             log.error("fax worker tells nonsense", fax=number, why=str(error))
         self._hang_up(running, running.why)
         await process.wait()
+        if running.request.way == "receive" and not (running.ended or running.progress).pages:
+            self._drop_empty(running)
         if running.ending is not None:
             running.ending.cancel()
         last = running.progress
@@ -266,6 +318,15 @@ class FaxHost:
             self._over.popitem(last=False)
         self.counts["ended_ok" if ended.code == fax.OK else "ended_failed"] += 1
         self._emit(ended)
+
+    def _drop_empty(self, running: _Running) -> None:
+        """Delete a file without a whole page, whatever became of its worker."""
+        if running.replaced:
+            return
+        with contextlib.suppress(OSError, ValueError):
+            path = self._file(running.request)
+            path.unlink(missing_ok=True)
+            path.with_name(path.stem + ".pdf.part").unlink(missing_ok=True)
 
     def _hang_up(self, running: _Running, why: int) -> None:
         """Take the audio away: the worker completes its file and ends, or is killed."""
