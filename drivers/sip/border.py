@@ -18,6 +18,7 @@ from drivers.sip.transport.address import Address
 from drivers.sip.transport.bans import Bans, nftables
 from drivers.sip.transport.dns_lookup import DnsLookup
 from drivers.sip.transport.guard import FloodGuard, Guard
+from drivers.sip.transport.guesses import WINDOW, Guesses
 from drivers.sip.transport.keep_alive import answer
 from drivers.sip.transport.resolver import Lookup, Resolver
 from drivers.sip.transport.targets import host_and_port, is_address
@@ -28,7 +29,6 @@ log = structlog.get_logger()
 
 NAMES_KEPT: Final = 1024
 TIMER_GRAIN: Final = 0.02  # s; deadlines closer together than this share one wake-up
-ACCOUNT_WINDOW: Final = 600.0  # s in which wrong passwords for one account add up
 
 
 class Border:
@@ -70,11 +70,11 @@ class Border:
             banned=self._banned,
             awaits=lambda branch, method: (branch, method) in core.services.transactions.clients,
         )
-        self.accounts = Bans(
-            after=options.account_ban_after,
-            seconds=options.account_ban_s,
-            may_ban=lambda account: True,
-            window=ACCOUNT_WINDOW,
+        self.guesses = Guesses(
+            at_source=_bans_of_names(options.ban_after, options.ban_s),
+            accounts=_bans_of_names(options.account_ban_after, options.account_ban_s),
+            is_account=lambda account: account in core.incoming.accounts,
+            is_registered=self._is_registered,
         )
         self.transports = Transports(
             options,
@@ -93,9 +93,9 @@ class Border:
             folder=folder,
         )
         core.services.blame = self._blame
-        core.services.pardon = self.guard.bans.pardon
+        core.services.right_password = self._right_password
+        core.services.wrong_password = self._wrong_password
         core.services.account_wait = self._account_wait
-        core.services.blame_account = self._blame_account
 
     async def open(self) -> None:
         """Open every listener and tell the core where they are."""
@@ -171,7 +171,7 @@ class Border:
             "flood_dropped": self.guard.flood.dropped,
             "socket_errors": self.transports.errors,
             "sources_banned_now": len(self.guard.bans.active(self._clock())),
-            "accounts_banned_now": len(self.accounts.active(self._clock())),
+            "accounts_banned_now": len(self.guesses.active(self._clock())),
         }
 
     def banned(self) -> list[BanEntry]:
@@ -179,7 +179,7 @@ class Border:
         now = self._clock()
         return [
             BanEntry(kind, ban.name, ban.since, ban.until, ban.times, ban.reason)
-            for kind, bans in (("source", self.guard.bans), ("account", self.accounts))
+            for kind, bans in (("source", self.guard.bans), ("account", self.guesses))
             for ban in bans.active(now)
         ]
 
@@ -188,7 +188,7 @@ class Border:
         found = self.guard.bans.release(name)
         if found:
             self._export()
-        return self.accounts.release(name) or found
+        return self.guesses.release(name) or found
 
     def flush(self) -> None:
         """Send what the core has to send, tell what it has to tell, set the timer."""
@@ -293,26 +293,26 @@ class Border:
     def _blame(self, host: str, reason: str) -> None:
         self.guard.blame(host, self._clock(), reason)
 
+    def _is_registered(self, account: str, host: str) -> bool:
+        """Whether a telephone of this account is registered from there now."""
+        return any(b.source.host == host for b in self._core.registrar.find_all(account))
+
     def _account_wait(self, account: str, host: str) -> float:
-        """For how many seconds an account is not listened to from here.
+        return self.guesses.wait(account, host, self._clock())
 
-        Its own telephones are heard all the same: nobody who guesses may silence them.
-        """
-        left = self.accounts.left(account, self._clock())
-        if not left or any(b.source.host == host for b in self._core.registrar.find_all(account)):
-            return 0.0
-        return left
-
-    def _blame_account(self, account: str, host: str) -> None:
-        if not account:
-            return
-        if any(b.source.host == host for b in self._core.registrar.find_all(account)):
-            return
+    def _wrong_password(self, account: str, host: str) -> None:
         now = self._clock()
-        if self.accounts.blame(account, now, reason="wrong passwords"):
+        counted = self.guesses.wrong(account, host, now)
+        if counted.blames_source:
+            self.guard.blame(host, now, "wrong password")
+        if counted.banned:
             self._core.services.count("accounts_banned")
-            left = self.accounts.left(account, now)
-            log.warning("sip account banned", account=account, source=host, seconds=left)
+            left = self.guesses.left(counted.banned, now)
+            log.warning("sip account banned", account=counted.banned, source=host, seconds=left)
+
+    def _right_password(self, account: str, host: str) -> None:
+        self.guard.bans.pardon(host)
+        self.guesses.right(account, host, self._clock())
 
     def _banned(self, host: str, reason: str) -> None:
         left = self.guard.bans.left(host, self._clock())
@@ -335,6 +335,11 @@ class Border:
                 await asyncio.to_thread(_replace, path, text)
             except OSError as error:
                 log.warning("sip bans not written", file=str(path), reason=error.strerror)
+
+
+def _bans_of_names(after: int, seconds: float) -> Bans:
+    """Bans after wrong passwords; nobody is beyond them."""
+    return Bans(after=after, seconds=seconds, may_ban=lambda name: True, window=WINDOW)
 
 
 def named_gateways(trunk: TrunkOptions) -> list[tuple[int, str]]:

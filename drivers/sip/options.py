@@ -163,8 +163,9 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     new_calls_per_s: float = 0.0
     """Calls in a second that are taken; the others get 503 with Retry-After. 0: all."""
     ban_after: int = 20
-    """Offences within a minute (wrong passwords, calls without a right, bytes that are no SIP)
-    after which a source is not listened to; 0: never."""
+    """Offences within a minute (calls without a right, bytes that are no SIP, wrong passwords for
+    several accounts) after which a source is not listened to, and wrong passwords for one account
+    within ten after which it is refused there; 0: never."""
     ban_s: float = 600.0
     """How long a first ban lasts, in seconds; each further one within a day doubles."""
     account_ban_after: int = 30

@@ -340,15 +340,14 @@ class Incoming:
         checked = self.challenger.check(values, method, uri, self.accounts, now, message.body)
         host = received.source.host
         if checked.verdict is Verdict.WRONG:
-            services.blame(host, "wrong password")
-            services.blame_account(checked.user, host)
+            services.wrong_password(checked.user, host)
         wait = services.account_wait(checked.user, host)
         if wait > 0.0:  # a right password gets the same answer: who guesses learns nothing
             services.count("account_refused")
             services.respond(received, 503, headers=[("Retry-After", str(int(wait) + 1))])
             return ""
         if checked.verdict is Verdict.GOOD:
-            services.pardon(host)
+            services.right_password(checked.user, host)
             return checked.user
         services.count(f"auth_{checked.verdict.name.lower()}")
         asked = self.challenger.challenges(

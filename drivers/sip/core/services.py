@@ -59,10 +59,10 @@ class Services:
         self.counters: dict[str, int] = {}
         self.blame: Callable[[str, str], None] = _unheard
         """Told the host of a request that should not have been, and why."""
-        self.pardon: Callable[[str], None] = _unheard
-        """Told the host of one that proved who it is."""
-        self.blame_account: Callable[[str, str], None] = _unheard
-        """Told the account and the host of a wrong password."""
+        self.right_password: Callable[[str, str], None] = _unheard
+        """Told the account and the host of one that proved who it is."""
+        self.wrong_password: Callable[[str, str], None] = _unheard
+        """Told the account, empty when none could be read, and the host of one that did not."""
         self.account_wait: Callable[[str, str], float] = _no_wait
         """For how many seconds an account is not listened to from a host."""
         self.is_open: Callable[[Address], bool] = lambda address: True

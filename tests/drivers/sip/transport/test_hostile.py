@@ -9,7 +9,7 @@ import pytest
 from drivers.api import LineId
 from drivers.events import Ringing
 from drivers.sip.streams.tls import Certificate
-from tests.drivers.sip.transport.conftest import LOOPBACK_OFFER, StreamPeer, counted, until
+from tests.drivers.sip.transport.conftest import LOOPBACK_OFFER, StreamPeer, counted, header, until
 from tests.fakes.sip_bench import request
 
 SCAN = request("OPTIONS", headers=(("User-Agent", "friendly-scanner"),), via="127.0.0.1:5062")
@@ -73,9 +73,21 @@ async def test_wrong_passwords_are_banned_and_a_registered_phone_is_not(open_dri
     assert counted(running, "sources_banned") == 0
     await phone.register(expires=0, cseq=5)
     last = await StreamPeer.connect(running.driver.port)
+    answers = []
     for number in range(4):
         last.call_id = f"last-{number}"
-        await last.register(password="guess")
+        answers.append((await last.register(password="guess"))[:11])
+    # One account alone is refused there; the source is heard until several names fail.
+    assert answers == ["SIP/2.0 401"] * 3 + ["SIP/2.0 503"]
+    assert [entry.name for entry in running.driver.border.banned()] == ["2001 from 127.0.0.1"]
+    await last.request("REGISTER", user="none")
+    asked = header(await last.until("SIP/2.0 401"), "WWW-Authenticate")
+    assert counted(running, "sources_banned") == 0
+    for number in range(5):
+        proof = last.proof(asked, "REGISTER", "none").replace('"2001"', f'"none-{number}"')
+        last.call_id = f"none-{number}"
+        await last.request("REGISTER", user="none", headers=(f"Authorization: {proof}",))
+        await last.until("SIP/2.0 401")
     await until(running, "sources_banned")
     await last.request("OPTIONS")
     assert await last.is_closed()
