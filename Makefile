@@ -99,8 +99,9 @@ fuzz: build dev
 	$(BIN)/python -m tests.fuzz.sanitized
 	$(SANITIZED) $(BIN)/python -P -m tests.fuzz.sip $(FUZZ_SECONDS)
 
-## make soak       a million events through the distribution kernel under the sanitizers
+## make soak       a million events through the distribution kernel, a call of 24 hours through the engine
 soak: build
+	$(MAKE) -s -C cython_ext/media long
 	$(BIN)/python tests/cython_ext/acd/soak.py
 
 ## make check      everything a commit must pass

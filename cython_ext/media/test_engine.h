@@ -20,6 +20,7 @@ extern int checks, failures;
     } while (0)
 
 uint32_t test_random(void); /* the same numbers in every run */
+void test_seed(uint32_t seed); /* not 0; every group begins with one of its own */
 
 /* test_peers.c */
 typedef struct {
@@ -54,6 +55,8 @@ int test_check(uint8_t out[256], const char *username, const char *password, uin
                int flags);
 void test_fsk(void);     /* test_fsk.c: caller identity */
 void test_long(void);    /* test_long.c: a day of drift, loss, order */
+void test_hour(void);    /* test_day.c: a conversation with all of it at once */
+void test_day(void);     /* the same for 24 hours, only when asked for */
 void test_srtp(void);    /* test_srtp.c: keys, sealing, replay */
 void test_reports(void); /* test_reports.c: RTCP */
 void test_copies(void);  /* test_copies.c: packets for a capture */
