@@ -158,7 +158,7 @@ class ControlRig:
             engine=self.engine,
             media=self.media,
             listener=self.speech,
-            prompts=Prompts(site, self.speech),
+            prompts=Prompts(site, self.speech, monotonic=self.clock),
             flows=active_flows(),
             lines=lines,
             directory=directory,

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -17,6 +19,7 @@ SUFFIXES: Final = (".wav", ".mp3", ".ogg", ".flac")
 BYTES_PER_SECOND: Final = 16000  # raw 16-bit mono at 8 kHz
 MUSIC: Final = "hold_music"
 """Name of the file below ``prompts/`` that waiting callers hear."""
+LOOK_EVERY: Final = 1.0  # s; each call asks for the same few files
 
 
 class PromptMaker(Protocol):
@@ -29,20 +32,28 @@ class PromptMaker(Protocol):
 class Prompts:
     """Paths of prompts relative to the site; what cannot be made is left out and logged.
 
-    ``tones`` are those that a caller hears where nothing is said.
+    ``tones`` are those that a caller hears where nothing is said. A file that is put there or
+    taken away is noticed within a second by ``monotonic`` (seconds).
     """
 
     def __init__(
-        self, site: Path, speech: PromptMaker, tones: CountryTones = INTERNATIONAL
+        self,
+        site: Path,
+        speech: PromptMaker,
+        tones: CountryTones = INTERNATIONAL,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.site = site
         self.tones = tones
         self._uploads = str(site / "prompts")
         self._speech = speech
-        self._files: dict[str, str] = {}
+        self._monotonic = monotonic
+        self._files: dict[str, tuple[str, float]] = {}
+        """By name, what was made of it, and until when that needs no look."""
         self._missing: set[str] = set()
-        self._sources: dict[str, tuple[int, Path | None]] = {}
-        """By name, when its folder was changed last and what was found in it then."""
+        self._sources: dict[str, tuple[int, Path | None, float]] = {}
+        """By name, when its folder was changed last, what was found, until when that holds."""
 
     async def path(self, prompt: Speech) -> str:
         """Where the audio of a prompt is; empty when it cannot be had.
@@ -79,23 +90,28 @@ class Prompts:
         return sum(sizes) / BYTES_PER_SECOND
 
     async def _file(self, name: str) -> str:
-        known = self._files.get(name)
-        if known and (self.site / known).is_file():
-            return known
-        source = self._look(name)
-        if source is None:
-            raise SpeechError(f"prompts/{name}: no such file; upload it or say a text instead")
-        path = await self._speech.convert(str(source.relative_to(self.site)), name)
-        self._files[name] = path
+        path, until = self._files.get(name, ("", 0.0))
+        now = self._monotonic()
+        if path and now < until:
+            return path
+        if not path or not (self.site / path).is_file():
+            source = self._look(name)
+            if source is None:
+                raise SpeechError(f"prompts/{name}: no such file; upload it or say a text instead")
+            path = await self._speech.convert(str(source.relative_to(self.site)), name)
+        self._files[name] = (path, now + LOOK_EVERY)
         return path
 
     def _source(self, name: str) -> Path | None:
-        """The uploaded file; each call asks, so it is looked for when the folder has changed."""
+        """The uploaded file; it is looked for when its folder has changed."""
+        before, found, until = self._sources.get(name, (-1, None, 0.0))
+        now = self._monotonic()
+        if before >= 0 and now < until:
+            return found
         changed = _changed_ns(f"{self._uploads}/{name}".rpartition("/")[0])
-        before, found = self._sources.get(name, (-1, None))
         if before != changed:
             found = self._look(name)
-            self._sources[name] = (changed, found)
+        self._sources[name] = (changed, found, now + LOOK_EVERY)
         return found
 
     def _look(self, name: str) -> Path | None:
