@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from daemon.control.journal import (
     MAGIC,
+    SNAPSHOT,
     Journal,
     Record,
     pack,
@@ -187,3 +188,36 @@ def test_any_bytes_give_records_or_a_journal_error(
         return
     journal.append("acd", b"")
     journal.close()
+
+
+def test_last_snapshot_is_found_and_read_from_whatever_stands_before_it(tmp_path: Path) -> None:
+    journal = filled(tmp_path, 20, segment_bytes=10_000)
+    older = journal.append(SNAPSHOT, b"older")
+    newest = journal.append(SNAPSHOT, b"newest")
+    journal.append("acd", b"snapshot")
+    journal.close()
+    (path,) = segments(tmp_path)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"payload 7")] ^= 1
+    path.write_bytes(data)
+    found = journal.last_snapshot()
+    assert found is not None
+    assert (found.sequence, found.payload) == (newest, b"newest")
+    # Nobody needs what is before a snapshot, so that it is damaged hides nothing.
+    assert [r.payload for r in read_journal(tmp_path, newest - 1)] == [b"newest", b"snapshot"]
+    assert next(r.sequence for r in read_journal(tmp_path, older - 1)) == older
+    assert len(list(read_journal(tmp_path))) == 7
+
+
+@settings(max_examples=200)
+@given(st.lists(records, max_size=6), st.integers(0, 2**64 - 1), st.binary(max_size=30))
+def test_last_snapshot_is_what_reading_all_records_finds(
+    tmp_path_factory: pytest.TempPathFactory, some: list[Record], chosen: int, tail: bytes
+) -> None:
+    if some:
+        some[chosen % len(some)] = Record(1, SNAPSHOT, b"x", NOON)
+    folder = tmp_path_factory.mktemp("journal")
+    path = folder / "20260922-0001.hfj"
+    path.write_bytes(MAGIC + b"".join(map(pack, some)) + tail)
+    among = [record for record in read_file(path) if record.kind == SNAPSHOT]
+    assert Journal(folder, clock=Clock()).last_snapshot() == (among[-1] if among else None)
