@@ -62,6 +62,8 @@ class FaxRequests:
                 "rate-limited", "Too many faxes wait to be sent.", "等待发送的传真过多。"
             )
         self._check_file(incoming)
+        # It is shown in terminals, too, where a control character is a command.
+        name = "".join(each for each in name if each.isprintable())
         self._audit.note(actor, "fax.send", f"{number} {name}")
         try:
             job = self._outbox.put(number, incoming, name[:100] or Path(incoming).name, actor.login)

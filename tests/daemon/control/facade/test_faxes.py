@@ -67,6 +67,13 @@ async def test_without_allowed_numbers_nobody_sends(hotline: FacadeRig) -> None:
     await refused(hotline.service.send_fax(ROOT, drop_file(hotline), "x", "0305551"), "conflict")
 
 
+async def test_names_command_no_terminal(allowed: FacadeRig) -> None:
+    name = "let\x1b[2Jter\n传真.tif"
+    sent = await allowed.service.send_fax(ANN, drop_file(allowed), name, "0305551")
+    assert sent.name == "let[2Jter传真.tif"
+    assert ("ann", "fax.send", "0305551 let[2Jter传真.tif") in await allowed.acts()
+
+
 async def test_fax_is_cancelled_once(allowed: FacadeRig) -> None:
     service = allowed.service
     sent = await service.send_fax(ANN, drop_file(allowed), "letter.tif", "0305551")
