@@ -112,10 +112,25 @@ document.getElementById("theme")?.addEventListener("click", () => {
 
 document.body.addEventListener("htmx:responseError", (event) => toast(event.detail.xhr.responseText));
 document.body.addEventListener("htmx:sendError", () => toast(document.body.dataset.lost));
-document.body.addEventListener("htmx:afterSwap", () => tick());
+document.body.addEventListener("htmx:afterSwap", () => {
+  tick();
+  label();
+});
 
 // On a small screen the pages stand in one row: show the one that is open.
 document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
+// Where a row is a block, each cell says what it is: as its template does, else as its column.
+function label() {
+  for (const table of document.querySelectorAll("table.blocks")) {
+    const heads = [...table.querySelectorAll("thead th")].map((head) => head.textContent.trim());
+    for (const row of table.tBodies[0]?.rows ?? []) {
+      [...row.cells].forEach((cell, place) => {
+        if (!("label" in cell.dataset) && heads[place] && !cell.matches(".does")) cell.dataset.label = heads[place];
+      });
+    }
+  }
+}
 
 // Servers end a connection that sends too much, and a browser shows that as a fault of its own.
 document.addEventListener("change", (event) => {
@@ -129,3 +144,4 @@ document.addEventListener("change", (event) => {
 setNow(Number(document.body.dataset.now));
 setInterval(tick, 500);
 tick();
+label();

@@ -5,7 +5,9 @@ import asyncio
 import pytest
 from playwright.async_api import Page, expect
 
+from daemon.service.messages import Actor
 from daemon.service.settings import PersonSettings
+from tests.admin.test_ban_pages import ban
 from tests.browser.conftest import Keep, OpenAs
 from tests.fakes.console_rig import ConsoleRig, call_text
 
@@ -275,6 +277,11 @@ WIDE_SCRIPT = """() => [...document.querySelectorAll("main *")]
   .map((element) => `${element.tagName}.${element.className}`)"""
 
 
+SIDEWAYS_SCRIPT = """() => [...document.querySelectorAll(".card")]
+  .filter((element) => element.scrollWidth > element.clientWidth + 1)
+  .map((element) => element.innerText.slice(0, 80))"""
+
+
 async def test_desk_with_a_call_fits_a_small_window(
     console: ConsoleRig, open_as: OpenAs, keep: Keep
 ) -> None:
@@ -290,6 +297,9 @@ async def test_nothing_is_wider_than_a_small_window(
     console: ConsoleRig, open_as: OpenAs, keep: Keep
 ) -> None:
     busy_floor(console)
+    ban(console, "a.very.long.name.of.an.account@of.a.telephone", kind="account")
+    boss = Actor(login="boss", address="", via="session")
+    await console.hotline.send_fax(boss, "incoming/a.pdf", "name_without_gap" * 6 + ".pdf", "030")
     page = await open_as("boss", "/live", viewport={"width": 390, "height": 800})
     for path in (
         "/live",
@@ -298,10 +308,15 @@ async def test_nothing_is_wider_than_a_small_window(
         "/calendars",
         "/calendars/office",
         "/system",
+        "/calls",
+        f"/calls/{call_text(0)}",
+        "/faxes",
+        "/bans",
     ):
         await page.goto(console.url + path)
         wide = await page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 390, path
+        assert await page.evaluate(SIDEWAYS_SCRIPT) == [], path
     await page.goto(f"{console.url}/live")
     await expect(page.locator(".side [aria-current]")).to_be_in_viewport()
     await keep(page, "live-small")
