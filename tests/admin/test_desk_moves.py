@@ -52,6 +52,17 @@ async def test_agent_parks_and_takes_back(console: ConsoleRig, sign_in: SignIn) 
     assert "nobody cannot be dialled." in refused.text
 
 
+async def test_call_begun_at_the_desk_is_hung_up_there(sign_in: SignIn) -> None:
+    client = await sign_in("anna")
+    await client.post("/desk/log-in", {"station": "2001"})
+    await client.post("/desk/ready")
+    begun = (await client.post("/desk/dial", {"to": "2002"})).text
+    assert "Your call with 2002" in begun
+    assert "/desk/hang-up" in begun
+    assert 'hx-post="/desk/dial"' not in begun
+    assert "Your call with" not in (await client.post("/desk/hang-up")).text
+
+
 async def test_programs_do_the_same(console: ConsoleRig, sign_in: SignIn) -> None:
     client = await sign_in("anna")
     await talk(console, client)

@@ -63,6 +63,8 @@ class FakeService(FakeSettings, FakeFaxes):
         self.all_said = asyncio.Event()
         self.drains = False
         self.banned: list[BanRow] = []
+        self.dialled: dict[str, str] = {}
+        """Agent -> whom he or she calls without a queue."""
         self.played: list[str] = []
         self.paused_since = 0.0
         self.consulted: dict[str, Consultation] = {}
@@ -175,6 +177,7 @@ class FakeService(FakeSettings, FakeFaxes):
             waiting=sum(call.state == "waiting" for call in self.calls.values()),
             answered_today=agent.answered_today,
             can_accept=True,
+            dialled=self.dialled.get(actor.login, ""),
             why_idle="no-callers" if agent.state == "ready" else agent.state,
             recording=("paused" if self.paused_since else "on")
             if agent.state in ("talking", "on_hold")
@@ -293,11 +296,14 @@ class FakeService(FakeSettings, FakeFaxes):
         if not to.lstrip("*+").isdigit():
             raise ServiceError("invalid", f"{to} cannot be dialled.", f"{to} 不可拨打。")
         self.audit.append((actor.login, "dial", to))
+        if not any(each.slot == to for each in self.parked):
+            self.dialled[actor.login] = to
         self.parked = [each for each in self.parked if each.slot != to]
         return await self.my_desk(actor)
 
     async def hang_up(self, actor: Actor) -> Desk:
-        self.end(self._own_call(actor, "talking", "on_hold"))
+        if not self.dialled.pop(actor.login, ""):
+            self.end(self._own_call(actor, "talking", "on_hold"))
         return await self.my_desk(actor)
 
     def _own_call(self, actor: Actor, *states: str) -> str:
