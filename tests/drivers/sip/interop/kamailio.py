@@ -1,4 +1,4 @@
-"""Kamailio as the proxy between us and others: it writes Record-Route and Path."""
+"""Kamailio as the proxy between us and others: it writes Record-Route and Path, and speaks TLS."""
 
 import asyncio
 import contextlib
@@ -18,6 +18,7 @@ auto_aliases=no
 listen=udp:127.0.0.1:{port}
 listen=tcp:127.0.0.1:{port}
 mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/:/usr/lib/aarch64-linux-gnu/kamailio/modules/"
+{tls}
 loadmodule "tm.so"
 loadmodule "sl.so"
 loadmodule "rr.so"
@@ -61,19 +62,51 @@ request_route {{
 }}
 """
 
+TLS = """\
+enable_tls=yes
+listen=tls:127.0.0.1:{port}
+loadmodule "tls.so"
+modparam("tls", "config", "{profiles}")
+"""
+# Both ways: it shows its certificate, and wants to see one of the same authority.
+PROFILE = """\
+[{side}:default]
+method = TLSv1.2+
+certificate = {certificate}
+private_key = {key}
+ca_list = {authority}
+verify_certificate = yes
+require_certificate = yes
+"""
+SIDES = ("server", "client")
+
 
 class Kamailio(Terminal):
-    """One proxy on a port of loopback, by UDP and TCP."""
+    """One proxy on a port of loopback, by UDP and TCP, and on the next one by TLS if wanted."""
 
     def __init__(self, program: str, folder: Path, port: int) -> None:
         super().__init__(folder)
         self.program = program
         self.port = port
+        self._tls = ""
+
+    @property
+    def tls_port(self) -> int:
+        """Port of TLS, once there is a certificate."""
+        return self.port + 1
+
+    def show(self, certificate: Path, key: Path, authority: Path) -> None:
+        """Listen by TLS too, with this certificate, and believe those of one authority."""
+        profiles = self.folder / "tls.cfg"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        files = {"certificate": certificate, "key": key, "authority": authority}
+        profiles.write_text("".join(PROFILE.format(side=one, **files) for one in SIDES))
+        self._tls = TLS.format(port=self.tls_port, profiles=profiles)
 
     async def route(self, us: str, behind: str) -> None:
         """Start it between two URIs and wait until it takes connections."""
         (self.folder / "run").mkdir(parents=True)
-        config = CONFIG.format(port=self.port, us=us, behind=behind)
+        config = CONFIG.format(port=self.port, us=us, behind=behind, tls=self._tls)
         (self.folder / "kamailio.cfg").write_text(config)
         await self._open()
 

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -16,9 +17,21 @@ def needs(program: str, package: str) -> str:
     """Where a program is; the test is skipped where its package is missing, in CI it fails."""
     found = shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
     if found is None:
-        refuse = pytest.fail if os.environ.get("CI") else pytest.skip
-        refuse(f"{program} is not installed: ./install-packages packages-test.txt ({package})")
+        _refuse(program, package)
     return found
+
+
+def needs_file(pattern: str, package: str) -> None:
+    """The same for a part that is no program, at a place below the root that may hold ``*``."""
+    if not any(Path("/").glob(pattern)):
+        _refuse(Path(pattern).name, package)
+
+
+def _refuse(name: str, package: str) -> NoReturn:
+    text = f"{name} is not installed: ./install-packages packages-test.txt ({package})"
+    if os.environ.get("CI"):
+        pytest.fail(text)
+    pytest.skip(text)
 
 
 class Terminal:
