@@ -24,7 +24,7 @@ from daemon.control.alarms.engine import EngineWatch
 from daemon.control.calls.context import HangUpRequest
 from daemon.control.calls.places import KeptCaller
 from daemon.control.calls.watchdog import Watchdog
-from daemon.control.checkpoint import is_quiet, make_checkpoint
+from daemon.control.checkpoint import at_a_quiet_moment, is_quiet, make_checkpoint
 from daemon.control.controller import Controller
 from daemon.control.dial_plan import DialPlan
 from daemon.control.driver_set import DriverSet
@@ -124,8 +124,10 @@ class ControlProcess:
         engine = AcdEngine()
         applied = await self.writer.start()
         last = await asyncio.to_thread(self.journal.last_snapshot)
-        records = self.journal.read(last.sequence - 1 if last is not None else 0)
-        recovered = await asyncio.to_thread(read_back, records, engine, applied)
+        since = last.sequence - 1 if last is not None else 0
+        # Rows that the database had not yet when the checkpoint was written stand before it.
+        records = self.journal.read(min(since, applied))
+        recovered = await asyncio.to_thread(read_back, records, engine, applied, since)
         self.clock.not_before(engine.now)
         for sequence, row in recovered.unwritten:
             self.writer.write(row, sequence)
@@ -318,7 +320,9 @@ class ControlProcess:
             await asyncio.sleep(max(midnight.timestamp() - self.clock(), 0.0) + 0.05)
             controller.begin_day()
             await self.writer.flush()
-            self._checkpoint(controller, drivers, in_force)
+            await at_a_quiet_moment(
+                lambda: self._checkpoint(controller, drivers, in_force), self.clock
+            )
             await asyncio.to_thread(
                 self.journal.prune,
                 stored=self.writer.applied_sequence,
@@ -326,12 +330,13 @@ class ControlProcess:
                 now=self.clock(),
             )
 
-    def _checkpoint(self, controller: Controller, drivers: DriverSet, in_force: InForce) -> None:
-        """Let the journal begin anew; not while calls stand, whose state it holds."""
+    def _checkpoint(self, controller: Controller, drivers: DriverSet, in_force: InForce) -> bool:
+        """Let the journal begin anew; False while calls stand, whose state it holds."""
+        if controller.calls:
+            return False
         snapshot = controller.acd.engine.snapshot(self.clock())
-        if controller.calls or not is_quiet(snapshot):
-            log.info("no checkpoint while calls are in progress", calls=len(controller.calls))
-            return
+        if not is_quiet(snapshot):
+            return False
         queues, agents, tiers = in_force.configured
         payload = make_checkpoint(
             snapshot,
@@ -343,6 +348,7 @@ class ControlProcess:
             drivers=drivers.snapshot(),
         )
         self.journal.append(SNAPSHOT, payload, self.clock())
+        return True
 
 
 async def _end_calls(controller: Controller) -> None:

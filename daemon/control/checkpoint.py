@@ -1,14 +1,16 @@
 """One journal record that replaces all before it, so that a journal need not grow for ever.
 
-Written when nothing is in progress: then the state is who sits where and what is
+Written at the first moment of a night when nothing is in progress: then the state is who sits where and what is
 configured. The record is a list of ordinary journal records; reading back takes them as
 such, so there is one way to recover and not two.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
+import structlog
 
 from acd_core.agent import AgentConfig, AgentState, PauseReason
 from acd_core.call_queue import CallerTier, QueueConfig
@@ -29,6 +31,11 @@ from daemon.control.journaled.rows import JOURNAL_KIND as ROW_KIND
 from daemon.control.journaled.rows import encode_row
 from daemon.store.rows import HistoryRow
 
+log = structlog.get_logger()
+
+NIGHT_S: Final = 6 * 3600.0  # s after midnight in which a quiet moment is waited for
+"""Later than that, what is counted since midnight (calls of each agent, shares) is worth more."""
+LOOK_S: Final = 2.0  # s between two looks
 RESTING: Final = (
     AgentState.LOGGED_OUT,
     AgentState.READY,
@@ -54,6 +61,24 @@ def is_quiet(snapshot: Snapshot) -> bool:
     return all(_rests(agent) for agent in snapshot.agents) and not any(
         queue.waiting or queue.callbacks for queue in snapshot.queues
     )
+
+
+async def at_a_quiet_moment(
+    write: Callable[[], bool],
+    clock: Callable[[], float],
+    *,
+    patience_s: float = NIGHT_S,
+    look_s: float = LOOK_S,
+) -> bool:
+    """Try ``write`` until it says that it wrote, at least once; False when time ran out."""
+    give_up = clock() + patience_s
+    while not write():
+        if clock() >= give_up:
+            log.warning("no checkpoint tonight, the next start reads a longer journal")
+            return False
+        await asyncio.sleep(look_s)
+    log.info("checkpoint written")
+    return True
 
 
 def _rests(agent: AgentView) -> bool:

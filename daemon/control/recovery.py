@@ -61,10 +61,13 @@ class Recovered(msgspec.Struct, kw_only=True):
     faults: int = 0
 
 
-def read_back(records: Iterable[Record], engine: AcdEngine, applied: int) -> Recovered:
+def read_back(
+    records: Iterable[Record], engine: AcdEngine, applied: int, since: int = 0
+) -> Recovered:
     """Replay the journal into a fresh engine and collect the rest; never raises on content.
 
-    ``applied`` is the last sequence number whose rows the database holds.
+    ``applied`` is the last sequence number whose rows the database holds. Of records up to
+    ``since``, which a checkpoint replaces, only rows count that the database has not.
     """
     recovered = Recovered()
     calls: dict[int, Call] = {}
@@ -77,9 +80,12 @@ def read_back(records: Iterable[Record], engine: AcdEngine, applied: int) -> Rec
             # Most frequent first: a long day is millions of records, and callers wait.
             if kind == ROW_KIND:
                 row = decode_row(record.payload)
-                _keep_open(rows, row)
+                if record.sequence > since:
+                    _keep_open(rows, row)
                 if record.sequence > applied:
                     recovered.unwritten.append((record.sequence, row))
+            elif record.sequence <= since:
+                continue
             elif kind == CALL_KIND:
                 _keep_call(calls, record.payload)
             elif kind.startswith(DRIVER_KIND):

@@ -12,8 +12,9 @@ from acd_core.engine import AcdEngine
 from acd_core.ids import AgentId, CallId, QueueId
 from acd_core.queue_life.options import CallbackRules
 from daemon.control.acd_runner import JOURNAL_KIND
-from daemon.control.checkpoint import is_quiet, make_checkpoint
+from daemon.control.checkpoint import at_a_quiet_moment, is_quiet, make_checkpoint
 from daemon.control.journal import SNAPSHOT, Journal
+from daemon.control.journaled.rows import encode_row
 from daemon.control.recovery import read_back
 from daemon.store.rows import AgentStateRow
 
@@ -137,3 +138,41 @@ def test_floor_with_an_open_chat_or_its_after_work_is_not_quiet() -> None:
 def test_damaged_checkpoint_is_a_fault_and_not_an_exception(journal: Journal) -> None:
     journal.append(SNAPSHOT, b"\xff\x00", 50.0)
     assert read_back(journal.read(), AcdEngine(), 0).faults == 1
+
+
+def test_rows_that_the_database_had_not_yet_are_found_before_a_checkpoint(
+    journal: Journal,
+) -> None:
+    ended = msgspec.structs.replace(ROW, id=8, ended_ms=2000)
+    journal.append("row", encode_row(msgspec.structs.replace(ended, id=9)), 48.0)
+    stored = journal.last_sequence
+    journal.append("row", encode_row(ended), 49.0)
+    journal.append(
+        JOURNAL_KIND, told.encode(told.AgentLoggedIn(agent=AgentId(4), station="2004")), 49.0
+    )
+    journal.append("call", b"of no interest", 49.0)
+    journal.append(SNAPSHOT, checkpoint(engine_of(floor())), 50.0)
+    since = journal.last_sequence - 1
+    after = AcdEngine()
+    recovered = read_back(journal.read(min(since, stored)), after, stored, since)
+    assert [row for _, row in recovered.unwritten] == [ended, ROW]
+    assert recovered.open_rows == [ROW]
+    assert recovered.faults == 0
+    assert after.snapshot(60.0) == engine_of(floor()).snapshot(60.0)
+
+
+async def test_checkpoint_waits_for_a_quiet_moment_of_the_night() -> None:
+    quiet = iter([False, False, True, True])
+    assert await at_a_quiet_moment(lambda: next(quiet), lambda: 0.0, look_s=0.0)
+    assert list(quiet) == [True]
+
+
+async def test_night_without_a_quiet_moment_has_no_checkpoint() -> None:
+    times, looks = iter([0.0, 1.0, 2.0, 3.0, 4.0]), list[bool]()
+
+    def never() -> bool:
+        looks.append(False)
+        return False
+
+    assert not await at_a_quiet_moment(never, lambda: next(times), patience_s=3.0, look_s=0.0)
+    assert len(looks) == 3
