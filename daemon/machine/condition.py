@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from daemon.config import FILE
 from daemon.errors import Fault
 from daemon.language import pick
+from daemon.machine.libraries import LIBRARIES, missing_for
 from daemon.machine.rights import RIGHTS, missing_here
 from daemon.readiness import endpoints
 from daemon.service.errors import ServiceError
@@ -25,16 +26,21 @@ def condition(site: SiteDirectory) -> tuple[list[Fault], list[Fault]]:
         Fault(file="system", key=alarm.kind, what=pick(alarm.en, alarm.zh))
         for alarm in _standing(site)
     ]
-    return faults, [*_rights(site), *_room(site)]
+    return faults, [*_lacks(site), *_room(site)]
 
 
-def _rights(site: SiteDirectory) -> Iterator[Fault]:
+def _lacks(site: SiteDirectory) -> Iterator[Fault]:
     """As the media process was told, or, while none runs, as this user would be."""
     told = endpoints(site.run_dir, "media")
     known = told.get("missing")
     running = isinstance(known, list) and _runs(told.get("pid"))
-    for name in known if running and isinstance(known, list) else missing_here():
-        if name in RIGHTS:
+    if not running or not isinstance(known, list):
+        known = [*missing_here(), *missing_for(site.config)]
+    for name in known:
+        if name in LIBRARIES:
+            what, _, todo = pick(*LIBRARIES[name]).partition(pick(". ", "。"))
+            yield Fault(file="system", key=name, what=what, todo=todo)
+        elif name in RIGHTS:
             what, _, todo = pick(*RIGHTS[name]).partition(pick(". ", "。"))
             here = pick(" (for this user)", "（当前用户）")
             yield Fault(file="system", key=name, what=what + ("" if running else here), todo=todo)

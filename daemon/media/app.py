@@ -12,7 +12,7 @@ from daemon.errors import CommandError
 from daemon.language import pick
 from daemon.link.server import LinkServer
 from daemon.logs import get_logger
-from daemon.machine import rights
+from daemon.machine import libraries, rights
 from daemon.media.driver_host import DriverHost
 from daemon.media.fax.host import FaxHost
 from daemon.media.files import SiteFiles
@@ -102,6 +102,7 @@ async def run_media(site: SiteDirectory) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await process.open()
     missing = missing_rights(process.engine.scheduling, realtime=setup.options.realtime)
+    missing += await asyncio.to_thread(missing_libraries, site)
     # Commands and events make no cycles; looking for them took a tenth of this thread's time.
     gc.freeze()
     gc.set_threshold(*GARBAGE)
@@ -129,6 +130,14 @@ def missing_rights(scheduling: str, *, realtime: bool) -> list[str]:
     missing = [name for name, has in granted.items() if not has]
     for name in missing:
         log.warning("right is missing, audio goes on without it", right=name)
+    return missing
+
+
+def missing_libraries(site: SiteDirectory) -> tuple[str, ...]:
+    """What the options ask for and this machine does not have, told in the log."""
+    missing = libraries.missing_for(site.config)
+    for name in missing:
+        log.warning("library is missing, what needs it is refused", library=name)
     return missing
 
 

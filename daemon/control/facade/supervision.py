@@ -19,6 +19,7 @@ from daemon.control.calls.context import (
 from daemon.control.controller import Controller
 from daemon.control.facade.agents import AgentFacade
 from daemon.control.facade.why_agent import why_agent
+from daemon.machine.libraries import LIBRARIES
 from daemon.machine.rights import RIGHTS
 from daemon.readiness import endpoints
 from daemon.service.errors import ServiceError
@@ -170,13 +171,13 @@ class SupervisorFacade:
         )
 
     def _warnings(self) -> Iterator[Text]:
-        """Alarms that stand, and what this machine does not grant the media engine."""
+        """Alarms that stand, and what this machine lacks that the media engine would use."""
         for alarm in self._controller.disk.alarms.standing():
             yield Text(alarm.en, alarm.zh)
         missing = endpoints(self._site.run_dir, "media").get("missing")
         for name in missing if isinstance(missing, list) else ():
-            if name in RIGHTS:
-                yield Text(*RIGHTS[name])
+            if name in RIGHTS or name in LIBRARIES:
+                yield Text(*(RIGHTS.get(name) or LIBRARIES[name]))
 
     def set_draining(self, *, on: bool) -> Draining:
         """Take no new calls, or take them again."""

@@ -32,3 +32,10 @@ async def test_rights_that_media_lacks_are_warnings(hotline: FacadeRig) -> None:
     assert ["priority" in warning.en for warning in status.warnings] == [True]
     [media] = [process for process in status.processes if process.name == "media"]
     assert media.detail == "nice -11"
+
+
+async def test_a_library_that_options_ask_for_in_vain_is_a_warning(hotline: FacadeRig) -> None:
+    announce(hotline.site.run_dir, "media", missing=["libopus", "something new"])
+    [warning] = (await hotline.service.status()).warnings
+    assert "libopus0" in warning.en
+    assert "libopus0" in warning.zh
