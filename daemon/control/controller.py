@@ -123,7 +123,7 @@ class Controller(Switchboard):
         self._watched: dict[LineId, CallLife] = {}
         self._reasons: defaultdict[int, dict[int, tuple[int, ...]]] = defaultdict(dict)
         """By call and agent."""
-        self._kept: dict[int, bytes] = {}  # each call's state as it was journaled last
+        self._kept: dict[int, int] = {}  # hash of each call's state as it was journaled last
         self._stations_of: tuple[dict[str, int], dict[int, str]] = ({}, {})  # seats, by agent
         self._answered_today: Counter[int] = Counter()
         self._media = MediaEvents(self)
@@ -368,8 +368,9 @@ class Controller(Switchboard):
     def keep(self, call: Call) -> None:
         """Journal the call as it is now, if that is new, and show it."""
         state = encode_call(call)
-        if state != self._kept.get(call.id):
-            self._kept[call.id] = state
+        known = hash(state)  # 64 bits with a secret key (SipHash), for 900 bytes
+        if known != self._kept.get(call.id):
+            self._kept[call.id] = known
             self._journal.append(JOURNAL_KIND, state, self.clock())
             if call.phase is not Phase.ENDED:
                 self._media.follow(self.calls[call.id])

@@ -26,6 +26,17 @@ NOT: Final = (False, False)
 class Attention:
     """What media is asked to do with the voices of one call."""
 
+    __slots__ = (
+        "_always",
+        "_attended",
+        "_context",
+        "_log",
+        "_names",
+        "_options",
+        "_speaking",
+        "call",
+    )
+
     def __init__(self, life: "CallLife", context: "CallContext") -> None:
         self.call = life.call
         self._context = context

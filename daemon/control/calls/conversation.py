@@ -18,6 +18,8 @@ from ivr.inputs import Finished
 class Conversation(CallPart):
     """Audio and records of a call while an agent has it."""
 
+    __slots__ = ()
+
     async def connect(self, command: ConnectToAgent) -> None:
         """Join caller and agent, and start recording where the queue wants it."""
         call, context, now = self.call, self._context, self._context.clock()

@@ -63,7 +63,7 @@ class CallLife:
         self.visits = Visits(self, context)
         self.moves = Moves(self, context)
         self.attention = Attention(self, context)
-        self.gone: set[LineId] = set()
+        self.gone: dict[LineId, None] = {}  # an empty set takes three times as much
         """Lines whose release was told, handled or not: they may carry another call by now."""
         self._context = context
         self._inbox: Inbox[CallInput] = Inbox()
@@ -71,7 +71,7 @@ class CallLife:
     def tell(self, happened: CallInput) -> None:
         """Put something into the call's queue."""
         if isinstance(happened, line_events.Released):
-            self.gone.add(happened.line)
+            self.gone[happened.line] = None
         self._inbox.put_nowait(happened)
 
     def pass_on(self, line: LineId, to: "CallLife") -> None:

@@ -54,11 +54,13 @@ class StationAwaited(msgspec.Struct, frozen=True, kw_only=True):
 class Offering(CallPart):
     """Rings the agents whom the distribution engine names, each at his station."""
 
+    __slots__ = ("_offers", "_taken_back")
+
     def __init__(self, life: "CallLife", context: CallContext) -> None:
         super().__init__(life, context)
         self._offers: dict[int, OfferToAgent] = {}
         """The present offer of each agent who rings."""
-        self._taken_back: set[LineId] = set()
+        self._taken_back: dict[LineId, None] = {}
         """Lines that we released and whose end we have not been told."""
 
     async def begin(self, offer: OfferToAgent) -> None:
@@ -89,7 +91,7 @@ class Offering(CallPart):
             if line is None:
                 self._tell_in(STATION_RETRY, awaited)
                 return
-            self._life.gone.discard(line.id)
+            self._life.gone.pop(line.id, None)
             call.ringing[offer.agent] = leg = Leg(id=context.ids(), line=line.id)
             segment = call.segments[ring_of(offer.agent)]
             segment.leg, segment.line = leg.id, leg.line
@@ -145,7 +147,7 @@ class Offering(CallPart):
         """Whether an event belongs to an offer on the same line that we took back."""
         stale = event.line in self._taken_back
         if isinstance(event, Released | LineDown):
-            self._taken_back.discard(event.line)
+            self._taken_back.pop(event.line, None)
         return stale
 
     async def withdraw(self, agent: int, why: WithdrawReason) -> None:
@@ -156,7 +158,7 @@ class Offering(CallPart):
         leg = self.close(agent, result)
         if leg is not None:
             # The same station may ring for the same call again before its end is told.
-            self._taken_back.add(leg.line)
+            self._taken_back[leg.line] = None
             await self._life.release(leg.line, cause)
 
     def close(self, agent: int, result: str) -> Leg | None:

@@ -43,6 +43,8 @@ class OnwardDue(msgspec.Struct, frozen=True):
 class GoingOnward(CallPart):
     """Rings one target for one call, and joins caller and target."""
 
+    __slots__ = ()
+
     async def from_flow(self, to: str, timeout_s: float) -> str:
         """Ring a target for a flow; why it cannot be rung, or nothing.
 
@@ -169,7 +171,7 @@ class GoingOnward(CallPart):
     async def dial(self, line: Line, number: str, onward: Onward) -> None:
         """Place the call to a target, in the name of this call; DriverError when it cannot be."""
         call, context = self.call, self._context
-        self._life.gone.discard(line.id)
+        self._life.gone.pop(line.id, None)
         context.watch(line.id, self._life)
         inside = context.is_station(onward.to)
         own = "" if inside else context.outgoing.number

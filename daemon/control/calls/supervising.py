@@ -32,6 +32,8 @@ PARTS: Final = {Part.LISTEN: "listens", Part.WHISPER: "whispers", Part.BARGE: "t
 class Supervising(CallPart):
     """Rings one supervisor for one call, and keeps him in its conversation."""
 
+    __slots__ = ("_joined",)
+
     def __init__(self, life: "CallLife", context: CallContext) -> None:
         super().__init__(life, context)
         self._joined = 0
@@ -113,7 +115,7 @@ class Supervising(CallPart):
                 self._log.info("supervisor's station is in use", station=request.station)
                 return
             leg = Leg(id=context.ids(), line=line.id)
-            self._life.gone.discard(line.id)
+            self._life.gone.pop(line.id, None)
             context.watch(line.id, self._life)
             try:
                 await line.dial(request.station, ani=call.ani, name=call.name)

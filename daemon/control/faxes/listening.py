@@ -26,11 +26,16 @@ class FaxMedia(Protocol):
 class FaxEar:
     """Listens on a caller's port, if the flow has a node for faxes."""
 
+    __slots__ = ("_heard", "_media", "_port", "_tone", "_wanted")
+
     def __init__(self, port: PortId, media: FaxMedia, *, wanted: bool) -> None:
         self._port = port
         self._media = media
         self._wanted = wanted
-        self._heard = asyncio.Event()
+        self._tone = False
+        """Heard, and not taken."""
+        self._heard: asyncio.Event | None = None
+        """Set by the tone while somebody waits for an answer or for it."""
 
     async def open(self) -> None:
         """Listen from now on; the first tone is told once."""
@@ -44,13 +49,14 @@ class FaxEar:
         """Whether this was the tone of a machine that sends to us."""
         found = self._wanted and isinstance(happened, FaxTone) and happened.tone == CALLS
         if found:
-            self._heard.set()
+            self._tone = True
+            if self._heard is not None:
+                self._heard.set()
         return found
 
     def taken(self) -> bool:
         """Whether the tone was heard; from now on it was not."""
-        heard = self._heard.is_set()
-        self._heard.clear()
+        heard, self._tone = self._tone, False
         return heard
 
     async def unless_heard(self, asked: Coroutine[Any, Any, FlowInput | None]) -> FlowInput | None:
@@ -58,16 +64,20 @@ class FaxEar:
         if not self._wanted:
             return await asked
         answering = asyncio.create_task(asked, name="answer of a caller")
-        hearing = asyncio.create_task(self._heard.wait(), name="fax tone")
+        heard = self._heard = asyncio.Event()
+        if self._tone:
+            heard.set()
+        hearing = asyncio.create_task(heard.wait(), name="fax tone")
         both = (answering, hearing)
         try:
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if answering.done():
                 return await answering
-            self._heard.clear()
+            self._tone = False
             log.info("caller is a fax machine", port=self._port)
             return FaxHeard()
         finally:
             for task in both:
                 task.cancel()
             await asyncio.gather(*both, return_exceptions=True)
+            self._heard = None

@@ -5,7 +5,6 @@ spoken after what is being said, and the music goes on behind them.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
@@ -46,6 +45,19 @@ async def hold_sound(context: SoundContext, name: str, port: PortId, player: int
 class Company:
     """Keeps one waiting caller company until an agent talks with him."""
 
+    __slots__ = (
+        "_action",
+        "_announcements",
+        "_connected",
+        "_hooks",
+        "_ids",
+        "_media",
+        "_port",
+        "_prompts",
+        "_speaking",
+        "_wake",
+    )
+
     def __init__(
         self,
         port: PortId,
@@ -64,13 +76,14 @@ class Company:
         self._action: EnterQueue | None = None
         """What he waits for, when nothing has been said yet."""
         self._speaking: asyncio.Task[None] | None = None
-        self._wake = asyncio.Event()
-        self._announcements: deque[tuple[PromptText, ...]] = deque(maxlen=MOST_ANNOUNCEMENTS)
+        self._wake: asyncio.Event | None = None
+        """Set by what the task that speaks has to look at; most calls need none."""
+        self._announcements: tuple[tuple[PromptText, ...], ...] = ()
 
     def announce(self, said: tuple[PromptText, ...]) -> None:
         """Let the caller hear this now, or after what is being said."""
-        self._announcements.append(said)
-        self._wake.set()
+        self._announcements = (*self._announcements, said)[-MOST_ANNOUNCEMENTS:]
+        self._look_up()
         if self._action is not None and not self._connected:
             self._speak(self._action)
 
@@ -78,8 +91,8 @@ class Company:
         """Whether an agent talks with the caller: then nothing is played."""
         self._connected = on
         if on:
-            self._announcements.clear()
-        self._wake.set()
+            self._announcements = ()
+        self._look_up()
 
     async def begin(self, action: EnterQueue) -> None:
         """Play until ``end``, or until an agent talks with the caller.
@@ -105,27 +118,35 @@ class Company:
             speaking.cancel()
             await asyncio.gather(speaking, return_exceptions=True)
 
+    def _look_up(self) -> None:
+        if self._wake is not None:
+            self._wake.set()
+
     def _speak(self, action: EnterQueue) -> None:
         self._action = None
-        self._speaking = asyncio.create_task(self._keep(action), name="company while waiting")
+        wake = self._wake = asyncio.Event()
+        speaking = self._keep(action, wake)
+        self._speaking = asyncio.create_task(speaking, name="company while waiting")
 
-    async def _keep(self, action: EnterQueue) -> None:
+    async def _keep(self, action: EnterQueue, wake: asyncio.Event) -> None:
         repeated = await paths(self._prompts, action.waiting)
         music = await self._prompts.music(self._hooks.music())
         repeat_now = bool(repeated)
         while not self._connected:
-            self._wake.clear()
+            wake.clear()
             if self._announcements:
-                await self._say(await paths(self._prompts, self._announcements.popleft()))
+                oldest, *later = self._announcements
+                self._announcements = tuple(later)
+                await self._say(await paths(self._prompts, oldest), wake)
             elif repeat_now:
                 repeat_now = False
-                await self._say(repeated)
+                await self._say(repeated, wake)
             else:
                 await self._play_music(music)
-                woken = await self._woken(action.repeat_s if repeated else None)
+                woken = await _woken(wake, action.repeat_s if repeated else None)
                 repeat_now = not woken
 
-    async def _say(self, said: list[str]) -> None:
+    async def _say(self, said: list[str], wake: asyncio.Event) -> None:
         if not said:
             return
         player = self._ids()
@@ -134,8 +155,8 @@ class Company:
         give_up = asyncio.get_running_loop().time() + await self._prompts.duration(said)
         while not self._connected and (left := give_up - asyncio.get_running_loop().time()) > 0:
             # What is announced meanwhile waits; an agent does not.
-            self._wake.clear()
-            await self._woken(left)
+            wake.clear()
+            await _woken(wake, left)
 
     async def _play_music(self, music: str) -> None:
         player = self._ids()
@@ -146,13 +167,14 @@ class Company:
             ringback = self._prompts.tones.ringback
             await self._media.play_tone(self._port, player, (ringback.pair,), ringback.steps_ms)
 
-    async def _woken(self, patience: float | None) -> bool:
-        """Whether something happened before ``patience`` seconds were over."""
-        try:
-            await asyncio.wait_for(self._wake.wait(), patience)
-        except TimeoutError:
-            return False
-        return True
+
+async def _woken(wake: asyncio.Event, patience: float | None) -> bool:
+    """Whether something happened before ``patience`` seconds were over."""
+    try:
+        await asyncio.wait_for(wake.wait(), patience)
+    except TimeoutError:
+        return False
+    return True
 
 
 async def paths(prompts: Prompts, said: Sequence[PromptText]) -> list[str]:

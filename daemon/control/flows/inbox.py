@@ -1,7 +1,6 @@
 """A queue for one reader that is never full: what ``asyncio.Queue`` does, for a third of it."""
 
 import asyncio
-from collections import deque
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -13,7 +12,7 @@ class Inbox(Generic[Item]):
     __slots__ = ("_items", "_reader")
 
     def __init__(self) -> None:
-        self._items: deque[Item] = deque()
+        self._items: list[Item] = []  # short, and a tenth of what a deque takes when empty
         self._reader: asyncio.Future[None] | None = None
 
     def put_nowait(self, item: Item) -> None:
@@ -31,11 +30,11 @@ class Inbox(Generic[Item]):
                 await self._reader
             finally:
                 self._reader = None
-        return self._items.popleft()
+        return self._items.pop(0)
 
     def get_nowait(self) -> Item:
         """Take the oldest; IndexError when there is none."""
-        return self._items.popleft()
+        return self._items.pop(0)
 
     def empty(self) -> bool:
         """Whether nothing waits to be read."""

@@ -5,7 +5,6 @@ where the call itself has to change (queue, transfer, hang-up) it asks its ``Cal
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -73,6 +72,7 @@ log = structlog.get_logger()
 BEEP_HZ: Final = 1000.0  # Hz, the tone before a recorded message
 BEEP_MS: Final = 300  # ms
 SPEECH_SPARE_S: Final = 2.0  # s beyond the listening limits before we stop waiting for an end
+MOST_TYPED: Final = 32  # keys that are kept, the newest
 RECORD_SPARE_S: Final = 5.0  # s beyond a recording's limit, likewise
 
 _encoder = msgspec.msgpack.Encoder()
@@ -81,6 +81,21 @@ _decoder: msgspec.msgpack.Decoder[FlowInput] = msgspec.msgpack.Decoder(FlowInput
 
 class IvrRunner:
     """Runs one flow on one call until it hangs up or is cancelled."""
+
+    __slots__ = (
+        "_company",
+        "_fax_ear",
+        "_hooks",
+        "_ids",
+        "_listener",
+        "_media",
+        "_player",
+        "_port",
+        "_prompts",
+        "_signals",
+        "_typed",
+        "session",
+    )
 
     def __init__(
         self,
@@ -104,7 +119,7 @@ class IvrRunner:
         self._fax_ear = FaxEar(port, media, wanted=bool(session.flow.fax))
         self._player = 0
         self._signals: Inbox[Signal] = Inbox()
-        self._typed: deque[str] = deque(maxlen=32)
+        self._typed = ""
         """Keys pressed before anybody asked for them."""
 
     def signal(self, happened: Signal) -> None:
@@ -179,7 +194,7 @@ class IvrRunner:
         self._catch_up()
         digits = action.typed
         while self._typed and not _complete(action, digits):
-            digits += self._typed.popleft()
+            digits, self._typed = digits + self._typed[0], self._typed[1:]
         if _complete(action, digits):
             return _entered(action, digits)
         player = 0 if digits else await self._start(action.prompts, stop_on_digit=action.barge_in)
@@ -200,7 +215,7 @@ class IvrRunner:
             match signal:
                 case DigitDetected(key=key):
                     if player and not action.barge_in:
-                        self._typed.append(key)
+                        self._keep(signal)
                         continue
                     await self._stop(player)
                     player = 0
@@ -334,7 +349,7 @@ class IvrRunner:
 
     def _keep(self, signal: Signal) -> None:
         if isinstance(signal, DigitDetected):
-            self._typed.append(signal.key)
+            self._typed = (self._typed + signal.key)[-MOST_TYPED:]
 
     @asynccontextmanager
     async def _ears(self, action: Collect) -> AsyncIterator["Ears"]:

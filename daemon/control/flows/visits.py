@@ -21,6 +21,8 @@ TOLD: Final = {
 class Visits(CallPart):
     """The visits of one call."""
 
+    __slots__ = ()
+
     async def left(self, outcome: str, reason: LeaveReason | RefuseReason) -> None:
         """The queue gave the call up: to the flow that the queue names, or back to its own."""
         call, now = self.call, self._context.clock()
