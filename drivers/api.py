@@ -135,8 +135,11 @@ class AudioPorts(Protocol):
     A request is made when its method is called; awaiting the result tells that it is done.
     """
 
-    def open_rtp(self) -> Awaitable[tuple[PortId, RtpAddress]]:
-        """Open an RTP port and return it with the address that peers must send to."""
+    def open_rtp(self, to: "RtpStream | None" = None) -> Awaitable[tuple[PortId, RtpAddress]]:
+        """Open an RTP port and return it with the address that peers must send to.
+
+        With ``to`` its stream starts at once, as by ``connect_rtp``; both fail together.
+        """
 
     def connect_rtp(self, port: PortId, remote: RtpAddress, fmt: RtpFormat) -> Awaitable[None]:
         """Start (or change) the stream of a port towards a remote address."""

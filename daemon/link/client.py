@@ -12,7 +12,7 @@ from daemon.link.channel import Channel, unexpected
 from daemon.link.errors import MessageError
 from daemon.link.messages import MediaEvent, Reply, Snapshot
 from daemon.link.playing import Playing
-from drivers.api import DtlsOffer, DtlsPeer, PortId, RtpAddress, RtpFormat
+from drivers.api import DtlsOffer, DtlsPeer, PortId, RtpAddress, RtpFormat, RtpStream
 
 PATIENCE: Final = 5.0  # s, a command waits this long, reconnects included
 
@@ -78,15 +78,19 @@ class MediaLink(Playing):
         """Yield every event once and in order, until the link is closed; for one reader."""
         return self._channel.events()
 
-    def open_rtp(self) -> Awaitable[tuple[PortId, RtpAddress]]:
-        """Open an RTP port and return it with the address that peers must send to."""
+    def open_rtp(self, to: RtpStream | None = None) -> Awaitable[tuple[PortId, RtpAddress]]:
+        """Open an RTP port and return it with the address that peers must send to.
+
+        With ``to`` its stream starts at once, as by ``connect_rtp``; both fail together.
+        """
         port = PortId(self._ids())
 
         def read(reply: Reply, _descriptors: list[int]) -> tuple[PortId, RtpAddress]:
             opened = _expect(reply, told.RtpOpened)
             return port, RtpAddress(opened.host, opened.rtp_port)
 
-        return self._channel.ask(ask.OpenRtp(port=port), read)
+        stream = None if to is None else _stream(port, to.remote, to.fmt)
+        return self._channel.ask(ask.OpenRtp(port=port, stream=stream), read)
 
     async def reopen_rtp(self, port: PortId, address: RtpAddress) -> None:
         """Open a port again under its id and address, after media was started anew.
@@ -97,25 +101,7 @@ class MediaLink(Playing):
 
     def connect_rtp(self, port: PortId, remote: RtpAddress, fmt: RtpFormat) -> Awaitable[None]:
         """Start (or change) the stream of a port towards a remote address."""
-        key_type = fmt.dtmf_payload_type
-        return self._do(
-            ask.ConnectRtp(
-                port=port,
-                host=remote.host,
-                rtp_port=remote.port,
-                payload_type=fmt.payload_type,
-                codec=fmt.codec,
-                dtmf_payload_type=ask.NO_PAYLOAD_TYPE if key_type is None else key_type,
-                ptime_ms=fmt.ptime_ms,
-                send=fmt.send,
-                receive=fmt.receive,
-                rtcp_mux=fmt.rtcp_mux,
-                srtp_suite=fmt.srtp.suite if fmt.srtp else "",
-                srtp_inward=fmt.srtp.inward if fmt.srtp else b"",
-                srtp_outward=fmt.srtp.outward if fmt.srtp else b"",
-                transcode=fmt.transcode,
-            )
-        )
+        return self._do(_stream(port, remote, fmt))
 
     async def open_dtls(
         self, port: PortId, *, ice: bool = True, ufrag: str = "", password: str = ""
@@ -291,6 +277,26 @@ class MediaLink(Playing):
 
     def _ask(self, command: told.Command, kind: type[Kind]) -> Awaitable[Kind]:
         return self._channel.ask(command, lambda reply, _: _expect(reply, kind))
+
+
+def _stream(port: PortId, remote: RtpAddress, fmt: RtpFormat) -> ask.ConnectRtp:
+    key_type = fmt.dtmf_payload_type
+    return ask.ConnectRtp(
+        port=port,
+        host=remote.host,
+        rtp_port=remote.port,
+        payload_type=fmt.payload_type,
+        codec=fmt.codec,
+        dtmf_payload_type=ask.NO_PAYLOAD_TYPE if key_type is None else key_type,
+        ptime_ms=fmt.ptime_ms,
+        send=fmt.send,
+        receive=fmt.receive,
+        rtcp_mux=fmt.rtcp_mux,
+        srtp_suite=fmt.srtp.suite if fmt.srtp else "",
+        srtp_inward=fmt.srtp.inward if fmt.srtp else b"",
+        srtp_outward=fmt.srtp.outward if fmt.srtp else b"",
+        transcode=fmt.transcode,
+    )
 
 
 def _ring(reply: Reply, descriptors: list[int]) -> Tap:

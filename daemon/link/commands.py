@@ -40,14 +40,6 @@ class Welcome(Message, frozen=True, kw_only=True):
     """Events that were asked for and are no longer kept."""
 
 
-class OpenRtp(Command, frozen=True, kw_only=True):
-    """Open an RTP port; answered by RtpOpened."""
-
-    port: Port
-    rtp_port: Number16 = 0
-    """Exactly this UDP port, for a leg that was lost with a media process; 0: any."""
-
-
 class ConnectRtp(Command, frozen=True, kw_only=True):
     """Start or change the stream of an RTP port."""
 
@@ -71,6 +63,16 @@ class ConnectRtp(Command, frozen=True, kw_only=True):
     """Key and salt that we seal with."""
     transcode: Truth = False
     """Decode and code Opus; once asked for, the port can do so as long as it is open."""
+
+
+class OpenRtp(Command, frozen=True, kw_only=True):
+    """Open an RTP port; answered by RtpOpened."""
+
+    port: Port
+    rtp_port: Number16 = 0
+    """Exactly this UDP port, for a leg that was lost with a media process; 0: any."""
+    stream: ConnectRtp | None = None
+    """The stream to start at once, of the same port; when that cannot be, no port is opened."""
 
 
 class OpenDtls(Command, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ import msgspec
 
 from drivers.api import PortId
 
-VERSION: Final = 4
+VERSION: Final = 5
 MAX_FRAME: Final = 65000  # bytes
 MAX_PACKET: Final = 65536  # bytes; below the send buffer that Linux gives without rights
 EVENTS_KEPT: Final = 4096

@@ -115,7 +115,10 @@ class Scene:
     def _opened(self, command: ask.OpenRtp, reply: Reply) -> None:
         if isinstance(reply, told.RtpOpened):
             opening = ask.OpenRtp(port=command.port, rtp_port=reply.rtp_port)
-            self._held(command.port).open = opening
+            held = self._held(command.port)
+            held.open = opening
+            if command.stream is not None:
+                held.connect = command.stream
 
     def _secured(self, command: ask.OpenDtls, reply: Reply) -> None:
         if isinstance(reply, told.DtlsOpened):

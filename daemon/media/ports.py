@@ -261,6 +261,11 @@ class Ports:
             self._beep(ended.port)
 
     def _open_rtp(self, command: ask.OpenRtp) -> told.RtpOpened:
+        stream = command.stream
+        if stream is not None and stream.port != command.port:
+            raise MediaRefused(
+                "bad-command", f"port {command.port} with port {stream.port}'s stream"
+            )
         if self._engine.load > FULL_LOAD:
             self._shed += 1
             raise MediaRefused("overload", "the media engine has no time for another port")
@@ -272,6 +277,12 @@ class Ports:
             ports = RtpRange.only(command.rtp_port) if command.rtp_port else self._range
             bound = ports.bind(lambda port: self._engine.open_rtp(command.port, host, port))
         self.holding.opened(command.port)
+        if stream is not None:
+            try:
+                self._connect_rtp(stream)
+            except (EngineError, MediaRefused, OSError):
+                self.close(command.port)
+                raise
         told_host = self._options.rtp_advertise or host
         return told.RtpOpened(host=told_host, rtp_port=bound)
 

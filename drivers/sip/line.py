@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from drivers.api import (
+    AudioPorts,
     CallDetails,
     Capability,
     DtlsPeer,
@@ -21,6 +22,8 @@ from drivers.errors import DriverError, NotCapable
 from drivers.events import Cause, LineEvent, Seized
 from drivers.sip.core.call import Call, CallState
 from drivers.sip.fax.line import T38Side
+from drivers.sip.in_call.reliable import may_answer
+from drivers.sip.line_events import refusal
 from drivers.sip.trunks.guards import NotAllowed
 
 if TYPE_CHECKING:
@@ -63,6 +66,8 @@ class SipLine(T38Side):
         self.call: Call | None = None
         self._answering = False
         self._early: RtpAddress | None = None
+        self._flows: RtpStream | None = None
+        """What the port was opened with, until the descriptions agree on it or on another."""
         self._ufrag = ""
         """Ours for ICE, as the engine knows it; empty without ICE."""
         self._backlog: deque[tuple[RtpAddress, RtpFormat] | LineEvent] = deque()
@@ -132,7 +137,10 @@ class SipLine(T38Side):
         if call is None or call.state is not CallState.OFFERED or self._answering:
             return
         self._answering = True
-        address = self._early or await self._open_audio(call)
+        # The caller hears nothing before the answer, and a PRACK may still keep that back.
+        session = call.session if may_answer(call) else None
+        stream = None if session is None else session.expected()
+        address = self._early or await self._open_audio(call, stream)
         if address is not None:
             self.driver.act().accept(call, address.host, address.port)
             self.driver.border.flush()
@@ -215,7 +223,7 @@ class SipLine(T38Side):
         self.call = call
         call.line = self.id
         self._answering = False
-        self._early = None
+        self._early = self._flows = None
         own = None if call.session is None else call.session.own_dtls
         self._ufrag = "" if own is None else own.ufrag  # of a call that a restart brought back
 
@@ -229,6 +237,9 @@ class SipLine(T38Side):
     def connect(self, remote: RtpAddress, fmt: RtpFormat) -> None:
         """Let the audio flow as agreed; events told later wait for it."""
         port, ports = self.port, self.driver.ports
+        flows, self._flows = self._flows, None
+        if flows == RtpStream(remote, fmt):
+            return
         if self._worker is not None or fmt.dtls is not None or port is None or ports is None:
             self._backlog.append((remote, fmt))
             if self._worker is None:
@@ -250,13 +261,7 @@ class SipLine(T38Side):
             if isinstance(item, LineEvent):  # it happened, though its audio is of no use any more
                 self.driver.board.emit(item)
         if port is not None and self.driver.ports is not None:
-            try:
-                closing = asyncio.ensure_future(self.driver.ports.close(port))
-            except (DriverError, OSError) as error:
-                self._not_closed(error)
-            else:
-                self._closing.add(closing)
-                closing.add_done_callback(self._closed)
+            self._give_back(port, self.driver.ports)
 
     async def finish(self) -> None:
         """Wait for audio work that is still going on."""
@@ -265,13 +270,13 @@ class SipLine(T38Side):
             await asyncio.gather(self._worker, return_exceptions=True)
         await asyncio.gather(*self._closing, return_exceptions=True)
 
-    async def _open_audio(self, call: Call) -> RtpAddress | None:
+    async def _open_audio(self, call: Call, to: RtpStream | None = None) -> RtpAddress | None:
         """Open the call's port; None when the call is over by then or no port is to be had."""
         ports = self.driver.ports
         if ports is None:
             raise DriverError("the driver is not open")
         try:
-            port, address = await ports.open_rtp()
+            port, address = await ports.open_rtp(to)
         except (DriverError, OSError) as error:
             log.warning("no audio port", line=self.id, reason=str(error))
             self._give_up(call)
@@ -280,9 +285,10 @@ class SipLine(T38Side):
             self._give_up(call)
             raise
         if self.call is not call:
-            await self._close(port)
+            self._give_back(port, ports)
+            await asyncio.gather(*self._closing, return_exceptions=True)
             return None
-        call.port = port
+        call.port, self._flows = port, to
         self.driver.core.services.audio_host = address.host
         return address if await self._prepare_dtls(call, port) else None
 
@@ -321,6 +327,15 @@ class SipLine(T38Side):
                 return
             self._backlog.popleft()
             self.driver.board.emit(item)
+
+    def _give_back(self, port: PortId, ports: AudioPorts) -> None:
+        try:
+            closing = asyncio.ensure_future(ports.close(port))
+        except (DriverError, OSError) as error:
+            self._not_closed(error)
+        else:
+            self._closing.add(closing)
+            closing.add_done_callback(self._closed)
 
     def _closed(self, closing: "asyncio.Future[None]") -> None:
         self._closing.discard(closing)
@@ -361,13 +376,6 @@ class SipLine(T38Side):
             await self.driver.ports.open_dtls(port, ufrag=own.ufrag, password=own.password)
         await self.driver.ports.connect_dtls(port, peer)
 
-    async def _close(self, port: PortId) -> None:
-        assert self.driver.ports is not None
-        try:
-            await self.driver.ports.close(port)
-        except (DriverError, OSError) as error:
-            self._not_closed(error)
-
     def _not_closed(self, error: Exception) -> None:
         log.warning("audio port not given back", line=self.id, reason=str(error))
 
@@ -390,11 +398,3 @@ class SipLine(T38Side):
             raise DriverError(f"{self.id} carries no call to hold")
         self.driver.act().set_hold(call, hold=hold)
         self.driver.border.flush()
-
-
-def refusal(done: "asyncio.Future[None]") -> Exception | None:
-    """Why audio ports did not do what they were asked; other exceptions go through."""
-    error = None if done.cancelled() else done.exception()
-    if error is None or isinstance(error, (DriverError, OSError)):
-        return error
-    raise error

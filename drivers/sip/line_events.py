@@ -1,8 +1,10 @@
 """What happens to a call of the core, as the event of its line; and what was before a restart."""
 
+import asyncio
 from typing import NamedTuple
 
 from drivers.api import LineId, PortId
+from drivers.errors import DriverError
 from drivers.events import (
     Answered,
     Digit,
@@ -88,3 +90,11 @@ def ringing(line: LineId, offered: Offered) -> Ringing:
 def replaced(line: LineId, happened: happenings.Replaced) -> Replaced:
     """The event of a call that another telephone took over."""
     return Replaced(line=line, by=happened.by.peer.name)
+
+
+def refusal(done: "asyncio.Future[None]") -> Exception | None:
+    """Why audio ports did not do what they were asked; other exceptions go through."""
+    error = None if done.cancelled() else done.exception()
+    if error is None or isinstance(error, (DriverError, OSError)):
+        return error
+    raise error

@@ -24,7 +24,7 @@ from daemon.link.messages import (
     SpeechStarted,
     StreamEnded,
 )
-from drivers.api import PortId, RtpAddress, RtpFormat
+from drivers.api import PortId, RtpAddress, RtpFormat, RtpStream
 from tests.fakes.fax_host import FakeFaxHost, FaxWatch
 
 
@@ -98,7 +98,7 @@ class FakeMedia(FaxWatch):
 
     # AudioPorts
 
-    async def open_rtp(self) -> tuple[PortId, RtpAddress]:
+    async def open_rtp(self, to: RtpStream | None = None) -> tuple[PortId, RtpAddress]:
         self._fail("open_rtp")
         self._last_port += 1
         port = PortId(self._last_port)

@@ -3,7 +3,7 @@
 import itertools
 import socket
 
-from drivers.api import PortId, RtpAddress, RtpFormat
+from drivers.api import PortId, RtpAddress, RtpFormat, RtpStream
 
 
 class UdpAudioPorts:
@@ -12,12 +12,14 @@ class UdpAudioPorts:
     def __init__(self) -> None:
         self.open: dict[PortId, socket.socket] = {}
         self.connected: dict[PortId, list[tuple[RtpAddress, RtpFormat]]] = {}
+        self.opened_with: list[RtpStream] = []
+        """Streams that began when their port was opened."""
         self.digits: list[tuple[PortId, str]] = []
         self.closed: list[PortId] = []
         self.refuse = False
         self._ids = itertools.count(1)
 
-    async def open_rtp(self) -> tuple[PortId, RtpAddress]:
+    async def open_rtp(self, to: RtpStream | None = None) -> tuple[PortId, RtpAddress]:
         if self.refuse:
             raise OSError("no audio port left")
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -25,6 +27,9 @@ class UdpAudioPorts:
         sock.setblocking(False)
         port = PortId(next(self._ids))
         self.open[port] = sock
+        if to is not None:
+            self.connected[port] = [(to.remote, to.fmt)]
+            self.opened_with.append(to)
         return port, RtpAddress(*sock.getsockname())
 
     async def connect_rtp(self, port: PortId, remote: RtpAddress, fmt: RtpFormat) -> None:

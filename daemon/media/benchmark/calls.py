@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -17,22 +18,29 @@ import uvloop
 from daemon.link.client import MediaLink
 from daemon.logs import set_up_logging
 from daemon.media.options import MediaOptions, MediaSetup
-from drivers.api import RtpAddress, RtpFormat
+from drivers.api import RtpAddress, RtpFormat, RtpStream
 
 HOST: Final = "127.0.0.1"
 RING: Final = 4096  # commands that the engine's ring holds, cython_ext/media/engine.h
 PATIENCE_S: Final = 20.0
-PEERS: Final = RtpAddress(HOST, 9)  # the discard port: nobody has to answer
+STREAM: Final = RtpStream(RtpAddress(HOST, 9), RtpFormat())  # discard: nobody has to answer
+Pair = Callable[[MediaLink, int], Awaitable[None]]
 
 
-def setup_us(pairs: int) -> float:
-    """CPU-microseconds of both processes to set up and clear one bridged pair."""
+def setup_us(pairs: int, *, outgoing: bool = False) -> float:
+    """CPU-microseconds of both processes to set up and clear one bridged pair.
+
+    Both peers are known when the ports are opened, as those of incoming calls are; or, with
+    ``outgoing``, only afterwards, as that of a leg is whose peer answers our offer.
+    """
     with tempfile.TemporaryDirectory(prefix="hookflash-bench-") as folder:
         context = multiprocessing.get_context("spawn")
         child = context.Process(target=_serve, args=(folder,), daemon=True)
         child.start()
         try:
-            return uvloop.run(_pairs(Path(folder), child.pid or 0, pairs))
+            return uvloop.run(
+                _pairs(Path(folder), child.pid or 0, pairs, _outgoing if outgoing else _pair)
+            )
         finally:
             child.terminate()
             child.join()
@@ -56,7 +64,7 @@ async def _serve_until_stopped(folder: Path) -> None:
     await process.close()
 
 
-async def _pairs(folder: Path, media: int, pairs: int) -> float:
+async def _pairs(folder: Path, media: int, pairs: int, pair: Pair) -> float:
     ids = itertools.count(1)
     deadline = time.monotonic() + PATIENCE_S
     while not (folder / "media").exists():
@@ -66,21 +74,30 @@ async def _pairs(folder: Path, media: int, pairs: int) -> float:
     link = await MediaLink.connect(folder / "media", lambda: next(ids))
     try:
         for number in range(pairs // 10 + 1):
-            await _pair(link, number)
+            await pair(link, number)
         before = _spent(media)
         for number in range(pairs):
-            await _pair(link, number)
+            await pair(link, number)
         return (_spent(media) - before) / pairs * 1e6
     finally:
         await link.disconnect()
 
 
 async def _pair(link: MediaLink, number: int) -> None:
+    """Open both ports with their streams, bridge them, close them."""
+    first, second = link.open_rtp(STREAM), link.open_rtp(STREAM)
+    (a, _), (b, _) = await first, await second
+    await link.bridge(number + 1, a, b)
+    link.close(a)
+    await link.close(b)
+
+
+async def _outgoing(link: MediaLink, number: int) -> None:
     """Open both ports, connect and bridge them, close them: what needs no answer does not wait."""
     first, second = link.open_rtp(), link.open_rtp()
     (a, _), (b, _) = await first, await second
-    link.connect_rtp(a, PEERS, RtpFormat())
-    link.connect_rtp(b, PEERS, RtpFormat())
+    link.connect_rtp(a, STREAM.remote, STREAM.fmt)
+    link.connect_rtp(b, STREAM.remote, STREAM.fmt)
     await link.bridge(number + 1, a, b)
     link.close(a)
     await link.close(b)

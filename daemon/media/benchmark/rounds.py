@@ -65,6 +65,9 @@ def run(channels: int, seconds: float, *, rounds: int = ROUNDS) -> dict[str, Any
         "channels_per_core_70": int(middle["channels_per_core_70"]),
         "late_p999_ms": _judged(found),
         "setup_us": round(median(setup_us(10 * count) for _ in range(rounds)), 1),
+        "setup_us_outgoing": round(
+            median(setup_us(10 * count, outgoing=True) for _ in range(rounds)), 1
+        ),
         "bytes_per_channel": round(bytes_per_channel(MEASURED)),
         "realtime": realtime,
         "steal_pct": round(max(found["steal_pct"]), 3),

@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final, Self
 
-from drivers.api import PortId, RtpAddress, RtpFormat
+from drivers.api import PortId, RtpAddress, RtpFormat, RtpStream
 from drivers.events import Answered, Released, Ringing
 from drivers.sip.driver import SipDriver
 from drivers.sip.options import SipOptions
@@ -28,7 +28,7 @@ class NoAudio:
     def __init__(self) -> None:
         self._ids = count(1)
 
-    async def open_rtp(self) -> tuple[PortId, RtpAddress]:
+    async def open_rtp(self, to: RtpStream | None = None) -> tuple[PortId, RtpAddress]:
         """Name the next port; no socket is opened."""
         number = next(self._ids)
         return PortId(number), RtpAddress("127.0.0.1", 10_000 + number % 50_000)

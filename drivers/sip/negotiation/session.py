@@ -6,7 +6,7 @@ What the media engine must do follows as ``(RtpAddress, RtpFormat)``.
 from collections.abc import Callable
 from enum import Enum, auto
 
-from drivers.api import DtlsOffer, RtpAddress, RtpFormat, SrtpKeys
+from drivers.api import DtlsOffer, DtlsPeer, RtpAddress, RtpFormat, RtpStream, SrtpKeys
 from drivers.sip.fax.described import OtherStreams
 from drivers.sip.journal.records import SessionRecord
 from drivers.sip.negotiation.crypto import Crypto, again, answering, every_suite, named
@@ -185,6 +185,15 @@ class Session(OtherStreams):
         self._considered = offer
         self.state = OfferState.CONSIDERED
 
+    def expected(self) -> RtpStream | None:
+        """The stream that ``answer`` will agree on; None when our keys are still to be made."""
+        offer = self._considered
+        if offer is None or offer.crypto is not None or offer.dtls is not None:
+            return None
+        send, receive, mux = offer.receives, offer.sends and not self.on_hold, offer.rtcp_mux
+        fmt = self._format(offer, None, None, send=send, receive=receive, rtcp_mux=mux)
+        return RtpStream(offer.remote, fmt)
+
     def answer(self) -> bytes:
         """Answer the offer under consideration."""
         offer = self._considered
@@ -308,7 +317,6 @@ class Session(OtherStreams):
     def _agree(
         self, offer: Offer, own: Crypto | None, *, send: bool, receive: bool, rtcp_mux: bool
     ) -> None:
-        payload, codec, dtmf, noise = offer.chosen
         theirs = offer.crypto
         keys = None
         if own is not None and theirs is not None:
@@ -319,8 +327,21 @@ class Session(OtherStreams):
             client = begins(offer.dtls.setup, before=before)
             dtls = offer.dtls.peer(offer.remote, client=client)
         self.remote = offer.remote
-        self._noise = noise and self.terms.comfort_noise
-        self.fmt = RtpFormat(
+        self._noise = offer.chosen[3] and self.terms.comfort_noise
+        self.fmt = self._format(offer, keys, dtls, send=send, receive=receive, rtcp_mux=rtcp_mux)
+
+    def _format(
+        self,
+        offer: Offer,
+        keys: SrtpKeys | None,
+        dtls: DtlsPeer | None,
+        *,
+        send: bool,
+        receive: bool,
+        rtcp_mux: bool,
+    ) -> RtpFormat:
+        payload, codec, dtmf, _noise = offer.chosen
+        return RtpFormat(
             payload_type=int(payload),
             codec=codec,
             dtmf_payload_type=None if dtmf is None else int(dtmf),

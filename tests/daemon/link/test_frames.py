@@ -42,6 +42,10 @@ def values(kind: inspect.Type) -> st.SearchStrategy[Any]:
             return st.lists(values(kind.item_type), max_size=5).map(tuple)
         case inspect.TupleType():
             return st.tuples(*(values(item) for item in kind.item_types))
+        case inspect.NoneType():
+            return st.none()
+        case inspect.UnionType():
+            return st.one_of(*(values(one) for one in kind.types))
         case inspect.StructType():
             fields = {field.name: values(field.type) for field in kind.fields}
             return st.builds(kind.cls, **fields)
@@ -114,7 +118,7 @@ def test_a_packet_cut_anywhere_is_never_a_packet(frame: Frame) -> None:
 def test_what_travels_is_fixed_byte_for_byte() -> None:
     digit = DigitDetected(number=7, port=PortId(258), key="#", duration_ms=100, source="x")
     assert build_packet([event_frame(digit)]) == (
-        b"\x92\x04\xdc\x00\x01"  # two things: version 4, and one frame
+        b"\x92\x05\xdc\x00\x01"  # two things: version 5, and one frame
         b"\x92\x07\x96\xadDigitDetected\x07\xcd\x01\x02\xa1#\x64\xa1x"
     )
 

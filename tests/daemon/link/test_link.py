@@ -291,13 +291,17 @@ async def test_a_repeated_command_is_answered_again_but_not_carried_out(
         hello = ask.Hello(session=5, instance=0, last_event=0)
         await loop.sock_sendall(sock, build_packet([build_frame(Frame(0, hello))]))
         await loop.sock_recv(sock, 65536)
-        packet = build_packet([build_frame(Frame(77, ask.OpenRtp(port=PortId(3))))])
+        stream = ask.ConnectRtp(
+            port=PortId(3), host="192.0.2.9", rtp_port=9, payload_type=8, codec="PCMA"
+        )
+        opening = ask.OpenRtp(port=PortId(3), stream=stream)
+        packet = build_packet([build_frame(Frame(77, opening))])
         replies = []
         for _ in range(3):
             await loop.sock_sendall(sock, packet)
             replies += parse_packet(await loop.sock_recv(sock, 65536))
     assert replies == [Frame(77, told.RtpOpened(host="127.0.0.1", rtp_port=4000))] * 3
-    assert len(desk.carried) == 1
+    assert desk.carried == [opening]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What media held comes back as it was: any story of commands, told again, gives the same."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -118,6 +119,20 @@ def test_port_comes_back_at_its_address_with_what_it_did() -> None:
     assert play in again(scene)
     scene.happened(told.PlayFinished(player=9, port=port, reason="finished"))
     assert play not in again(scene)
+
+
+def test_stream_that_began_with_its_port_comes_back_behind_all_ports() -> None:
+    port, other = PortId(1), PortId(2)
+    stream = ask.ConnectRtp(port=port, host="h", rtp_port=1, payload_type=8, codec="PCMA")
+    opened = ask.OpenRtp(port=port, stream=stream)
+    scene = note(Scene(), opened, ask.OpenRtp(port=other))
+    back = [
+        ask.OpenRtp(port=port, rtp_port=6001),
+        ask.OpenRtp(port=other, rtp_port=6002),
+    ]
+    assert again(scene) == [*back, stream]
+    changed = msgspec.structs.replace(stream, host="elsewhere")
+    assert again(note(scene, changed)) == [*back, changed]
 
 
 def test_what_is_said_in_controls_absence_is_known_to_the_next_process() -> None:

@@ -13,7 +13,7 @@ from daemon.link import messages as told
 from daemon.link.lasting import LastingMediaLink
 from daemon.media.app import MediaProcess
 from daemon.media.options import MediaOptions, MediaSetup
-from drivers.api import PortId, RtpFormat
+from drivers.api import PortId, RtpFormat, RtpStream
 from tests.fakes.rtp_phone import RtpPhone
 
 TONE = dsp.ToneGenerator((1000.0,), -10.0).generate(16_000)
@@ -91,7 +91,12 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     await made.close()
 
 
-async def leg(rig: Rig, phone: RtpPhone) -> PortId:
+async def leg(rig: Rig, phone: RtpPhone, *, at_once: bool = False) -> PortId:
+    if at_once:
+        stream = RtpStream(phone.address, RtpFormat())
+        port, address = await rig.link.open_rtp(stream)
+        phone.call(address)
+        return port
     port, address = await rig.link.open_rtp()
     phone.call(address)
     await rig.link.connect_rtp(port, phone.address, RtpFormat())
@@ -107,7 +112,7 @@ async def hears(phone: RtpPhone, hz: float) -> None:
 async def test_two_who_talk_hear_each_other_again_at_the_same_addresses(rig: Rig) -> None:
     with ExitStack() as stack:
         alice, bob = (stack.enter_context(RtpPhone()) for _ in range(2))
-        a, b = await leg(rig, alice), await leg(rig, bob)
+        a, b = await leg(rig, alice, at_once=True), await leg(rig, bob)
         await rig.link.bridge(7, a, b)
         before = await rig.link.snapshot()
         alice.repeat(frames(TONE) * 20)

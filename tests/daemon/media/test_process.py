@@ -20,7 +20,7 @@ from daemon.media.app import MediaProcess
 from daemon.media.holding import HOLD_TONE_AFTER
 from daemon.media.options import MediaOptions, MediaSetup
 from daemon.media.ports import HostServices
-from drivers.api import PortId
+from drivers.api import PortId, RtpAddress, RtpFormat, RtpStream
 from tests.fakes.rtp_phone import RtpPhone
 
 Dial = Callable[..., Awaitable[tuple[PortId, RtpPhone]]]
@@ -344,6 +344,22 @@ def test_options_name_what_is_wrong() -> None:
         assert len(wrong.faults()) == 1
     assert MediaOptions(rtp_address="0.0.0.0", rtp_advertise="192.0.2.7").faults() == []
     assert MediaSetup(site=Path("/s"), socket=Path("/r")).options == MediaOptions()
+
+
+@pytest.mark.parametrize(
+    ("stream", "code"),
+    [
+        (RtpStream(RtpAddress("127.0.0.1", 9), RtpFormat(codec="speex")), "codec"),
+        (RtpStream(RtpAddress("no address", 9), RtpFormat()), None),
+    ],
+)
+async def test_a_port_whose_stream_cannot_begin_is_not_opened(
+    link: MediaLink, stream: RtpStream, code: str | None
+) -> None:
+    with pytest.raises(MediaRefused) as refused:
+        await link.open_rtp(stream)
+    assert code in (None, refused.value.code)
+    assert (await link.snapshot()).ports == ()
 
 
 async def test_a_lost_leg_gets_its_address_back(link: MediaLink) -> None:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from drivers.api import Capability, LineId, LineSpan, RtpAddress, RtpFormat
+from drivers.api import Capability, LineId, LineSpan
 from drivers.errors import DeviceMissing, DriverError, LineBusy, NotCapable, OptionsError
 from drivers.events import Answered, Cause, Held, Released, Ringing, Seized
 from drivers.registry import available
@@ -67,14 +67,14 @@ def test_wrong_options_are_refused_at_once() -> None:
 
 async def test_call_rings_is_answered_and_audio_comes_before_answered(running, caller) -> None:
     connected: list[int] = []
-    ports_connect = running.ports.connect_rtp
+    ports_open = running.ports.open_rtp
 
-    async def slow(port, remote: RtpAddress, fmt: RtpFormat) -> None:
+    async def slow(to=None):
         await asyncio.sleep(0.05)
         connected.append(len(running.told))
-        await ports_connect(port, remote, fmt)
+        return await ports_open(to)
 
-    running.ports.connect_rtp = slow
+    running.ports.open_rtp = slow
     caller.send("INVITE", body=LOOPBACK_OFFER)
     ringing = await running.wait_for(Ringing)
     assert (ringing.line, ringing.ani, ringing.dnis) == (LineId("carrier/1"), "030555", "1000")
@@ -87,6 +87,8 @@ async def test_call_rings_is_answered_and_audio_comes_before_answered(running, c
     caller.send("ACK", branch="a", to_tag=tag_of(ok))
     await running.wait_for(Answered)
     assert connected == [1]  # only Ringing was told before
+    assert running.ports.opened_with == [stream := line.stream]
+    assert running.ports.connected == {line.port: [(stream.remote, stream.fmt)]}  # and only once
     await line.send_digits("12#")
     assert running.ports.digits == [(line.port, "12#")]
     await line.hold()
@@ -126,9 +128,9 @@ async def test_caller_who_leaves_while_the_port_opens_leaves_no_port(running, ca
     opened = running.ports.open_rtp
     gate = asyncio.Event()
 
-    async def slow():
+    async def slow(to=None):
         await gate.wait()
-        return await opened()
+        return await opened(to)
 
     running.ports.open_rtp = slow
     caller.send("INVITE", body=LOOPBACK_OFFER)

@@ -40,6 +40,31 @@ def keys(call: Call) -> SrtpKeys:
     return call.session.fmt.srtp
 
 
+@pytest.mark.parametrize("direction", [b"sendrecv", b"sendonly", b"recvonly", b"inactive"])
+def test_stream_is_known_before_the_answer_unless_our_key_is_still_to_be_made(
+    direction: bytes,
+) -> None:
+    bench = Bench(options("allowed"))
+    call, sealed, later = (
+        bench.offer_call(call_id=name, branch=name, body=body)
+        for name, body in (
+            ("c1", OFFER.replace(b"sendrecv", direction)),
+            ("c2", ENCRYPTED),
+            ("c3", b""),
+        )
+    )
+    for other in (sealed, later):
+        assert other.session is not None
+        assert other.session.expected() is None
+    session = call.session
+    assert session is not None
+    stream = session.expected()
+    bench.core.accept(call, "192.0.2.1", 6000)
+    assert stream is not None
+    assert (stream.remote, stream.fmt) == (session.remote, session.fmt)
+    assert session.expected() is None
+
+
 def test_encrypted_offer_is_answered_with_a_key() -> None:
     bench = Bench(options("allowed"))
     call = bench.offer_call(body=ENCRYPTED)

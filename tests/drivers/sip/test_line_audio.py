@@ -34,12 +34,12 @@ def asked(running) -> Asked:
 
 
 async def answered(running, caller) -> str:
-    """Let a call be answered; our tag."""
-    caller.send("INVITE", body=LOOPBACK_OFFER)
+    """Let a call be answered whose caller says only then where its audio goes; our tag."""
+    caller.send("INVITE", body=b"")
     ringing = await running.wait_for(Ringing)
     await running.driver.line(ringing.line).answer()
     tag = tag_of(await caller.until("SIP/2.0 200"))
-    caller.send("ACK", branch="a", to_tag=tag)
+    caller.send("ACK", branch="a", to_tag=tag, body=LOOPBACK_OFFER)
     return tag
 
 
@@ -88,6 +88,8 @@ async def test_what_happened_is_told_before_the_end_of_a_call_without_audio(
 
 async def test_call_ends_when_its_audio_cannot_be_connected(running, caller, asked) -> None:
     await answered(running, caller)
+    while not asked.waiting:
+        await asyncio.sleep(0)
     asked.waiting[0].set_exception(DriverError("no such port"))
     released = await running.wait_for(Released)
     assert released.cause is Cause.TEMPORARY_FAILURE
@@ -109,6 +111,27 @@ async def test_a_connection_that_fails_late_does_not_end_the_next_call(
     await asyncio.sleep(0)
     assert running.driver.line(ringing.line).call is not None
     assert len([one for one in running.told if isinstance(one, Released)]) == 1
+
+
+async def test_known_stream_is_asked_for_once_and_a_changed_one_again(
+    running, caller, asked
+) -> None:
+    caller.send("INVITE", body=LOOPBACK_OFFER)
+    ringing = await running.wait_for(Ringing)
+    line = running.driver.line(ringing.line)
+    await line.answer()
+    tag = tag_of(await caller.until("SIP/2.0 200"))
+    caller.send("ACK", branch="a", to_tag=tag)
+    await running.wait_for(Answered)
+    assert running.ports.opened_with == [line.stream]
+    assert asked.waiting == []
+    await hold(caller, tag, 2, b"sendonly")
+    assert len(asked.waiting) == 1
+    asked.waiting[0].set_result(None)
+    await running.wait_for(Held)
+    await hold(caller, tag, 3, b"sendrecv")  # back to what the port was opened with
+    assert len(asked.waiting) == 2
+    assert running.ports.opened_with == [line.stream]
 
 
 async def test_a_port_that_is_not_given_back_harms_nobody(running, caller) -> None:
