@@ -16,7 +16,7 @@ from daemon.link.messages import CallerHeard, HostEvent
 from daemon.media.app import MediaProcess
 from daemon.media.driver_host import DriverHost
 from daemon.media.options import MediaOptions, MediaSetup
-from drivers.api import Capability, LineId
+from drivers.api import Capability, LineId, PortId
 from drivers.events import Answered, LineUp, Released, Ringing
 from drivers.registry import available
 from drivers.voiceboard.options import ChannelOptions, TimingOptions, VoiceBoardOptions
@@ -86,6 +86,27 @@ class Bench:
             elif isinstance(event, CallerHeard) and (late := self.ears.heard(event)) is not None:
                 self.late.append(late)
 
+    async def caller_told(self, port: PortId, message: bytes, standard: int) -> Identity | None:
+        """What is heard of a message that is told once somebody listens.
+
+        The simulated board keeps time in the loop of the test, the engine in a thread: on a
+        machine that is busy they drift by more than the engine holds in store, and the message
+        has gaps. The engine counts them, and such a message is told again.
+        """
+        await self.link.hear_caller(port, on=True)
+        async with asyncio.timeout(60):
+            while True:
+                before = await self._gaps(port)
+                self.trunk.tell_caller(as_audio(message, standard))
+                identity = await self.ears.listen(port, self.link)
+                # The end of the message is a gap, too.
+                if identity is not None or await self._gaps(port) <= before + 1:
+                    return identity
+
+    async def _gaps(self, port: PortId) -> float:
+        counted = await self.link.counters(port)
+        return counted["underruns"] + counted["overruns"]
+
     async def happens(self, kind: type) -> object:
         async with asyncio.timeout(10):
             while isinstance(event := await anext(self.events), LineUp):
@@ -104,13 +125,13 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 
 @pytest.mark.parametrize("standard", [BELL_202, V23])
 async def test_number_and_name_are_known_before_the_answer(bench: Bench, standard: int) -> None:
-    bench.trunk.ring(as_audio(MDMF, standard))
+    bench.trunk.ring()
     await bench.happens(Ringing)
     line = bench.remote.line(LineId("board/1"))
     assert Capability.ANI in line.can
     port = line.port
     assert port is not None
-    identity = await bench.ears.listen(port, bench.link)
+    identity = await bench.caller_told(port, MDMF, standard)
     assert identity == Identity(ani="2145551212", name="DOE JOHN")
     await line.answer()
     await bench.happens(Answered)
