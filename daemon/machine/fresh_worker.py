@@ -28,14 +28,16 @@ _WATCHED: Final = frozenset({signal.SIGCHLD, *PASSED_ON})
 def run_in_fresh_workers(work: Callable[[], int], *, steady_s: float = STEADY) -> int:
     """Run ``work`` in a child, and in another when that one is killed or fails; its exit code.
 
-    A child that ends orderly ends this. One that ends before ``steady_s`` does as well: to wait
-    longer and longer is the business of who started us. In the child this returns what ``work``
-    does. Signals that end or reload are passed on. Call it before there are threads.
+    A child that ends orderly ends this. One that fails before ``steady_s`` does as well, and the
+    second in a row that is killed so early: to wait longer and longer is the business of who
+    started us. In the child this returns what ``work`` does. Signals that end or reload are
+    passed on. Call it before there are threads.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
     gc.collect()
     # What the collector never looks at again stays shared with every child.
     gc.freeze()
+    early = 0
     while True:
         began, parent = time.monotonic(), os.getpid()
         child = os.fork()
@@ -46,7 +48,8 @@ def run_in_fresh_workers(work: Callable[[], int], *, steady_s: float = STEADY) -
         notify(f"X_WORKER={child}")
         status, told = _wait(child)
         lived = time.monotonic() - began
-        if told or status == 0 or lived < steady_s:
+        early = early + 1 if lived < steady_s else 0
+        if told or status == 0 or (early and status > 0) or early > 1:
             return _exit_code(status, told=told)
         log.warning(
             "process ended, going on in a fresh one", status=status, lived_s=round(lived, 1)

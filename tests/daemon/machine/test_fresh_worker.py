@@ -89,10 +89,25 @@ def test_signal_to_the_parent_reaches_the_worker_and_its_exit_code_comes_back(
         assert one.process.wait(PATIENCE_S) == exit_code
 
 
-def test_worker_that_ends_too_soon_ends_its_parent(tmp_path: Path) -> None:
+def test_second_worker_in_a_row_that_is_killed_too_soon_ends_its_parent(tmp_path: Path) -> None:
     with parent(tmp_path, steady_s=3600.0) as one:
         os.kill(one.ready(), signal.SIGKILL)
+        os.kill(one.ready(), signal.SIGKILL)
         assert one.process.wait(PATIENCE_S) == 128 + signal.SIGKILL
+
+
+def test_worker_that_fails_too_soon_ends_its_parent(tmp_path: Path) -> None:
+    with parent(tmp_path, steady_s=3600.0, exit_code=3) as one:
+        os.kill(one.ready(), signal.SIGTERM)
+        assert one.process.wait(PATIENCE_S) == 3
+
+
+def test_worker_that_fails_later_is_followed_by_another(tmp_path: Path) -> None:
+    with parent(tmp_path, exit_code=3) as one:
+        first = one.ready()
+        os.kill(first, signal.SIGTERM)
+        assert one.ready() != first
+        assert one.process.poll() is None
 
 
 def test_worker_does_not_outlive_its_parent(tmp_path: Path) -> None:
