@@ -25,6 +25,8 @@ BAD_FILE: Final = 1003
 """The file to send or to write cannot be opened."""
 NO_AUDIO: Final = 1004
 """The media process restarted or the engine gave the port up."""
+INTERRUPTED: Final = 1005
+"""We stopped while it was being sent: nobody knows whether its last pages arrived."""
 LINE_BUSY: Final = 1010
 """The number was engaged; this and the following: a fax to be sent found nobody."""
 NO_ANSWER: Final = 1011
@@ -147,6 +149,10 @@ class FaxEnded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     ecm: bool = False
     station: str = ""
     t38: bool = False
+    slips: int = 0
+    """Times that the audio heard went on sooner or later than it was sent."""
+    gaps: int = 0
+    """Packets of audio that were not there in time."""
 
 
 FaxEvent = FaxProgress | FaxEnded

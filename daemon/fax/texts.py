@@ -30,6 +30,10 @@ _TEXTS: Final = {
     ends.TOO_LONG: ("it took longer than a fax may", "传真超过允许的时间"),
     ends.BUSY: ("too many faxes at once", "同时传真过多"),
     ends.NO_AUDIO: ("the audio was lost", "音频中断"),
+    ends.INTERRUPTED: (
+        "the hotline stopped while it was being sent; some pages may have arrived",
+        "发送过程中热线中断，部分页面可能已送达",
+    ),
     ends.LINE_BUSY: ("the number is engaged", "对方占线"),
     ends.NO_ANSWER: ("nobody answered", "无人接听"),
     ends.CALL_REFUSED: ("the call was refused", "呼叫被拒绝"),

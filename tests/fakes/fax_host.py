@@ -29,10 +29,10 @@ class FakeFaxHost:
         self.asked.append(request)
         if isinstance(request, fax.StopFax):
             self.sockets.discard(request.fax)
-            ends = request.fax in self.running
-            if ends:
+            started = [each.fax for each in self.asked if isinstance(each, fax.StartFax)]
+            if request.fax in self.running:
                 self.end(code=fax.DROPPED, pages=self.pages)
-            return fax.encode(fax.FaxStopped(ends=ends))
+            return fax.encode(fax.FaxStopped(ends=request.fax in started))
         if self.refusal is not None:
             return fax.encode(self.refusal)
         if isinstance(request, fax.OpenT38):

@@ -88,8 +88,11 @@ class Outbox:
         """Take up what the process before this one left; calls that are alive send on."""
         for job in self._spool.load():
             self.jobs[job.id] = job
+            if job.source and job.state is not FaxState.PREPARING:
+                (self._spool.site / job.source).unlink(missing_ok=True)
+                self._source_gone(job)
             if job.state in UNDER_WAY and job.call not in alive:
-                self._failed(job, fax.NO_AUDIO)
+                self._broken_off(job)
 
     async def run(self) -> None:
         """Send what is to be sent until cancelled."""
@@ -139,6 +142,7 @@ class Outbox:
         self._began.pop(job.id, None)
         if job.state is FaxState.CALLING:
             job.become(FaxState.SENDING)
+            job.segment = self._faxes.segment_to_send(call, job.file, job.number).id
             self._keep(job)
         over = asyncio.Event()
 
@@ -171,16 +175,44 @@ class Outbox:
     def _progress(self, job: FaxJob, event: FaxProgress) -> None:
         job.sent, job.rate, job.station = event.pages, event.rate, event.station
         job.t38 = event.t38
+        if 0 < job.pages <= event.pages and not job.confirmed:
+            # On disk before anything else can happen: a second fax would be one too many.
+            job.confirmed = True
+            self._keep(job)
         self._control.dirty.set()
+
+    def late(self, event: fax.FaxEvent) -> None:
+        """Hear of a fax whose call a control process before this one had."""
+        job = next((each for each in self.jobs.values() if each.segment == event.fax), None)
+        if job is None or not event.fax or job.state in (FaxState.SENT, FaxState.CANCELLED):
+            return
+        if job.state is FaxState.SENDING:
+            if isinstance(event, FaxProgress):
+                self._progress(job, event)
+        elif job.confirmed or event.pages >= job.pages or _is_ok(event):
+            job.sent, job.confirmed = event.pages, True
+            self._sent(job)
+
+    def _broken_off(self, job: FaxJob) -> None:
+        """Its call is no more; what is known of it is what was written."""
+        if job.confirmed:
+            self._sent(job)
+        else:
+            sending = job.state is FaxState.SENDING
+            self._failed(job, fax.INTERRUPTED if sending else fax.NO_AUDIO)
+
+    def _sent(self, job: FaxJob) -> None:
+        job.become(FaxState.SENT)
+        job.ended = self._control.clock()
+        job.code, job.why_en, job.why_zh = fax.OK, "", ""
+        self._keep(job)
 
     def _ended(self, job: FaxJob, ended: FaxEnded) -> None:
         job.sent, job.rate, job.station = ended.pages, ended.rate, ended.station
         job.t38 = ended.t38
-        if ended.code == fax.OK and not job.over:
-            job.become(FaxState.SENT)
-            job.ended = self._control.clock()
-            job.code, job.why_en, job.why_zh = fax.OK, "", ""
-            self._keep(job)
+        if (ended.code == fax.OK or job.confirmed) and not job.over:
+            job.sent = max(job.sent, job.pages) if job.confirmed else job.sent
+            self._sent(job)
         else:
             self._failed(job, ended.code)
 
@@ -235,6 +267,7 @@ class Outbox:
         control = self._control
         job.attempts += 1
         job.sent, job.call = 0, control.ids()
+        job.segment, job.confirmed = 0, False
         job.become(FaxState.CALLING)
         # Written before the call begins: whoever is killed now counts it as an attempt.
         self._keep(job)
@@ -285,9 +318,14 @@ class Outbox:
                 job.become(FaxState.WAITING)
         finally:
             self._preparing.pop(job.id, None)
-        job.source = ""
+        # Whoever is killed before it is deleted deletes it at the next start.
         self._keep(job)
         await asyncio.to_thread(source.unlink, missing_ok=True)
+        self._source_gone(job)
+
+    def _source_gone(self, job: FaxJob) -> None:
+        job.source = ""
+        self._keep(job)
 
     def _keep(self, job: FaxJob) -> None:
         try:
@@ -312,6 +350,10 @@ class Outbox:
                     log.error("old fax cannot be deleted", fax=to_text(job.id), why=str(error))
                 else:
                     del self.jobs[job.id]
+
+
+def _is_ok(event: fax.FaxEvent) -> bool:
+    return isinstance(event, FaxEnded) and event.code == fax.OK
 
 
 def faxes_of(control: Sending) -> Faxes:

@@ -21,14 +21,14 @@ UNDER_WAY: Final = (FaxState.CALLING, FaxState.SENDING)
 
 TABLE: Final[dict[FaxState, tuple[FaxState, ...]]] = {
     FaxState.PREPARING: (FaxState.WAITING, FaxState.FAILED, FaxState.CANCELLED),
-    FaxState.WAITING: (FaxState.CALLING, FaxState.FAILED, FaxState.CANCELLED),
+    FaxState.WAITING: (FaxState.CALLING, FaxState.SENT, FaxState.FAILED, FaxState.CANCELLED),
     FaxState.CALLING: (FaxState.SENDING, FaxState.WAITING, FaxState.FAILED, FaxState.CANCELLED),
     FaxState.SENDING: (FaxState.SENT, FaxState.WAITING, FaxState.FAILED, FaxState.CANCELLED),
     FaxState.SENT: (),
-    FaxState.FAILED: (),
+    FaxState.FAILED: (FaxState.SENT,),
     FaxState.CANCELLED: (),
 }
-"""Which state may follow which."""
+"""Which state may follow which. That a fax went over may be heard late, by a new process."""
 
 log = structlog.get_logger()
 
@@ -54,6 +54,10 @@ class FaxJob(msgspec.Struct, kw_only=True, omit_defaults=True):
     attempts: int = 0
     next_try: float = 0.0
     call: int = 0
+    segment: int = 0
+    """Number of the fax in media, of the last attempt; known before it begins."""
+    confirmed: bool = False
+    """The other machine has confirmed every page: it is never sent again, come what may."""
     ended: float = 0.0
     station: str = ""
     rate: int = 0
@@ -93,6 +97,8 @@ class FaxSpool:
     def load(self) -> list[FaxJob]:
         """Every fax there is, oldest first; what cannot be read is logged and left alone."""
         jobs = []
+        for part in self._folder.glob("*.part"):
+            part.unlink(missing_ok=True)  # a state that was being written: the one before counts
         for path in sorted(self._folder.glob("*.json")):
             try:
                 jobs.append(_decoder.decode(path.read_bytes()))

@@ -122,17 +122,20 @@ class Faxes:
 
         ``tell`` hears how it goes and of its end, also when that comes after the call's.
         """
-        segment = call.segments.get(KIND)
-        if segment is None:
-            detail = {"file": start.path, "to": to}
-            self._control.records.open_segment(call, KIND, self._control.clock(), detail=detail)
-            segment = call.segments[KIND]
-            self._control.keep(call)
+        segment = self.segment_to_send(call, start.path, to)
         start = msgspec.structs.replace(start, fax=segment.id)
         running = _Open(call, segment, tell, start, sent=True)
         self._open[segment.id] = running
         await self._start(running)
         return segment.id
+
+    def segment_to_send(self, call: Call, path: str, to: str) -> OpenSegment:
+        """The segment of a call that sends a fax; its number is the fax's."""
+        if KIND not in call.segments:
+            detail = {"file": path, "to": to}
+            self._control.records.open_segment(call, KIND, self._control.clock(), detail=detail)
+            self._control.keep(call)
+        return call.segments[KIND]
 
     async def t38_event(self, call: Call, event: T38Asked | T38Left) -> None:
         """The far end of a line of a call wants T.38, or is back at audio."""
@@ -146,9 +149,14 @@ class Faxes:
         running = next((each for each in self._open.values() if each.call is call), None)
         if running is not None and asked.line == call.caller.line and not running.agreed:
             peer = await self.t38.accept(asked, running.start.fax)
-            if peer is not None:
+            if peer is not None and self._open.get(running.start.fax) is running:
                 await self._change(running, peer)
                 await self._start(running)
+            elif peer is not None:
+                # It ended while the other side was answered: nothing is to begin for it.
+                await self._stop(running.start.fax)
+                await self.t38.leave(asked.line)
+            if peer is not None:
                 return
         other = other_leg(call, asked.line)
         if running is None and other is not None and await self.t38.join(call, asked, other):
@@ -211,7 +219,12 @@ class Faxes:
                 call.segments.pop(KIND, None)
                 if not running.sent:
                     running.tell = _nobody
-                await self._stop(number)
+                if not await self._stop(number):
+                    # It was to begin, and nothing will tell of its end.
+                    self.happened(FaxEnded(fax=number, code=fax.DROPPED))
+        for number, line in tuple(self._left_on_t38.items()):
+            if line == call.caller.line:
+                del self._left_on_t38[number]
 
     def running(self) -> dict[int, dict[str, str]]:
         """What is known of each fax that runs, by its number."""
@@ -235,6 +248,8 @@ class Faxes:
         if self.t38.is_gateway(event.fax):
             log.info("fax gateway", fax=event.fax, told=type(event).__name__, pages=event.pages)
             return
+        if running is None:
+            self.outbox.late(event)
         if isinstance(event, FaxProgress):
             log.info("fax goes on", fax=event.fax, pages=event.pages, rate=event.rate)
             if running is not None:
@@ -246,7 +261,8 @@ class Faxes:
         self._open.pop(event.fax, None)
         self._complete(event, running)
         if running is not None:
-            if not running.sent and T38_MARK in running.segment.detail:
+            goes_on = not running.sent and running.tell is not _nobody
+            if goes_on and T38_MARK in running.segment.detail:
                 self._left_on_t38[event.fax] = running.call.caller.line
             running.tell(event)
 
@@ -285,6 +301,8 @@ class Faxes:
             "rate": str(ended.rate),
             "code": str(ended.code),
             "t38": "1" if ended.t38 else "",
+            "slips": str(ended.slips),
+            "gaps": str(ended.gaps),
             "en": text_of(ended.code, language="en"),
             "zh": text_of(ended.code, language="zh"),
         }
@@ -306,12 +324,16 @@ class Faxes:
             control.message_lamp(mailbox, on=True)
         control.dirty.set()
 
-    async def _stop(self, number: int) -> None:
+    async def _stop(self, number: int) -> bool:
+        """End a fax in media; False when nothing ran there, so that no end will be told."""
         media = self._control.media
         try:
-            await media.host(fax.HOST, fax.encode(fax.StopFax(fax=number)))
-        except DriverError as error:
+            told = await media.host(fax.HOST, fax.encode(fax.StopFax(fax=number)))
+            reply = fax.decode_reply(told)
+        except (DriverError, msgspec.DecodeError) as error:
             log.warning("fax is not stopped", fax=number, why=str(error))
+            return True
+        return not isinstance(reply, fax.FaxStopped) or reply.ends
 
 
 def fax_path(call: int, number: int, now: float) -> str:

@@ -135,18 +135,29 @@ class FaxHost:
         number = request.fax
         while (starting := self._starting.get(number)) is not None:
             await asyncio.wait((starting,))
-        task = asyncio.create_task(self._start_alone(request), name=f"start of fax {number}")
+        task = asyncio.create_task(self._start_wanted(request), name=f"start of fax {number}")
         self._starting[number] = task
-        task.add_done_callback(lambda _: self._started(number))
         # Whoever asked may go meanwhile; what was begun is completed, or undone, all the same.
         reply = await asyncio.shield(task)
         if isinstance(reply, fax.FaxRefused | fax.FaxStopped):
             self._sockets.close(number)
         return reply
 
-    def _started(self, number: int) -> None:
-        del self._starting[number]
-        self._unwanted.discard(number)
+    async def _start_wanted(self, request: fax.StartFax) -> fax.Reply:
+        """Start a fax, or let it go on; who stops it meanwhile was told that an end follows."""
+        try:
+            reply = await self._start_alone(request)
+        finally:
+            # At once: a stop that comes now must find what runs.
+            del self._starting[request.fax]
+            unwanted = request.fax in self._unwanted
+            self._unwanted.discard(request.fax)
+        if unwanted:
+            if (running := self._faxes.get(request.fax)) is not None:
+                self._hang_up(running, fax.DROPPED)
+            elif isinstance(reply, fax.FaxRefused):
+                self._emit(FaxEnded(fax=request.fax, code=reply.code, detail=reply.text))
+        return reply
 
     async def _start_alone(self, request: fax.StartFax) -> fax.Reply:
         running = self._faxes.get(request.fax)
@@ -166,18 +177,13 @@ class FaxHost:
             self.counts["refused_busy"] += 1
             text = f"{self._at_once} faxes run; more are allowed by fax_terminals in [media]"
             return fax.FaxRefused(code=fax.BUSY, text=text)
-        reply: fax.Reply
         try:
             path = None if request.way == "gateway" else self._file(request)
             if running is not None:
                 await self._replace(running)
-            reply = await self._begin(request, path)
+            return await self._begin(request, path)
         except (OSError, ValueError) as error:
-            reply = fax.FaxRefused(code=fax.BAD_FILE, text=str(error))
-        if request.fax in self._unwanted and isinstance(reply, fax.FaxRefused):
-            # Who stopped it was told that an end follows.
-            self._emit(FaxEnded(fax=request.fax, code=reply.code, detail=reply.text))
-        return reply
+            return fax.FaxRefused(code=fax.BAD_FILE, text=str(error))
 
     def _stop(self, number: int) -> fax.FaxStopped:
         """End a fax, also one that is just starting."""
@@ -255,8 +261,6 @@ class FaxHost:
             return fax.FaxRefused(code=fax.NO_TERMINAL, text=text)
         self._faxes[request.fax] = running
         running.task = asyncio.create_task(self._follow(running), name=f"fax {request.fax}")
-        if request.fax in self._unwanted:
-            self._hang_up(running, fax.DROPPED)
         return fax.FaxStarted(port=running.port or NO_PORT)
 
     async def _process(self, told: list[str], given: tuple[int, ...]) -> asyncio.subprocess.Process:

@@ -8,7 +8,7 @@ import pytest
 
 from daemon.config import TelephoneOptions
 from daemon.control.faxes.outbox import Outbox
-from daemon.control.faxes.spool import FaxJob, IllegalFaxState
+from daemon.control.faxes.spool import FaxJob, FaxSpool, IllegalFaxState
 from daemon.control.line_table import LineTable, OpenDriver
 from daemon.fax import messages as fax
 from daemon.fax.options import FaxOptions
@@ -244,6 +244,47 @@ async def test_fax_whose_call_did_not_survive_waits_again(rig: ControlRig) -> No
     outbox = rig.controller.faxes.outbox
     assert outbox.jobs[job.id].state is FaxState.WAITING
     assert outbox.jobs[job.id].attempts == 1
+
+
+async def test_fax_that_was_confirmed_is_never_sent_again(rig: ControlRig) -> None:
+    job = await send(rig)
+    await answered(rig)
+    rig.media.faxes.progress(2)
+    await rig.later(1)
+    assert FaxSpool(rig.site).load()[0].confirmed
+    rig.media.faxes.running.clear()
+    rig.media._tell(MediaRestarted(lost=()))
+    await rig.settle()
+    assert (job.state, job.sent) == (FaxState.SENT, 2)
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+async def test_fax_that_nobody_ends_is_told_as_what_is_known(
+    rig: ControlRig, confirmed: bool
+) -> None:
+    """Killed in the middle of it, and its call is no more."""
+    job = await send(rig)
+    await answered(rig)
+    job.confirmed = confirmed
+    spool, outbox = FaxSpool(rig.site), rig.controller.faxes.outbox
+    spool.keep(job)
+    (rig.site / "faxes/outgoing/x.part").touch()
+    again = Outbox(rig.controller, rig.controller.faxes, spool)
+    again.load(())
+    found = again.jobs[job.id]
+    assert not (rig.site / "faxes/outgoing/x.part").exists()
+    if confirmed:
+        assert found.state is FaxState.SENT
+        return
+    assert (found.state, found.code) == (FaxState.WAITING, fax.INTERRUPTED)
+    assert "may have arrived" in found.why_en
+    # What media told meanwhile is heard late, and counts.
+    assert found.segment == job.segment != 0
+    again.late(fax.FaxEnded(fax=found.segment + 1, code=fax.OK, pages=2))
+    assert found.state is FaxState.WAITING
+    again.late(fax.FaxEnded(fax=found.segment, code=fax.OK, pages=2))
+    assert (found.state, found.sent, spool.load()[0].state) == (FaxState.SENT, 2, FaxState.SENT)
+    outbox.jobs.clear()
 
 
 async def test_old_faxes_are_deleted(rig: ControlRig) -> None:
