@@ -16,6 +16,7 @@ from drivers.sip.driver import SipDriver
 from drivers.sip.options import SipOptions, StationAccount, TrunkOptions
 from tests.fakes.udp_audio_ports import UdpAudioPorts
 
+LIMIT_S = 20.0  # for a driver to open, close or die, on a machine that is busy with other tests
 SCENARIOS = Path(__file__).parents[2] / "e2e" / "scenarios"
 
 
@@ -40,21 +41,24 @@ class Running:
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> "Running":
-        await self.driver.open(self.ports)
+        async with asyncio.timeout(LIMIT_S):
+            await self.driver.open(self.ports)
         self._task = asyncio.create_task(self._listen())
         return self
 
     async def close(self) -> None:
-        await self.driver.close()
-        if self._task is not None:
-            await self._task
+        async with asyncio.timeout(LIMIT_S):
+            await self.driver.close()
+            if self._task is not None:
+                await self._task
 
     async def die(self) -> None:
         """End as after kill -9: nothing is said to anybody."""
-        await self.driver.border.close()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        async with asyncio.timeout(LIMIT_S):
+            await self.driver.border.close()
+            if self._task is not None:
+                self._task.cancel()
+                await asyncio.gather(self._task, return_exceptions=True)
         await asyncio.sleep(0)
 
     async def wait_for(

@@ -15,6 +15,7 @@ from drivers.sip.options import SipOptions, TrunkOptions
 from tests.fakes.authority import Authority
 from tests.fakes.sip_bench import OFFER
 
+PEER_LIMIT_S = 10.0  # for a peer to connect, to be read, and to see its connection end
 LOOPBACK_OFFER = OFFER.replace(b"192.0.2.9", b"127.0.0.1")
 EVERY_LOOPBACK = ("127.0.0.0/8", "::1/128")
 
@@ -182,11 +183,13 @@ class StreamPeer(Peer):
 
     @classmethod
     async def connect(cls, port: int, host: str = "127.0.0.1", **tls) -> "StreamPeer":
-        return cls(*await asyncio.open_connection(host, port, **tls))
+        async with asyncio.timeout(PEER_LIMIT_S):
+            return cls(*await asyncio.open_connection(host, port, **tls))
 
     async def write(self, data: bytes) -> None:
         self.writer.write(data)
-        await self.writer.drain()
+        async with asyncio.timeout(PEER_LIMIT_S):
+            await self.writer.drain()
 
     async def read(self) -> str:
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
@@ -203,8 +206,9 @@ class StreamPeer(Peer):
 
     async def close(self) -> None:
         self.writer.close()
-        with contextlib.suppress(OSError):
-            await self.writer.wait_closed()
+        async with asyncio.timeout(PEER_LIMIT_S):
+            with contextlib.suppress(OSError):
+                await self.writer.wait_closed()
 
 
 def header(text: str, name: str) -> str:

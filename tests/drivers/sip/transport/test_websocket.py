@@ -17,6 +17,7 @@ from drivers.sip.streams.tls import Certificate
 from drivers.sip.streams.websocket import MAX_HANDSHAKE, WebSocketCodec
 from tests.drivers.sip.transport.conftest import (
     LOOPBACK_OFFER,
+    PEER_LIMIT_S,
     Peer,
     answering,
     counted,
@@ -200,10 +201,13 @@ class Browser(Peer):
 
     @classmethod
     async def open(cls, port: int, scheme: str = "ws", **more) -> "Browser":
-        return cls(await connect(f"{scheme}://127.0.0.1:{port}/sip", subprotocols=["sip"], **more))
+        uri = f"{scheme}://127.0.0.1:{port}/sip"
+        async with asyncio.timeout(PEER_LIMIT_S):
+            return cls(await connect(uri, subprotocols=["sip"], **more))
 
     async def write(self, data: bytes) -> None:
-        await self.socket.send(data.decode())
+        async with asyncio.timeout(PEER_LIMIT_S):
+            await self.socket.send(data.decode())
 
     async def read(self) -> str:
         text = await self.socket.recv()
@@ -211,7 +215,8 @@ class Browser(Peer):
         return text
 
     async def close(self) -> None:
-        await self.socket.close()
+        async with asyncio.timeout(PEER_LIMIT_S):
+            await self.socket.close()
 
 
 async def test_browser_registers_calls_and_is_called_back(open_driver) -> None:
