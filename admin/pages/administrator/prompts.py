@@ -13,6 +13,7 @@ from admin.auth import needs
 from admin.context import ConsoleRequest
 from admin.forms import SLUG
 from admin.rendering import page
+from admin.security import MOST_UPLOAD
 from daemon.service.errors import ServiceError
 
 blueprint = Blueprint("prompts")
@@ -62,6 +63,7 @@ async def _page(
         "administrator/prompts.html",
         status=422 if faults or fault else 200,
         prompts=await request.console.service.list_prompts(),
+        most=MOST_UPLOAD,
         faults=faults or {},
         fault=fault,
     )
