@@ -1,6 +1,7 @@
 """Control is killed in the middle of calls; nobody on the telephone notices."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from parties import Party, Town
@@ -32,6 +33,11 @@ async def test_calls_survive_kill_of_control_and_end_from_either_side(site: Runn
         await town.close()
 
 
+def parent_of(process: int) -> int:
+    """Who started a process (proc(5), the second field behind its name)."""
+    return int(Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
 async def play(site: RunningSite, town: Town) -> None:
     stations = [str(3001 + n) for n in range(TALKING)]
     phones = [await town.phone(name, f"s{name}") for name in stations]
@@ -50,6 +56,7 @@ async def play(site: RunningSite, town: Town) -> None:
     try:
         await until_states(client, {"talking": TALKING, "waiting": 1, "ivr": 1})
         before = site.pid("control")
+        loaded = parent_of(before)
         site.kill("control")
 
         # Bridges keep talking while nobody is in control.
@@ -62,6 +69,8 @@ async def play(site: RunningSite, town: Town) -> None:
 
         await until(lambda: site.pid("control") not in (before, None))
         await until(lambda: site.endpoint("control").get("pid") == site.pid("control"))
+        # Nothing had to be loaded again: the same process began both.
+        assert parent_of(site.pid("control")) == loaded
         await until_states(client, {"talking": TALKING, "waiting": 1, "ivr": 1})
     finally:
         await client.close()
