@@ -1,7 +1,7 @@
 """Audio ports on top of the engine, and what drivers that run in media get of it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, Protocol
 
 from msgspec.structs import asdict
@@ -22,6 +22,7 @@ from daemon.media.holding import (
     HOLD_TONE,
     Holding,
 )
+from daemon.media.host_services import ServicesOf
 from daemon.media.options import MediaOptions
 from daemon.media.picture import take_picture
 from daemon.media.recordings import DiskTrouble
@@ -76,6 +77,9 @@ class HostServices(Protocol):
         ``law`` is A, U (160-byte chunks) or s16 (320-byte chunks); ``digits`` is inband, or
         device when the hardware reports keys. Such a port is never closed by media itself.
         """
+
+    def heard_by(self, port: PortId) -> Mapping[str, float]:
+        """Counters of the one whom a port hears in its bridge; nothing where it is alone."""
 
     def close(self, port: PortId) -> None:
         """Give a port back; closing twice is harmless."""
@@ -149,7 +153,7 @@ class Ports:
     def add_host(self, host: "Host") -> "HostServices":
         """Make a host known and return what it may use."""
         self._hosts[host.name] = host
-        return _Services(self, host)
+        return ServicesOf(self, host)
 
     def carry_out(self, command: Command) -> Carried:
         """Carry out a command at once; MediaRefused when that cannot be."""
@@ -236,6 +240,10 @@ class Ports:
         self._engine.close(port)
         self._host_of.pop(port, None)
         self.holding.closed(port)
+
+    def heard_by(self, port: PortId) -> Mapping[str, float]:
+        """Counters of the one whom a port hears."""
+        return self._engine.heard_by(port)
 
     def happened(self) -> None:
         """Hear what the engine has to report."""
@@ -377,23 +385,3 @@ def _keys_of(command: ask.ConnectRtp) -> "Srtp | None":
     from cython_ext.media import Srtp
 
     return Srtp(command.srtp_suite, command.srtp_inward, command.srtp_outward)
-
-
-class _Services:
-    """What one host may use."""
-
-    def __init__(self, ports: Ports, host: "Host") -> None:
-        self._ports = ports
-        self._host = host
-
-    def emit(self, payload: bytes) -> None:
-        """Send a numbered HostEvent to control."""
-        self._ports.emit(told.HostEvent(host=self._host.name, payload=payload))
-
-    def open_device(self, port: PortId, fd: int, law: str, *, digits: str = "inband") -> None:
-        """Make a descriptor an audio port."""
-        self._ports.open_device(self._host, port, fd, law, digits=digits)
-
-    def close(self, port: PortId) -> None:
-        """Give a port back."""
-        self._ports.close(port)

@@ -103,7 +103,8 @@ class Outbox:
                     rest = self._look()
                     self._wake.clear()
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), rest)
+                        async with asyncio.timeout(rest):
+                            await self._wake.wait()
         finally:
             self._preparing.clear()
 

@@ -20,6 +20,7 @@ from daemon.link.errors import MediaRefused
 from daemon.logs import get_logger
 from daemon.media.driver_host import EnginePorts
 from daemon.media.fax.sockets import FaxSockets
+from daemon.media.fax.workers import LONGEST_LINE, Running, arguments_of, next_event
 from daemon.media.options import MediaOptions
 from daemon.media.ports import HostServices
 from drivers.api import PortId
@@ -29,33 +30,8 @@ START_S: Final = 10.0  # s from the process's start to its readiness
 END_S: Final = 15.0  # s from the end of the audio to the end of the process, PDF and all
 REMEMBERED: Final = 64  # ended faxes that are told again to who asks again
 NO_PORT: Final = 0
-LONGEST_LINE: Final = 4096  # octets of one event
 
 log = get_logger(__name__)
-
-
-class _Running:
-    """One fax: its worker, its port and what it told last."""
-
-    def __init__(self, request: fax.StartFax, process: asyncio.subprocess.Process) -> None:
-        self.request = request
-        self.process = process
-        self.port: PortId | None = None
-        self.leash: socket.socket | None = None
-        """Closed to end a worker that has no audio."""
-        self.replaced = False
-        """Another one goes on under its number: nobody is told of its end."""
-        self.progress = FaxProgress(fax=request.fax, pages=0, rate=0)
-        self.ended: FaxEnded | None = None
-        self.why = fax.NO_TERMINAL
-        """The cause when the worker tells none."""
-        self.task: asyncio.Task[None] | None = None
-        self.ending: asyncio.TimerHandle | None = None
-
-    @property
-    def open(self) -> bool:
-        """Whether it was joined with the engine, or is on its leash."""
-        return self.port is not None or self.leash is not None
 
 
 class FaxHost:
@@ -74,7 +50,7 @@ class FaxHost:
         self._site = site.resolve()
         self._at_once = at_once
         self._worker = worker or (sys.executable, "-P", "-m", "daemon.fax.worker")
-        self._faxes: dict[int, _Running] = {}
+        self._faxes: dict[int, Running] = {}
         self._starting: dict[int, asyncio.Task[fax.Reply]] = {}
         self._unwanted: set[int] = set()
         """Faxes that were stopped before they had started."""
@@ -220,7 +196,7 @@ class FaxHost:
             return fax.FaxRefused(code=fax.NO_AUDIO, text=str(error))
         return fax.T38Opened(host=host, port=port)
 
-    async def _replace(self, running: _Running) -> None:
+    async def _replace(self, running: Running) -> None:
         """End a worker in whose place another one comes."""
         running.replaced = True
         self._hang_up(running, fax.DROPPED)
@@ -236,15 +212,15 @@ class FaxHost:
             return fax.FaxRefused(code=fax.NO_AUDIO, text="no socket was opened for its T.38")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs, contextlib.closing(datagrams) if datagrams else contextlib.nullcontext():
-            told, given = _arguments(request, path, theirs, datagrams)
+            told, given = arguments_of(request, path, theirs, datagrams)
             try:
-                running = _Running(request, await self._process(told, given))
+                running = Running(request, await self._process(told, given))
             except BaseException:
                 ours.close()
                 raise
         try:
             async with asyncio.timeout(START_S):
-                ready = await _event(running.process)
+                ready = await next_event(running.process)
             if isinstance(ready, WorkerReady):
                 self._attach(running, ours)
         except (TimeoutError, ValueError, DriverError) as error:
@@ -273,7 +249,7 @@ class FaxHost:
             limit=LONGEST_LINE,
         )
 
-    def _attach(self, running: _Running, ours: socket.socket) -> None:
+    def _attach(self, running: Running, ours: socket.socket) -> None:
         """Join a worker with the engine; one that speaks T.38 alone is only held on a leash."""
         if running.request.t38 is not None and running.request.way != "gateway":
             running.leash = ours
@@ -282,13 +258,14 @@ class FaxHost:
 
     # -- while it runs, and its end -------------------------------------------------------
 
-    async def _follow(self, running: _Running) -> None:
+    async def _follow(self, running: Running) -> None:
         number, process = running.request.fax, running.process
         try:
-            while running.ended is None and (event := await _event(process)) is not None:
+            while running.ended is None and (event := await next_event(process)) is not None:
                 match event:
                     case FaxProgress():
                         running.progress = event
+                        self._look(running)
                         if not running.replaced:
                             self._emit(event)
                     case FaxEnded():
@@ -297,6 +274,7 @@ class FaxHost:
                         pass
         except ValueError as error:
             log.error("fax worker tells nonsense", fax=number, why=str(error))
+        self._look(running)
         self._hang_up(running, running.why)
         await process.wait()
         if running.request.way == "receive" and not (running.ended or running.progress).pages:
@@ -313,6 +291,8 @@ class FaxHost:
             ecm=last.ecm,
             station=last.station,
         )
+        slips, gaps = running.heard["slips"], running.heard["lost"] + running.heard["late"]
+        ended = msgspec.structs.replace(ended, slips=slips, gaps=gaps)
         if self._faxes.get(number) is running:
             del self._faxes[number]
         if running.replaced:
@@ -323,7 +303,17 @@ class FaxHost:
         self.counts["ended_ok" if ended.code == fax.OK else "ended_failed"] += 1
         self._emit(ended)
 
-    def _drop_empty(self, running: _Running) -> None:
+    def _look(self, running: Running) -> None:
+        """See how the audio comes in; what was before the machines agreed harmed nothing."""
+        if running.port is None or self._services is None:
+            return
+        counted = self._services.heard_by(running.port)
+        now = Counter({name: int(counted.get(name, 0)) for name in ("slips", "lost", "late")})
+        if running.first is None:
+            running.first = now
+        running.heard = now - running.first
+
+    def _drop_empty(self, running: Running) -> None:
         """Delete a file without a whole page, whatever became of its worker."""
         if running.replaced:
             return
@@ -332,7 +322,7 @@ class FaxHost:
             path.unlink(missing_ok=True)
             path.with_name(path.stem + ".pdf.part").unlink(missing_ok=True)
 
-    def _hang_up(self, running: _Running, why: int) -> None:
+    def _hang_up(self, running: Running, why: int) -> None:
         """Take the audio away: the worker completes its file and ends, or is killed."""
         if not running.open or self._services is None:
             return
@@ -347,7 +337,7 @@ class FaxHost:
         loop = asyncio.get_running_loop()
         running.ending = loop.call_later(END_S, self._kill, running)
 
-    def _kill(self, running: _Running) -> None:
+    def _kill(self, running: Running) -> None:
         if running.process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 running.process.kill()
@@ -355,42 +345,3 @@ class FaxHost:
     def _emit(self, event: fax.FaxEvent) -> None:
         if self._services is not None:
             self._services.emit(fax.encode(event))
-
-
-async def _event(process: asyncio.subprocess.Process) -> fax.WorkerEvent | None:
-    """The next line that a worker tells; None at its end, ValueError for nonsense."""
-    assert process.stdout is not None  # it was asked for
-    line = await process.stdout.readline()
-    if not line.endswith(b"\n"):
-        return None
-    try:
-        return fax.decode_line(line)
-    except msgspec.DecodeError as error:
-        raise ValueError(f"no event of a fax worker: {line[:80]!r}: {error}") from error
-
-
-def _arguments(
-    request: fax.StartFax,
-    path: Path | None,
-    audio: socket.socket,
-    datagrams: socket.socket | None,
-) -> tuple[list[str], tuple[int, ...]]:
-    """What a worker is told, and the descriptors that it gets."""
-    told = [
-        f"--audio={audio.fileno()}",
-        f"--fax={request.fax}",
-        f"--station={request.station}",
-        f"--header={request.header}",
-    ]
-    if path is not None:
-        told.append(f"--file={path}")
-    if request.way != "receive":
-        told.append(f"--{request.way}")
-    if not request.ecm:
-        told.append("--no-ecm")
-    if datagrams is None or request.t38 is None:
-        return told, (audio.fileno(),)
-    peer = request.t38
-    told += [f"--t38={datagrams.fileno()}", f"--host={peer.host}", f"--port={peer.port}"]
-    told += [f"--redundancy={peer.redundancy}", f"--most={peer.most}"]
-    return told, (audio.fileno(), datagrams.fileno())

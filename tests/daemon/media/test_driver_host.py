@@ -55,6 +55,9 @@ class Media:
     def open_device(self, port: PortId, fd: int, law: str, *, digits: str = "inband") -> None:
         self.open[port] = f"{law} {digits}"
 
+    def heard_by(self, port: PortId) -> dict[str, float]:
+        return {}
+
     def close(self, port: PortId) -> None:
         self.open.pop(port, None)
 
