@@ -1,6 +1,7 @@
 """An ended call leaves nothing behind, also before the collector looks for cycles."""
 
 import gc
+import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from daemon.control.flows.ivr_runner import IvrRunner
 from tests.fakes.control_rig import ControlRig
 
 CALLS = 6
+KEPT_BYTES = 5000  # a call; free lists and fakes take 3000, a call that stays takes 12 000
 
 
 @pytest.fixture
@@ -79,3 +81,31 @@ async def test_a_time_that_is_over_after_the_call_finds_nobody(rig: ControlRig) 
     await rig.later(90.0)
     assert rig.calls() == ended
     assert not left(rig)
+
+
+def forget_seen(rig: ControlRig) -> None:
+    """Let the fakes keep nothing of what they saw."""
+    rig.book.written.clear()
+    rig.driver.dialled.clear()
+    rig.media.played.clear()
+    for name in rig.driver.names:
+        line = rig.driver.line(name)
+        line.asked.clear()
+        line.released_with.clear()
+
+
+@pytest.mark.usefixtures("no_collector")
+async def test_memory_does_not_grow_with_calls_that_ended(rig: ControlRig) -> None:
+    tracemalloc.start()
+    try:
+        for _ in range(CALLS):
+            await served(rig)
+        forget_seen(rig)
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(4 * CALLS):
+            await served(rig)
+        forget_seen(rig)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (after - before) / (4 * CALLS) < KEPT_BYTES
