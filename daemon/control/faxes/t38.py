@@ -107,8 +107,15 @@ class T38Changes:
         self._gateways[call.id] = number
         self._numbers.append(number)
         # The bridge keeps its number: whoever ends the conversation ends this.
-        await self._control.media.unbridge(call.bridge)
-        await self._control.media.bridge(call.bridge, PortId(reply.port), other.port)
+        try:
+            await self._control.media.unbridge(call.bridge)
+            await self._control.media.bridge(call.bridge, PortId(reply.port), other.port)
+        except DriverError as error:
+            # Its worker died at once, or media did: no gateway may stay behind.
+            log.error("fax gateway is not joined", call=to_text(call.id), why=str(error))
+            await self.over(call)
+            await self.leave(asked.line)
+            return False
         log.info("fax gateway runs", call=to_text(call.id), line=asked.line, fax=number)
         return True
 

@@ -75,7 +75,7 @@ async def test_fax_goes_over_a_jittery_line_from_terminal_to_terminal(bench: Fax
     sent_pages = [e.pages for e in bench.told if isinstance(e, FaxProgress) and e.fax == 71]
     assert sent_pages[-1] == 1  # by which control knows that nothing is to be sent again
     assert (got.pages, got.station, got.ecm) == (1, "4930123", True)
-    assert (done.pages, done.station) == (1, "4930999")
+    assert done.pages == 1
     assert got.rate >= 2400
     steps = [e for e in bench.told if isinstance(e, FaxProgress) and e.fax == 72]
     assert steps[-1].pages == 1

@@ -68,6 +68,25 @@ def started(rig: ControlRig) -> list[fax.StartFax]:
     return [each for each in rig.media.faxes.asked if isinstance(each, fax.StartFax)]
 
 
+async def test_caller_who_hangs_up_while_he_is_asked_has_an_end(rig: ControlRig) -> None:
+    """Nothing runs in media yet, so nobody else tells of it."""
+    packets = Packets(rig.driver.line(rig.driver.trunks[0]))
+    never: asyncio.Future[T38Terms | None] = asyncio.get_running_loop().create_future()
+
+    async def asked(_local: RtpAddress) -> T38Terms | None:
+        return await never
+
+    packets.line.offer_t38 = asked  # type: ignore[attr-defined]
+    line = await rig.call("700", line=packets.line)
+    assert started(rig) == []
+    await rig.hang_up(line)
+    assert rig.controller.faxes.running() == {}
+    assert rig.media.faxes.sockets == set()
+    [segment] = [row for row in rig.book.newest(SegmentRow) if row.kind == "fax"]
+    assert (segment.result, segment.detail["code"]) == ("fax_failed", str(fax.DROPPED))
+    assert_sound(rig)
+
+
 async def test_caller_that_takes_t38_sends_by_it(rig: ControlRig) -> None:
     line, packets = await receive(rig, TERMS)
     assert packets.offered == [RtpAddress("192.0.2.1", 7001)]
