@@ -22,6 +22,8 @@ async def test_agent_asks_hands_over_parks_and_calls(
     await page.keyboard.press("d")
     await page.keyboard.type("2002")
     await page.keyboard.press("Enter")
+    await expect(page.locator("[data-test=dialled]")).to_contain_text("Your call with 2002")
+    await page.keyboard.press("e")
     await expect(page.locator("[name=to]")).to_have_value("")
     console.hotline.arrive(CALL, "+493012345678", queue="support", name="Kurt Weber")
     console.hotline.offer(CALL, "anna")

@@ -32,7 +32,8 @@ from daemon.service.messages import Actor, Desk
 
 blueprint = Blueprint("desk")
 
-BEAT_S = 5.0
+BEAT_S = 4.0
+"""Seconds at most without a word."""
 QUEUES_S = 2.0
 """Seconds at least between two times that a desk is drawn because callers came or went: hundreds of
 desks drawn at each call would cost more than the calls. An agent's own news come at once."""
@@ -81,8 +82,9 @@ async def stream(request: ConsoleRequest, ws: Websocket) -> None:
     """Send the desk when the agent's state or call changes, and now and then for the queues."""
     console = request.console
     loop = asyncio.get_running_loop()
-    stale, drawn = False, 0.0
-    async for batch in gathered(console.hub.subscribe(console.hub.state().seq), beat_s=BEAT_S):
+    stale, drawn, sent = False, 0.0, loop.time()
+    # Silence is looked at as often as queues are drawn: what came too early must not wait for news.
+    async for batch in gathered(console.hub.subscribe(console.hub.state().seq), beat_s=QUEUES_S):
         person = await console.sessions.find(
             console.service, request.ctx.secret, console.clock(), token=False
         )
@@ -90,8 +92,9 @@ async def stream(request: ConsoleRequest, ws: Websocket) -> None:
         due = stale and loop.time() - drawn >= QUEUES_S
         concerned = due or _concerns(batch, person.login)
         speaking = _speaking(batch, person.login, request)
-        if batch and not concerned and speaking is None:
+        if not concerned and speaking is None and loop.time() - sent < BEAT_S:
             continue
+        sent = loop.time()
         message: dict[str, Any] = {"now": console.hub.now(), "fresh": console.hub.fresh}
         if speaking is not None:
             message["speaking"] = speaking
