@@ -44,8 +44,11 @@ def bind_rtp(str host, int port):
 
 
 def new_rtp(uint64_t number, int fd):
-    """A port on a UDP socket, which becomes the port's own."""
-    return handle_of(hf_port_new(number, <hf_port_kind>HF_RTP, fd))
+    """A port on a UDP socket, which becomes the port's own; it is closed by MemoryError."""
+    cdef hf_port *port = hf_port_new(number, <hf_port_kind>HF_RTP, fd)
+    if port == NULL:
+        os.close(fd)
+    return handle_of(port)
 
 
 def take_sockets(Handle handle):

@@ -15,6 +15,7 @@ from cython_ext.media.held import OpenPort, open_recording
 from cython_ext.media.listening import Listening
 from cython_ext.media.playing import Playing
 from cython_ext.media.reported import CallerPieces, Event, event_of
+from cython_ext.media.resting import MOST as MOST_RESTING
 from cython_ext.media.resting import NO_FD, Resting
 from cython_ext.media.securing import Securing
 
@@ -26,7 +27,10 @@ _KEYS: Final = b"0123456789*#ABCD,"
 class Engine(Bridging, Listening, Playing, Securing):
     """One engine thread; every method returns at once and belongs to one Python thread."""
 
-    def __init__(self, *, realtime: bool = True, rtp_silence_s: int = 20) -> None:
+    def __init__(
+        self, *, realtime: bool = True, rtp_silence_s: int = 20, resting_ports: int = MOST_RESTING
+    ) -> None:
+        """``resting_ports``: the most closed RTP ports whose sockets are kept for other calls."""
         self._core = Core(realtime=realtime, rtp_silence_s=rtp_silence_s)
         super().__init__()
         self._ports: dict[int, OpenPort] = {}
@@ -34,7 +38,7 @@ class Engine(Bridging, Listening, Playing, Securing):
         self._callers = CallerPieces()
         self._closing: dict[Handle, OpenPort] = {}
         """Given back, but not yet by the engine's thread."""
-        self._resting = Resting()
+        self._resting = Resting(resting_ports)
 
     @property
     def scheduling(self) -> str:
@@ -146,8 +150,12 @@ class Engine(Bridging, Listening, Playing, Securing):
         fd, reports = self._resting.take(host, rtp_port)
         if fd == NO_FD:
             fd, rtp_port = _media.bind_rtp(host, rtp_port)
-        handle = _media.new_rtp(port, fd)
-        self._push(_media.ADD_PORT, handle)
+        try:
+            handle = _media.new_rtp(port, fd)
+            self._push(_media.ADD_PORT, handle)
+        except (EngineError, MemoryError):  # its own socket goes with the handle
+            streams.give_up(reports)
+            raise
         self._ports[port] = OpenPort(handle, "rtp", host, rtp_port, spare=reports)
         return rtp_port
 
@@ -206,7 +214,7 @@ class Engine(Bridging, Listening, Playing, Securing):
         except ValueError as error:
             raise EngineError("bad-argument", str(error)) from error
         finally:
-            if not done:
+            if not done and reports != NO_FD:
                 found.spare = reports
         accepted(done)
         found.g722 = found.g722 or law == "G722"

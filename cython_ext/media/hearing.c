@@ -58,7 +58,11 @@ static void rejoin(hf_port *port, int16_t before)
 const int16_t *hf_port_samples(hf_port *port)
 {
     if (port->raw_length && !port->decoded) {
-        hf_codec_decode(port->law, &port->coders, port->raw, port->raw_length, port->heard);
+        int samples = hf_codec_decode(port->law, &port->coders, port->raw, port->raw_length,
+                                      port->heard);
+        /* Octets that are no Opus are a loss: what was heard before must not sound again. */
+        if (samples < HF_FRAME && opus_of(port))
+            hf_opus_conceal(opus_of(port), NULL, 0, port->heard, HF_FRAME);
         port->decoded = 1;
     }
     return port->heard;

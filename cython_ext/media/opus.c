@@ -47,9 +47,10 @@ static const struct {
     {"opus_encoder_ctl", offsetof(__typeof__(library), encoder_control)},
 };
 
+static int loaded;
+
 int hf_opus_load(void)
 {
-    static int loaded;
     void *found;
     size_t i;
     if (loaded)
@@ -59,8 +60,10 @@ int hf_opus_load(void)
         return -1;
     for (i = 0; i < sizeof symbols / sizeof symbols[0]; i++) {
         void *symbol = dlsym(found, symbols[i].name);
-        if (!symbol)
+        if (!symbol) {
+            dlclose(found);
             return -1;
+        }
         memcpy((char *)&library + symbols[i].at, &symbol, sizeof symbol);
     }
     loaded = 1;
@@ -77,7 +80,7 @@ hf_opus *hf_opus_new(void)
 {
     size_t head = rounded(sizeof(hf_opus)), middle;
     hf_opus *made;
-    if (!library.decode)
+    if (!loaded)
         return NULL;
     middle = rounded((size_t)library.decoder_size(1));
     made = calloc(1, head + middle + (size_t)library.encoder_size(1));

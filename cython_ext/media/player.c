@@ -183,7 +183,7 @@ void hf_player_steer(hf_player *player, enum hf_steer what, float value)
     if (!player->port || !player->clips)
         return; /* it has just ended */
     if (what == HF_REPEAT) {
-        player->repeat = (uint32_t)value;
+        player->repeat = value < 4294967040.0f ? (uint32_t)(value > 0 ? value : 0) : UINT32_MAX;
         player->round = 0;
     } else if (what == HF_SPEED) {
         set_speed(player, value);

@@ -14,7 +14,8 @@ LEAST: Final = 32  # ports that are closed before one is used again
 class Resting:
     """Bound sockets of closed ports, the one that rests longest first."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
         self._pairs: OrderedDict[tuple[str, int], tuple[int, int]] = OrderedDict()
         """By host and port: the sockets for RTP and, or -1, for RTCP."""
 
@@ -27,7 +28,7 @@ class Resting:
     def put(self, host: str, port: int, rtp: int, rtcp: int) -> None:
         """Keep the sockets of a port that was closed."""
         self._pairs[host, port] = (rtp, rtcp)
-        if len(self._pairs) > MOST:
+        if len(self._pairs) > self._most:
             _close(*self._pairs.popitem(last=False)[1])
 
     def rested(self, host: str) -> int:

@@ -147,7 +147,8 @@ void hf_rtp_connect(hf_port *port, const hf_stream *stream)
 }
 
 /* Symmetric RTP: answer to where the peer really sends from, but believe only the
- * negotiated host, and another port of it only after a silence. */
+ * negotiated host, and another port of it only after a silence; the negotiated port at once, so
+ * that a packet left over from an earlier call does not make this one deaf. */
 static int from_peer(hf_port *port, const struct sockaddr_storage *from, socklen_t length)
 {
     if (port->transport)
@@ -156,8 +157,8 @@ static int from_peer(hf_port *port, const struct sockaddr_storage *from, socklen
         return 0;
     if (port->latched && hf_same_address(&port->target, from))
         return 1;
-    if (port->latched && (!hf_same_host(&port->target, from) ||
-                          port->silent_frames < RELATCH_FRAMES))
+    if (port->latched && !hf_same_address(&port->stream.remote, from) &&
+        (!hf_same_host(&port->target, from) || port->silent_frames < RELATCH_FRAMES))
         return 0;
     port->target = *from;
     port->target_length = length;

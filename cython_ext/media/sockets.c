@@ -9,7 +9,7 @@
 /* Sockets of RTP ports, which the owner opens and, between two ports, lets rest. */
 
 #define QUIET_NS 200000000LL /* longer than the longest packets are apart */
-#define MOST 512             /* waiting datagrams; who has sent more may still send */
+#define MOST 4096            /* waiting datagrams; the kernel keeps fewer than 300 by default */
 
 int hf_rtp_bind(const char *host, int port, int *bound)
 {

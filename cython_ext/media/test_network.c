@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine.h"
 #include "test_engine.h"
@@ -296,8 +297,40 @@ static void key_is_sent_as_the_standard_shows(void)
     CHECK(hf_keys_out_frame(&keys, 0).key == '#');
 }
 
+/* A packet of an earlier call, from another port of the same host, comes first: the one who was
+ * agreed on is heard and answered at once all the same, and the other no more. */
+static void a_left_over_packet_makes_nobody_deaf(void)
+{
+    hf_engine *engine = hf_engine_new(0, 20);
+    peer real = peer_open(), former = peer_open();
+    uint8_t packet[2048], loud[160];
+    int at, i, size = 0, answered = 0;
+    hf_port *port = test_port(engine, 1, HF_ALAW, &real, &at);
+    memset(loud, 0xaa, sizeof loud);
+    peer_send(&former, at, 8, 1, loud, 160);
+    test_frame(engine);
+    peer_receive(&former, packet, &size);
+    for (i = 0; i < 10; i++) {
+        peer_send(&real, at, 8, 2, loud, 160);
+        if (i > 0)
+            peer_send(&former, at, 8, 1, loud, 160);
+        test_frame(engine);
+        answered += peer_receive(&real, packet, &size) == 1;
+    }
+    CHECK(answered == 10 && peer_receive(&former, packet, &size) == 0);
+    CHECK(port->counts.packets_in == 11 && port->counts.foreign >= 8 && port->peer_ssrc == 2);
+    CHECK(port->heard[80] == 32256);
+    test_command(engine, HF_CLOSE_PORT, port, NULL);
+    test_frame(engine);
+    CHECK(test_free_retired(engine) == 1);
+    close(real.fd);
+    close(former.fd);
+    hf_engine_free(engine);
+}
+
 void test_network(void)
 {
+    a_left_over_packet_makes_nobody_deaf();
     headers_are_read_and_written();
     garbage_is_refused_or_lies_inside();
     packets_play_in_order();

@@ -353,6 +353,24 @@ static void garbage_is_silence(void)
     free(opus);
 }
 
+/* Two frames of 10 ms that would have different lengths: RFC 6716 3.2.3 forbids it. */
+static void what_is_no_opus_does_not_repeat_what_was_heard(void)
+{
+    static pair all;
+    int n, i, loudest = 0;
+    begin(&all, HF_ALAW, HF_FRAME);
+    for (n = 0; n < 25; n++)
+        from_opus(&all, 700, 8000);
+    for (n = 0; n < 60; n++) {
+        peer_send(&all.opus, all.at_opus, OPUS_TYPE, 78, (const uint8_t *)"\x01\x07\x07\x07", 4);
+        test_frame(all.engine);
+    }
+    for (i = 0; i < HF_FRAME; i++)
+        loudest = abs(all.ports[0]->heard[i]) > loudest ? abs(all.ports[0]->heard[i]) : loudest;
+    CHECK(all.ports[0]->counts.packets_in == 85 && loudest < 100);
+    end(&all);
+}
+
 void test_opus(void)
 {
     CHECK(hf_opus_load() == 0);
@@ -360,6 +378,7 @@ void test_opus(void)
         return; /* libopus0 is not installed: counted as a failure above */
     packets_say_how_long_they_are();
     garbage_is_silence();
+    what_is_no_opus_does_not_repeat_what_was_heard();
     tones_cross_to_every_codec();
     lost_packets_are_heard_from_their_successors();
     a_far_end_may_rest();

@@ -156,6 +156,9 @@ static void a_player_goes_round_as_often_as_told(void)
     begin(&all, 0);
     CHECK(hear_for(&all, 410));
     CHECK(half_second(&all) == 0);
+    /* As a float one more than there is room for. */
+    hf_player_steer(all.player, HF_REPEAT, 4294967295.0f);
+    CHECK(all.player->repeat == UINT32_MAX);
     steer(&all, HF_REPEAT, 2); /* this round and another */
     for (n = 0; n < 1000 && hear(&all); n++)
         continue;

@@ -43,7 +43,11 @@ class MediaProcess:
         from cython_ext.media import Engine
 
         options = setup.options
-        self.engine = Engine(realtime=options.realtime, rtp_silence_s=options.rtp_silence_s)
+        self.engine = Engine(
+            realtime=options.realtime,
+            rtp_silence_s=options.rtp_silence_s,
+            resting_ports=options.resting_ports,
+        )
         self._clock = clock
         self._files = SiteFiles(setup.site)
         self.ports = Ports(self.engine, self._files, options, clock=clock)

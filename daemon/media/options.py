@@ -2,11 +2,13 @@
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
 from daemon.language import pick
+
+MOST_RESTING: Final = 128
 
 
 class MediaOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,6 +31,13 @@ class MediaOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     fax_terminals: Annotated[int, msgspec.Meta(ge=0, le=200)] = 8
     """Most faxes at once, each a process of some 25 MB; 0 takes and sends none."""
+
+    @property
+    def resting_ports(self) -> int:
+        """The most closed ports that may rest: a quarter of the range, for faxes need some too."""
+        if not self.rtp_port_min:
+            return MOST_RESTING
+        return min(MOST_RESTING, (self.rtp_port_max - self.rtp_port_min + 2) // 8)
 
     def faults(self) -> list[str]:
         """What types cannot say, as ``key: what is wrong; what to do``."""

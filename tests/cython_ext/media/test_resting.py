@@ -80,6 +80,55 @@ def test_a_port_asked_for_by_number_is_had_although_it_rests(engine: "media.Engi
     assert engine.port_counters(70)["bad"] == 0
 
 
+def test_fewer_rest_when_ports_are_few() -> None:
+    engine = media.Engine(realtime=False, resting_ports=2)
+    engine.start()
+    try:
+        bound = [engine.open_rtp(port, HOST) for port in range(1, 6)]
+        for port in range(1, 6):
+            engine.close(port)
+        free: set[int] = set()
+        while len(free) < 3:
+            assert select.select([engine.fileno()], [], [], 5)[0]
+            engine.poll()
+            free = {port for port in bound if is_free(port)}
+        assert engine.counters()["resting_ports"] == 2
+    finally:
+        engine.stop()
+
+
+def is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as anybody:
+        try:
+            anybody.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+def test_a_stream_that_is_refused_loses_no_socket(engine: "media.Engine") -> None:
+    closed(engine, LEAST + 1)
+    rested = engine.rested_rtp(HOST)
+    assert engine.open_rtp(50, HOST, rested) == rested
+    before = len(os.listdir("/proc/self/fd"))
+    for mux in (True, False, True):
+        with pytest.raises(media.EngineError) as refused:
+            engine.connect_rtp(50, "nowhere", 9, payload_type=8, law="A", rtcp_mux=mux)
+        assert refused.value.code == "bad-argument"
+    engine.connect_rtp(50, HOST, 9, payload_type=8, law="A")
+    assert len(os.listdir("/proc/self/fd")) == before
+    resting = engine.counters()["resting_ports"]
+    engine.close(50)
+    while engine.counters()["resting_ports"] == resting:
+        assert select.select([engine.fileno()], [], [], 5)[0]
+        engine.poll()
+    assert len(os.listdir("/proc/self/fd")) == before
+    again = engine.open_rtp(51, HOST, rested)
+    engine.connect_rtp(51, HOST, 9, payload_type=8, law="A")
+    assert again == rested
+    assert len(os.listdir("/proc/self/fd")) == before  # the socket for RTCP rested with it
+
+
 def test_no_more_rest_than_are_of_use(engine: "media.Engine") -> None:
     before = len(os.listdir("/proc/self/fd"))
     closed(engine, MOST)
