@@ -41,3 +41,11 @@ def test_cut_file_is_no_fax(tmp_path: Path) -> None:
         count_pages(cut)
         with pytest.raises(DocumentError):
             tiff_to_pdf(cut, tmp_path / "out.pdf")
+
+
+def test_long_fax_is_written_in_parts(tmp_path: Path) -> None:
+    fax = write_pages(tmp_path / "fax.tif", [f"page {each}" for each in range(35)])
+    pdf = tmp_path / "fax.pdf"
+    assert tiff_to_pdf(fax, pdf) == 35
+    assert pdf_to_tiff(pdf, tmp_path / "again.tif") == 35
+    assert not list(tmp_path.glob("*.part"))
