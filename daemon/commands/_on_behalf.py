@@ -1,11 +1,11 @@
-"""In whose name a command asks the running hotline."""
+"""Actions of a command that ask the running hotline, and in whose name they do."""
 
 import argparse
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from daemon.command_line import WRONG_USAGE, site_path
+from daemon.command_line import WRONG_USAGE, add_json, site_path
 from daemon.errors import CommandError
 from daemon.language import pick
 
@@ -21,6 +21,23 @@ def add_actor(
 ) -> None:
     """Let a command be run in somebody's name: ``--as LOGIN``."""
     parser.add_argument("--as", dest="actor", metavar="LOGIN", help=pick(en, zh))
+
+
+def add_action(
+    actions: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, en: str, zh: str
+) -> argparse.ArgumentParser:
+    """An action that asks the running hotline."""
+    action = actions.add_parser(name, help=pick(en, zh), description=pick(en, zh))
+    # --site may stand before or after the action.
+    action.add_argument(
+        "--site",
+        metavar="DIR",
+        default=argparse.SUPPRESS,
+        help=pick("the site directory", "站点目录"),
+    )
+    add_actor(action)
+    add_json(action)
+    return action
 
 
 @asynccontextmanager

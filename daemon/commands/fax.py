@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from daemon.command_line import FAILURE, WRONG_USAGE, add_json, command, site_path
-from daemon.commands._on_behalf import add_actor, asked
+from daemon.command_line import FAILURE, WRONG_USAGE, command, site_path
+from daemon.commands._on_behalf import add_action, asked
 from daemon.errors import CommandError
 from daemon.language import pick
 
@@ -42,7 +42,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(
         dest="action", metavar="ACTION", required=True, prog=parser.prog
     )
-    send = _action(actions, "send", "send a PDF or TIFF file", "发送 PDF 或 TIFF 文件")
+    send = add_action(actions, "send", "send a PDF or TIFF file", "发送 PDF 或 TIFF 文件")
     send.add_argument("number", metavar="NUMBER", help=pick("whom to call", "要呼叫的号码"))
     send.add_argument("file", metavar="FILE", help=pick(".pdf or .tif", ".pdf 或 .tif 文件"))
     send.add_argument(
@@ -50,28 +50,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help=pick("return when it is queued", "加入队列后立即返回"),
     )
-    listed = _action(actions, "list", "faxes sent and received", "已发送和收到的传真")
+    listed = add_action(actions, "list", "faxes sent and received", "已发送和收到的传真")
     listed.add_argument(
         "--limit", type=int, default=LISTED, help=pick("how many at most", "最多显示多少条")
     )
-    cancel = _action(actions, "cancel", "give a fax up", "取消传真")
+    cancel = add_action(actions, "cancel", "give a fax up", "取消传真")
     cancel.add_argument("fax", metavar="FAX", help=pick("its 13 characters", "13 位编号"))
-
-
-def _action(
-    actions: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, en: str, zh: str
-) -> argparse.ArgumentParser:
-    action = actions.add_parser(name, help=pick(en, zh), description=pick(en, zh))
-    # --site may stand before or after the action.
-    action.add_argument(
-        "--site",
-        metavar="DIR",
-        default=argparse.SUPPRESS,
-        help=pick("the site directory", "站点目录"),
-    )
-    add_actor(action)
-    add_json(action)
-    return action
 
 
 @command("fax", "Send faxes, and see how they go", "发送传真并查看进度", arguments=_arguments)

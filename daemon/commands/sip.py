@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from daemon.command_line import FAILURE, add_json, command
-from daemon.commands._on_behalf import add_actor, asked
+from daemon.command_line import FAILURE, command
+from daemon.commands._on_behalf import add_action, asked
 from daemon.commands._sip_bans import run_bans, run_firewall
 from daemon.commands._sip_capture import capture_arguments, run_capture
 from daemon.errors import CommandError
@@ -26,11 +26,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(
         dest="action", metavar="ACTION", required=True, prog=parser.prog
     )
-    _ladder_arguments(_action(actions, "ladder", "draw one call", "画出某个通话"))
-    captures = _action(actions, "capture", "capture a call or a peer", "抓取通话或对端的数据包")
+    _ladder_arguments(add_action(actions, "ladder", "draw one call", "画出某个通话"))
+    captures = add_action(actions, "capture", "capture a call or a peer", "抓取通话或对端的数据包")
     capture_arguments(captures)
     what = "who is not listened to", "查看被封禁的来源和账号"
-    bans = _action(actions, "bans", *what)
+    bans = add_action(actions, "bans", *what)
     bans.add_argument(
         "--release",
         metavar="NAME",
@@ -42,23 +42,6 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     firewall.add_argument(
         "file", metavar="FILE", help=pick("the driver's bans_file", "驱动的 bans_file 文件")
     )
-
-
-def _action(
-    actions: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, en: str, zh: str
-) -> argparse.ArgumentParser:
-    """An action that asks the running hotline."""
-    action = actions.add_parser(name, help=pick(en, zh), description=pick(en, zh))
-    # --site may stand before or after the action.
-    action.add_argument(
-        "--site",
-        metavar="DIR",
-        default=argparse.SUPPRESS,
-        help=pick("the site directory", "站点目录"),
-    )
-    add_actor(action)
-    add_json(action)
-    return action
 
 
 def _ladder_arguments(parser: argparse.ArgumentParser) -> None:
