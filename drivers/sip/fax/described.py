@@ -1,4 +1,4 @@
-"""What a session is told of descriptions that are not about audio."""
+"""Descriptions of a session as they stand and are numbered, those not about audio included."""
 
 from drivers.sip.fax.description import runs_t38
 
@@ -6,15 +6,13 @@ from drivers.sip.fax.description import runs_t38
 class OtherStreams:
     """The part of ``Session`` that holds them."""
 
-    __slots__ = ("_chosen", "_described", "_refused", "version")
+    __slots__ = ("_chosen", "_described", "_refused", "session_id", "version")
 
+    session_id: int
     version: int
     _described: bytes
     _chosen: int
     _refused: tuple[tuple[str, str, str], ...]
-
-    def _numbered(self, described: bytes) -> bytes:
-        raise NotImplementedError
 
     @property
     def speaks_t38(self) -> bool:
@@ -36,7 +34,7 @@ class OtherStreams:
         self._chosen, self._refused = place, others
 
     def put(self, described: bytes) -> bytes:
-        """Describe what is no audio; its version stands for 0 here as everywhere."""
+        """Describe anew, audio or not; a 0 stands where the version goes, here as everywhere."""
         if described != self._described:
             self._described = described
             self.version += 1
@@ -45,3 +43,7 @@ class OtherStreams:
     def put_back(self, described: bytes) -> None:
         """What was put was refused: this stands again."""
         self._described = described
+
+    def _numbered(self, described: bytes) -> bytes:
+        start = f"o=- {self.session_id} "
+        return described.replace(f"{start}0 ".encode(), f"{start}{self.version} ".encode(), 1)

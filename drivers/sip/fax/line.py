@@ -1,6 +1,7 @@
 """T.38 on a line of the SIP driver."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from drivers.api import LineId, RtpAddress
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 ANSWER_S: Final = 20.0  # s that a peer may take to answer our re-INVITE
 
 
-class T38Side:
+class T38Side(ABC):
     """The part of ``SipLine`` that changes its call to T.38 and back."""
 
     driver: "SipDriver"
@@ -24,9 +25,9 @@ class T38Side:
     call: "Call | None"
     _t38: "asyncio.Future[T38Terms | None] | None" = None
 
+    @abstractmethod
     def tell(self, event: "LineEvent") -> None:
         """Hand an event up."""
-        raise NotImplementedError
 
     async def offer_t38(self, local: RtpAddress) -> T38Terms | None:
         """Ask the far end to change to T.38; None when it does not, then audio stands."""

@@ -46,7 +46,6 @@ class Session(OtherStreams):
         "peer_holds",
         "port",
         "remote",
-        "session_id",
         "signalled_from",
         "state",
         "terms",
@@ -375,14 +374,7 @@ class Session(OtherStreams):
         described = (
             f"{text.start}{self.session_id} 0{text.middle}{self.port}{text.stream}{lines}{text.end}"
         ).encode()
-        if described != self._described:
-            self._described = described
-            self.version += 1
-        return self._numbered(described)
-
-    def _numbered(self, described: bytes) -> bytes:
-        start = f"o=- {self.session_id} "
-        return described.replace(f"{start}0 ".encode(), f"{start}{self.version} ".encode(), 1)
+        return self.put(described)
 
 
 def _first_profile(terms: Terms) -> str:
