@@ -4,16 +4,16 @@ import asyncio
 import random
 from typing import Any
 
+from tests.fakes.udp_way import UdpWay
 
-class Jittery(asyncio.DatagramProtocol):
+
+class Jittery(UdpWay):
     """Holds each packet for up to twice ``most_s``, as a line of +- ``most_s`` does."""
 
     def __init__(self, to: tuple[str, int], *, most_s: float, seed: int) -> None:
-        self._to = to
+        super().__init__(to)
         self._most_s = most_s
         self._random = random.Random(seed)
-        self._transport: Any = None
-        self._other: Jittery | None = None
         self.passed = self.swapped = 0
         self._due = 0.0
 
@@ -22,23 +22,9 @@ class Jittery(asyncio.DatagramProtocol):
         cls, one: tuple[str, int], other: tuple[str, int], *, most_s: float
     ) -> tuple["Jittery", "Jittery"]:
         """Two: who sends to the first is heard by ``one`` from the second's address."""
-        loop, made = asyncio.get_running_loop(), []
-        for seed, to in enumerate((one, other)):
-            _, way = await loop.create_datagram_endpoint(
-                lambda to=to, seed=seed: cls(to, most_s=most_s, seed=seed),  # type: ignore[misc]
-                local_addr=("127.0.0.1", 0),
-            )
-            made.append(way)
-        made[0]._other, made[1]._other = made[1], made[0]
-        return made[0], made[1]
-
-    @property
-    def address(self) -> tuple[str, int]:
-        host, port = self._transport.get_extra_info("sockname")[:2]
-        return host, port
-
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
+        here, there = cls(one, most_s=most_s, seed=0), cls(other, most_s=most_s, seed=1)
+        await here.join(there)
+        return here, there
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
         loop, delay = asyncio.get_running_loop(), self._random.random() * 2 * self._most_s
@@ -46,10 +32,3 @@ class Jittery(asyncio.DatagramProtocol):
         self.swapped += loop.time() + delay < self._due
         self._due = loop.time() + delay
         loop.call_later(delay, self._pass, data)
-
-    def close(self) -> None:
-        self._transport.close()
-
-    def _pass(self, data: bytes) -> None:
-        if self._other is not None and not self._other._transport.is_closing():
-            self._other._transport.sendto(data, self._to)
