@@ -10,6 +10,8 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from tests.fakes.postgresql_cluster import PostgresqlCluster
+
 settings.register_profile(
     "quick",
     max_examples=100,
@@ -48,3 +50,14 @@ def fresh_logging() -> Iterator[None]:
     structlog.contextvars.clear_contextvars()
     logging.getLogger().handlers[:] = handlers
     logging.getLogger().setLevel(level)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlCluster]:
+    """A server for all tests of this process; each test makes a database of its own."""
+    cluster = PostgresqlCluster()
+    try:
+        cluster.fill_template()
+        yield cluster
+    finally:
+        cluster.remove()

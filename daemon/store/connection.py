@@ -25,6 +25,7 @@ from daemon.language import pick
 from daemon.site_directory import SiteDirectory
 from daemon.store import migrations
 from daemon.store.first_import import import_site
+from daemon.store.postgresql.address import checked, shown
 
 MODELS: Final = (
     "daemon.store.people",
@@ -38,8 +39,13 @@ BUSY_TIMEOUT_MS: Final = 5000  # longest wait for another writer, such as `hookf
 
 
 def database_config(database: Path | str, *, read_only: bool = False) -> dict[str, Any]:
-    """Tortoise's configuration for a file, or for a URL such as ``postgres://...``."""
+    """Tortoise's configuration for a file, or for a URL of PostgreSQL.
+
+    Raises StoreError when the URL cannot be one.
+    """
     connection: object
+    # Tortoise keeps the statements of a model by the name of its connection.
+    name = "default" if isinstance(database, Path) else "postgresql"
     if isinstance(database, Path):
         options: dict[str, object] = {
             "journal_mode": "WAL",
@@ -56,13 +62,16 @@ def database_config(database: Path | str, *, read_only: bool = False) -> dict[st
             "credentials": {"file_path": str(database), **options},
         }
     else:
-        connection = database
+        connection = {
+            "engine": "daemon.store.postgresql.asyncpg_client",
+            "credentials": {"dsn": checked(database), "read_only": read_only},
+        }
     return {
-        "connections": {"default": connection},
+        "connections": {name: connection},
         "apps": {
             "store": {
                 "models": list(MODELS),
-                "default_connection": "default",
+                "default_connection": name,
                 "migrations": "daemon.store.migrations",
             }
         },
@@ -87,7 +96,7 @@ class Store:
         """The models as Tortoise knows them."""
         apps = self._context.apps
         if apps is None:
-            raise StoreError(f"{self.database}: is closed")
+            raise StoreError(f"{shown(self.database)}: is closed")
         return apps
 
     @contextmanager
@@ -120,7 +129,7 @@ async def open_database(site: SiteDirectory, *, read_only: bool = False) -> Stor
         raise
     except (BaseORMException, OSError, sqlite3.Error) as error:
         await store.close()
-        raise StoreError(f"{site.database}: {error}") from error
+        raise StoreError(f"{shown(site.database)}: {error}") from error
     return store
 
 
@@ -136,6 +145,8 @@ async def open_store(database: Path | str, *, read_only: bool = False) -> Store:
     try:
         with context:
             await context.init(config=config)
+            # Whether it can be reached; migrations take every fault for an empty database.
+            await context.db().execute_query("SELECT 1")
             if not read_only:
                 await MigrationExecutor(context.db(), config["apps"]).migrate()
             await _check_version(database, context.db())
@@ -144,7 +155,7 @@ async def open_store(database: Path | str, *, read_only: bool = False) -> Store:
         raise
     except (BaseORMException, OSError, ValueError, sqlite3.Error) as error:
         await context.close_connections()
-        raise StoreError(f"{database}: {error}") from error
+        raise StoreError(f"{shown(database)}: {error}") from error
     # Requests of the console and tasks of control start outside the task that opened the
     # database; they find it through the process-wide fallback.
     if get_current_context() is None:
@@ -169,15 +180,15 @@ async def _check_version(database: Path | str, connection: BaseDBAsyncClient) ->
     if applied - ours:
         raise StoreError(
             pick(
-                f"{database}: written by a newer Hookflash ({max(applied - ours)}); upgrade this one",
-                f"{database}：由更新版本写入（{max(applied - ours)}）；请升级",
+                f"{shown(database)}: written by a newer Hookflash ({max(applied - ours)}); upgrade this one",
+                f"{shown(database)}：由更新版本写入（{max(applied - ours)}）；请升级",
             )
         )
     if ours - applied:
         raise StoreError(
             pick(
-                f"{database}: not up to date; `hookflash run` brings it there",
-                f"{database}：版本过旧；`hookflash run` 会更新",
+                f"{shown(database)}: not up to date; `hookflash run` brings it there",
+                f"{shown(database)}：版本过旧；`hookflash run` 会更新",
             )
         )
 

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Final
 
 from tortoise.exceptions import BaseORMException, IntegrityError
-from tortoise.transactions import in_transaction
 
 from daemon.errors import StoreError
 from daemon.logs import get_logger
-from daemon.store.batches.sqlite_file import SqliteBatches, Tables
-from daemon.store.batches.statements import APPLIED_TABLE, insert, values
+from daemon.store.batches.opening import Batches, open_batches
+from daemon.store.batches.statements import Tables, values
 from daemon.store.connection import Store
 from daemon.store.history import AppliedSequence
+from daemon.store.postgresql.address import shown
 from daemon.store.rows import HistoryRow
 from daemon.store.spill import Numbered, Spill
 
@@ -54,7 +54,7 @@ class HistoryWriter:
         self._wake = asyncio.Event()
         self._flushes: list[asyncio.Future[None]] = []
         self._task: asyncio.Task[None] | None = None
-        self._sqlite: SqliteBatches | None = None
+        self._batches: Batches | None = None
         self._closing = False
         self._spilled = True
         """Whether there may be a spill file."""
@@ -64,17 +64,15 @@ class HistoryWriter:
 
     async def start(self) -> int:
         """Write what a former run spilled, begin, and return ``applied_sequence``."""
-        database = self._store.database
         try:
-            if isinstance(database, Path):
-                self._sqlite = await SqliteBatches.open(database, self._store.connection)
+            self._batches = await open_batches(self._store)
             with self._store.current():
                 found = await AppliedSequence.get_or_none(id=1)
                 self.applied_sequence = found.sequence if found else 0
                 await self._drain_spill()
                 self._task = asyncio.create_task(self._run(), name="history writer")
         except (BaseORMException, OSError, sqlite3.Error) as error:
-            raise StoreError(f"{self._store.database}: {error}") from error
+            raise StoreError(f"{shown(self._store.database)}: {error}") from error
         return self.applied_sequence
 
     def write(self, row: HistoryRow, sequence: int) -> None:
@@ -106,8 +104,8 @@ class HistoryWriter:
         self._wake.set()
         if self._task is not None:
             await self._task
-        if self._sqlite is not None:
-            await self._sqlite.close()
+        if self._batches is not None:
+            await self._batches.close()
 
     def counters(self) -> dict[str, int]:
         """Rows and batches written, rows spilled or refused, failures, rows waiting now."""
@@ -189,20 +187,10 @@ class HistoryWriter:
         for numbered in batch:
             tables.setdefault(type(numbered.row), []).append(values(numbered.row))
         last = max(self.applied_sequence, *(numbered.sequence for numbered in batch))
-        if self._sqlite is not None:
-            await self._sqlite.write(tables, last)
-        else:
-            await self._write_through_models(tables, last)
+        assert self._batches is not None
+        await self._batches.write(tables, last)
         self.applied_sequence = last
         self._counts["rows"] += len(batch)
-
-    async def _write_through_models(self, tables: Tables, last: int) -> None:
-        async with in_transaction() as connection:
-            dialect = connection.capabilities.dialect
-            for kind, rows in tables.items():
-                statement = insert(kind.table, kind.__struct_fields__, 1, dialect)
-                await connection.execute_many(statement, [list(row) for row in rows])
-            await connection.execute_query(insert(*APPLIED_TABLE, 1, dialect), [1, last])
 
     async def _drain_spill(self) -> None:
         if not self._spilled:

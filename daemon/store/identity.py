@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from tortoise import connections
 
 from acd_core.ids import to_text
 from daemon.language import Language, pick
-from daemon.store.history import VISIT_OUTCOMES
+from daemon.store.history import VISIT_OUTCOMES, QueueVisit
 
 MOST_FAULTS: Final = 50  # of one rule; more say nothing new
 _OUTCOMES: Final = ", ".join(f"'{outcome}'" for outcome in VISIT_OUTCOMES)
@@ -195,7 +194,7 @@ RULES: Final = (
 
 async def check_identity(site: Path) -> RecordsReport:
     """Apply every rule to the open database, and look for the recordings below ``site``."""
-    connection = connections.get("default")
+    connection = QueueVisit._meta.db
     faults = []
     for rule in RULES:
         rows = await connection.execute_query_dict(f"{rule.sql} LIMIT {MOST_FAULTS}")
@@ -218,7 +217,7 @@ async def tally(at_ms: int | None = None) -> tuple[Tally, ...]:
     """
     moment = 2**62 if at_ms is None else at_ms
     sql = _TALLY.replace(":moment", str(int(moment)))
-    rows = await connections.get("default").execute_query_dict(sql)
+    rows = await QueueVisit._meta.db.execute_query_dict(sql)
     queues = sorted({row["queue_id"] for row in rows})
     return tuple(
         Tally(
@@ -238,7 +237,7 @@ async def tally(at_ms: int | None = None) -> tuple[Tally, ...]:
 
 
 async def _lost_recordings(site: Path) -> list[RecordFault]:
-    rows = await connections.get("default").execute_query_dict(
+    rows = await QueueVisit._meta.db.execute_query_dict(
         "SELECT id, path FROM recording WHERE ended_ms IS NOT NULL AND deleted_ms IS NULL"
     )
     return await asyncio.to_thread(

@@ -14,10 +14,7 @@ from typing import Any, Final
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.exceptions import IntegrityError
 
-from daemon.store.batches.statements import APPLIED_TABLE, insert
-from daemon.store.rows import Row
-
-Tables = dict[type[Row], list[Sequence[object]]]
+from daemon.store.batches.statements import APPLIED_TABLE, Tables, insert
 
 AT_ONCE: Final = (64, 16, 4, 1)
 """Rows in one statement; 64 of the widest table have 1500 values, SQLite takes 32766."""

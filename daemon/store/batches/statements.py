@@ -10,6 +10,9 @@ from daemon.store.rows import ROW_TYPES, Row
 
 APPLIED_TABLE: Final = ("applied_sequence", ("id", "sequence"))
 
+Tables = dict[type[Row], list[Sequence[object]]]
+"""Rows of one batch by table, each as the values of its columns."""
+
 
 @cache
 def insert(table: str, columns: tuple[str, ...], rows: int = 1, dialect: str = "sqlite") -> str:

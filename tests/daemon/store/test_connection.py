@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tortoise.exceptions import BaseORMException
 from tortoise.migrations.autodetector import MigrationAutodetector
 
 from daemon.errors import StoreError
@@ -19,25 +20,26 @@ async def test_a_new_database_gets_every_table(store: Store) -> None:
     assert [agent.id for agent in await Agent.filter(user__login="anna")] == [1]
 
 
-async def test_opening_again_keeps_what_is_there(tmp_path: Path) -> None:
+async def test_opening_again_keeps_what_is_there(new_database: Path | str) -> None:
     for expected in (1, 2):
-        async with opened_store(tmp_path / "hookflash.db"):
+        async with opened_store(new_database):
             await User.create(login=f"user{expected}", roles=[])
             assert await User.all().count() == expected
 
 
-async def test_the_file_is_in_wal_mode_with_a_busy_timeout(store: Store) -> None:
-    rows = [
-        (await store.connection.execute_query(f"PRAGMA {name}"))[1][0][0]
-        for name in ("journal_mode", "busy_timeout", "foreign_keys")
-    ]
+async def test_the_file_is_in_wal_mode_with_a_busy_timeout(tmp_path: Path) -> None:
+    async with opened_store(tmp_path / "hookflash.db") as store:
+        rows = [
+            (await store.connection.execute_query(f"PRAGMA {name}"))[1][0][0]
+            for name in ("journal_mode", "busy_timeout", "foreign_keys")
+        ]
     assert rows == ["wal", 5000, 1]
 
 
-async def test_read_only_refuses_to_write(tmp_path: Path, store: Store) -> None:
-    async with opened_store(tmp_path / "hookflash.db", read_only=True):
+async def test_read_only_refuses_to_write(database: Path | str) -> None:
+    async with opened_store(database, read_only=True):
         assert await User.all().count() == 0
-        with pytest.raises(Exception, match="readonly"):
+        with pytest.raises(BaseORMException, match=r"read-?only"):
             await User.create(login="anna", roles=[])
 
 
@@ -52,25 +54,26 @@ async def test_a_file_that_is_no_database_is_a_store_error(tmp_path: Path) -> No
         await open_store(tmp_path / "hookflash.db")
 
 
-async def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
-    async with opened_store(tmp_path / "hookflash.db") as store:
+async def test_a_database_of_a_newer_version_is_left_alone(database: Path | str) -> None:
+    async with opened_store(database) as store:
         await store.connection.execute_query(
             "INSERT INTO tortoise_migrations (app, name, applied_at) "
             "VALUES ('store', '9999_future', '2030-01-01')"
         )
     for read_only in (True, False):
         with pytest.raises(StoreError, match="newer Hookflash"):
-            await open_store(tmp_path / "hookflash.db", read_only=read_only)
+            await open_store(database, read_only=read_only)
 
 
-async def test_a_database_without_tables_is_not_read(tmp_path: Path) -> None:
-    (tmp_path / "hookflash.db").touch()
+async def test_a_database_without_tables_is_not_read(new_database: Path | str) -> None:
+    if isinstance(new_database, Path):
+        new_database.touch()
     with pytest.raises(StoreError, match="not up to date"):
-        await open_store(tmp_path / "hookflash.db", read_only=True)
+        await open_store(new_database, read_only=True)
 
 
-async def test_models_work_in_tasks_that_did_not_open_the_database(tmp_path: Path) -> None:
-    opened = await open_store(tmp_path / "hookflash.db")
+async def test_models_work_in_tasks_that_did_not_open_the_database(database: Path | str) -> None:
+    opened = await open_store(database)
     try:
         assert await asyncio.create_task(_count()) == 0
     finally:
@@ -81,11 +84,10 @@ async def _count() -> int:
     return await User.all().count()
 
 
-async def test_migrations_say_what_the_models_say(tmp_path: Path) -> None:
-    config = database_config(tmp_path / "hookflash.db")
-    async with opened_store(tmp_path / "hookflash.db") as store:
-        detector = MigrationAutodetector(store.apps, config["apps"])
-        assert [str(writer.operations) for writer in await detector.changes()] == []
+async def test_migrations_say_what_the_models_say(store: Store) -> None:
+    config = database_config(store.database)
+    detector = MigrationAutodetector(store.apps, config["apps"])
+    assert [str(writer.operations) for writer in await detector.changes()] == []
 
 
 @pytest.mark.parametrize("row", rows.ROW_TYPES)

@@ -1,0 +1,62 @@
+"""How a site names its PostgreSQL database, and how that is shown without its password."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+from daemon.errors import StoreError
+from daemon.language import pick
+
+SCHEMES: Final = ("postgres", "postgresql")
+
+
+def shown(database: Path | str) -> str:
+    """A database as messages and logs may name it: without user, password and options."""
+    if isinstance(database, Path):
+        return str(database)
+    try:
+        parts = urlsplit(database)
+        asked = parse_qs(parts.query).get("host", [""])[-1]
+        host = parts.netloc.rpartition("@")[2] or asked
+    except ValueError:
+        return "[records] database"
+    return f"postgres://{host}{parts.path}" if parts.scheme in SCHEMES else "[records] database"
+
+
+def checked(database: str) -> str:
+    """A URL that can be connected to; StoreError says what is wrong with it otherwise."""
+    try:
+        parts = urlsplit(database)
+        parts.port  # noqa: B018 - raises when it is no number
+    except ValueError as error:
+        raise StoreError(
+            pick(
+                f"[records] database: is no URL ({error}); write special characters of the "
+                "password as %XX, or leave the password to a password file",
+                f"[records] database：不是有效的 URL（{error}）；"
+                "密码中的特殊字符请写成 %XX，或改用密码文件",
+            )
+        ) from None
+    if parts.scheme not in SCHEMES:
+        raise StoreError(
+            pick(
+                "[records] database: begins with postgres://, or is empty for SQLite",
+                "[records] database：应以 postgres:// 开头；留空则用 SQLite",
+            )
+        )
+    if len(parts.path) < 2:
+        raise StoreError(
+            pick(
+                "[records] database: names no database; postgres://host/NAME",
+                "[records] database：没有写数据库名；postgres://主机/名称",
+            )
+        )
+    if find_spec("asyncpg") is None:
+        raise StoreError(
+            pick(
+                "PostgreSQL needs one more package: pip install 'hookflash[postgresql]'",
+                "使用 PostgreSQL 需要另装软件包：pip install 'hookflash[postgresql]'",
+            )
+        )
+    return database
