@@ -264,6 +264,7 @@ void hf_object_free(hf_object *object)
         free(((hf_recorder *)object)->ring);
     } else if (object->kind == HF_TAP) {
         hf_tap *tap = (hf_tap *)object;
+        hf_wide_free(tap->wide);
         if (tap->map != MAP_FAILED)
             munmap(tap->map, HF_TAP_HEADER + HF_TAP_SAMPLES * 2);
         close_fd(tap->memfd);

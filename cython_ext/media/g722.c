@@ -5,7 +5,7 @@
 
 #define LOW_LIMIT 18432
 #define HIGH_LIMIT 22528
-#define LOW_CEILING 16383 /* LIMIT of the decoder's lower band */
+#define LOW_CEILING 16383 /* LIMIT of the decoder's lower band, and of the higher one */
 
 static const int WL[8] = {-60, -30, 58, 172, 334, 538, 1198, 3042};
 static const int RL42[16] = {0, 7, 6, 5, 4, 3, 2, 1, 7, 6, 5, 4, 3, 2, 1, 0};
@@ -31,6 +31,8 @@ static const uint8_t ILN[32] = {0,  63, 62, 31, 30, 29, 28, 27, 26, 25, 24, 23, 
                                 18, 17, 16, 15, 14, 13, 12, 11, 10, 9,  8,  7,  6,  5,  4,  0};
 static const uint8_t ILP[32] = {0,  61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47,
                                 46, 45, 44, 43, 42, 41, 40, 39, 38, 37, 36, 35, 34, 33, 32, 0};
+/* H of the quadrature mirror filters: those of even index; the odd ones are the same backwards. */
+static const int QMF[12] = {3, -11, 12, 32, -210, 951, 3876, -805, 362, -156, 53, -11};
 static const uint8_t IHN[3] = {0, 1, 0};
 static const uint8_t IHP[3] = {0, 3, 2};
 
@@ -126,14 +128,19 @@ static int code_low(hf_band *band, int sample)
     return code;
 }
 
+static void follow_high(hf_band *band, int code)
+{
+    int difference = (band->det * QM2[code]) >> 15;
+    scale(band, WH[RH2[code]], HIGH_LIMIT, 10);
+    predict(band, difference);
+}
+
 static int code_high(hf_band *band, int sample)
 {
     int error = saturate(sample - band->s), size = error >= 0 ? error : -(error + 1);
     int level = size >= (564 * band->det) >> 12 ? 2 : 1;
     int code = error < 0 ? IHN[level] : IHP[level];
-    int difference = (band->det * QM2[code]) >> 15;
-    scale(band, WH[RH2[code]], HIGH_LIMIT, 10);
-    predict(band, difference);
+    follow_high(band, code);
     return code;
 }
 
@@ -158,11 +165,57 @@ void hf_g722_decode(hf_g722 *g722, const uint8_t *in, int count, int16_t *out)
     }
 }
 
+static uint8_t code(hf_g722 *g722, int low, int high)
+{
+    int six = code_low(&g722->low, low);
+    return (uint8_t)(code_high(&g722->high, high) << 6 | six);
+}
+
 void hf_g722_encode(hf_g722 *g722, const int16_t *in, int count, uint8_t *out)
 {
     int i;
+    for (i = 0; i < count; i++)
+        out[i] = code(g722, in[i] >> 1, 0);
+}
+
+void hf_g722_encode_bands(hf_g722 *g722, const int16_t *low, const int16_t *high, int count,
+                          uint8_t *out)
+{
+    int i;
+    for (i = 0; i < count; i++)
+        out[i] = code(g722, low[i], high ? high[i] : 0);
+}
+
+void hf_g722_upper_reset(hf_g722_upper *upper)
+{
+    memset(upper, 0, sizeof *upper);
+    upper->band.det = 8;
+}
+
+/* The receive QMF of clause 4.4: one sample of each band becomes two. */
+static void join(int past[24], int low, int high, int16_t *out)
+{
+    int first = 0, second = 0, i;
+    memmove(past, past + 2, 22 * sizeof *past);
+    past[22] = low + high;
+    past[23] = low - high;
+    for (i = 0; i < 12; i++) {
+        first += past[2 * i + 1] * QMF[11 - i];
+        second += past[2 * i] * QMF[i];
+    }
+    out[0] = (int16_t)saturate(first >> 11);
+    out[1] = (int16_t)saturate(second >> 11);
+}
+
+void hf_g722_widen(hf_g722_upper *upper, const uint8_t *in, int count, const int16_t *heard,
+                   int16_t *out)
+{
+    hf_band *band = &upper->band;
+    int i;
     for (i = 0; i < count; i++) {
-        int low = code_low(&g722->low, in[i] >> 1);
-        out[i] = (uint8_t)(code_high(&g722->high, 0) << 6 | low);
+        int code = in[i] >> 6, high = band->s + ((band->det * QM2[code]) >> 15);
+        high = high > LOW_CEILING ? LOW_CEILING : high < -LOW_CEILING - 1 ? -LOW_CEILING - 1 : high;
+        follow_high(band, code);
+        join(upper->past, heard[i] / 2, high, out + 2 * i);
     }
 }

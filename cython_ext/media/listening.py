@@ -39,8 +39,9 @@ class Listening(Owner):
     def tap(self, port: int, *, rate: int = NARROW) -> tuple[int, int, int]:
         """memfd, eventfd and capacity of a port's tap; the descriptors stay the engine's.
 
-        A port may have one of 8000 and one of 16000 samples a second. The wide one holds the
-        engine's telephone band (up to 3.4 kHz) in twice as many samples.
+        A port may have one of 8000 and one of 16000 samples a second. The wide one holds what
+        a leg of G.722, or of Opus that is transcoded, says at 16 kHz; of every other leg the
+        telephone band (up to 3.4 kHz) in twice as many samples.
         """
         return self._tapped(port, _tap_of(rate))
 

@@ -6,12 +6,13 @@
 #include <string.h>
 
 #define RATE 8000
-#define LONGEST 480       /* samples of 60 ms */
+#define WIDE_RATE 16000
+#define LONGEST_MS 60
 #define BITRATE 24000     /* with a copy of the packet before (RFC 7587 3.1.1: 8 to 12 without) */
 #define COMPLEXITY 5
 #define EXPECTED_LOSS 10  /* per cent; what the copies are dimensioned for */
 #define REST_OCTETS 2     /* a packet so short says that silence follows (RFC 6716 2.1.9) */
-#define MADE_UP 8000      /* 1 s, then a leg that hears nothing costs nothing */
+#define MADE_UP_S 1       /* then a leg that hears nothing costs nothing */
 
 /* The face of libopus.so.0 that is used (opus_defines.h of its documentation). */
 enum { VOIP = 2048, SET_BITRATE = 4002, SET_COMPLEXITY = 4010, SET_FEC = 4012,
@@ -97,7 +98,24 @@ hf_opus *hf_opus_new(void)
     library.encoder_control(made->encoder, SET_COMPLEXITY, COMPLEXITY);
     library.encoder_control(made->encoder, SET_FEC, 1);
     library.encoder_control(made->encoder, SET_LOSS, EXPECTED_LOSS);
+    made->rate = RATE;
     made->heard_samples = RATE / 50;
+    return made;
+}
+
+hf_opus *hf_opus_new_wide(void)
+{
+    size_t head = rounded(sizeof(hf_opus));
+    hf_opus *made = loaded ? calloc(1, head + (size_t)library.decoder_size(1)) : NULL;
+    if (!made)
+        return NULL;
+    made->decoder = (char *)made + head;
+    if (library.decoder_init(made->decoder, WIDE_RATE, 1)) {
+        free(made);
+        return NULL;
+    }
+    made->rate = WIDE_RATE;
+    made->heard_samples = WIDE_RATE / 50;
     return made;
 }
 
@@ -132,7 +150,7 @@ int hf_opus_decode(hf_opus *opus, const uint8_t *in, int octets, int16_t *out)
     if (opus->stale)
         library.decoder_control(opus->decoder, RESET);
     opus->stale = 0;
-    samples = library.decode(opus->decoder, in, octets, out, LONGEST, 0);
+    samples = library.decode(opus->decoder, in, octets, out, opus->rate / 1000 * LONGEST_MS, 0);
     if (samples <= 0)
         return 0;
     opus->resting = octets <= REST_OCTETS;
@@ -145,7 +163,7 @@ void hf_opus_conceal(hf_opus *opus, const uint8_t *next, int octets, int16_t *ou
 {
     int made = 0;
     /* While the far end rests the library makes the noise of its room. */
-    if (opus->made_up < MADE_UP && !opus->stale)
+    if (opus->made_up < opus->rate * MADE_UP_S && !opus->stale)
         made = library.decode(opus->decoder, next, octets, out, samples, next != NULL);
     if (made < samples) {
         made = made > 0 ? made : 0;

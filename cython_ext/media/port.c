@@ -138,6 +138,7 @@ static void watch_level(hf_engine *engine, hf_port *port, int masked)
 static void watch_speech(hf_engine *engine, hf_port *port)
 {
     hf_event speech = {.kind = HF_ON_SPEECH, .port = port->head.id};
+    const hf_wide *own = hf_wide_of(port);
     int masked = port->keys_in.active || hf_dtmf_sounding(&port->dtmf), rate;
     watch_ducked(port);
     if (hf_vad_frame(&port->vad, port->heard, masked)) {
@@ -150,7 +151,8 @@ static void watch_speech(hf_engine *engine, hf_port *port)
         hf_event_push(engine, &engine->events, &speech);
     for (rate = 0; rate < HF_TAP_RATES; rate++)
         if (port->taps[rate])
-            hf_tap_write(port->taps[rate], port->heard);
+            hf_tap_write(port->taps[rate], port->heard,
+                         own && (rate == HF_TAP_WIDE || port->law == HF_G722) ? own->heard : NULL);
     if (port->caller_id && hf_fsk_listen(&port->caller_id->fsk, port->heard, HF_FRAME))
         tell_caller(engine, port, &port->caller_id->fsk);
 }

@@ -127,6 +127,7 @@ void hf_rtp_connect(hf_port *port, const hf_stream *stream)
             hf_g722_reset(port->coders.g722);
         if (port->coders.opus)
             port->coders.opus->stale = port->coders.opus->passed = 1;
+        hf_wide_reset(port);
     }
     if (!port->connected || !port->stream.send)
         port->marker = 1;

@@ -270,7 +270,7 @@ static void a_wide_tap_holds_the_same_tones(void)
             for (i = 0; i < HF_FRAME; i++)
                 frame[i] = (int16_t)lrint(
                     8000 * sin(2 * M_PI * pitches[k] * (n * HF_FRAME + i) / SECOND));
-            hf_tap_write(tap, frame);
+            hf_tap_write(tap, frame, NULL);
         }
         memcpy(&rate, tap->map + 8, sizeof rate);
         CHECK(rate == 16000 && tap->written == 16000);

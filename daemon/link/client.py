@@ -208,7 +208,8 @@ class MediaLink(Playing):
     def tap(self, port: PortId, *, rate: int = 8000) -> Awaitable[Tap]:
         """Copy what a port hears into a ring for a recogniser, of 8000 or 16000 samples a second.
 
-        Each rate has one ring a port. Both hold the telephone band, to 3.4 kHz.
+        Each rate has one ring a port. The one of 16000 holds the leg's own 16 kHz where it has
+        them (G.722, Opus that is transcoded), of other legs the telephone band, to 3.4 kHz.
         """
         return self._channel.ask(ask.OpenTap(port=port, rate=rate), _ring)
 

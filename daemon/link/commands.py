@@ -257,7 +257,8 @@ class OpenTap(Command, frozen=True, kw_only=True):
 
     port: Port
     rate: Number16 = 8000
-    """Samples a second, 8000 or 16000; a port may have a tap of each."""
+    """Samples a second, 8000 or 16000; a port may have a tap of each. Only G.722, and Opus that
+    is transcoded, have more than 3.4 kHz to fill 16000 with."""
 
 
 class CopyPackets(Command, frozen=True, kw_only=True):

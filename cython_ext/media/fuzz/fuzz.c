@@ -127,9 +127,21 @@ typedef struct {
     socklen_t length;
 } whole;
 
-/* With ``secured`` the port has ICE and DTLS, as that of a browser; with ``opus`` what it hears
- * is decoded, by an encoder of another's. */
-static whole whole_open(int secured, int opus)
+/* Both rates: what a port hears is decoded twice. */
+static void tap(whole *at)
+{
+    hf_command open = {.op = HF_OPEN_TAP, .subject = at->port};
+    open.object = hf_tap_new(1, HF_TAP_WIDE);
+    open.flag = HF_OF_WIDE_SAMPLES;
+    hf_command_push(at->engine, &open);
+    open.object = hf_tap_new(1, HF_TAP_NARROW);
+    open.flag = HF_OF_SAMPLES;
+    hf_command_push(at->engine, &open);
+}
+
+/* With ``secured`` the port has ICE and DTLS, as that of a browser; what it hears of G.722 and
+ * Opus is decoded. */
+static whole whole_open(int secured, int law)
 {
     static const hf_credentials own = {"mine", "abcdefghijklmnopqrstuv"};
     static const hf_peer peer = {.ufrag = "peer"};
@@ -148,12 +160,14 @@ static whole whole_open(int secured, int opus)
     command.stream.packet_samples = HF_FRAME;
     command.stream.send = command.stream.receive = command.stream.rtcp_mux = 1;
     command.stream.rtcp_fd = -1;
-    if (opus && hf_opus_load() == 0) {
-        command.stream.law = HF_OPUS;
+    command.stream.law = law;
+    if (law == HF_OPUS && hf_opus_load() == 0)
         command.stream.coders.opus = hf_opus_new();
-    }
+    if (law == HF_G722)
+        command.stream.coders.g722 = calloc(1, sizeof(hf_g722));
     hf_command_push(made.engine, &command);
-    command.stream.coders.opus = NULL; /* it is the port's now */
+    command.stream.coders = (hf_coders){0}; /* they are the port's now */
+    tap(&made);
     if (secured && hf_handshakes_open(made.engine) == 0) {
         hf_transport *transport = hf_transport_new(made.engine, made.port, &own);
         command.op = HF_SECURE;
@@ -210,7 +224,7 @@ int main(int count, char **words)
     time_t until = time(NULL) + (time_t)seconds;
     hf_srtp *to[3], *from[3];
     unsigned long cases = 0;
-    whole port, browser, opus;
+    whole port, browser, opus, wide;
     int i;
     state = count > 2 ? (uint32_t)strtoul(words[2], NULL, 10) : (uint32_t)time(NULL) | 1;
     printf("seed %u\n", state);
@@ -218,9 +232,10 @@ int main(int count, char **words)
     signal(SIGPIPE, SIG_IGN);
     hf_g711_init();
     hf_dtmf_init();
-    port = whole_open(0, 0);
-    browser = whole_open(1, 0);
-    opus = whole_open(0, 1);
+    port = whole_open(0, HF_ALAW);
+    browser = whole_open(1, HF_ALAW);
+    opus = whole_open(0, HF_OPUS);
+    wide = whole_open(0, HF_G722);
     fuzz_handshakes_open();
     for (i = 0; i < 3; i++) {
         to[i] = hf_srtp_new((enum hf_suite)(i + 1), master);
@@ -240,6 +255,7 @@ int main(int count, char **words)
             parse(data, size);
             whole_port(&port, data, size);
             whole_port(&opus, data, size);
+            whole_port(&wide, data, size);
             size = fuzz_check(data, draw());
             if (draw() % 4)
                 size = mutate(data, size);
@@ -254,6 +270,7 @@ int main(int count, char **words)
     whole_close(&port);
     whole_close(&browser);
     whole_close(&opus);
+    whole_close(&wide);
     fuzz_handshakes_close();
     printf("%lu packets, none did harm\n", cases);
     return 0;

@@ -1,0 +1,114 @@
+"""Taps of legs that speak more than a telephone does; ffmpeg is the far end and the judge."""
+
+import asyncio
+import os
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from daemon.link.client import MediaLink, Tap
+from drivers.api import RtpFormat
+from tests.daemon.media.test_codecs import Peer, dial_peer, ffmpeg
+
+SECONDS, RATE, PEAK = 1.2, 16_000, 8000
+G722 = RtpFormat(payload_type=9, codec="G722")
+OPUS = RtpFormat(
+    payload_type=111, codec="OPUS", dtmf_payload_type=None, transcode=True, rtcp_mux=True
+)
+WIDE_PCM = ["-f", "s16le", "-ar", "16000", "-ac", "1"]
+
+
+def tone(hz: float, rate: int = RATE) -> np.ndarray:
+    turns = np.arange(int(SECONDS * rate)) * hz / rate
+    samples: np.ndarray = np.rint(PEAK * np.sin(2 * np.pi * turns)).astype("<i2")
+    return samples
+
+
+def as_g722(sound: np.ndarray) -> list[bytes]:
+    octets = ffmpeg(sound.tobytes(), WIDE_PCM, ["-c:a", "g722", "-f", "g722"])
+    return [octets[at : at + 160] for at in range(0, len(octets) - 159, 160)]
+
+
+def as_opus(hz: float) -> list[bytes]:
+    encoder = av.CodecContext.create("libopus", "w")
+    encoder.sample_rate, encoder.layout, encoder.format = 48_000, "mono", "s16"
+    encoder.bit_rate, encoder.time_base = 32_000, Fraction(1, 48_000)
+    encoder.open()
+    sound = tone(hz, 48_000)
+    packets = []
+    for at in range(0, len(sound), 960):
+        frame = av.AudioFrame.from_ndarray(sound[None, at : at + 960], "s16", "mono")
+        frame.sample_rate, frame.pts = 48_000, at
+        packets += [bytes(packet) for packet in encoder.encode(frame)]
+    return packets
+
+
+def heard(tap: Tap) -> np.ndarray:
+    written = int.from_bytes(os.pread(tap.memfd, 8, 16), "little")
+    return np.frombuffer(os.pread(tap.memfd, 2 * written, 64), "<i2")
+
+
+async def taps_of(
+    link: MediaLink, kind: RtpFormat, packets: list[bytes], *, clock: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the taps of 16 and 8 kHz of a leg hold when it has said all packets."""
+    peer = Peer(kind.payload_type, clock)
+    port, at_port = await dial_peer(link, peer, kind)
+    taps = [await link.tap(port, rate=rate) for rate in (16_000, 8000)]
+    try:
+        for packet in packets:
+            peer.send(at_port, packet)
+            await asyncio.wait_for(peer.receive(), 2)
+        wide, narrow = (heard(tap) for tap in taps)
+        return wide, narrow
+    finally:
+        for tap in taps:
+            os.close(tap.memfd)
+            os.close(tap.eventfd)
+        peer.socket.close()
+
+
+def level(sound: np.ndarray, rate: int, hz: float) -> float:
+    """dB against the tone that was sent."""
+    turns = np.exp(-2j * np.pi * hz * np.arange(len(sound)) / rate)
+    return float(20 * np.log10(2 * abs(np.mean(sound * turns)) / PEAK + 1e-9))
+
+
+def distance(sound: np.ndarray, rate: int, hz: float) -> float:
+    """dB between a tone and everything else."""
+    power = (PEAK * 10 ** (level(sound, rate, hz) / 20)) ** 2 / 2
+    return float(10 * np.log10(power / (np.mean(sound.astype(float) ** 2) - power)))
+
+
+async def test_a_wide_tap_of_g722_holds_what_ffmpeg_decodes(link: MediaLink) -> None:
+    packets = as_g722(tone(5000))
+    wide, _ = await taps_of(link, G722, packets, clock=160)
+    expected = ffmpeg(b"".join(packets), ["-f", "g722"], WIDE_PCM)
+    # Both decode from the first octet, so every sample is the same; ours begins later.
+    begins = int(np.flatnonzero(wide)[0]) - int(np.flatnonzero(np.frombuffer(expected, "<i2"))[0])
+    same = np.frombuffer(expected, "<i2")[: len(wide) - begins]
+    assert len(same) > RATE // 2
+    assert np.array_equal(wide[begins : begins + len(same)], same)
+
+
+@pytest.mark.parametrize("codec", ["G722", "OPUS"])
+async def test_a_tone_of_5_khz_is_in_the_wide_tap_and_not_in_the_other(
+    link: MediaLink, codec: str
+) -> None:
+    kind, packets, clock = G722, as_g722(tone(5000)), 160
+    if codec == "OPUS":
+        kind, packets, clock = OPUS, as_opus(5000), 960
+    wide, narrow = await taps_of(link, kind, packets, clock=clock)
+    assert abs(level(wide[-RATE // 2 :], RATE, 5000)) < 1
+    assert distance(wide[-RATE // 2 :], RATE, 5000) > 18
+    assert level(narrow[-4000:], 8000, 3000) < -45
+
+
+async def test_the_telephone_band_is_the_same_in_both(link: MediaLink) -> None:
+    wide, narrow = await taps_of(link, G722, as_g722(tone(1000)), clock=160)
+    assert abs(level(wide[-RATE // 2 :], RATE, 1000)) < 0.3
+    assert abs(level(narrow[-4000:], 8000, 1000)) < 0.3
+    assert distance(wide[-RATE // 2 :], RATE, 1000) > 35
+    assert distance(narrow[-4000:], 8000, 1000) > 35
