@@ -1,11 +1,14 @@
 """Fax by T.38 on a line: what both sides say of it, and what a line that can do it offers."""
 
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
 from drivers.api import RtpAddress
 from drivers.events import LineEvent
+
+Correction = Literal["none", "redundancy", "parity"]
+"""What makes up for lost datagrams: nothing, packets of before, or their parity (FEC)."""
 
 
 class T38Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,17 +21,30 @@ class T38Terms(msgspec.Struct, frozen=True, kw_only=True):
     """Bits per second at most."""
     most: int = 400
     """Octets of a datagram at most."""
-    redundancy: bool = True
-    """Packets of before are to come along in each datagram."""
+    correction: Correction = "redundancy"
+    """What each datagram is to carry beside its own packet."""
 
 
-class T38Asked(LineEvent, frozen=True, kw_only=True):
+class T38Event(LineEvent, frozen=True, kw_only=True):
+    """Something about T.38 has happened on a line."""
+
+
+class T38Asked(T38Event, frozen=True, kw_only=True):
     """The far end wants T.38 in place of audio; it waits for accept_t38 or refuse_t38."""
 
     terms: T38Terms
 
 
-class T38Left(LineEvent, frozen=True, kw_only=True):
+class T38Told(T38Event, frozen=True, kw_only=True):
+    """The far end answers what propose_t38 asked."""
+
+    terms: T38Terms | None
+    """None: audio stands."""
+    over: bool = False
+    """It will not answer any more: its call has ended."""
+
+
+class T38Left(T38Event, frozen=True, kw_only=True):
     """The far end went back from T.38 to audio, which flows again."""
 
 
@@ -39,8 +55,17 @@ class T38Line(Protocol):
     async def offer_t38(self, local: RtpAddress) -> T38Terms | None:
         """Ask the far end to change to T.38; None when it does not, then audio stands."""
 
-    async def accept_t38(self, local: RtpAddress) -> bool:
-        """Do what the far end asked for; False when it asks no longer."""
+    async def propose_t38(self, local: RtpAddress, *, like: T38Terms) -> bool:
+        """Ask as offer_t38 does, in the terms of who asks us; ``T38Told`` follows.
+
+        False when the far end cannot be asked now: nothing follows.
+        """
+
+    async def accept_t38(self, local: RtpAddress, *, like: T38Terms | None = None) -> bool:
+        """Do what the far end asked for; False when it asks no longer.
+
+        ``like`` are the terms of whom its datagrams are passed on to, without them ours.
+        """
 
     async def refuse_t38(self) -> None:
         """Stay with audio."""

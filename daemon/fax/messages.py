@@ -48,6 +48,8 @@ class T38Peer(msgspec.Struct, frozen=True, kw_only=True):
     """Octets of a datagram."""
     redundancy: int = 3
     """Packets of before in each datagram."""
+    parity: bool = False
+    """Their parity instead."""
 
 
 class StartFax(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -87,13 +89,27 @@ class OpenT38(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     fax: int
 
 
-Request = StartFax | StopFax | OpenT38
+class PassT38(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Pass datagrams between two sockets that ``OpenT38`` opened, until StopFax of the first.
+
+    Repeated with the same number it goes on as it is.
+    """
+
+    fax: int
+    peer: T38Peer
+    """Who is at that number's socket."""
+    other: int
+    """Number of the other socket."""
+    other_peer: T38Peer
+
+
+Request = StartFax | StopFax | OpenT38 | PassT38
 
 
 class FaxStarted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The terminal runs; its port is to be bridged with the other side's."""
 
-    port: int
+    port: int = 0
     """0 for T.38 without audio: nothing is to be bridged."""
 
 
@@ -134,6 +150,10 @@ class FaxProgress(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Identification of the other side, as it says."""
     t38: bool = False
     """Whether it goes by T.38 instead of audio."""
+    slips: int = 0
+    """Times that the audio heard went on sooner or later than it was sent, until now."""
+    gaps: int = 0
+    """Packets of audio that were not there in time."""
 
 
 class FaxEnded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -153,6 +173,8 @@ class FaxEnded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Times that the audio heard went on sooner or later than it was sent."""
     gaps: int = 0
     """Packets of audio that were not there in time."""
+    packets: dict[str, int] = {}
+    """How the datagrams of T.38 came; of those passed on, the other side's begin with other_."""
 
 
 FaxEvent = FaxProgress | FaxEnded

@@ -25,10 +25,11 @@ from daemon.fax.messages import (
     WorkerReady,
     encode_line,
 )
-from daemon.fax.packet_line import PacketLine, run_gateway, run_packets
-from daemon.fax.t38_terminal import Gateway, T38Terminal
+from daemon.fax.t38.packet_line import PacketLine, run_gateway, run_packets
+from daemon.fax.t38.recovery import REDUNDANCY
+from daemon.fax.t38.terminal import Gateway, T38Terminal
+from daemon.fax.t38.udptl import MOST_DATAGRAM
 from daemon.fax.terminal import T30, Terminal
-from daemon.fax.udptl import MOST_DATAGRAM, REDUNDANCY
 
 AHEAD_CHUNKS: Final = 10  # written before the first is read: a moment without a processor costs
 #                          200 ms of delay, which T.30 does not mind, and no lost samples
@@ -48,7 +49,9 @@ def run(audio: socket.socket, terminal: Terminal) -> None:
             break
 
 
-def end(events: BinaryIO, terminal: T30, given: argparse.Namespace, *, t38: bool) -> None:
+def end(
+    events: BinaryIO, terminal: T30, given: argparse.Namespace, line: PacketLine | None = None
+) -> None:
     """Complete the files of a fax that is over, and tell its end."""
     terminal.hang_up()
     figures = terminal.figures()
@@ -60,7 +63,8 @@ def end(events: BinaryIO, terminal: T30, given: argparse.Namespace, *, t38: bool
         rate=figures.rate,
         ecm=figures.ecm,
         station=terminal.other_station(),
-        t38=t38,
+        t38=line is not None,
+        packets={} if line is None else dict(line.receiver.counts),
     )
     # The files are complete when the end is told.
     terminal.close()
@@ -111,6 +115,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="", help="where datagrams are sent")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--redundancy", type=int, default=REDUNDANCY)
+    parser.add_argument("--parity", action="store_true", help="parity instead of redundancy")
     parser.add_argument("--most", type=int, default=MOST_DATAGRAM, help="octets of a datagram")
     return parser
 
@@ -127,7 +132,7 @@ def _by_audio(audio: socket.socket, events: BinaryIO, given: argparse.Namespace)
     with terminal:
         _write(events, encode_line(WorkerReady()))
         run(audio, terminal)
-        end(events, terminal, given, t38=False)
+        end(events, terminal, given)
 
 
 def _by_packets(leash: socket.socket, events: BinaryIO, given: argparse.Namespace) -> None:
@@ -145,7 +150,7 @@ def _by_packets(leash: socket.socket, events: BinaryIO, given: argparse.Namespac
         with terminal:
             _write(events, encode_line(WorkerReady()))
             run_packets(line, leash, terminal)
-            end(events, terminal, given, t38=True)
+            end(events, terminal, given, line)
 
 
 def _pass_on(audio: socket.socket, events: BinaryIO, given: argparse.Namespace) -> None:
@@ -168,13 +173,20 @@ def _pass_on(audio: socket.socket, events: BinaryIO, given: argparse.Namespace) 
                 pages=pages,
                 rate=gateway.rate(),
                 t38=True,
+                packets=dict(line.receiver.counts),
             )
             _write(events, encode_line(over))
 
 
 def _line(datagrams: socket.socket, given: argparse.Namespace) -> PacketLine:
     remote = given.host, given.port
-    return PacketLine(datagrams, remote, redundancy=given.redundancy, most=given.most)
+    return PacketLine(
+        datagrams,
+        remote,
+        redundancy=given.redundancy,
+        parity=given.parity,
+        most=given.most,
+    )
 
 
 def _tell(events: BinaryIO, terminal: T30, given: argparse.Namespace, *, t38: bool) -> None:

@@ -6,6 +6,8 @@ from daemon.fax import messages as fax
 from drivers.api import PortId
 
 NO_PORT = PortId(0)
+PACKETS = {"received": 500, "recovered": 2, "other_received": 300, "other_lost": 1}
+"""What a conversation that is passed on counts."""
 
 
 class FakeFaxHost:
@@ -18,6 +20,8 @@ class FakeFaxHost:
         self.sockets: set[int] = set()
         """Faxes with an open socket."""
         self.by_packets: set[int] = set()
+        self.passed_on: dict[int, fax.PassT38] = {}
+        """Conversations by T.38 that are passed on."""
         self.pages = 0
         self.refusal: fax.FaxRefused | None = None
         self._new_port = new_port
@@ -32,12 +36,20 @@ class FakeFaxHost:
             started = [each.fax for each in self.asked if isinstance(each, fax.StartFax)]
             if request.fax in self.running:
                 self.end(code=fax.DROPPED, pages=self.pages)
+            if self.passed_on.pop(request.fax, None) is not None:
+                ended = fax.FaxEnded(fax=request.fax, code=fax.OK, t38=True, packets=PACKETS)
+                self._tell(fax.encode(ended))
+                return fax.encode(fax.FaxStopped())
             return fax.encode(fax.FaxStopped(ends=request.fax in started))
         if self.refusal is not None:
             return fax.encode(self.refusal)
         if isinstance(request, fax.OpenT38):
             self.sockets.add(request.fax)
             return fax.encode(fax.T38Opened(host="192.0.2.1", port=7000 + len(self.sockets)))
+        if isinstance(request, fax.PassT38):
+            self.sockets -= {request.fax, request.other}
+            self.passed_on[request.fax] = request
+            return fax.encode(fax.FaxStarted())
         if request.fax in self.over:
             self._tell(fax.encode(self.over[request.fax]))
             return fax.encode(fax.FaxStopped())

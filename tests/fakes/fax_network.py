@@ -2,8 +2,8 @@
 
 import random
 
-from daemon.fax.t38_terminal import Gateway, T38Terminal
-from daemon.fax.udptl import UdptlReceiver, UdptlSender
+from daemon.fax.t38.recovery import UdptlReceiver, UdptlSender
+from daemon.fax.t38.terminal import Gateway, T38Terminal
 
 FRAME = 160  # samples: 20 ms
 
@@ -53,8 +53,8 @@ class Way:
 class End:
     """One side: packets out with UDPTL around them, datagrams in."""
 
-    def __init__(self, out: Way, into: Way, *, redundancy: int = 3) -> None:
-        self._sender = UdptlSender(redundancy=redundancy)
+    def __init__(self, out: Way, into: Way, *, parity: bool = False) -> None:
+        self._sender = UdptlSender(parity=parity)
         self.receiver = UdptlReceiver()
         self._out, self._into = out, into
 

@@ -1,8 +1,9 @@
 """Feeds changed datagrams to T.38: ``python -m tests.fuzz.t38 [seconds] [seed]``.
 
 The datagrams of a whole fax are recorded, changed, and given to a terminal and a gateway of
-the library in the middle of a call. UdptlError is a refusal; any other exception, a crash of
-the library, or a packet that is read and cannot be written again ends the run.
+the library in the middle of a call; some were sent with redundancy and some with parity. UdptlError
+is a refusal; any other exception, a crash of the library, a packet that is read and cannot be
+written again, one that comes twice, or a packet made from parity that is none ends the run.
 """
 
 import random
@@ -11,14 +12,17 @@ import tempfile
 import time
 from pathlib import Path
 
-from daemon.fax.t38_terminal import Gateway, T38Terminal
-from daemon.fax.udptl import UdptlError, UdptlReceiver, build, parse
+from daemon.fax.t38.ifp import ifp_length
+from daemon.fax.t38.recovery import UdptlReceiver
+from daemon.fax.t38.terminal import Gateway, T38Terminal
+from daemon.fax.t38.udptl import UdptlError, build, parse
 from tests.fakes.fax_network import FRAME, End, Way
 from tests.fakes.fax_pages import write_pages
 
 ROUND = 400  # datagrams for one terminal
 LONGEST = 50 * 120  # frames of 20 ms
 SILENCE = bytes(FRAME * 2)
+LOSS = 0.1
 
 
 class Recorded(Way):
@@ -33,11 +37,11 @@ class Recorded(Way):
         super().put(data)
 
 
-def record(folder: Path) -> list[bytes]:
+def record(folder: Path, *, parity: bool) -> list[bytes]:
     """The datagrams of one fax, both ways."""
     page = write_pages(folder / "out.tif", ["one", "two"])
     there, back = Recorded(), Recorded()
-    near, far = End(there, back), End(back, there)
+    near, far = End(there, back, parity=parity), End(back, there, parity=parity)
     with (
         T38Terminal(page, send=True, transmit=near.transmit, station="111") as sender,
         T38Terminal(folder / "in.tif", send=False, transmit=far.transmit) as receiver,
@@ -75,7 +79,7 @@ def check(data: bytes) -> bool:
         found = parse(data)
     except UdptlError:
         return False
-    assert found.fec or parse(build(found)) == found, data.hex()
+    assert parse(build(found)) == found, data.hex()
     return True
 
 
@@ -85,10 +89,10 @@ def run(seconds: float, seed: int) -> tuple[int, int]:
     tried = read = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        known = record(folder)
+        faxes = [record(folder, parity=parity) for parity in (False, True)]
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            end = End(Way(), Way())
+            end, known = End(Way(), Way()), chance.choice(faxes)
             receiver, start = UdptlReceiver(), chance.randrange(len(known))
             target = folder / "fuzz.tif"
             with (
@@ -99,7 +103,15 @@ def run(seconds: float, seed: int) -> tuple[int, int]:
                     data = change(known[(start + place) % len(known)], chance)
                     tried += 1
                     read += check(data)
-                    for sequence, ifp in receiver.receive(data):
+                    if chance.random() < LOSS:
+                        continue  # the next one makes up for it, if it is not changed
+                    repaired = receiver.counts["by_parity"]
+                    found = receiver.receive(data)
+                    made = receiver.counts["by_parity"] - repaired
+                    whole = [ifp_length(ifp) == len(ifp) for _, ifp in found]
+                    assert sum(whole) >= made, data.hex()
+                    assert len({sequence for sequence, _ in found}) == len(found), data.hex()
+                    for sequence, ifp in found:
                         terminal.hear(sequence, ifp)
                         gateway.hear(sequence, ifp)
                     terminal.passed(FRAME)

@@ -44,7 +44,7 @@ from drivers import events as line_events
 from drivers.api import LineId
 from drivers.errors import DriverError
 from drivers.events import Cause, LineEvent
-from drivers.t38 import T38Asked, T38Left
+from drivers.t38 import T38Event
 
 CallInput = LineEvent | MediaEvent | AcdCommand | CallRequest | StationAwaited | OnwardDue
 
@@ -241,7 +241,7 @@ class CallLife:
 
     async def _line_event(self, event: LineEvent) -> bool:
         call = self.call
-        if isinstance(event, T38Asked | T38Left):
+        if isinstance(event, T38Event):
             await self._context.faxes.t38_event(call, event)
         elif isinstance(event, line_events.Replaced):
             self.moves.replaced(event)

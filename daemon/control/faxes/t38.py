@@ -1,29 +1,27 @@
-"""Faxes that change from audio to T.38, and the gateway between a T.38 and an audio leg."""
+"""Lines that change from audio to T.38 and back: sockets, re-INVITEs, who speaks to whom."""
 
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Final, Protocol
 
 import msgspec
 import structlog
 
-from acd_core.ids import to_text
 from daemon.control.calls.call import Call, Leg
 from daemon.fax import messages as fax
 from daemon.fax.messages import T38Peer
-from daemon.fax.udptl import MOST_DATAGRAM, REDUNDANCY
+from daemon.fax.t38.recovery import REDUNDANCY
+from daemon.fax.t38.udptl import MOST_DATAGRAM
 from drivers.api import Line, LineId, PortId, RtpAddress
 from drivers.errors import DriverError
 from drivers.t38 import T38Asked, T38Line, T38Terms
 
 log = structlog.get_logger()
 
-REMEMBERED: Final = 256
 MARK: Final = "t38"
 """Detail of the segment of a fax that goes by T.38."""
 
 
-class GatewayMedia(Protocol):
+class T38Media(Protocol):
     """The part of the link to media that this needs."""
 
     def host(self, host: str, payload: bytes) -> Awaitable[bytes]: ...
@@ -32,12 +30,10 @@ class GatewayMedia(Protocol):
 
 
 class T38Control(Protocol):
-    """The control process, as far as T.38 needs it."""
-
-    ids: Callable[[], int]
+    """The control process, as far as lines that change need it."""
 
     @property
-    def media(self) -> GatewayMedia:
+    def media(self) -> T38Media:
         """The link to media."""
 
     def line(self, line: LineId) -> Line:
@@ -45,16 +41,12 @@ class T38Control(Protocol):
 
 
 class T38Changes:
-    """Sockets, re-INVITEs and gateways, by the number of the fax."""
+    """Changes lines to T.38, each with the socket of a fax."""
 
     def __init__(self, control: T38Control) -> None:
         self.allowed = True
         """Whether the site's options let calls change at all."""
         self._control = control
-        self._gateways: dict[int, int] = {}
-        """By call, the gateway that runs in it."""
-        self._numbers: deque[int] = deque(maxlen=REMEMBERED)
-        """Those of the last gateways: their ends are told after those of their calls."""
 
     async def ask(self, call: Call, number: int) -> T38Peer | None:
         """Ask the caller's line for T.38, with a socket that is open; None: audio stands."""
@@ -63,19 +55,33 @@ class T38Changes:
             return None
         terms = await line.offer_t38(local)
         if terms is None:
-            await self._tell(fax.StopFax(fax=number))
+            await self.tell(fax.StopFax(fax=number))
             return None
         return peer_of(terms)
 
-    async def accept(self, asked: T38Asked, number: int) -> T38Peer | None:
-        """Accept what a line's far end asks for; None when it could not be done."""
+    async def propose(self, name: LineId, number: int, like: T38Terms) -> bool:
+        """Ask a line's far end what another one asks us; ``T38Told`` follows, if True."""
+        line = self._line(name)
+        if line is None or (local := await self._socket(number)) is None:
+            return False
+        if await line.propose_t38(local, like=like):
+            return True
+        await self.tell(fax.StopFax(fax=number))
+        return False
+
+    async def accept(
+        self, asked: T38Asked, number: int, like: T38Terms | None = None
+    ) -> T38Peer | None:
+        """Accept what a line's far end asks for; None when it could not be done: refuse it.
+
+        ``like`` are the terms of whom its datagrams are passed on to.
+        """
         line = self._line(asked.line)
         if line is None:
             return None
         local = await self._socket(number)
-        if local is None or not await line.accept_t38(local):
-            await line.refuse_t38()
-            await self._tell(fax.StopFax(fax=number))
+        if local is None or not await line.accept_t38(local, like=like):
+            await self.tell(fax.StopFax(fax=number))
             return None
         return peer_of(asked.terms)
 
@@ -91,55 +97,6 @@ class T38Changes:
         if found is not None:
             await found.leave_t38()
 
-    async def join(self, call: Call, asked: T38Asked, other: Leg) -> bool:
-        """Put a gateway between a leg that changes to T.38 and one that stays with audio."""
-        if other.port is None or not call.bridge or call.id in self._gateways:
-            return False
-        number = self._control.ids()
-        peer = await self.accept(asked, number)
-        if peer is None:
-            return False
-        reply = await self._tell(fax.StartFax(fax=number, way="gateway", t38=peer))
-        if not isinstance(reply, fax.FaxStarted):
-            log.error("fax gateway does not start", call=to_text(call.id), why=str(reply))
-            await self.leave(asked.line)
-            return False
-        self._gateways[call.id] = number
-        self._numbers.append(number)
-        # The bridge keeps its number: whoever ends the conversation ends this.
-        try:
-            await self._control.media.unbridge(call.bridge)
-            await self._control.media.bridge(call.bridge, PortId(reply.port), other.port)
-        except DriverError as error:
-            # Its worker died at once, or media did: no gateway may stay behind.
-            log.error("fax gateway is not joined", call=to_text(call.id), why=str(error))
-            await self.over(call)
-            await self.leave(asked.line)
-            return False
-        log.info("fax gateway runs", call=to_text(call.id), line=asked.line, fax=number)
-        return True
-
-    async def rejoin(self, call: Call) -> None:
-        """Both legs are at audio again: they hear each other as before, without a gateway."""
-        if call.id not in self._gateways:
-            return
-        await self.over(call)
-        ports = [leg.port for leg in (call.caller, *call.partners) if leg.port is not None]
-        if call.bridge and len(ports) == 2:
-            await self._control.media.unbridge(call.bridge)
-            await self._control.media.bridge(call.bridge, *ports)
-            log.info("fax gateway is done", call=to_text(call.id))
-
-    async def over(self, call: Call) -> None:
-        """A call ends, and its gateway with it."""
-        number = self._gateways.pop(call.id, None)
-        if number is not None:
-            await self._tell(fax.StopFax(fax=number))
-
-    def is_gateway(self, number: int) -> bool:
-        """Whether a number is that of a gateway that runs, or ran."""
-        return number in self._numbers
-
     def _line(self, name: LineId, *, always: bool = False) -> T38Line | None:
         """A line that can do it, where the site lets it."""
         try:
@@ -149,13 +106,14 @@ class T38Changes:
         return line if isinstance(line, T38Line) and (self.allowed or always) else None
 
     async def _socket(self, number: int) -> RtpAddress | None:
-        reply = await self._tell(fax.OpenT38(fax=number))
+        reply = await self.tell(fax.OpenT38(fax=number))
         if isinstance(reply, fax.T38Opened):
             return RtpAddress(reply.host, reply.port)
         log.warning("no socket for T.38", fax=number, why=str(reply))
         return None
 
-    async def _tell(self, request: fax.Request) -> fax.Reply | None:
+    async def tell(self, request: fax.Request) -> fax.Reply | None:
+        """Ask the host of faxes for something; None when it does not answer."""
         try:
             return fax.decode_reply(await self._control.media.host(fax.HOST, fax.encode(request)))
         except (DriverError, msgspec.DecodeError) as error:
@@ -169,7 +127,8 @@ def peer_of(terms: T38Terms) -> T38Peer:
         host=terms.remote.host,
         port=terms.remote.port,
         most=min(terms.most, MOST_DATAGRAM),
-        redundancy=REDUNDANCY if terms.redundancy else 0,
+        redundancy=REDUNDANCY if terms.correction == "redundancy" else 0,
+        parity=terms.correction == "parity",
     )
 
 

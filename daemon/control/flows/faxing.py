@@ -14,8 +14,9 @@ import structlog
 
 from acd_core.ids import to_text
 from daemon.control.calls.call import Call, OpenRecording, OpenSegment
+from daemon.control.faxes.passing import T38Passing
 from daemon.control.faxes.t38 import MARK as T38_MARK
-from daemon.control.faxes.t38 import T38Changes, other_leg
+from daemon.control.faxes.t38 import T38Changes
 from daemon.control.records import Records
 from daemon.fax import messages as fax
 from daemon.fax.messages import FaxEnded, FaxProgress
@@ -24,7 +25,7 @@ from daemon.recordings.audio_file import Left
 from drivers.api import Line, LineId, PortId
 from drivers.errors import DriverError
 from drivers.events import Cause
-from drivers.t38 import T38Asked, T38Left
+from drivers.t38 import T38Asked, T38Event, T38Left, T38Told
 from ivr.actions import ReceiveFax
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class Faxes:
         self._left_on_t38: dict[int, LineId] = {}
         """Lines of faxes that are over, and whose calls may go on with audio."""
         self.t38 = T38Changes(control)
+        self._passing = T38Passing(control, self.t38)
 
     async def receive(
         self, call: Call, action: ReceiveFax, tell: Callable[[FaxEnded], None]
@@ -137,15 +139,18 @@ class Faxes:
             self._control.keep(call)
         return call.segments[KIND]
 
-    async def t38_event(self, call: Call, event: T38Asked | T38Left) -> None:
-        """The far end of a line of a call wants T.38, or is back at audio."""
-        if isinstance(event, T38Asked):
-            await self._t38_asked(call, event)
-        else:
-            await self.t38.rejoin(call)
+    async def t38_event(self, call: Call, event: T38Event) -> None:
+        """The far end of a line of a call wants T.38, answers, or is back at audio."""
+        match event:
+            case T38Asked():
+                await self._t38_asked(call, event)
+            case T38Told():
+                await self._passing.told(call, event)
+            case T38Left():
+                await self._passing.left(call, event.line)
 
     async def _t38_asked(self, call: Call, asked: T38Asked) -> None:
-        """For our fax, or through the gateway; anything else stays with audio."""
+        """For our fax, or in a conversation of two; anything else stays with audio."""
         running = next((each for each in self._open.values() if each.call is call), None)
         if running is not None and asked.line == call.caller.line and not running.agreed:
             peer = await self.t38.accept(asked, running.start.fax)
@@ -158,10 +163,8 @@ class Faxes:
                 await self.t38.leave(asked.line)
             if peer is not None:
                 return
-        other = other_leg(call, asked.line)
-        if running is None and other is not None and await self.t38.join(call, asked, other):
-            return
-        await self.t38.refuse(asked.line)
+        if running is not None or not await self._passing.asked(call, asked):
+            await self.t38.refuse(asked.line)
 
     async def _change(self, running: _Open, peer: fax.T38Peer | None) -> None:
         """Let a fax go by T.38 from its next start on, if there is a peer."""
@@ -212,7 +215,7 @@ class Faxes:
         """The call ends: what came until now is the fax."""
         if call.fax:
             self.outbox.call_over(call, cause)
-        await self.t38.over(call)
+        await self._passing.over(call)
         for number, running in tuple(self._open.items()):
             if running.call is call:
                 # Its segment ends with the fax, a moment after the call.
@@ -239,15 +242,15 @@ class Faxes:
 
     def media_restarted(self) -> None:
         """Terminals end with their media process; the pages they told of are on disk."""
+        self._passing.media_restarted()
         for number in tuple(self._open):
             self.happened(FaxEnded(fax=number, code=fax.NO_AUDIO, detail="media restarted"))
 
     def happened(self, event: fax.FaxEvent) -> None:
         """Note how a fax goes on, or its end."""
-        running = self._open.get(event.fax)
-        if self.t38.is_gateway(event.fax):
-            log.info("fax gateway", fax=event.fax, told=type(event).__name__, pages=event.pages)
+        if self._passing.happened(event):
             return
+        running = self._open.get(event.fax)
         if running is None:
             self.outbox.late(event)
         if isinstance(event, FaxProgress):

@@ -19,6 +19,7 @@ from daemon.fax.messages import FaxEnded, FaxProgress, WorkerReady
 from daemon.link.errors import MediaRefused
 from daemon.logs import get_logger
 from daemon.media.driver_host import EnginePorts
+from daemon.media.fax.relay import FaxRelays
 from daemon.media.fax.sockets import FaxSockets
 from daemon.media.fax.workers import LONGEST_LINE, Running, arguments_of, next_event
 from daemon.media.options import MediaOptions
@@ -30,6 +31,7 @@ START_S: Final = 10.0  # s from the process's start to its readiness
 END_S: Final = 15.0  # s from the end of the audio to the end of the process, PDF and all
 REMEMBERED: Final = 64  # ended faxes that are told again to who asks again
 NO_PORT: Final = 0
+RELAYS: Final = 8  # conversations passed on for each terminal that may run: they cost far less
 
 log = get_logger(__name__)
 
@@ -58,6 +60,7 @@ class FaxHost:
         self._services: HostServices | None = None
         self._ports: EnginePorts | None = None
         self._sockets = FaxSockets(options or MediaOptions())
+        self._relays = FaxRelays(self._sockets, at_once=at_once * RELAYS)
         self.counts: Counter[str] = Counter()
 
     async def open(self, services: HostServices) -> None:
@@ -74,12 +77,15 @@ class FaxHost:
         for each in running:
             self._kill(each)
         self._sockets.close_all()
+        self._relays.stop_all()
         tasks = [each.task for each in running if each.task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def control_gone(self) -> None:
         """Nobody would take the pages: end every fax in order."""
         self._sockets.close_all()
+        for ended in self._relays.stop_all():
+            self._tell_end(ended)
         self._unwanted.update(self._starting)
         for each in tuple(self._faxes.values()):
             self._hang_up(each, fax.DROPPED)
@@ -101,6 +107,8 @@ class FaxHost:
                 return fax.encode(await self._start(request))
             case fax.OpenT38():
                 return fax.encode(self._open_t38(request.fax))
+            case fax.PassT38():
+                return fax.encode(self._relays.start(request))
             case fax.StopFax():
                 return fax.encode(self._stop(request.fax))
 
@@ -168,6 +176,8 @@ class FaxHost:
             self._unwanted.add(number)
         elif number in self._faxes:
             self._hang_up(self._faxes[number], fax.DROPPED)
+        elif number in self._relays:
+            self._tell_end(self._relays.stop(number))
         elif number in self._over:
             self._emit(self._over[number])
         else:
@@ -264,8 +274,10 @@ class FaxHost:
             while running.ended is None and (event := await next_event(process)) is not None:
                 match event:
                     case FaxProgress():
-                        running.progress = event
                         self._look(running)
+                        slips, gaps = running.damage
+                        event = msgspec.structs.replace(event, slips=slips, gaps=gaps)
+                        running.progress = event
                         if not running.replaced:
                             self._emit(event)
                     case FaxEnded():
@@ -291,13 +303,17 @@ class FaxHost:
             ecm=last.ecm,
             station=last.station,
         )
-        slips, gaps = running.heard["slips"], running.heard["lost"] + running.heard["late"]
+        slips, gaps = running.damage
         ended = msgspec.structs.replace(ended, slips=slips, gaps=gaps)
         if self._faxes.get(number) is running:
             del self._faxes[number]
         if running.replaced:
             return
-        self._over[number] = ended
+        self._tell_end(ended)
+
+    def _tell_end(self, ended: FaxEnded) -> None:
+        """Tell an end, and remember it for who asks again."""
+        self._over[ended.fax] = ended
         while len(self._over) > REMEMBERED:
             self._over.popitem(last=False)
         self.counts["ended_ok" if ended.code == fax.OK else "ended_failed"] += 1

@@ -37,6 +37,11 @@ class Running:
         self.ending: asyncio.TimerHandle | None = None
 
     @property
+    def damage(self) -> tuple[int, int]:
+        """Slips and gaps of the audio since the machines agreed."""
+        return self.heard["slips"], self.heard["lost"] + self.heard["late"]
+
+    @property
     def open(self) -> bool:
         """Whether it was joined with the engine, or is on its leash."""
         return self.port is not None or self.leash is not None
@@ -78,4 +83,6 @@ def arguments_of(
     peer = request.t38
     told += [f"--t38={datagrams.fileno()}", f"--host={peer.host}", f"--port={peer.port}"]
     told += [f"--redundancy={peer.redundancy}", f"--most={peer.most}"]
+    if peer.parity:
+        told.append("--parity")
     return told, (audio.fileno(), datagrams.fileno())

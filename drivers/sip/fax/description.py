@@ -10,7 +10,7 @@ from typing import Final
 
 from drivers.api import RtpAddress
 from drivers.sip.negotiation.description import Media, Sdp
-from drivers.t38 import T38Terms
+from drivers.t38 import Correction, T38Terms
 
 VERSION: Final = 0
 BIT_RATE: Final = 14_400
@@ -18,6 +18,17 @@ MOST_RECEIVED: Final = 1472  # octets of a datagram that we take
 BUFFER: Final = 2000  # octets that we take at once
 LEAST, MOST = 48, 1472  # octets: what a peer's T38FaxMaxDatagram is kept between
 ASSUMED: Final = 400  # octets, where a peer does not say
+CORRECTIONS: Final[dict[str, Correction]] = {
+    "t38udpredundancy": "redundancy",
+    "t38udpfec": "parity",
+    "t38udpnoec": "none",
+}
+"""T38FaxUdpEC in lower case, as we call it."""
+WORDS: Final[dict[Correction, str]] = {
+    "redundancy": "t38UDPRedundancy",
+    "parity": "t38UDPFEC",
+    "none": "t38UDPNoEC",
+}
 _RUNNING: Final = re.compile(rb"^m=image [1-9]", re.MULTILINE | re.IGNORECASE)
 
 
@@ -60,34 +71,41 @@ def read_terms(sdp: Sdp, place: int, *, own_host: str, signalled_from: str) -> T
         version=_number(values.get("t38faxversion", ""), VERSION),
         bit_rate=_number(values.get("t38maxbitrate", ""), BIT_RATE),
         most=min(max(_number(values.get("t38faxmaxdatagram", ""), ASSUMED), LEAST), MOST),
-        redundancy=values.get("t38faxudpec", "t38udpredundancy").lower() != "t38udpnoec",
+        correction=CORRECTIONS.get(values.get("t38faxudpec", "").lower(), "redundancy"),
     )
+
+
+def own_terms(local: RtpAddress, asked: Correction = "redundancy") -> T38Terms:
+    """What we take ourselves; parity instead of redundancy where the other side asks for it."""
+    correction: Correction = "parity" if asked == "parity" else "redundancy"
+    return T38Terms(remote=local, most=MOST_RECEIVED, correction=correction)
 
 
 def describe(
     session_id: int,
     host: str,
-    local: RtpAddress,
     *,
     place: int,
     others: tuple[tuple[str, str, str], ...],
+    terms: T38Terms,
 ) -> bytes:
-    """A description of our T.38 at a place among streams that are off.
+    """A description of T.38 at a place among streams that are off.
 
-    ``others`` are kind, protocol and one format of each. Its version is 0: whoever sends it
-    puts in the number.
+    ``others`` are kind, protocol and one format of each; ``terms`` are ours, or those of whom
+    we pass datagrams on to. Its version is 0: whoever sends it puts in the number.
     """
+    local = terms.remote
     lines = [f"m={kind} 0 {protocol} {form}" for kind, protocol, form in others]
     family = 6 if ":" in local.host else 4
     image = [
         f"m=image {local.port} udptl t38",
         f"c=IN IP{family} {local.host}",
         f"a=T38FaxVersion:{VERSION}",
-        f"a=T38MaxBitRate:{BIT_RATE}",
+        f"a=T38MaxBitRate:{min(terms.bit_rate, BIT_RATE)}",
         "a=T38FaxRateManagement:transferredTCF",
         f"a=T38FaxMaxBuffer:{BUFFER}",
-        f"a=T38FaxMaxDatagram:{MOST_RECEIVED}",
-        "a=T38FaxUdpEC:t38UDPRedundancy",
+        f"a=T38FaxMaxDatagram:{terms.most}",
+        f"a=T38FaxUdpEC:{WORDS[terms.correction]}",
     ]
     lines[place:place] = image
     own = 6 if ":" in host else 4

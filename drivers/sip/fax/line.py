@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from drivers.api import LineId, RtpAddress
 from drivers.sip.core.happenings import T38Answered, T38Over, T38Wanted
-from drivers.t38 import T38Asked, T38Left, T38Terms
+from drivers.t38 import T38Asked, T38Left, T38Terms, T38Told
 
 if TYPE_CHECKING:
     from drivers.events import LineEvent
@@ -24,6 +24,8 @@ class T38Side(ABC):
     id: LineId
     call: "Call | None"
     _t38: "asyncio.Future[T38Terms | None] | None" = None
+    _proposed: bool = False
+    """The far end was asked, and its answer is an event."""
 
     @abstractmethod
     def tell(self, event: "LineEvent") -> None:
@@ -32,7 +34,7 @@ class T38Side(ABC):
     async def offer_t38(self, local: RtpAddress) -> T38Terms | None:
         """Ask the far end to change to T.38; None when it does not, then audio stands."""
         call = self.call
-        if call is None or self._t38 is not None:
+        if call is None or self._t38 is not None or self._proposed:
             return None
         self._t38 = asyncio.get_running_loop().create_future()
         try:
@@ -46,9 +48,21 @@ class T38Side(ABC):
         finally:
             self._t38 = None
 
-    async def accept_t38(self, local: RtpAddress) -> bool:
-        """Do what the far end asked for; False when it asks no longer."""
-        done = self.call is not None and self._switching.accept(self.call, local)
+    async def propose_t38(self, local: RtpAddress, *, like: T38Terms) -> bool:
+        """Ask as offer_t38 does, in others' terms; ``T38Told`` follows. False: it does not."""
+        call = self.call
+        if call is None or self._t38 is not None or self._proposed:
+            return False
+        self._proposed = self._switching.offer(call, local, like)
+        self.driver.flush()
+        return self._proposed
+
+    async def accept_t38(self, local: RtpAddress, *, like: T38Terms | None = None) -> bool:
+        """Do what the far end asked for; False when it asks no longer.
+
+        ``like`` are the terms of whom its datagrams are passed on to, without them ours.
+        """
+        done = self.call is not None and self._switching.accept(self.call, local, like)
         self.driver.flush()
         return done
 
@@ -70,6 +84,9 @@ class T38Side(ABC):
             self.tell(T38Asked(line=self.id, terms=happened.terms))
         elif isinstance(happened, T38Over):
             self.tell(T38Left(line=self.id))
+        elif self._proposed:
+            self._proposed = False
+            self.tell(T38Told(line=self.id, terms=happened.terms))
         elif self._t38 is not None and not self._t38.done():
             self._t38.set_result(happened.terms)
 
@@ -79,6 +96,9 @@ class T38Side(ABC):
             self._switching.forget(call)
         if self._t38 is not None and not self._t38.done():
             self._t38.set_result(None)
+        if self._proposed:
+            self._proposed = False
+            self.tell(T38Told(line=self.id, terms=None, over=True))
 
     @property
     def _switching(self) -> "T38Switching":

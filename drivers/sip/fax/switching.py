@@ -2,11 +2,13 @@
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from cython_ext.sip_wire import Message
 from drivers.api import RtpAddress
 from drivers.errors import ProtocolError
 from drivers.sip.core.happenings import T38Answered, T38Wanted
-from drivers.sip.fax.description import describe, read_terms, wants_t38
+from drivers.sip.fax.description import describe, own_terms, read_terms, wants_t38
 from drivers.sip.negotiation.session import OfferState
 from drivers.sip.sdp import parse_sdp
 from drivers.t38 import T38Terms
@@ -37,18 +39,19 @@ class T38Switching:
 
     # Ours
 
-    def offer(self, call: "Call", local: RtpAddress) -> bool:
-        """Ask the peer; ``T38Answered`` follows. False when it cannot be asked now."""
+    def offer(self, call: "Call", local: RtpAddress, like: T38Terms | None = None) -> bool:
+        """Ask the peer; ``T38Answered`` follows. False when it cannot be asked now.
+
+        ``like`` are the terms of who asked us, without them ours.
+        """
         session, offers = call.session, self._offers
         if session is None or session.fmt is None or not offers.is_free(call):
             return False
-        if session.state is not OfferState.STABLE:
+        if session.state is not OfferState.STABLE or session.speaks_t38 or not _may(session):
             return False
         self._offered[call] = session.description
         place, others = session.streams
-        body = session.put(
-            describe(session.session_id, session.host, local, place=place, others=others)
-        )
+        body = self._described(session, _terms(local, like), place, others)
         session.state = OfferState.OFFERED
         offers.send_offer(call, body)
         return True
@@ -117,7 +120,7 @@ class T38Switching:
         except ProtocolError:
             return False
         place = wants_t38(sdp)
-        if place is None:
+        if place is None or not _may(session):
             return False
         if session.speaks_t38:  # a refresh
             self._offers.accept_offer(call, received, session.described())
@@ -130,8 +133,11 @@ class T38Switching:
         self._offers.services.happened.append(T38Wanted(call, terms))
         return True
 
-    def accept(self, call: "Call", local: RtpAddress) -> bool:
-        """Change to T.38 as the peer asked; False when it asks no longer."""
+    def accept(self, call: "Call", local: RtpAddress, like: T38Terms | None = None) -> bool:
+        """Change to T.38 as the peer asked; False when it asks no longer.
+
+        ``like`` are the terms of whom its datagrams are passed on to, without them ours.
+        """
         asked, session = self._asked.pop(call, None), call.session
         if asked is None or session is None:
             return False
@@ -141,9 +147,10 @@ class T38Switching:
             for other, media in enumerate(sdp.media)
             if other != place
         )
-        body = session.put(
-            describe(session.session_id, session.host, local, place=place, others=others)
-        )
+        asked_for = self._terms(session, sdp, place)
+        correction = "redundancy" if asked_for is None else asked_for.correction
+        terms = own_terms(local, correction) if like is None else _terms(local, like)
+        body = self._described(session, terms, place, others)
         session.take_streams(place, others)
         self._offers.accept_offer(call, received, body)
         return True
@@ -163,6 +170,28 @@ class T38Switching:
         self._offered.pop(call, None)
         self._leaving.discard(call)
 
+    def _described(
+        self,
+        session: "Session",
+        terms: T38Terms,
+        place: int,
+        others: tuple[tuple[str, str, str], ...],
+    ) -> bytes:
+        return session.put(
+            describe(session.session_id, session.host, place=place, others=others, terms=terms)
+        )
+
     def _terms(self, session: "Session", sdp: "Sdp", place: int) -> T38Terms | None:
         behind = session.signalled_from
         return read_terms(sdp, place, own_host=session.host, signalled_from=behind)
+
+
+def _terms(local: RtpAddress, like: T38Terms | None) -> T38Terms:
+    """Ours, or those of somebody else at our address."""
+    return own_terms(local) if like is None else msgspec.structs.replace(like, remote=local)
+
+
+def _may(session: "Session") -> bool:
+    """Whether a call may change: T.38 is not encrypted, and a browser knows none."""
+    fmt = session.fmt
+    return session.terms.srtp != "required" and (fmt is None or fmt.dtls is None)

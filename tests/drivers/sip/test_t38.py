@@ -1,5 +1,6 @@
 """Calls that change to T.38 and back: asked for by either side, refused, and what is described."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from drivers.api import RtpAddress
 from drivers.errors import ProtocolError
 from drivers.sip.core.call import Call, CallState
 from drivers.sip.core.happenings import T38Answered, T38Wanted
-from drivers.sip.fax.description import describe, read_terms, runs_t38, wants_t38
+from drivers.sip.fax.description import describe, own_terms, read_terms, runs_t38, wants_t38
 from drivers.sip.fax.switching import T38Switching
 from drivers.sip.sdp import parse_sdp
 from drivers.t38 import T38Terms
@@ -68,6 +69,53 @@ def test_peer_asks_and_is_told_where_we_listen() -> None:
     assert (again.status, again.body) == (200, ok.body)
     acknowledge(bench, call, cseq=3)
     assert bench.names() == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [
+        ("t38UDPRedundancy", "t38UDPRedundancy"),
+        ("t38UDPFEC", "t38UDPFEC"),
+        ("T38udpNoEC", "t38UDPRedundancy"),
+    ],
+)
+def test_peer_that_asks_for_parity_gets_it(asked: str, answered: str) -> None:
+    bench = Bench()
+    call = bench.talk()
+    reinvite(bench, call, IMAGE.replace(b"t38UDPRedundancy", asked.encode()))
+    assert switching(bench).accept(call, LOCAL)
+    [ok] = bench.out()
+    assert parse_sdp(ok.body).media[0].attribute("T38FaxUdpEC") == answered
+
+
+def test_terms_of_somebody_else_are_passed_on() -> None:
+    like = T38Terms(
+        remote=RtpAddress("198.51.100.7", 9), bit_rate=9600, most=200, correction="parity"
+    )
+    passed = T38Terms(remote=LOCAL, bit_rate=9600, most=200, correction="parity")
+    bench = Bench()
+    call = bench.talk()
+    reinvite(bench, call, IMAGE)
+    assert switching(bench).accept(call, LOCAL, like)
+    [ok] = bench.out()
+    assert read_terms(parse_sdp(ok.body), 0, own_host="", signalled_from="") == passed
+    other = Bench()
+    call, invite = other.dial()
+    other.send(response(invite, 200, body=OFFER))
+    other.out()
+    assert switching(other).offer(call, LOCAL, like)
+    [asked] = other.out()
+    assert read_terms(parse_sdp(asked.body), 0, own_host="", signalled_from="") == passed
+
+
+def test_call_that_must_be_encrypted_stays_with_audio() -> None:
+    bench = Bench()
+    call = bench.talk()
+    assert call.session is not None
+    call.session.terms = msgspec.structs.replace(call.session.terms, srtp="required")
+    [refusal] = reinvite(bench, call, IMAGE)
+    assert refusal.status == 488
+    assert not switching(bench).offer(call, LOCAL)
 
 
 def test_peer_that_asks_in_vain_keeps_its_audio() -> None:
@@ -211,13 +259,14 @@ def test_what_is_described_is_read(
     place: int, others: list[tuple[str, str, str]], host: str
 ) -> None:
     place = min(place, len(others))
-    text = describe(7, host, RtpAddress(host, 7000), place=place, others=tuple(others))
+    ours = own_terms(RtpAddress(host, 7000))
+    text = describe(7, host, place=place, others=tuple(others), terms=ours)
     assert runs_t38(text)
     sdp = parse_sdp(text)
     assert len(sdp.media) == len(others) + 1
     assert wants_t38(sdp) == place
     terms = read_terms(sdp, place, own_host=host, signalled_from="")
-    assert terms == T38Terms(remote=RtpAddress(host, 7000), most=1472)
+    assert terms == ours == T38Terms(remote=RtpAddress(host, 7000), most=1472)
     assert not runs_t38(text.replace(b"m=image 7000", b"m=image 0"))
 
 

@@ -9,7 +9,7 @@ import pytest
 from cython_ext.sip_wire import parse
 from drivers.api import RtpAddress
 from drivers.events import Answered, Released, Ringing
-from drivers.t38 import T38Asked, T38Line, T38Terms
+from drivers.t38 import T38Asked, T38Line, T38Terms, T38Told
 from tests.drivers.sip.test_driver import LOOPBACK_OFFER, Caller, tag_of
 from tests.drivers.sip.test_t38 import IMAGE
 from tests.fakes.sip_bench import response
@@ -77,6 +77,25 @@ async def test_we_ask(running: Any, caller: Caller, status: int, terms: T38Terms
     await caller.until("ACK")
 
 
+@pytest.mark.parametrize(("status", "terms"), [(200, TERMS), (488, None)])
+async def test_what_we_propose_is_answered_by_an_event(
+    running: Any, caller: Caller, status: int, terms: T38Terms | None
+) -> None:
+    line, _ = await talk(running, caller)
+    assert await line.propose_t38(LOCAL, like=TERMS)
+    assert not await line.propose_t38(LOCAL, like=TERMS)  # one after the other
+    assert await line.offer_t38(LOCAL) is None
+    invite = await caller.until("INVITE")
+    assert "a=T38FaxMaxDatagram:72" in invite
+    body = LOOPBACK_IMAGE if status == 200 else b""
+    contact = (("Contact", f"<sip:caller@{caller.place}>"),)
+    caller.sock.sendto(
+        response(parse(invite.encode()), status, headers=contact, body=body), caller.target
+    )
+    told = await running.wait_for(T38Told)
+    assert (told.line, told.terms) == (line.id, terms)
+
+
 async def test_call_that_ends_meanwhile_answers_everybody(running: Any, caller: Caller) -> None:
     line, tag = await talk(running, caller)
     asking = asyncio.create_task(line.offer_t38(LOCAL))
@@ -86,6 +105,14 @@ async def test_call_that_ends_meanwhile_answers_everybody(running: Any, caller: 
     assert await asking is None
     assert await line.offer_t38(LOCAL) is None
     assert not await line.accept_t38(LOCAL)
+
+
+async def test_call_that_ends_while_we_propose_is_told(running: Any, caller: Caller) -> None:
+    line, tag = await talk(running, caller)
+    assert await line.propose_t38(LOCAL, like=TERMS)
+    caller.send("BYE", branch="bye", cseq=2, to_tag=tag)
+    assert (await running.wait_for(T38Told)).over
+    await running.wait_for(Released)
 
 
 async def test_call_that_ends_while_we_decide_is_told(running: Any, caller: Caller) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 
 from daemon.config import TelephoneOptions
@@ -12,7 +13,7 @@ from daemon.fax import messages as fax
 from daemon.service.faxes import FaxState
 from daemon.store.rows import SegmentRow
 from drivers.api import RtpAddress
-from drivers.t38 import T38Asked, T38Left, T38Line, T38Terms
+from drivers.t38 import T38Asked, T38Left, T38Line, T38Terms, T38Told
 from tests.fakes.control_rig import ControlRig
 from tests.fakes.fax_pages import write_pages
 from tests.fakes.line import FakeLine
@@ -30,9 +31,12 @@ class Packets:
         self.line = line
         self.terms = terms
         self.offered: list[RtpAddress] = []
+        self.proposed: list[T38Terms] = []
         self.accepted: list[RtpAddress] = []
+        self.like: list[T38Terms | None] = []
+        """In whose terms it was accepted."""
         self.refused = self.left = 0
-        for name in ("offer_t38", "accept_t38", "refuse_t38", "leave_t38"):
+        for name in ("offer_t38", "propose_t38", "accept_t38", "refuse_t38", "leave_t38"):
             setattr(line, name, getattr(self, name))
         assert isinstance(line, T38Line)
 
@@ -40,8 +44,13 @@ class Packets:
         self.offered.append(local)
         return self.terms
 
-    async def accept_t38(self, local: RtpAddress) -> bool:
+    async def propose_t38(self, local: RtpAddress, *, like: T38Terms) -> bool:
+        self.proposed.append(msgspec.structs.replace(like, remote=local))
+        return True
+
+    async def accept_t38(self, local: RtpAddress, *, like: T38Terms | None = None) -> bool:
         self.accepted.append(local)
+        self.like.append(like)
         return True
 
     async def refuse_t38(self) -> None:
@@ -53,6 +62,11 @@ class Packets:
     async def ask(self, rig: ControlRig) -> None:
         """The far end wants T.38."""
         rig.driver.emit(T38Asked(line=self.line.id, terms=TERMS))
+        await rig.settle()
+
+    async def answer(self, rig: ControlRig, terms: T38Terms | None) -> None:
+        """The far end answers what was proposed."""
+        rig.driver.emit(T38Told(line=self.line.id, terms=terms))
         await rig.settle()
 
 
@@ -185,10 +199,124 @@ async def test_leg_that_changes_in_a_conversation_gets_a_gateway(rig: ControlRig
     assert rig.phase(caller) is Phase.TALKING
     await packets.ask(rig)
     assert packets.refused == 1
+    rig.media.faxes.progress(1)
+    await rig.settle()
     await rig.hang_up(caller)
     assert rig.media.faxes.asked[-1] == fax.StopFax(fax=request.fax)
     await rig.settle()
     assert rig.media.faxes.running == {}
+    segment = t38_segment(rig)
+    assert (segment.result, segment.detail["line"], segment.detail["to"]) == (
+        "gateway",
+        agent.id,
+        caller.id,
+    )
+    assert (segment.detail["pages"], segment.detail["rate"]) == ("1", "14400")
+    assert_sound(rig)
+
+
+def t38_segment(rig: ControlRig) -> SegmentRow:
+    """What is on record of T.38 in the only conversation with it."""
+    [segment] = [row for row in rig.book.newest(SegmentRow) if row.kind == "t38"]
+    return segment
+
+
+ELSEWHERE = T38Terms(remote=RtpAddress("192.0.2.77", 4200), bit_rate=9600, correction="parity")
+
+
+async def both(rig: ControlRig) -> tuple[FakeLine, Packets, Packets]:
+    """A caller and an agent whose lines can do T.38, and the caller asks for it."""
+    caller, agent = await rig.connect()
+    near, far = Packets(caller), Packets(agent)
+    await near.ask(rig)
+    return caller, near, far
+
+
+async def test_t38_is_passed_on_between_legs_that_both_take_it(rig: ControlRig) -> None:
+    caller, near, far = await both(rig)
+    # In the terms of who asks; the answer waits for that of the other leg.
+    assert far.proposed == [msgspec.structs.replace(TERMS, remote=RtpAddress("192.0.2.1", 7001))]
+    assert (near.accepted, near.refused) == ([], 0)
+    await far.ask(rig)  # and another change meanwhile is none
+    assert far.refused == 1
+    await far.answer(rig, ELSEWHERE)
+    assert (near.accepted, near.like) == ([RtpAddress("192.0.2.1", 7002)], [ELSEWHERE])
+    [request] = rig.media.faxes.passed_on.values()
+    assert request.peer == PEER
+    assert (request.other_peer.host, request.other_peer.port) == ("192.0.2.77", 4200)
+    assert started(rig) == []
+    await rig.hang_up(caller)
+    assert rig.media.faxes.passed_on == {}
+    segment = t38_segment(rig)
+    assert (segment.result, segment.detail["received"], segment.detail["other_lost"]) == (
+        "passed_on",
+        "500",
+        "1",
+    )
+    assert_sound(rig)
+
+
+async def test_leg_that_refuses_t38_gets_a_gateway(rig: ControlRig) -> None:
+    caller, near, far = await both(rig)
+    await far.answer(rig, None)
+    assert (near.like, far.left) == ([None], 0)
+    [request] = started(rig)
+    assert (request.way, request.t38) == ("gateway", PEER)
+    assert rig.media.faxes.sockets == {request.fax}
+    [port] = rig.media.faxes.running.values()
+    assert frozenset((port, far.line.port)) in rig.media.bridges.values()
+    await rig.hang_up(caller)
+    assert t38_segment(rig).result == "gateway"
+    assert_sound(rig)
+
+
+async def test_leg_that_leaves_what_is_passed_on_takes_the_other_along(rig: ControlRig) -> None:
+    caller, near, far = await both(rig)
+    await far.answer(rig, ELSEWHERE)
+    rig.driver.emit(T38Left(line=far.line.id))
+    await rig.settle()
+    assert (near.left, far.left) == (1, 0)
+    assert rig.media.faxes.passed_on == {}
+    assert rig.media.bridges == {rig.call_on(caller).bridge: {caller.port, far.line.port}}
+    assert t38_segment(rig).result == "passed_on"
+    await rig.hang_up(caller)
+    assert_sound(rig)
+
+
+@pytest.mark.parametrize("who", ["near", "far"])
+async def test_somebody_who_hangs_up_while_the_other_is_asked(rig: ControlRig, who: str) -> None:
+    caller, near, far = await both(rig)
+    if who == "far":
+        rig.driver.emit(T38Told(line=far.line.id, terms=None, over=True))
+    await rig.hang_up(near.line if who == "near" else far.line)
+    assert rig.media.faxes.sockets == rig.media.faxes.running.keys() == set()
+    assert (near.refused, near.accepted) == (1, [])
+    assert caller.port not in rig.media.bridges
+    assert started(rig) == []
+    await far.answer(rig, None)
+    if who == "far":
+        await rig.hang_up(caller)
+    assert_sound(rig)
+
+
+async def test_control_that_comes_back_ends_what_is_passed_on(rig: ControlRig) -> None:
+    caller, _near, far = await both(rig)
+    await far.answer(rig, ELSEWHERE)
+    await rig.again()
+    await rig.hang_up(caller)
+    assert rig.media.faxes.passed_on == {}
+    assert t38_segment(rig).result == "passed_on"
+    assert_sound(rig)
+
+
+async def test_media_that_restarts_ends_what_is_passed_on(rig: ControlRig) -> None:
+    caller, _near, far = await both(rig)
+    await far.answer(rig, ELSEWHERE)
+    rig.controller.faxes.media_restarted()
+    assert t38_segment(rig).result == "fax_failed"
+    rig.media.faxes.passed_on.clear()
+    await rig.hang_up(caller)
+    assert_sound(rig)
 
 
 async def test_leg_that_comes_back_to_audio_needs_no_gateway(rig: ControlRig) -> None:

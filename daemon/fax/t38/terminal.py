@@ -1,6 +1,6 @@
 """A fax terminal and a gateway that speak T.38 (IFP packets), by libspandsp.
 
-Packets come and go without UDPTL around them (``daemon.fax.udptl``). Time passes by samples of
+Packets come and go without UDPTL around them (``daemon.fax.t38.udptl``). Time passes by samples of
 8 kHz, as for ``daemon.fax.terminal``.
 """
 

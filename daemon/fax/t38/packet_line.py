@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Final
 
 from daemon.fax.audio_line import AudioLine
-from daemon.fax.t38_terminal import Gateway, T38Terminal
-from daemon.fax.udptl import UdptlReceiver, UdptlSender
+from daemon.fax.t38.far_end import FarEnd
+from daemon.fax.t38.recovery import REDUNDANCY, UdptlReceiver, UdptlSender
+from daemon.fax.t38.terminal import Gateway, T38Terminal
+from daemon.fax.t38.udptl import MOST_DATAGRAM, SHORTEST
 
 TICK_S: Final = 0.02
 TICK: Final = 160  # samples of 8 kHz: 20 ms
@@ -19,28 +21,29 @@ MOST_AT_ONCE: Final = 64  # datagrams read between two ticks: a flood must not s
 
 
 class PacketLine:
-    """One side of a T.38 conversation.
-
-    Datagrams go where the description said, or where the other side's come from when that is
-    the same host with another port: behind address translation that is the one that works.
-    """
+    """One side of a T.38 conversation."""
 
     def __init__(
-        self, sock: socket.socket, remote: tuple[str, int], *, redundancy: int, most: int
+        self,
+        sock: socket.socket,
+        remote: tuple[str, int],
+        *,
+        redundancy: int = REDUNDANCY,
+        parity: bool = False,
+        most: int = MOST_DATAGRAM,
     ) -> None:
         sock.setblocking(False)
         self.socket = sock
         self.receiver = UdptlReceiver()
-        self._remote = remote
-        self._latched = False
-        self._sender = UdptlSender(redundancy=redundancy, most=most)
+        self._far = FarEnd(remote)
+        self._sender = UdptlSender(redundancy=redundancy, parity=parity, most=most)
 
     def transmit(self, ifp: bytes, count: int) -> None:
         """Send a packet, important ones several times under the same number."""
         data = self._sender.send(ifp)
         for _ in range(count):
             try:
-                self.socket.sendto(data, self._remote)
+                self.socket.sendto(data, self._far.address)
             except OSError:
                 # A full buffer or an ICMP error is a lost datagram: others carry it again.
                 self.receiver.counts["unsent"] += 1
@@ -54,20 +57,11 @@ class PacketLine:
                 return
             except OSError:
                 continue  # an ICMP error of what was sent before
-            if not self._is_theirs(data, source):
+            if len(data) < SHORTEST or not self._far.sent(source):
                 self.receiver.counts["strange"] += 1
                 continue
             for sequence, ifp in self.receiver.receive(data):
                 to.hear(sequence, ifp)
-
-    def _is_theirs(self, data: bytes, source: tuple[str, int]) -> bool:
-        if source[:2] == self._remote:
-            self._latched = True
-            return True
-        if self._latched or source[0] != self._remote[0] or len(data) < 4:
-            return False
-        self._remote, self._latched = (source[0], source[1]), True
-        return True
 
 
 def run_packets(

@@ -1,0 +1,225 @@
+"""T.38 in a conversation of two: passed on where both legs speak it, else through a gateway.
+
+Who asks waits with his re-INVITE until the other leg has been asked: it takes T.38 as well, and
+datagrams are passed on, or it stays with audio, and a gateway stands between them. What runs is
+a segment of the call, so a control process that comes back knows of it.
+"""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import msgspec
+import structlog
+
+from acd_core.ids import to_text
+from daemon.control.calls.call import Call, OpenSegment
+from daemon.control.faxes.t38 import T38Changes, T38Control, other_leg, peer_of
+from daemon.control.records import Records
+from daemon.fax import messages as fax
+from daemon.fax.messages import FaxEnded, FaxProgress
+from drivers.api import LineId, PortId
+from drivers.errors import DriverError
+from drivers.t38 import T38Asked, T38Terms, T38Told
+
+KIND: Final = "t38"
+GATEWAY: Final = "gateway"
+PASSED_ON: Final = "passed_on"
+
+log = structlog.get_logger()
+
+
+class PassingControl(T38Control, Protocol):
+    """The control process, as far as this needs it."""
+
+    clock: Callable[[], float]
+    ids: Callable[[], int]
+    records: Records
+
+    def keep(self, call: Call) -> None:
+        """Journal the call as it is now, and show it."""
+
+
+class _Asking(msgspec.Struct, frozen=True):
+    """Somebody asks for T.38, and the other leg was asked whether it takes it."""
+
+    asked: T38Asked
+    number: int
+    """Of the socket of who asks."""
+    other: LineId
+    other_number: int
+
+
+class T38Passing:
+    """The conversations by T.38, by call and by the number of the fax in media."""
+
+    def __init__(self, control: PassingControl, changes: T38Changes) -> None:
+        self._control = control
+        self._changes = changes
+        self._asking: dict[int, _Asking] = {}
+        self._running: dict[int, tuple[Call, OpenSegment]] = {}
+        """Those whose end media has not told yet, also after the end of their calls."""
+
+    # -- it begins ------------------------------------------------------------------------
+
+    async def asked(self, call: Call, asked: T38Asked) -> bool:
+        """One of two who talk wants T.38; False when it cannot be."""
+        other = other_leg(call, asked.line)
+        if other is None or other.port is None or call.id in self._asking or KIND in call.segments:
+            return False
+        ids = self._control.ids
+        asking = _Asking(asked, ids(), other.line, ids())
+        if await self._changes.propose(other.line, asking.other_number, asked.terms):
+            self._asking[call.id] = asking
+            return True
+        return await self._gateway(call, asking)
+
+    async def told(self, call: Call, told: T38Told) -> None:
+        """The other leg answers."""
+        asking = self._asking.get(call.id)
+        if asking is None or asking.other != told.line:
+            if told.terms is not None:
+                await self._changes.leave(told.line)  # who asked is gone
+            return
+        del self._asking[call.id]
+        if told.terms is None:
+            await self._stop(asking.other_number)
+            if told.over or not await self._gateway(call, asking):
+                await self._changes.refuse(asking.asked.line)
+        else:
+            await self._pass_on(call, asking, told.terms)
+
+    async def _pass_on(self, call: Call, asking: _Asking, terms: T38Terms) -> None:
+        """Both legs take T.38: join their sockets."""
+        other = other_leg(call, asking.asked.line)
+        peer = None
+        if other is not None and other.line == asking.other:
+            peer = await self._changes.accept(asking.asked, asking.number, terms)
+        if peer is None:
+            await self._changes.refuse(asking.asked.line)
+            await self._changes.leave(asking.other)
+            await self._stop(asking.other_number)
+            return
+        reply = await self._changes.tell(
+            fax.PassT38(
+                fax=asking.number,
+                peer=peer,
+                other=asking.other_number,
+                other_peer=peer_of(terms),
+            )
+        )
+        if isinstance(reply, fax.FaxStarted):
+            self._begins(call, asking, PASSED_ON)
+            return
+        log.error("T.38 is not passed on", call=to_text(call.id), why=str(reply))
+        for line, number in (
+            (asking.asked.line, asking.number),
+            (asking.other, asking.other_number),
+        ):
+            await self._changes.leave(line)
+            await self._stop(number)
+
+    async def _gateway(self, call: Call, asking: _Asking) -> bool:
+        """The other leg stays with audio: put a gateway between them; False: refuse it."""
+        asked, number = asking.asked, asking.number
+        other = other_leg(call, asked.line)
+        if other is None or other.line != asking.other or other.port is None:
+            return False
+        peer = await self._changes.accept(asked, number)
+        if peer is None:
+            return False
+        reply = await self._changes.tell(fax.StartFax(fax=number, way="gateway", t38=peer))
+        if not isinstance(reply, fax.FaxStarted):
+            log.error("fax gateway does not start", call=to_text(call.id), why=str(reply))
+            await self._changes.leave(asked.line)
+            return True
+        self._begins(call, asking, GATEWAY)
+        # The bridge keeps its number: whoever ends the conversation ends this.
+        media = self._control.media
+        try:
+            await media.unbridge(call.bridge)
+            await media.bridge(call.bridge, PortId(reply.port), other.port)
+        except DriverError as error:
+            # Its worker died at once, or media did: no gateway may stay behind.
+            log.error("fax gateway is not joined", call=to_text(call.id), why=str(error))
+            await self.over(call)
+            await self._changes.leave(asked.line)
+        return True
+
+    def _begins(self, call: Call, asking: _Asking, way: str) -> None:
+        control = self._control
+        detail = {
+            "fax": str(asking.number),
+            "way": way,
+            "line": asking.asked.line,
+            "to": asking.other,
+        }
+        control.records.open_segment(call, KIND, control.clock(), detail=detail)
+        self._running[asking.number] = call, call.segments[KIND]
+        control.keep(call)
+        log.info("T.38 in a conversation", call=to_text(call.id), **detail)
+
+    # -- it ends --------------------------------------------------------------------------
+
+    async def left(self, call: Call, line: LineId) -> None:
+        """A leg is back at audio: both hear each other as before."""
+        segment = call.segments.get(KIND)
+        if segment is None or line not in (segment.detail["line"], segment.detail["to"]):
+            return
+        passed_on = segment.detail["way"] == PASSED_ON
+        await self.over(call)
+        other = other_leg(call, line)
+        if passed_on and other is not None:
+            await self._changes.leave(other.line)
+        ports = [leg.port for leg in (call.caller, *call.partners) if leg.port is not None]
+        if call.bridge and len(ports) == 2:
+            await self._control.media.unbridge(call.bridge)
+            await self._control.media.bridge(call.bridge, *ports)
+            log.info("conversation is back at audio", call=to_text(call.id))
+
+    async def over(self, call: Call) -> None:
+        """The call ends, or T.38 in it; its segment does when media tells how it went."""
+        asking = self._asking.pop(call.id, None)
+        if asking is not None:
+            await self._changes.refuse(asking.asked.line)
+            await self._stop(asking.number)
+            await self._stop(asking.other_number)
+        segment = call.segments.pop(KIND, None)
+        if segment is None:
+            return
+        number = int(segment.detail["fax"])
+        self._running[number] = call, segment
+        reply = await self._stop(number)
+        if reply is None or not reply.ends:
+            self.happened(FaxEnded(fax=number, code=fax.NO_AUDIO))
+
+    def happened(self, event: FaxEnded | FaxProgress) -> bool:
+        """Take what media tells; False when it is about something else."""
+        found = self._running.get(event.fax)
+        if found is None:
+            return False
+        call, segment = found
+        known = {"pages": str(event.pages), "rate": str(event.rate)}
+        segment.detail |= known if event.rate else {}
+        if isinstance(event, FaxProgress):
+            log.info("fax gateway", call=to_text(call.id), pages=event.pages, rate=event.rate)
+            return True
+        del self._running[event.fax]
+        counts = {name: str(count) for name, count in event.packets.items()}
+        log.info("T.38 is over", call=to_text(call.id), code=event.code, packets=event.packets)
+        control, result = self._control, segment.detail["way"]
+        if result == PASSED_ON and event.code != fax.OK:
+            result = "fax_failed"
+        # The call goes on without it, or has ended before.
+        call.segments[KIND] = segment
+        detail: dict[str, object] = {**counts, "code": str(event.code)}
+        control.records.close_segment(call, KIND, control.clock(), result=result, detail=detail)
+        return True
+
+    def media_restarted(self) -> None:
+        """Sockets and gateways end with their media process."""
+        for number in tuple(self._running):
+            self.happened(FaxEnded(fax=number, code=fax.NO_AUDIO))
+
+    async def _stop(self, number: int) -> fax.FaxStopped | None:
+        reply = await self._changes.tell(fax.StopFax(fax=number))
+        return reply if isinstance(reply, fax.FaxStopped) else None
