@@ -11,6 +11,7 @@ AcdError
 ├── UnknownRule         no routing rule has that name
 ├── DuplicateCall       the call is already in a queue or with an agent
 ├── StationTaken        another agent sits at that station
+├── ImageFault          bytes that no engine can be made of
 ├── ForecastFault       a demand or a goal that nothing can be computed for
 └── IllegalTransition   the event cannot happen in this state
 
@@ -60,6 +61,10 @@ class DuplicateCall(AcdError):
 
 class StationTaken(AcdError):
     """Another agent already sits at that station."""
+
+
+class ImageFault(AcdError):
+    """No engine can be made of an image: it is damaged, or of another version."""
 
 
 class ForecastFault(AcdError):

@@ -24,7 +24,7 @@ _AT_WORK: Final = [place for place, state in enumerate(AgentState) if state not 
 Ways = tuple[tuple[tuple[int, int], ...], ...]
 
 
-class _Want(NamedTuple):
+class Want(NamedTuple):
     """What stands behind a number."""
 
     ways: Ways
@@ -42,7 +42,7 @@ class Demands:
         """Some agent has, or had, room for other things than one call."""
         self.named: set[QueueId] = set()
         """Queues that have a place in some agent's own order."""
-        self._wants: dict[int, _Want] = {}
+        self._wants: dict[int, Want] = {}
         self._members: dict[int, int] = {}
         self._lenders: dict[int, int] = {}
         self._plain: dict[int, int] = {}
@@ -73,7 +73,7 @@ class Demands:
             base, ways = (), config.widening[step - 1].any_of
         merged = tuple(merge(base, way, own) for way in ways or ((),))
         line = line_of(config.queue) if self.lined(config) else 0
-        return self._number(_Want(merged, line, medium, tier, lent))
+        return self._number(Want(merged, line, medium, tier, lent))
 
     def members(self, demand: int) -> int:
         """The number that agents meet who do at other times: tier and room aside."""
@@ -117,7 +117,7 @@ class Demands:
         counts = self._matcher.tally(self._number(self._wants[demand], Mark.SERVICE))
         return any(counts[state] for state in _AT_WORK)
 
-    def _number(self, want: _Want, room: Mark = Mark.ROOM) -> int:
+    def _number(self, want: Want, room: Mark = Mark.ROOM) -> int:
         marks = [(mark(room, MEDIA[want.medium]), 0)]
         if want.tier is not None:
             marks += ((mark(Mark.TIER, want.tier), 1), (mark(Mark.BALANCE, want.tier), -1))

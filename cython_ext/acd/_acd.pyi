@@ -1,6 +1,8 @@
 from collections.abc import Iterable
 from typing import Final, final
 
+from cython_ext.acd.states import MatcherState
+
 IDLE: Final[int]
 """The state in which an agent can be chosen."""
 LONGEST_IDLE: Final[int]
@@ -134,6 +136,9 @@ class Matcher:
 
     def tally(self, demand: int) -> tuple[int, ...]:
         """Count the agents that fit by state, 16 numbers."""
+
+    def state(self) -> MatcherState:
+        """Everything that decisions depend on; ``states.restore_matcher`` takes it back."""
 
     def memory(self) -> tuple[int, int]:
         """Bytes set aside for agents and for calls."""

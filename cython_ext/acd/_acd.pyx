@@ -73,11 +73,9 @@ cdef inline uint64_t mixed(uint64_t value) noexcept nogil:
 cdef class Matcher(Pools):
     """Pools of idle agents, lists of waiting calls, and the choice between them."""
 
-    cdef list _free_agents, _free_calls
     cdef dict _profile_ids, _demand_ids
 
     def __cinit__(self):
-        self._free_agents, self._free_calls = [], []
         self._profile_ids, self._demand_ids = {}, {}
 
     # Profiles and demands
@@ -137,7 +135,7 @@ cdef class Matcher(Pools):
     def add_agent(self, int64_t key, int profile):
         cdef int agent
         self.check_profile(profile)
-        agent = self._free_agents.pop() if self._free_agents else self.more_agents()
+        agent = self.free_agents.pop() if self.free_agents else self.more_agents()
         self.agents[agent] = Agent(
             key=key, ranks=[0.0, 0.0, 0.0], places=[-1, -1, -1, -1], profile=profile, state=0,
             used=1,
@@ -150,7 +148,7 @@ cdef class Matcher(Pools):
         self.leave_pool(agent)
         self.counts[self.agents[agent].profile * STATES + self.agents[agent].state] -= 1
         self.agents[agent].used = 0
-        self._free_agents.append(agent)
+        self.free_agents.append(agent)
 
     def set_profile(self, int agent, int profile):
         self.check_agent(agent)
@@ -204,7 +202,7 @@ cdef class Matcher(Pools):
         self.check_demand(demand)
         if not isfinite(arrival):
             raise ValueError(f"time {arrival} is not finite")
-        call = self._free_calls.pop() if self._free_calls else self.more_calls()
+        call = self.free_calls.pop() if self.free_calls else self.more_calls()
         self.calls[call] = Call(
             key=key, arrival=arrival, priority=priority, demand=demand, status=LISTED
         )
@@ -216,7 +214,7 @@ cdef class Matcher(Pools):
         if self.calls[call].status == LISTED:
             self.leave_list(call)
         self.calls[call].status = FREE
-        self._free_calls.append(call)
+        self.free_calls.append(call)
 
     def hold_call(self, int call):
         self.check_call(call)

@@ -16,3 +16,6 @@ class Deadlines:
 
     def pop(self, now: float) -> int:
         """Take the earliest handle whose deadline is not after now; -1 for none."""
+
+    def state(self) -> list[tuple[int, float]]:
+        """Every handle with its time, in the order they were set."""

@@ -67,6 +67,11 @@ cdef class Deadlines:
         self.places[handle] = -1
         return handle
 
+    def state(self):
+        cdef int i
+        ordered = sorted([(self.heap[i].order, i) for i in range(self.length)])
+        return [(self.heap[i].handle, self.heap[i].when) for _, i in ordered]
+
     cdef int _make_room(self, int handle) except -1:
         cdef int i
         if self.length == self.room:

@@ -79,7 +79,10 @@ cdef class Pools:
     cdef bint weighted                 # some weight is not 1
     cdef list profile_wants            # (levels, ranks by line or None, only these lines)
     cdef list demand_needs             # (line, alternatives)
+    cdef list free_agents, free_calls  # handles given back, the last one is taken first
 
+    cdef object _agent_state(self, int agent)
+    cdef object _call_state(self, int call)
     cdef int more_agents(self) except -1
     cdef int more_calls(self) except -1
     cdef int new_profile(self, dict levels, dict ranks, bint only) except -1

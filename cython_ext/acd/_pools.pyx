@@ -22,6 +22,7 @@ cdef class Pools:
 
     def __cinit__(self):
         self.profile_wants, self.demand_needs = [], []
+        self.free_agents, self.free_calls = [], []
         self.orders = 1 << BY_IDLE_TIME
         self._more_sides(64)
 
@@ -44,6 +45,33 @@ cdef class Pools:
         free(self.waiting_demands)
         free(self.agents)
         free(self.calls)
+
+    def state(self):
+        cdef int i
+        profiles = [
+            (tuple(levels.items()), tuple((ranks or {}).items()), bool(only))
+            for levels, ranks, only in self.profile_wants
+        ]
+        demands = [
+            (line, ways, self.demands[i].urgency, self.demands[i].weight)
+            for i, (line, ways) in enumerate(self.demand_needs)
+        ]
+        agents = [self._agent_state(i) for i in range(self.agents_used)]
+        calls = [self._call_state(i) for i in range(self.calls_used)]
+        return profiles, demands, agents, self.free_agents[:], calls, self.free_calls[:]
+
+    cdef object _agent_state(self, int agent):
+        cdef Agent* found = &self.agents[agent]
+        if not found.used:
+            return None
+        since, occupancy, handled = found.ranks[0], found.ranks[1], found.ranks[2]
+        return found.key, found.profile, found.state, since, occupancy, handled
+
+    cdef object _call_state(self, int call):
+        cdef Call* found = &self.calls[call]
+        if found.status == FREE:
+            return None
+        return found.key, found.demand, found.priority, found.arrival, found.status == HELD
 
     cdef int more_agents(self) except -1:
         """Make room for one more agent."""

@@ -10,6 +10,10 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from cython_ext.acd.oracle_deadlines import Deadlines as Deadlines
+from cython_ext.acd.oracle_deadlines import finite
+from cython_ext.acd.states import AgentState, CallState, MatcherState, Pairs
+
 IDLE: Final = 1
 LONGEST_IDLE: Final = 0
 MOST_SKILLED: Final = 1
@@ -24,10 +28,8 @@ _STATES: Final = 16
 _WORD: Final = (1 << 64) - 1
 _LAST: Final = (1 << 31) - 1
 _TOP_LEVEL: Final = 1000
-_MOST_DEADLINES: Final = 1 << 24
 
 T = TypeVar("T")
-Pairs = tuple[tuple[int, int], ...]
 
 
 class _Agent(msgspec.Struct):
@@ -38,6 +40,11 @@ class _Agent(msgspec.Struct):
     occupancy: float = 0.0
     handled: float = 0.0
 
+    @property
+    def state_now(self) -> AgentState:
+        times = (float(self.since), float(self.occupancy), float(self.handled))
+        return self.key, self.profile, self.state, *times
+
 
 class _Call(msgspec.Struct):
     key: int
@@ -45,6 +52,10 @@ class _Call(msgspec.Struct):
     priority: int
     arrival: float
     held: bool = False
+
+    @property
+    def state_now(self) -> CallState:
+        return self.key, self.demand, self.priority, float(self.arrival), self.held
 
 
 class _Handles:
@@ -62,6 +73,15 @@ class _Handles:
 
     def give_back(self, handle: int) -> None:
         self._free.append(handle)
+
+    @property
+    def all(self) -> range:
+        """Those given at some time."""
+        return range(self._next)
+
+    @property
+    def free(self) -> list[int]:
+        return self._free.copy()
 
 
 class Matcher:
@@ -164,12 +184,12 @@ class Matcher:
         found = self._agent(agent)
         if not 0 <= state < _STATES:
             raise ValueError(f"state {state} is not 0 to {_STATES - 1}")
-        found.state, found.since = state, _finite(since)
+        found.state, found.since = state, finite(since)
 
     def add_call(self, key: int, demand: int, priority: int, arrival: float) -> int:
         """Let a call wait."""
         _known(self._demands, demand, "demand")
-        _finite(arrival)
+        finite(arrival)
         _signed(key, 64)
         _signed(priority, 32)
         call = self._call_handles.take()
@@ -235,7 +255,7 @@ class Matcher:
     def best_call(self, profile: int, now: float = 0.0) -> int:
         """Choose the first waiting call that fits; -1 for none."""
         _, named, _ = _known(self._profiles, profile, "profile")
-        _finite(now)
+        finite(now)
         ranks = dict(named)
         waiting = (
             handle
@@ -275,6 +295,21 @@ class Matcher:
             counts[agent.state] += self.fits(agent.profile, demand)
         return tuple(counts)
 
+    def state(self) -> MatcherState:
+        """Everything that decisions depend on; ``states.restore_matcher`` takes it back."""
+        agents, calls = self._agents, self._calls
+        return (
+            list(self._profiles),
+            [
+                (line, ways, self._urgencies.get(number, 0.0), self._weights.get(number, 1.0))
+                for number, (line, ways) in enumerate(self._demands)
+            ],
+            [agents[h].state_now if h in agents else None for h in self._agent_handles.all],
+            self._agent_handles.free,
+            [calls[h].state_now if h in calls else None for h in self._call_handles.all],
+            self._call_handles.free,
+        )
+
     def memory(self) -> tuple[int, int]:
         """Plain objects are not counted."""
         return 0, 0
@@ -301,41 +336,6 @@ class Matcher:
         if call not in self._calls:
             raise ValueError(f"there is no call {call}")
         return self._calls[call]
-
-
-class Deadlines:
-    """One deadline a handle, the earliest first; equal times in the order they were set."""
-
-    def __init__(self) -> None:
-        self._due: dict[int, float] = {}
-
-    def __len__(self) -> int:
-        return len(self._due)
-
-    def set(self, handle: int, when: float) -> None:
-        """Set or replace the deadline of a handle (0 or above)."""
-        if not 0 <= handle < _MOST_DEADLINES:
-            raise ValueError(f"handle {handle} is not 0 to {_MOST_DEADLINES - 1}")
-        _finite(when)
-        self._due.pop(handle, None)
-        self._due[handle] = when
-
-    def cancel(self, handle: int) -> None:
-        """Forget the deadline of a handle; nothing when it has none."""
-        self._due.pop(handle, None)
-
-    def first(self) -> float | None:
-        """The earliest deadline."""
-        return min(self._due.values(), default=None)
-
-    def pop(self, now: float) -> int:
-        """Take the earliest handle whose deadline is not after now; -1 for none."""
-        # min() keeps the first of equal ones, and a dict keeps the order of setting.
-        handle = min(self._due, key=self._due.__getitem__, default=-1)
-        if handle < 0 or not self._due[handle] <= now:
-            return -1
-        del self._due[handle]
-        return handle
 
 
 def _pairs(levels: Iterable[tuple[int, int]]) -> Pairs:
@@ -380,9 +380,3 @@ def _mixed(value: int) -> int:
 def _signed(value: int, bits: int) -> None:
     if not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
         raise OverflowError(f"{value} is not of {bits} bits")
-
-
-def _finite(when: float) -> float:
-    if not math.isfinite(when):
-        raise ValueError(f"time {when} is not finite")
-    return when

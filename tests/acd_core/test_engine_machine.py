@@ -7,6 +7,8 @@ eligible is idle. Who is eligible is worked out here from configuration, by othe
 end the history, read back from its bytes, is told to two other engines, one of them on the
 kernel's plain twin: both must have made the same decisions. A third engine is told only what was
 not refused, much of it nonsense, and must have made them too: what is refused leaves no trace.
+Now and then the engine is written down and another one made of the image takes its place; the
+engines in the end are never cut, so that whatever an image forgets makes a difference there.
 """
 
 from datetime import UTC, date, datetime
@@ -41,6 +43,7 @@ from acd_core.queue_life.options import Announcements, CallbackRules, Closing, O
 from acd_core.reasons import explain
 from acd_core.routing.registry import strategies
 from acd_core.skills import Requirement
+from acd_core.state.image import restore, save
 from cython_ext.acd import oracle
 from cython_ext.implementation import PURE_PYTHON
 
@@ -332,6 +335,12 @@ class Engine(RuleBasedStateMachine):
             CallerTier: told.TierConfigured,
         }
         self.tell(kinds[type(config)](config=config, version=self.version))
+
+    @rule()
+    def be_cut(self) -> None:
+        image = save(self.engine)
+        self.engine = restore(image)
+        assert save(self.engine) == image
 
     @rule(
         kind=st.sampled_from(["tier", "agent", "queue", "attended", "skills", "day"]),

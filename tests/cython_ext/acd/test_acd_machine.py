@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from cython_ext.acd import oracle
+from cython_ext.acd.states import restore_deadlines, restore_matcher
 from cython_ext.implementation import PURE_PYTHON
 
 if PURE_PYTHON:
@@ -92,6 +93,18 @@ class KernelAndTwin(RuleBasedStateMachine):
 
     def pick(self, handles: dict[int, Any], number: int) -> int:
         return sorted(handles)[number % len(handles)]
+
+    @rule()
+    def be_cut(self) -> None:
+        """Fresh ones that take the memory back go on in the place of both."""
+        state, dues = self.ask("state"), self.dues[0].state()
+        assert self.dues[1].state() == dues
+        self.both = [_acd.Matcher(), oracle.Matcher()]
+        self.dues = [_deadlines.Deadlines(), oracle.Deadlines()]
+        for matcher, deadlines in zip(self.both, self.dues, strict=True):
+            restore_matcher(matcher, state)
+            restore_deadlines(deadlines, dues)
+        assert self.ask("state") == state
 
     # Agents
 

@@ -1,0 +1,1 @@
+"""The engine's whole memory as bytes, and an engine made of them."""
