@@ -114,6 +114,7 @@ class ControlProcess:
             batch_rows=records.batch_rows,
             batch_ms=records.batch_ms,
             waiting_rows=records.waiting_rows,
+            settle=self.journal.flush,
         )
         self.records = Records(self.journal, self.writer, self.ids, self.clock)
         self.speech = SpeechClient(site.socket("speech"))
@@ -128,6 +129,7 @@ class ControlProcess:
         # Rows that the database had not yet when the checkpoint was written stand before it.
         records = self.journal.read(min(since, applied))
         recovered = await asyncio.to_thread(read_back, records, engine, applied, since)
+        self.journal.gather(asyncio.get_running_loop().call_soon)
         self.clock.not_before(engine.now)
         for sequence, row in recovered.unwritten:
             self.writer.write(row, sequence)
@@ -135,7 +137,10 @@ class ControlProcess:
         await self.flows.activate_drafts()
         await self.flows.keep_versions((c.flow, c.flow_version) for c in recovered.calls)
         media = await LastingMediaLink.connect(
-            self.site.socket("media"), self.ids, patience_s=MEDIA_PATIENCE
+            self.site.socket("media"),
+            self.ids,
+            patience_s=MEDIA_PATIENCE,
+            settle=self.journal.flush,
         )
         await self.speech.open()
         drivers = DriverSet(self.site, media, self.clock, self.journal)
@@ -159,7 +164,7 @@ class ControlProcess:
         )
         watch = EngineWatch(alarms, media, self.clock)
         service = await self._service(controller, media, picture, audit, in_force, history, watch)
-        server = ServiceServer(service, self.site.socket("control"))
+        server = ServiceServer(service, self.site.socket("control"), settle=self.journal.flush)
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [

@@ -130,6 +130,7 @@ class DriverSet:
                 name=name,
                 folder=self._site.path,
                 seal_key=self._seal_key,
+                settle=self._journal.flush,
             )
             return OpenDriver(driver=sip, kind=section.kind, stations=sip, lamps=sip)
         driver = registry.available()[section.kind].factory(options, name=name)

@@ -7,9 +7,11 @@ kind in UTF-8 and the payload (msgpack)::
     u64 sequence number               f64 seconds since the Unix epoch
     u8 length of the kind             kind             payload
 
-The kernel has a record as soon as ``append`` returns, so a killed process loses nothing;
-the disk has it at the next ``sync``, which control calls every second. A record that a
-power cut tore is the last one of its file: reading stops before it, and counts it.
+The kernel has a record as soon as ``append`` returns; with ``gather`` as soon as ``flush`` does,
+which whoever lets something out of the process calls first, and the end of each turn of the loop.
+So a killed process loses nothing that anybody outside has seen the outcome of. The disk has it at
+the next ``sync``, which control calls every second. A record that a power cut tore is the last
+one of its file: reading stops before it, and counts it.
 """
 
 import datetime as dt
@@ -25,12 +27,17 @@ from typing import Final
 import msgspec
 
 from daemon.errors import JournalError
+from daemon.logs import get_logger
+
+log = get_logger(__name__)
 
 MAGIC: Final = b"HFJ1"
 SNAPSHOT: Final = "snapshot"
 """Kind of the records that hold the whole state: what is older is not needed to recover."""
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
 LARGEST_BODY: Final = 64 * 1024 * 1024  # a longer length is damage, not a record
+MOST_HELD: Final = 256 * 1024
+"""Bytes of records that may wait for the end of a turn."""
 FIRST_READ: Final = 4096  # bytes that usually hold a file's first record
 _HEADER: Final = struct.Struct("<IIQdB")
 _LENGTH_AND_CRC: Final = struct.Struct("<II")
@@ -61,6 +68,12 @@ class Journal:
         self._descriptor = -1
         self._size = 0
         self._dirty = False
+        self._schedule: Callable[[Callable[[], None]], object] | None = None
+        self._held: list[bytes] = []
+        """Records that the kernel has not got yet."""
+        self._held_size = 0
+        self._turn_will_end = False
+        self._failed = False
         self.last_sequence = 0
         self.torn_bytes = 0
         """Bytes of torn or damaged records found when the journal was opened."""
@@ -82,10 +95,14 @@ class Journal:
             raise JournalError(f"{directory}: {error.strerror}") from error
         return journal
 
+    def gather(self, schedule: Callable[[Callable[[], None]], object]) -> None:
+        """Let records wait for ``flush`` from now on; ``schedule`` is the loop's ``call_soon``."""
+        self._schedule = schedule
+
     def append(self, kind: str, payload: bytes, now: float | None = None) -> int:
         """Write one record and return its sequence number; JournalError when it cannot."""
         sequence = self.last_sequence + 1
-        self._write(_pack(sequence, kind, payload, self._clock() if now is None else now))
+        self._put(_pack(sequence, kind, payload, self._clock() if now is None else now))
         self.last_sequence = sequence
         return sequence
 
@@ -96,9 +113,45 @@ class Journal:
         """
         first = self.last_sequence + 1
         numbered = enumerate(records, first)
-        self._write(b"".join([_pack(number, kind, data, now) for number, (kind, data) in numbered]))
+        self._put(b"".join([_pack(number, kind, data, now) for number, (kind, data) in numbered]))
         self.last_sequence += len(records)
         return first
+
+    def flush(self) -> None:
+        """Let the kernel have every record; to be called before anything leaves the process.
+
+        JournalError when it cannot: the records wait, and no others are taken until it can.
+        """
+        if not self._held:
+            return
+        try:
+            self._write(b"".join(self._held))
+        except JournalError:
+            self._failed = True
+            raise
+        self._failed = False
+        self._held.clear()
+        self._held_size = 0
+
+    def _put(self, records: bytes) -> None:
+        if self._schedule is None:
+            self._write(records)
+            return
+        if self._failed or self._held_size > MOST_HELD:
+            self.flush()
+        self._held.append(records)
+        self._held_size += len(records)
+        if not self._turn_will_end:
+            self._turn_will_end = True
+            self._schedule(self._turn_ends)
+
+    def _turn_ends(self) -> None:
+        self._turn_will_end = False
+        try:
+            self.flush()
+        except JournalError as error:
+            # Whoever has the next record is told as well.
+            log.error("journal cannot be written", why=str(error))
 
     def _write(self, records: bytes) -> None:
         if self._descriptor < 0 or self._size + len(records) > self._segment_bytes:
@@ -116,6 +169,7 @@ class Journal:
 
     def read(self, after: int = 0) -> Iterator[Record]:
         """Records with a sequence number above ``after``, in order."""
+        self.flush()
         return read_journal(self._directory, after)
 
     def last_snapshot(self) -> Record | None:
@@ -152,8 +206,14 @@ class Journal:
             removed.append(path)
         return removed
 
-    def close(self) -> None:
-        """Sync and close; closing twice is harmless."""
+    def close(self, *, lose: bool = False) -> None:
+        """Flush, sync and close; closing twice is harmless. With ``lose`` as a kill would."""
+        if lose:
+            self._held.clear()
+        self._turn_ends()
+        self._close_file()
+
+    def _close_file(self) -> None:
         if self._descriptor >= 0:
             self.sync()
             os.close(self._descriptor)
@@ -182,7 +242,7 @@ class Journal:
         self._size = segment.whole_bytes
 
     def _begin_segment(self) -> None:
-        self.close()
+        self._close_file()
         day = dt.datetime.fromtimestamp(self._clock(), dt.UTC).strftime("%Y%m%d")
         paths = segments(self._directory)
         # Names must rise even when the clock was set back, for they give the order.

@@ -21,7 +21,7 @@ from daemon.link.messages import (
     Refused,
     Reply,
 )
-from daemon.link.packets import PacketSocket
+from daemon.link.packets import PacketSocket, nothing
 from daemon.logs import get_logger
 
 FIRST_RETRY: Final = 0.05  # s
@@ -68,8 +68,10 @@ class Channel:
         patience_s: float,
         last_seen: tuple[int, int],
         waits_for_release: bool = False,
+        settle: Callable[[], None] = nothing,
     ) -> None:
         self._path = path
+        self._settle = settle
         self._waits_for_release = waits_for_release
         self._holds_back = False
         """Another media process is there, and is to be told something ahead of the rest."""
@@ -200,7 +202,9 @@ class Channel:
             sock.close()
             return False
         self._lost.clear()
-        self._socket = PacketSocket(sock, on_packet=self._received, on_closed=self._lost.set)
+        self._socket = PacketSocket(
+            sock, on_packet=self._received, on_closed=self._lost.set, settle=self._settle
+        )
         hello = Hello(session=self._session, instance=self._instance, last_event=self._last_event)
         self._socket.send(build_frame(Frame(0, hello)))
         try:

@@ -16,6 +16,7 @@ from daemon.link.channel import Channel
 from daemon.link.client import PATIENCE, MediaLink
 from daemon.link.errors import LinkError, MediaRefused
 from daemon.link.messages import Command, MediaEvent, MediaRestarted, Reply, Snapshot
+from daemon.link.packets import nothing
 from daemon.link.scene import Scene
 from daemon.logs import get_logger
 from drivers.api import PortId
@@ -41,10 +42,18 @@ class LastingMediaLink(MediaLink):
         *,
         patience_s: float = PATIENCE,
         last_seen: tuple[int, int] = (0, 0),
+        settle: Callable[[], None] = nothing,
     ) -> Self:
-        """Connect to media's socket; its events must be read, or nothing comes back."""
+        """Connect to media's socket; its events must be read, or nothing comes back.
+
+        ``settle`` is called before anything is asked of media.
+        """
         channel = Channel(
-            Path(path), patience_s=patience_s, last_seen=last_seen, waits_for_release=True
+            Path(path),
+            patience_s=patience_s,
+            last_seen=last_seen,
+            waits_for_release=True,
+            settle=settle,
         )
         await channel.open()
         return cls(channel, ids)

@@ -27,8 +27,15 @@ _CLOEXEC: Final = int(socket.MSG_CMSG_CLOEXEC)
 _TRUNCATED: Final = int(socket.MSG_TRUNC)
 
 
+def nothing() -> None:
+    """For those who have nothing to bring to safety before a packet leaves."""
+
+
 class PacketSocket:
-    """Sends and receives packets; tells once when the connection has ended."""
+    """Sends and receives packets; tells once when the connection has ended.
+
+    ``settle`` is called before a packet leaves; when it raises, what is to be sent waits.
+    """
 
     def __init__(
         self,
@@ -36,11 +43,13 @@ class PacketSocket:
         *,
         on_packet: Callable[[bytes, list[int]], None],
         on_closed: Callable[[], None],
+        settle: Callable[[], None] = nothing,
     ) -> None:
         sock.setblocking(False)
         self._sock = sock
         self._on_packet = on_packet
         self._on_closed = on_closed
+        self._settle = settle
         self._buffer = memoryview(bytearray(MAX_PACKET))
         self._waiting: deque[tuple[bytes, list[int]]] = deque()
         self._waiting_size = 0
@@ -59,6 +68,7 @@ class PacketSocket:
         if descriptors or self._gathered_size + len(frame) > MAX_TOGETHER:
             self._send_gathered()
         if descriptors:
+            self._settle()
             self._send_packet(build_packet([frame]), descriptors)
             return
         if not self._will_send:
@@ -70,6 +80,7 @@ class PacketSocket:
     def _send_gathered(self) -> None:
         self._will_send = False
         if self._gathered:
+            self._settle()
             frames, self._gathered, self._gathered_size = self._gathered, [], 0
             self._send_packet(build_packet(frames))
 

@@ -11,7 +11,7 @@ import os
 import socket
 import struct
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,13 +43,26 @@ WRITE_HIGH_WATER: Final = 1 << 20  # bytes waiting for a slow client before we p
 log = structlog.get_logger(__name__)
 
 
+def nothing() -> None:
+    """For services that have nothing to bring to safety before they answer."""
+
+
 class ServiceServer:
-    """A Unix socket in front of a service; counters say what was refused and why."""
+    """A Unix socket in front of a service; counters say what was refused and why.
+
+    ``settle`` is called before what a service answers leaves the process.
+    """
 
     def __init__(
-        self, service: Service, path: Path, *, allowed_uids: Iterable[int] | None = None
+        self,
+        service: Service,
+        path: Path,
+        *,
+        allowed_uids: Iterable[int] | None = None,
+        settle: Callable[[], None] = nothing,
     ) -> None:
         self._service = service
+        self._settle = settle
         self._path = path
         self._allowed = frozenset((os.getuid(), 0) if allowed_uids is None else allowed_uids)
         self._server: asyncio.Server | None = None
@@ -83,7 +96,8 @@ class ServiceServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             if self._admitted(writer):
-                await _Connection(self._service, reader, writer, self.counters).run()
+                connection = _Connection(self._service, reader, writer, self.counters, self._settle)
+                await connection.run()
         except ConnectionError:
             self.counters["connection_lost"] += 1
         finally:
@@ -117,8 +131,10 @@ class _Connection:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         counters: Counter[str],
+        settle: Callable[[], None],
     ) -> None:
         self._service = service
+        self._settle = settle
         self._reader = reader
         self._writer = writer
         self._counters = counters
@@ -185,10 +201,13 @@ class _Connection:
             if operation.streams:
                 async with contextlib.aclosing(method(**given)) as items:
                     async for item in items:
+                        self._settle()
                         await self._send(Reply(id, Kind.ITEM, _raw(item)))
                 await self._send(Reply(id, Kind.END))
             else:
-                await self._send(Reply(id, Kind.DONE, _raw(await method(**given))))
+                answer = _raw(await method(**given))
+                self._settle()
+                await self._send(Reply(id, Kind.DONE, answer))
         except ServiceError as error:
             self._counters[f"error_{error.code}"] += 1
             await self._refuse(id, error)

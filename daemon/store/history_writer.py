@@ -8,14 +8,14 @@ spill file; calls never notice.
 
 import asyncio
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from tortoise.exceptions import BaseORMException, IntegrityError
 
-from daemon.errors import StoreError
+from daemon.errors import JournalError, StoreError
 from daemon.logs import get_logger
 from daemon.store.batches.opening import Batches, open_batches
 from daemon.store.batches.statements import Tables, values
@@ -31,8 +31,15 @@ RETRY_LIMIT_S: Final = 30.0
 log = get_logger(__name__)
 
 
+def nothing() -> None:
+    """For journals that have a record as soon as it is given to them."""
+
+
 class HistoryWriter:
-    """The only writer of the history tables; one a process, in control."""
+    """The only writer of the history tables; one a process, in control.
+
+    ``settle`` is called before rows are stored: the journal has their records by then.
+    """
 
     def __init__(
         self,
@@ -42,8 +49,10 @@ class HistoryWriter:
         batch_rows: int = 500,
         batch_ms: int = 500,
         waiting_rows: int = 20_000,
+        settle: Callable[[], None] = nothing,
     ) -> None:
         self._store = store
+        self._settle = settle
         self._spill = Spill(spill_directory)
         self._batch_rows = batch_rows
         self._batch_s = batch_ms / 1000
@@ -118,7 +127,7 @@ class HistoryWriter:
             flushes, self._flushes = self._flushes, []
             try:
                 await self._write_all()
-            except (BaseORMException, OSError, sqlite3.Error) as error:
+            except (BaseORMException, OSError, sqlite3.Error, JournalError) as error:
                 self._counts["failures"] += 1
                 log.error("database away", error=str(error), waiting=len(self._waiting))
                 await self._keep_safe()
@@ -187,6 +196,7 @@ class HistoryWriter:
         for numbered in batch:
             tables.setdefault(type(numbered.row), []).append(values(numbered.row))
         last = max(self.applied_sequence, *(numbered.sequence for numbered in batch))
+        self._settle()
         assert self._batches is not None
         await self._batches.write(tables, last)
         self.applied_sequence = last
@@ -211,8 +221,9 @@ class HistoryWriter:
         batch = list(self._waiting.values())
         self._spilled = True
         try:
+            self._settle()
             await asyncio.to_thread(self._spill.append, batch)
-        except OSError as error:
+        except (OSError, JournalError) as error:
             # The journal has every row; a restart hands them over again.
             log.error("spill file not writable", error=str(error), rows=len(batch))
             if not self._closing:

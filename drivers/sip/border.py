@@ -31,8 +31,16 @@ NAMES_KEPT: Final = 1024
 TIMER_GRAIN: Final = 0.02  # s; deadlines closer together than this share one wake-up
 
 
+def nothing() -> None:
+    """For journals that have a record as soon as it is given to them."""
+
+
 class Border:
-    """Every message crosses here, in and out; ``tell`` hears what happened in the core."""
+    """Every message crosses here, in and out; ``tell`` hears what happened in the core.
+
+    ``settle`` is called before messages leave, and brings the records of what they say to where
+    a kill leaves them; when it raises, they do not leave.
+    """
 
     def __init__(
         self,
@@ -43,11 +51,13 @@ class Border:
         tell: Callable[[Happening], None],
         rng: Random,
         folder: Path,
+        settle: Callable[[], None] = nothing,
     ) -> None:
         self._options = options
         self._core = core
         self._clock = clock
         self._tell = tell
+        self._settle = settle
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = NEVER
         self._busy = False
@@ -198,8 +208,10 @@ class Border:
         core, transports = self._core, self.transports
         try:
             while True:
-                for data, address in core.take_out():
-                    transports.send(data, address)
+                if leaving := core.take_out():
+                    self._settle()
+                    for data, address in leaving:
+                        transports.send(data, address)
                 happened = core.take_happenings()
                 if not happened:
                     break

@@ -16,7 +16,7 @@ from drivers.events import (
     LineEvent,
 )
 from drivers.registry import register
-from drivers.sip.border import Border
+from drivers.sip.border import Border, nothing
 from drivers.sip.core.call import CallState
 from drivers.sip.core.endpoint import SipCore
 from drivers.sip.line import SipLine
@@ -34,7 +34,8 @@ class SipDriver:
     """SIP over every transport: answers trunks and stations, calls both, registers stations.
 
     ``clock`` gives seconds since the epoch. ``journal(kind, payload)`` is called before each
-    message that changes a call or registration leaves; ``restore`` takes the same pairs.
+    message that changes a call or registration leaves; ``restore`` takes the same pairs. Where
+    ``journal`` only gathers records, ``settle`` writes them, and is called before messages leave.
     ``folder`` is where the paths in the options begin. ``seal_key`` opens what an earlier run
     with the same key has sealed: its records of encrypted calls.
     """
@@ -49,6 +50,7 @@ class SipDriver:
         name: str = "sip",
         folder: Path = Path(),
         seal_key: bytes = b"",
+        settle: Callable[[], None] = nothing,
     ) -> None:
         options.check()
         rng = SystemRandom() if random is None else random
@@ -76,6 +78,7 @@ class SipDriver:
             tell=self.board.tell,
             rng=rng,
             folder=folder,
+            settle=settle,
         )
         self._closed = False
         for trunk in options.trunks:

@@ -21,6 +21,7 @@ from daemon.control.dial_plan import DialPlan, NumberEntry
 from daemon.control.facade.directory import AgentInfo, Directory, QueueInfo, TierInfo
 from daemon.control.flows.prompts import Prompts
 from daemon.control.journal import Journal
+from daemon.control.journaled.rows import RowSink
 from daemon.control.line_table import LineTable, OpenDriver
 from daemon.control.records import Records
 from daemon.control.recovery import Recovered, Recovery, Standing, read_back
@@ -92,6 +93,10 @@ class RowBook:
     def write(self, row: HistoryRow, sequence: int) -> None:
         self.written.append((sequence, row))
 
+    def forget(self, after: int) -> None:
+        """Rows of records that a kill took with it have not been stored."""
+        self.written = [(sequence, row) for sequence, row in self.written if sequence <= after]
+
     def forms(self, kind: type[Row], key: int | None = None) -> list[Row]:
         """Every form of the rows of a table, oldest first; of one row with ``key``."""
         found = [row for _, row in self.written if isinstance(row, kind)]
@@ -116,6 +121,7 @@ class ControlRig:
         before: "ControlRig | None" = None,
         clock: Callable[[], float] | None = None,
         telephones: TelephoneOptions = CODES,
+        sink: RowSink | None = None,
     ) -> None:
         self.site = site
         self.telephones = telephones
@@ -133,7 +139,10 @@ class ControlRig:
         # A restart takes time, so numbers rise; here it takes none.
         self.ids: IdSource = before.ids if before else IdSource(self.clock, 1)
         self.journal = Journal.open(site / "journal", clock=self.clock)
-        self.records = Records(self.journal, self.book, self.ids, self.clock)
+        self.journal.gather(asyncio.get_running_loop().call_soon)
+        # What is asked of a line or of media leaves the process.
+        self.driver.settle = self.media.settle = self.journal.flush
+        self.records = Records(self.journal, sink or self.book, self.ids, self.clock)
         self.engine = AcdEngine()
         lines = LineTable(
             [
@@ -183,7 +192,7 @@ class ControlRig:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
         self.controller.acd.close()
-        self.journal.close()
+        self.journal.close(lose=True)
 
     async def again(
         self,
@@ -208,6 +217,7 @@ class ControlRig:
             telephones=self.telephones,
         )
         self.__dict__.update(rig.__dict__)
+        self.book.forget(self.journal.last_sequence)
         told = self.book.applied if applied is None else applied
         recovered = read_back(self.journal.read(), self.engine, told)
         for sequence, row in recovered.unwritten:

@@ -1,7 +1,7 @@
 """A driver made of memory: trunk lines and telephones that do what a test says."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from enum import Enum, auto
 from typing import Any
 
@@ -35,6 +35,10 @@ PHONE = (
     | Capability.ANI
     | Capability.SUPERVISION
 )
+
+
+def nothing() -> None:
+    """For those who have nothing to bring to safety first."""
 
 
 class State(Enum):
@@ -137,6 +141,7 @@ class FakeLine:
             await self.driver.ports.close(port)
 
     def _note(self, request: str) -> None:
+        self.driver.settle()
         self.asked.append(request)
         fault = self.faults.pop(request, None)
         if fault is not None:
@@ -167,6 +172,8 @@ class FakeDriver:
         """How each transfer went that a far end asked for."""
         self.registered = set(stations)
         self._events: asyncio.Queue[LineEvent | None] = asyncio.Queue()
+        self.settle: Callable[[], None] = nothing
+        """Called before anything is asked of a line."""
         numbers = [LineId(f"{name}/{number}") for number in range(1, trunks + 1)]
         names = [LineId(f"station:{name}{more}") for name in stations for more in ("", "#2")]
         self.busy: list[tuple[str, bool]] = []

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 import msgspec
 
@@ -24,6 +24,7 @@ from daemon.link.messages import (
     SpeechStarted,
     StreamEnded,
 )
+from daemon.link.packets import nothing
 from drivers.api import PortId, RtpAddress, RtpFormat, RtpStream
 from tests.fakes.fax_host import FakeFaxHost, FaxWatch
 
@@ -82,6 +83,8 @@ class FakeMedia(FaxWatch):
         self.taps: set[PortId] = set()
         self.claimed: list[PortId] = []
         self.digits: list[tuple[PortId, str]] = []
+        self.settle: Callable[[], None] = nothing
+        """Called before anything is asked of media."""
         self.faults: dict[str, LinkError] = {}
         """What a request raises, by its name, until it is taken away."""
         self._events: asyncio.Queue[MediaEvent] = asyncio.Queue()
@@ -396,6 +399,7 @@ class FakeMedia(FaxWatch):
             raise MediaRefused("unknown-port", f"no audio port {port} is open")
 
     def _fail(self, request: str) -> None:
+        self.settle()
         fault = self.faults.get(request)
         if fault is not None:
             raise fault

@@ -12,6 +12,7 @@ import pytest
 
 from drivers.events import LineEvent
 from drivers.sip.auth import hash_secret
+from drivers.sip.border import nothing
 from drivers.sip.driver import SipDriver
 from drivers.sip.options import SipOptions, StationAccount, TrunkOptions
 from tests.fakes.udp_audio_ports import UdpAudioPorts
@@ -23,7 +24,13 @@ SCENARIOS = Path(__file__).parents[2] / "e2e" / "scenarios"
 class Running:
     """An open driver with what it was given and what it told."""
 
-    def __init__(self, options: SipOptions | None = None, *, folder: Path = Path()) -> None:
+    def __init__(
+        self,
+        options: SipOptions | None = None,
+        *,
+        folder: Path = Path(),
+        settle: Callable[[], None] = nothing,
+    ) -> None:
         self.journal: list[tuple[str, bytes]] = []
         self.ports = UdpAudioPorts()
         self.told: list[LineEvent] = []
@@ -32,6 +39,7 @@ class Running:
             clock=time.time,
             journal=lambda kind, payload: self.journal.append((kind, payload)),
             folder=folder,
+            settle=settle,
         )
         self.driver.set_stations(
             [StationAccount("2001", hash_secret("2001", "hookflash", "s3cret"))]

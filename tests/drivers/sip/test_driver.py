@@ -13,6 +13,7 @@ from drivers.registry import available
 from drivers.sip.driver import SipDriver
 from drivers.sip.options import SipOptions, TrunkOptions
 from drivers.sip.transport.guard import FloodGuard
+from drivers.sip.transport.udp import UdpEndpoint
 from tests.fakes.sip_bench import OFFER, request
 
 LOOPBACK_OFFER = OFFER.replace(b"192.0.2.9", b"127.0.0.1")
@@ -284,3 +285,43 @@ async def test_ended_call_is_found_by_its_line_and_time(running, caller) -> None
     titles = [step.title for step in driver.ladder([], [], [LineSpan(line, before, time.time())])]
     assert titles[0] == "INVITE"
     assert "CANCEL" in titles
+
+
+async def test_no_message_leaves_before_its_record_is_settled(make_running, monkeypatch) -> None:
+    settled, open_when_sent, full = 0, [], False
+
+    def settle() -> None:
+        nonlocal settled
+        if full:
+            raise OSError("no space left")
+        settled = len(running.journal)
+
+    running = make_running(settle=settle)
+    await running.open()
+    send = UdpEndpoint.send
+
+    def watched(endpoint, data, place) -> None:
+        open_when_sent.append(len(running.journal) - settled)
+        send(endpoint, data, place)
+
+    monkeypatch.setattr(UdpEndpoint, "send", watched)
+    caller = Caller(running)
+    caller.send("INVITE", body=LOOPBACK_OFFER)
+    ringing = await running.wait_for(Ringing)
+    line = running.driver.line(ringing.line)
+    await line.answer()
+    tag = tag_of(await caller.until("SIP/2.0 200"))
+    assert running.journal
+    caller.send("ACK", branch="a", to_tag=tag)
+    await running.wait_for(Answered)
+    full = True  # then nobody hears of it, as nobody would know it after a kill
+    before = len(open_when_sent)
+    with pytest.raises(OSError, match="no space left"):
+        await line.hold()
+    assert len(open_when_sent) == before
+    full = False
+    await line.release()
+    await caller.until("BYE")
+    assert set(open_when_sent) == {0}
+    caller.sock.close()
+    await running.close()

@@ -117,11 +117,13 @@ def kill_after(rig: ControlRig, records: int) -> None:
         if left > 0:
             first = append_all(entries[:left], now)
         if left < len(entries):
+            rig.journal.flush()
             raise Killed  # what goes to the kernel in one go may be cut as well
         return first
 
     def counted(kind: str, payload: bytes, now: float | None = None) -> int:
         if rig.journal.last_sequence >= records:
+            rig.journal.flush()
             raise Killed
         return append(kind, payload, now)
 

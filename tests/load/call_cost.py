@@ -1,0 +1,152 @@
+"""What a call costs control between the driver and the engine: fake lines, the rest is real.
+
+``python -m tests.load.call_cost`` lives through calls of a queue and prints processor time for
+one; with ``--instructions`` the instructions that callgrind counts, which do not depend on what
+else the machine does (the difference of two runs, so that the start is left out).
+"""
+
+import argparse
+import asyncio
+import gc
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final, TextIO
+
+import uvloop
+
+from daemon.clock import SteadyClock
+from daemon.control.app import GARBAGE
+from daemon.logs import set_up_logging
+from daemon.store.connection import opened_store
+from daemon.store.history_writer import HistoryWriter
+from tests.fakes.control_rig import ControlRig
+from tests.fakes.line import FakeLine, State
+
+WARM: Final = 50
+FEW: Final = 100
+MANY: Final = 300
+TURNS: Final = 14  # of the loop in which everything has happened that can
+BLOCK: Final = 100
+
+
+class Bench:
+    """One control process with an agent who is always there again."""
+
+    def __init__(self, rig: ControlRig, kind: str) -> None:
+        self.rig = rig
+        self.kind = kind
+
+    async def calls(self, number: int) -> None:
+        """So many calls, one after the other."""
+        for _ in range(number):
+            await (self.queue_call() if self.kind == "queue" else self.menu_call())
+            self.rig.book.written.clear()
+            self.rig.media.played.clear()
+
+    async def queue_call(self) -> None:
+        """A caller, an agent who rings, answers and hangs up."""
+        line = self.rig.driver.ring(dnis="200")
+        await self._turns()
+        self.rig.driver.progress("2001")
+        await self._turns()
+        phone = await self.rig.driver.pick_up("2001")
+        await self._turns()
+        assert phone.state is State.TALKING
+        await self._gone(phone)
+        assert line.state is State.IDLE
+
+    async def menu_call(self) -> None:
+        """A prompt, four keys to two questions, and the caller leaves."""
+        line = self.rig.driver.ring(dnis="100")
+        await self._turns()
+        for key in "3123":
+            self.rig.media.press(line.port, key)
+            await self._turns()
+        await self._gone(line)
+
+    async def _gone(self, line: FakeLine) -> None:
+        await self.rig.hang_up(line)
+        await self._turns()
+        assert not self.rig.controller.calls
+
+    async def _turns(self) -> None:
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+
+
+async def measure(folder: Path, kind: str, calls: int, blocks: int) -> list[float]:
+    """Processor seconds of a call in each block of calls, after some that warm up."""
+    async with opened_store(folder / "hookflash.db") as store:
+        writer = HistoryWriter(store, folder / "spill")
+        await writer.start()
+        rig = ControlRig(folder, clock=SteadyClock(), sink=writer)
+        rig.settle = no_turns  # type: ignore[method-assign]
+        await rig.start()
+        await rig.seat("ann")
+        bench = Bench(rig, kind)
+        gc.freeze()
+        gc.set_threshold(*GARBAGE)
+        await bench.calls(WARM)
+        found = []
+        for _ in range(blocks):
+            began = time.process_time()
+            await bench.calls(calls)
+            found.append((time.process_time() - began) / calls)
+        await rig.crash()
+        await writer.close()
+    return found
+
+
+async def no_turns() -> None:
+    """The bench counts the turns itself."""
+
+
+def run(kind: str, calls: int, blocks: int) -> list[float]:
+    """Measure in a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory() as folder, Path(os.devnull).open("w") as nowhere:
+        set_up_logging("control", stream=nowhere, json=True)
+        return uvloop.run(measure(Path(folder), kind, calls, blocks))
+
+
+def instructions(kind: str, calls: int) -> int:
+    """Instructions of a whole run with so many calls."""
+    words = [sys.executable, "-m", "tests.load.call_cost", "--kind", kind, "--calls", str(calls)]
+    with tempfile.TemporaryDirectory() as folder:
+        out = f"--callgrind-out-file={folder}/out"
+        tool = ["valgrind", "--tool=callgrind", out]
+        done = subprocess.run(
+            [*tool, *words, "--blocks", "1"],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": "1"},
+        )
+    found = re.search(r"Collected : (\d+)", done.stderr)
+    assert found is not None, done.stderr
+    return int(found[1])
+
+
+def main(out: TextIO) -> None:
+    """Measure what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kind", choices=("queue", "menu"), default="queue")
+    parser.add_argument("--calls", type=int, default=BLOCK)
+    parser.add_argument("--blocks", type=int, default=20)
+    parser.add_argument("--instructions", action="store_true")
+    wished = parser.parse_args()
+    if wished.instructions:
+        spent = instructions(wished.kind, MANY) - instructions(wished.kind, FEW)
+        out.write(f"{wished.kind} call: {spent / (MANY - FEW) / 1000:.0f} thousand instructions\n")
+        return
+    found = sorted(run(wished.kind, wished.calls, wished.blocks))
+    middle = found[len(found) // 2]
+    out.write(f"{wished.kind} call: {found[0] * 1e6:.0f} to {middle * 1e6:.0f} us\n")
+
+
+if __name__ == "__main__":
+    main(sys.stdout)
