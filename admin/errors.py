@@ -16,6 +16,7 @@ import structlog
 from sanic import HTTPResponse
 from sanic.exceptions import SanicException
 from sanic.response import json, redirect
+from tortoise.exceptions import DBConnectionError
 
 from admin.context import ConsoleApp, ConsoleRequest
 from admin.language import has_text, translator
@@ -129,6 +130,9 @@ async def _sanic_error(request: ConsoleRequest, error: Exception) -> HTTPRespons
 
 
 async def _fault(request: ConsoleRequest, error: Exception) -> HTTPResponse:
+    if isinstance(error, DBConnectionError):
+        log.warning("database away", path=request.path, why=str(error))
+        return await _console_error(request, RecordsAway())
     log.error("console request failed", path=request.path, exc_info=error)
     return await answer(request, 500, "failed", translator(request.ctx.language)("error.failed"))
 

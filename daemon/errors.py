@@ -5,6 +5,7 @@ DaemonError
 ├── CommandError    a command cannot do what was asked; says what to do
 ├── JournalError    the journal cannot be read or written
 └── StoreError      the database cannot be opened, migrated or written
+    └── StoreAwayError  its server cannot be reached now, and may be later
 """
 
 from collections.abc import Iterable
@@ -64,3 +65,7 @@ class JournalError(DaemonError):
 
 class StoreError(DaemonError):
     """The database cannot be opened, migrated or written."""
+
+
+class StoreAwayError(StoreError):
+    """The server of the database cannot be reached now, and may be later."""

@@ -84,14 +84,16 @@ def _tables(path: Path, faults: list[Fault]) -> SiteTables | None:
     except ConfigError as error:
         faults.extend(error.faults)
     except DaemonError as error:
-        faults.append(Fault(file="hookflash.db", what=str(error)))
+        faults.append(Fault(file="database", what=str(error)))
     return None
 
 
 async def _from_database(path: Path) -> SiteTables | None:
-    if not await asyncio.to_thread((path / "hookflash.db").is_file):
+    config = await asyncio.to_thread(load_config, path)
+    database = config.records.database or path / "hookflash.db"
+    if isinstance(database, Path) and not await asyncio.to_thread(database.is_file):
         return None
-    async with opened_store(path / "hookflash.db", read_only=True):
+    async with opened_store(database, read_only=True):
         tables = await export_tables()
     return tables if tables.people.people else None
 

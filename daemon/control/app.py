@@ -53,7 +53,7 @@ from daemon.service.live import AlarmsChanged
 from daemon.service.messages import Actor
 from daemon.service.socket_server import ServiceServer
 from daemon.site_directory import SiteDirectory
-from daemon.store.connection import Store, open_database
+from daemon.store.connection import Store, open_when_there
 from daemon.store.first_import import sip_realm
 from daemon.store.history import Call as CallRow
 from daemon.store.history import Recording
@@ -87,7 +87,9 @@ async def run_control(site: SiteDirectory) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop, number)
-    store = await open_database(site)
+    store = await open_when_there(site, stopping)
+    if store is None:
+        return
     try:
         with store.current():
             await ControlProcess(site, store).run(stopping)

@@ -16,16 +16,17 @@ from typing import Any, Final
 from tortoise.apps import Apps
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.context import TortoiseContext, get_current_context, set_global_context
-from tortoise.exceptions import BaseORMException
+from tortoise.exceptions import BaseORMException, DBConnectionError
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.recorder import MigrationRecorder
 
-from daemon.errors import DaemonError, StoreError
+from daemon.errors import DaemonError, StoreAwayError, StoreError
 from daemon.language import pick
+from daemon.logs import get_logger
 from daemon.site_directory import SiteDirectory
 from daemon.store import migrations
 from daemon.store.first_import import import_site
-from daemon.store.postgresql.address import checked, shown
+from daemon.store.postgresql.address import checked, is_refusal, shown
 
 MODELS: Final = (
     "daemon.store.people",
@@ -35,7 +36,11 @@ MODELS: Final = (
     "daemon.store.audit",
 )
 SQLITE_HEADER: Final = b"SQLite format 3\0"
+AWAY_FIRST_S: Final = 0.25
+AWAY_LIMIT_S: Final = 4.0
 BUSY_TIMEOUT_MS: Final = 5000  # longest wait for another writer, such as `hookflash import`
+
+log = get_logger(__name__)
 
 
 def database_config(database: Path | str, *, read_only: bool = False) -> dict[str, Any]:
@@ -129,8 +134,24 @@ async def open_database(site: SiteDirectory, *, read_only: bool = False) -> Stor
         raise
     except (BaseORMException, OSError, sqlite3.Error) as error:
         await store.close()
-        raise StoreError(f"{shown(site.database)}: {error}") from error
+        raise _store_error(site.database, error) from error
     return store
+
+
+async def open_when_there(site: SiteDirectory, stopping: "asyncio.Future[Any]") -> Store | None:
+    """``open_database``, but while its server cannot be reached, wait for it and say so.
+
+    None when told to stop meanwhile.
+    """
+    pause_s = AWAY_FIRST_S
+    while not stopping.done():
+        try:
+            return await open_database(site)
+        except StoreAwayError as error:
+            log.error("database away", error=str(error), again_s=pause_s)
+        await asyncio.wait({stopping}, timeout=pause_s)
+        pause_s = min(pause_s * 2, AWAY_LIMIT_S)
+    return None
 
 
 async def open_store(database: Path | str, *, read_only: bool = False) -> Store:
@@ -155,7 +176,7 @@ async def open_store(database: Path | str, *, read_only: bool = False) -> Store:
         raise
     except (BaseORMException, OSError, ValueError, sqlite3.Error) as error:
         await context.close_connections()
-        raise StoreError(f"{shown(database)}: {error}") from error
+        raise _store_error(database, error) from error
     # Requests of the console and tasks of control start outside the task that opened the
     # database; they find it through the process-wide fallback.
     if get_current_context() is None:
@@ -172,6 +193,12 @@ async def opened_store(database: Path | str, *, read_only: bool = False) -> Asyn
             yield store
     finally:
         await store.close()
+
+
+def _store_error(database: Path | str, error: Exception) -> StoreError:
+    text = f"{shown(database)}: {error}"
+    away = isinstance(error, DBConnectionError) and not is_refusal(error)
+    return StoreAwayError(text) if away else StoreError(text)
 
 
 async def _check_version(database: Path | str, connection: BaseDBAsyncClient) -> None:

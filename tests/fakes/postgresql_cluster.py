@@ -39,8 +39,9 @@ class PostgresqlCluster:
     """One server with any number of databases."""
 
     def __init__(self) -> None:
-        # A socket's path may have 107 letters, which pytest's folders use up.
-        self.folder = Path(tempfile.mkdtemp(prefix="hf-pg-"))
+        # A socket's path may have 107 letters, which pytest's folders use up; and the server's
+        # user has no way into folders that are root's alone.
+        self.folder = Path(tempfile.mkdtemp(prefix="hf-pg-", dir="/tmp"))
         self._made = 0
         self._as_owner: dict[str, object] = {}
         if os.geteuid() == 0:
@@ -87,9 +88,13 @@ class PostgresqlCluster:
         self._server.send_signal(number)
         self._server.wait(START_S)
 
+    def runs(self) -> bool:
+        """Whether the server is there."""
+        return self._server.poll() is None
+
     def remove(self) -> None:
         """End the server and leave nothing behind."""
-        if self._server.poll() is None:
+        if self.runs():
             self.stop(signal.SIGQUIT)
         shutil.rmtree(self.folder)
 

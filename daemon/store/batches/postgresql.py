@@ -1,8 +1,6 @@
 """Batches of rows into PostgreSQL: one statement a table, its columns as arrays.
 
 The statements are the same whatever the number of rows, so each is planned once a connection.
-The journal has every row that a server's crash may lose with its last transactions, and the
-number of the last record is lost with them: so no transaction waits for the disk.
 """
 
 import asyncio
@@ -31,7 +29,6 @@ WRITER_LOCK: Final = 0x686F6F6B666C6173
 SETTINGS: Final = {
     **SESSION,
     "application_name": "hookflash history",
-    "synchronous_commit": "off",
     "lock_timeout": "10s",  # for the connection of a control that was killed to end
 }
 _ARRAYS: Final = {int: "bigint[]", str: "text[]", float: "float8[]", bool: "boolean[]"}

@@ -18,10 +18,19 @@ def shown(database: Path | str) -> str:
     try:
         parts = urlsplit(database)
         asked = parse_qs(parts.query).get("host", [""])[-1]
-        host = parts.netloc.rpartition("@")[2] or asked
     except ValueError:
         return "[records] database"
-    return f"postgres://{host}{parts.path}" if parts.scheme in SCHEMES else "[records] database"
+    if parts.scheme not in SCHEMES:
+        return "[records] database"
+    host = parts.netloc.rpartition("@")[2]
+    return f"postgres://{host}{parts.path}" + (f"?host={asked}" if asked else "")
+
+
+def is_refusal(error: BaseException) -> bool:
+    """True when a server answered, and waiting will not help: no such role, password, database."""
+    # Class 28 and 3D000 of SQLSTATE, in the appendix of PostgreSQL's manual.
+    code = str(getattr(error.__cause__, "sqlstate", ""))
+    return code.startswith("28") or code == "3D000"
 
 
 def checked(database: str) -> str:
@@ -29,13 +38,13 @@ def checked(database: str) -> str:
     try:
         parts = urlsplit(database)
         parts.port  # noqa: B018 - raises when it is no number
-    except ValueError as error:
+    except ValueError:
+        # What it says may hold a part of the password.
         raise StoreError(
             pick(
-                f"[records] database: is no URL ({error}); write special characters of the "
-                "password as %XX, or leave the password to a password file",
-                f"[records] database：不是有效的 URL（{error}）；"
-                "密码中的特殊字符请写成 %XX，或改用密码文件",
+                "[records] database: is no URL; write special characters of the password as %XX, "
+                "or leave the password to a password file",
+                "[records] database：不是有效的 URL；密码中的特殊字符请写成 %XX，或改用密码文件",
             )
         ) from None
     if parts.scheme not in SCHEMES:

@@ -10,6 +10,7 @@ from typing import Final
 
 import asyncpg
 from tortoise.exceptions import (
+    BaseORMException,
     DBConnectionError,
     IntegrityError,
     OperationalError,
@@ -33,6 +34,8 @@ def translated() -> Iterator[None]:
     """Raise DBConnectionError when the database is away, IntegrityError for a row, else others."""
     try:
         yield
+    except BaseORMException:
+        raise  # a DBConnectionError is an OSError too
     except asyncpg.IntegrityConstraintViolationError as error:
         raise IntegrityError(error) from error
     except asyncpg.InvalidTransactionStateError as error:

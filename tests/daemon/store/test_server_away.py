@@ -1,0 +1,218 @@
+"""The PostgreSQL server restarts, crashes or is not there yet: no row is lost and nothing ends."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tortoise.exceptions import DBConnectionError
+from tortoise.transactions import in_transaction
+
+from daemon.config import Config, RecordsOptions
+from daemon.control.facade.audit_log import AuditLog
+from daemon.errors import StoreAwayError, StoreError
+from daemon.service.messages import Actor
+from daemon.site_directory import SiteDirectory
+from daemon.store.audit import AuditEntry
+from daemon.store.batches.postgresql import SETTINGS
+from daemon.store.connection import open_store, open_when_there, opened_store
+from daemon.store.history import AppliedSequence, Call
+from daemon.store.history_writer import HistoryWriter
+from daemon.store.people import User
+from daemon.store.postgresql.asyncpg_client import CONNECTIONS
+from daemon.store.rows import CallRow
+from daemon.store.spill import Spill
+from tests.fakes.postgresql_cluster import PostgresqlCluster
+
+
+@pytest.fixture
+def server(postgresql: PostgresqlCluster) -> Iterator[PostgresqlCluster]:
+    yield postgresql
+    if not postgresql.runs():
+        postgresql.start()
+
+
+@pytest.fixture
+def url(server: PostgresqlCluster) -> Iterator[str]:
+    name = server.create(filled=True)
+    yield server.url(name)
+    if not server.runs():
+        server.start()
+    server.drop(name)
+
+
+def call(number: int, outcome: str = "") -> CallRow:
+    return CallRow(id=number, started_ms=1000 * number, outcome=outcome)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["stop", "crash"])
+async def test_rows_that_came_while_the_server_was_away_are_written_when_it_is_back(
+    server: PostgresqlCluster, url: str, tmp_path: Path, how: signal.Signals
+) -> None:
+    async with opened_store(url) as store:
+        writer = HistoryWriter(store, tmp_path / "spill")
+        await writer.start()
+        writer.write(call(1), 1)
+        await writer.flush()
+        server.stop(how)
+        writer.write(call(1, "answered"), 2)
+        writer.write(call(2), 3)
+        await writer.flush()
+        counted = writer.counters()
+        assert (counted["rows"], counted["failures"], counted["waiting"]) == (1, 1, 2)
+        server.start()
+        await writer.flush()
+        assert writer.counters()["waiting"] == 0
+        found = await Call.all().order_by("id").values_list("id", "outcome")
+        assert found == [(1, "answered"), (2, "")]
+        assert (await AppliedSequence.get(id=1)).sequence == 3
+        await writer.close()
+
+
+async def test_more_rows_than_memory_is_given_wait_on_disk(
+    server: PostgresqlCluster, url: str, tmp_path: Path
+) -> None:
+    async with opened_store(url) as store:
+        writer = HistoryWriter(store, tmp_path / "spill", waiting_rows=10, batch_rows=7)
+        await writer.start()
+        server.stop()
+        for sequence in range(1, 41):
+            writer.write(call(1 + sequence % 20, f"form {sequence}"), sequence)
+            if sequence % 10 == 0:
+                await writer.flush()
+        # Every call is in the file twice, in an older and in a newer form.
+        assert (writer.counters()["spilled"], writer.counters()["waiting"]) == (40, 0)
+        server.start()
+        await writer.flush()
+        found = await Call.all().order_by("id").values_list("id", "outcome")
+        assert found == [(1 + n % 20, f"form {n}") for n in (40, *range(21, 40))]
+        assert not Spill(tmp_path / "spill").exists()
+        await writer.close()
+
+
+async def test_a_control_that_ends_while_the_server_is_away_leaves_rows_for_the_next(
+    server: PostgresqlCluster, url: str, tmp_path: Path
+) -> None:
+    async with opened_store(url) as store:
+        writer = HistoryWriter(store, tmp_path / "spill")
+        await writer.start()
+        server.stop()
+        writer.write(call(7), 1)
+        await writer.close()
+    server.start()
+    async with opened_store(url) as store:
+        writer = HistoryWriter(store, tmp_path / "spill")
+        assert await writer.start() == 1
+        assert await Call.all().values_list("id", flat=True) == [7]
+        await writer.close()
+
+
+async def test_models_say_that_the_server_is_away_and_go_on_when_it_is_back(
+    server: PostgresqlCluster, url: str
+) -> None:
+    async with opened_store(url):
+        await User.create(login="anna", roles=[])
+        server.stop()
+        for _ in range(CONNECTIONS + 1):
+            with pytest.raises(DBConnectionError):
+                await User.all().count()
+            with pytest.raises(DBConnectionError):
+                async with in_transaction():
+                    await User.create(login="ben", roles=[])
+        server.start()
+        # As many as there are connections: none of them was used up.
+        await asyncio.gather(*(User.all().count() for _ in range(CONNECTIONS + 1)))
+        async with in_transaction():
+            await User.create(login="cleo", roles=[])
+        assert await User.all().order_by("id").values_list("login", flat=True) == ["anna", "cleo"]
+
+
+async def test_a_transaction_in_which_the_server_goes_away_is_undone(
+    server: PostgresqlCluster, url: str
+) -> None:
+    async with opened_store(url):
+
+        async def cut_off() -> None:
+            async with in_transaction():
+                await User.create(login="anna", roles=[])
+                server.stop(signal.SIGQUIT)
+                await User.create(login="ben", roles=[])
+
+        with pytest.raises(DBConnectionError):
+            await cut_off()
+        server.start()
+        assert await User.all().count() == 0
+
+
+async def test_acts_noted_while_the_server_is_away_are_stored(
+    server: PostgresqlCluster, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.control.facade.audit_log.RETRY_S", 0.01)
+    async with opened_store(url):
+        audit = AuditLog(lambda: 7.0, iter(range(1, 9)).__next__)
+        running = asyncio.create_task(audit.run())
+        server.stop()
+        audit.note(Actor(login="anna"), "recording.play", "x")
+        audit.note(Actor(login="ben"), "recording.play", "y")
+        await asyncio.sleep(0)
+        server.start()
+        await audit.stored()
+        running.cancel()
+        found = await AuditEntry.all().order_by("id").values_list("actor", flat=True)
+        assert found == ["anna", "ben"]
+
+
+async def test_control_waits_for_a_server_that_is_not_there_yet(
+    server: PostgresqlCluster, url: str, tmp_path: Path
+) -> None:
+    site = SiteDirectory(tmp_path, Config(records=RecordsOptions(database=url)), tmp_path / "run")
+    stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    server.stop()
+    with pytest.raises(StoreAwayError):
+        await open_store(url)
+    opening = asyncio.create_task(open_when_there(site, stopping))
+    await asyncio.sleep(0.1)
+    assert not opening.done()
+    server.start()
+    store = await opening
+    assert store is not None
+    with store.current():
+        assert await User.all().count() == 0
+    await store.close()
+    server.stop()
+    stopping.set_result(None)
+    assert await open_when_there(site, stopping) is None
+
+
+async def test_waiting_does_not_help_a_name_that_is_wrong(server: PostgresqlCluster) -> None:
+    url = server.url("no_such_database")
+    for wrong in (url, url.replace("hotline@", "nobody@")):
+        with pytest.raises(StoreError, match="does not exist") as caught:
+            await open_store(wrong)
+        assert not isinstance(caught.value, StoreAwayError)
+
+
+async def test_a_database_has_one_writer(url: str, tmp_path: Path) -> None:
+    async with opened_store(url) as store:
+        first = HistoryWriter(store, tmp_path / "first")
+        await first.start()
+        second = HistoryWriter(store, tmp_path / "second")
+        waiting = asyncio.create_task(second.start())
+        first.write(call(1), 1)
+        await first.close()
+        # The lock of one who ended is free at once.
+        assert await waiting == 1
+        await second.close()
+
+
+async def test_a_second_writer_is_told_of_the_first(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SETTINGS, "lock_timeout", "10ms")
+    async with opened_store(url) as store:
+        first = HistoryWriter(store, tmp_path / "first")
+        await first.start()
+        with pytest.raises(StoreError, match="another hotline writes to this database"):
+            await HistoryWriter(store, tmp_path / "second").start()
+        await first.close()
