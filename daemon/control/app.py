@@ -42,7 +42,8 @@ from daemon.control.facade.sight.facade import SightFacade
 from daemon.control.facade.supervision import SupervisorFacade
 from daemon.control.flows.preparation import prepare_absence, prepare_flows
 from daemon.control.flows.prompts import Prompts
-from daemon.control.journal import SNAPSHOT, Journal
+from daemon.control.journal import Journal
+from daemon.control.journaled.files import SNAPSHOT
 from daemon.control.records import Records
 from daemon.control.recovery import Recovered, Recovery, read_back
 from daemon.link.client import MediaLink

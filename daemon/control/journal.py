@@ -1,59 +1,38 @@
-"""The journal: everything unfinished, append-only, in files ``journal/YYYYMMDD-NNNN.hfj``.
-
-A file is ``HFJ1`` and then records. A record is a header of 24 bytes, little-endian, the
-kind in UTF-8 and the payload (msgpack)::
-
-    u32 length of kind and payload    u32 CRC-32 of all that follows
-    u64 sequence number               f64 seconds since the Unix epoch
-    u8 length of the kind             kind             payload
+"""The journal: everything unfinished, append-only; ``journaled/files.py`` has the form of its files.
 
 The kernel has a record as soon as ``append`` returns; with ``gather`` as soon as ``flush`` does,
 which whoever lets something out of the process calls first, and the end of each turn of the loop.
 So a killed process loses nothing that anybody outside has seen the outcome of. The disk has it at
-the next ``sync``, which control calls every second. A record that a power cut tore is the last
-one of its file: reading stops before it, and counts it.
+the next ``sync``, which control calls every second.
 """
 
 import datetime as dt
 import itertools
 import os
-import re
-import struct
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
+from daemon.control.journaled.files import (
+    MAGIC,
+    SNAPSHOT,
+    Record,
+    Segment,
+    first_record,
+    last_of_kind,
+    pack_parts,
+    read_journal,
+    segments,
+    segments_after,
+)
 from daemon.errors import JournalError
 from daemon.logs import get_logger
 
 log = get_logger(__name__)
 
-MAGIC: Final = b"HFJ1"
-SNAPSHOT: Final = "snapshot"
-"""Kind of the records that hold the whole state: what is older is not needed to recover."""
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
-LARGEST_BODY: Final = 64 * 1024 * 1024  # a longer length is damage, not a record
 MOST_HELD: Final = 256 * 1024
 """Bytes of records that may wait for the end of a turn."""
-FIRST_READ: Final = 4096  # bytes that usually hold a file's first record
-_HEADER: Final = struct.Struct("<IIQdB")
-_LENGTH_AND_CRC: Final = struct.Struct("<II")
-_CHECKED: Final = struct.Struct("<QdB")
-_NAME: Final = re.compile(r"\d{8}-\d{4,}\.hfj")
-
-
-class Record(msgspec.Struct, frozen=True):
-    """One thing that happened."""
-
-    sequence: int
-    """Counts from 1 without gaps."""
-    kind: str
-    payload: bytes
-    at: float
-    """Seconds since the Unix epoch."""
 
 
 class Journal:
@@ -102,7 +81,7 @@ class Journal:
     def append(self, kind: str, payload: bytes, now: float | None = None) -> int:
         """Write one record and return its sequence number; JournalError when it cannot."""
         sequence = self.last_sequence + 1
-        self._put(_pack(sequence, kind, payload, self._clock() if now is None else now))
+        self._put(pack_parts(sequence, kind, payload, self._clock() if now is None else now))
         self.last_sequence = sequence
         return sequence
 
@@ -113,7 +92,9 @@ class Journal:
         """
         first = self.last_sequence + 1
         numbered = enumerate(records, first)
-        self._put(b"".join([_pack(number, kind, data, now) for number, (kind, data) in numbered]))
+        self._put(
+            b"".join([pack_parts(number, kind, data, now) for number, (kind, data) in numbered])
+        )
         self.last_sequence += len(records)
         return first
 
@@ -172,12 +153,21 @@ class Journal:
         self.flush()
         return read_journal(self._directory, after)
 
-    def last_snapshot(self) -> Record | None:
-        """The newest snapshot; None when there is none."""
-        for path in reversed(segments(self._directory)):
-            if (found := _last_of_kind(path, SNAPSHOT)) is not None:
-                return found
+    def last_snapshot(self, after: int = 0) -> Record | None:
+        """The newest snapshot of those with a number above ``after``; None when there is none."""
+        for path in reversed(segments_after(self._directory, after)):
+            if (found := last_of_kind(path, SNAPSHOT)) is not None:
+                return found if found.sequence > after else None
         return None
+
+    def begin_file(self) -> int:
+        """Let the next record be the first of a new file; the number of the last one before it.
+
+        Call ``sync`` from a thread before: what the disk has not yet is waited for here.
+        """
+        self.flush()
+        self._close_file()
+        return self.last_sequence
 
     def sync(self) -> None:
         """Bring all records to the disk; call it every second, from a thread or the loop."""
@@ -199,7 +189,7 @@ class Journal:
         removed = []
         paths = segments(self._directory)
         for path, following in itertools.pairwise(paths):
-            first = _first_record(following)
+            first = first_record(following)
             if first is None or first.sequence - 1 > needless or now - first.at < keep_s:
                 break
             path.unlink()
@@ -222,7 +212,7 @@ class Journal:
     def _recover(self) -> None:
         paths = segments(self._directory)
         for path in reversed(paths):
-            segment = _Segment(path)
+            segment = Segment(path)
             last = None
             for record in segment.records():
                 last = record
@@ -233,7 +223,7 @@ class Journal:
                 self.last_sequence = last.sequence
                 return
 
-    def _continue(self, path: Path, segment: "_Segment") -> None:
+    def _continue(self, path: Path, segment: Segment) -> None:
         if not segment.whole_bytes:
             path.unlink()  # not even the magic was written
             return
@@ -258,141 +248,3 @@ class Journal:
             self._size = os.write(self._descriptor, MAGIC)
         except OSError as error:
             raise JournalError(f"{path}: {error.strerror}") from error
-
-
-def read_journal(directory: Path, after: int = 0) -> Iterator[Record]:
-    """Read a journal that may be open elsewhere; ends at a torn record of the last file.
-
-    Raises JournalError when a record is missing between two whole ones.
-    """
-    paths = segments(directory)
-    expected = 0
-    for index, path in enumerate(paths):
-        following = paths[index + 1] if index + 1 < len(paths) else None
-        if following is not None and _ends_before(following, after):
-            continue
-        for record in _Segment(path).records(after):
-            if expected and record.sequence != expected:
-                raise JournalError(f"{path}: record {record.sequence} where {expected} should be")
-            expected = record.sequence + 1
-            yield record
-
-
-def read_file(path: Path) -> Iterator[Record]:
-    """Read one file of a journal up to its first torn record; JournalError if it is none."""
-    return _Segment(path).records()
-
-
-def segments(directory: Path) -> list[Path]:
-    """The journal's files, oldest first."""
-    try:
-        found = [path for path in directory.iterdir() if _NAME.fullmatch(path.name)]
-    except FileNotFoundError:
-        return []
-    return sorted(found, key=lambda path: (path.name[:8], int(path.stem[9:])))
-
-
-def pack(record: Record) -> bytes:
-    """One record as bytes; JournalError when the kind or the payload is too long."""
-    return _pack(record.sequence, record.kind, record.payload, record.at)
-
-
-def _pack(sequence: int, kind: str, payload: bytes, at: float) -> bytes:
-    named = kind.encode()
-    if not 0 < len(named) < 256 or len(payload) > LARGEST_BODY - 256:
-        raise JournalError(f"record {sequence}: kind or payload too long")
-    checked = b"".join((_CHECKED.pack(sequence, at, len(named)), named, payload))
-    return _LENGTH_AND_CRC.pack(len(named) + len(payload), zlib.crc32(checked)) + checked
-
-
-def unpack(data: bytes, start: int = 0) -> tuple[Record, int] | None:
-    """The record at ``start`` and where the next begins; None when it is torn or damaged."""
-    if len(data) - start < _HEADER.size:
-        return None
-    length, crc, sequence, at, kind_length = _HEADER.unpack_from(data, start)
-    end = start + _HEADER.size + length
-    if length > LARGEST_BODY or kind_length > length or end > len(data):
-        return None
-    if zlib.crc32(memoryview(data)[start + _LENGTH_AND_CRC.size : end]) != crc:
-        return None
-    body = start + _HEADER.size
-    try:
-        kind = data[body : body + kind_length].decode()
-    except UnicodeDecodeError:
-        return None
-    return Record(sequence, kind, data[body + kind_length : end], at), end
-
-
-def _ends_before(following: Path, after: int) -> bool:
-    """True when all that comes before a file is at or below ``after``."""
-    first = _first_record(following)
-    return first is not None and first.sequence - 1 <= after
-
-
-def _first_record(path: Path) -> Record | None:
-    with path.open("rb") as file:
-        start = file.read(FIRST_READ)
-    found = unpack(start, len(MAGIC))
-    if found is None and len(start) == FIRST_READ:
-        return next(_Segment(path).records(), None)
-    return found[0] if found else None
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise JournalError(f"{path}: {error.strerror}") from error
-
-
-def _skip(data: bytes, after: int) -> int:
-    """Where the first record with a number above ``after`` begins, going by lengths alone."""
-    position = len(MAGIC)
-    while len(data) - position >= _HEADER.size:
-        length, _, sequence, _, _ = _HEADER.unpack_from(data, position)
-        end = position + _HEADER.size + length
-        if sequence > after or end > len(data):
-            break
-        position = end
-    return position
-
-
-def _last_of_kind(path: Path, kind: str) -> Record | None:
-    """The last whole record of a kind in a file; only headers of others are looked at.
-
-    A start after a kill waits for this: it takes two fifths of reading all records.
-    """
-    data, named = _read(path), kind.encode()
-    last = None
-    position, size = len(MAGIC), len(data)
-    while data.startswith(MAGIC) and size - position >= _HEADER.size:
-        length, _, _, _, kind_length = _HEADER.unpack_from(data, position)
-        body = position + _HEADER.size
-        if kind_length == len(named) and data.startswith(named, body):
-            found = unpack(data, position)
-            last = found[0] if found is not None else last
-        position = body + length
-    return last
-
-
-class _Segment:
-    """One file being read; afterwards it knows how much of it is whole."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.whole_bytes = 0
-        self.torn_bytes = 0
-
-    def records(self, after: int = 0) -> Iterator[Record]:
-        """Records with a sequence number above ``after``; nobody looks into those before."""
-        data = _read(self._path)
-        if not data.startswith(MAGIC):
-            if data and not MAGIC.startswith(data):
-                raise JournalError(f"{self._path}: not a journal; move it away")
-            self.torn_bytes = len(data)
-            return
-        self.whole_bytes = _skip(data, after)
-        while (found := unpack(data, self.whole_bytes)) is not None:
-            record, self.whole_bytes = found
-            yield record
-        self.torn_bytes = len(data) - self.whole_bytes

@@ -27,7 +27,7 @@ from daemon.control.calls.resuming import left_busy
 from daemon.control.checkpoint import read_checkpoint
 from daemon.control.controller import JOURNAL_KIND as CALL_KIND
 from daemon.control.controller import Controller
-from daemon.control.journal import SNAPSHOT, Record
+from daemon.control.journaled.files import SNAPSHOT, Record
 from daemon.control.journaled.rows import JOURNAL_KIND as ROW_KIND
 from daemon.control.journaled.rows import decode_row
 from daemon.control.records import Records

@@ -23,7 +23,7 @@ from acd_core.simulation.recorded_day import RecordedDay
 from acd_core.simulation.reenactment import Reenactment, Rules
 from acd_core.simulation.replay import Replay
 from daemon.commands._recorded_day import entries
-from daemon.control.journal import read_journal
+from daemon.control.journaled.files import read_journal
 from tests.fakes.acd_day import HELP, SALES, play_day
 from tests.fakes.lively_day import LivelyDay
 

@@ -18,7 +18,7 @@ from acd_core.simulation.reenactment import Reenactment, Rules
 from acd_core.simulation.replay import Began, Checkpoint, Decided, Entry, Replay, Told
 from acd_core.skills import Requirement
 from daemon.commands._recorded_day import entries
-from daemon.control.journal import read_journal
+from daemon.control.journaled.files import read_journal
 from tests.acd_core.any_history import History
 from tests.fakes.acd_day import HELP, SALES, play_day
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from daemon.__main__ import main
-from daemon.control.journal import segments
+from daemon.control.journaled.files import segments
 from tests.fakes.acd_day import play_day
 
 Ran = tuple[int, str, str]

@@ -13,7 +13,8 @@ from acd_core.ids import AgentId, CallId, QueueId
 from acd_core.queue_life.options import CallbackRules
 from daemon.control.acd_runner import JOURNAL_KIND
 from daemon.control.checkpoint import at_a_quiet_moment, is_quiet, make_checkpoint
-from daemon.control.journal import SNAPSHOT, Journal
+from daemon.control.journal import Journal
+from daemon.control.journaled.files import SNAPSHOT
 from daemon.control.journaled.rows import encode_row
 from daemon.control.recovery import read_back
 from daemon.store.rows import AgentStateRow

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.control.journal import Journal, read_journal
+from daemon.control.journal import Journal
+from daemon.control.journaled.files import read_journal
 from daemon.link.packets import PacketSocket
 from daemon.service.live import LiveState
 from daemon.service.socket_client import ServiceClient

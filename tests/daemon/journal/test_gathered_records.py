@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.control.journal import Journal, read_journal, segments
+from daemon.control.journal import Journal
+from daemon.control.journaled.files import read_journal, segments
 from daemon.errors import JournalError
 
 NOON = 1_790_000_000.0

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.control.journal import (
+from daemon.control.journal import Journal
+from daemon.control.journaled.files import (
     MAGIC,
     SNAPSHOT,
-    Journal,
     Record,
     pack,
     read_file,

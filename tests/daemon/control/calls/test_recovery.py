@@ -10,7 +10,7 @@ from acd_core.agent import AgentState
 from acd_core.engine import AcdEngine
 from daemon.control.calls.call import Call, Leg, Phase, encode_call
 from daemon.control.calls.context import HangUpRequest
-from daemon.control.journal import Record
+from daemon.control.journaled.files import Record
 from daemon.control.recovery import Standing, read_back, reconcile
 from daemon.link.messages import PortState, RecordingState, Snapshot
 from daemon.store.rows import CallRow, RecordingRow
