@@ -9,6 +9,8 @@ import argparse
 import resource
 import socket
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -82,8 +84,8 @@ def _with_pdf(ended: FaxEnded, tiff: Path) -> FaxEnded:
     return ended
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the worker as the media process started it."""
+def main(arguments: list[str] | None = None, *, clock: Callable[[], float] = time.monotonic) -> int:
+    """Run the worker as the media process started it; the clock is that of T.38 alone."""
     given = _arguments().parse_args(arguments)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (WRITTEN, WRITTEN))
@@ -93,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
         if given.gateway:
             _pass_on(audio, events, given)
         elif given.t38 >= 0:
-            _by_packets(audio, events, given)
+            _by_packets(audio, events, given, clock)
         else:
             _by_audio(audio, events, given)
     return 0
@@ -135,7 +137,12 @@ def _by_audio(audio: socket.socket, events: BinaryIO, given: argparse.Namespace)
         end(events, terminal, given)
 
 
-def _by_packets(leash: socket.socket, events: BinaryIO, given: argparse.Namespace) -> None:
+def _by_packets(
+    leash: socket.socket,
+    events: BinaryIO,
+    given: argparse.Namespace,
+    clock: Callable[[], float],
+) -> None:
     with socket.socket(fileno=given.t38) as datagrams:
         line = _line(datagrams, given)
         terminal = T38Terminal(
@@ -149,7 +156,7 @@ def _by_packets(leash: socket.socket, events: BinaryIO, given: argparse.Namespac
         )
         with terminal:
             _write(events, encode_line(WorkerReady()))
-            run_packets(line, leash, terminal)
+            run_packets(line, leash, terminal, clock)
             end(events, terminal, given, line)
 
 

@@ -2,7 +2,6 @@
 
 import select
 import socket
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -68,7 +67,7 @@ def run_packets(
     line: PacketLine,
     leash: socket.socket,
     terminal: T38Terminal,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float],
 ) -> None:
     """Let a fax run until it ends, or the other end of the leash is closed."""
     left, due = LINGER_TICKS, clock()

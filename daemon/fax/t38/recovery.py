@@ -76,7 +76,8 @@ class UdptlReceiver:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        """received, malformed, late (or doubled), recovered, of these by parity, lost."""
+        """received, malformed, late, repeated (as important ones are), recovered, of these by parity,
+        lost; parity that was wrong, or of packets too far back."""
         self._expected: int | None = None
         """The next number, which goes on where the one on the wire begins anew."""
         self._known: dict[int, bytes] = {}
@@ -96,9 +97,10 @@ class UdptlReceiver:
         expected = datagram.sequence if self._expected is None else self._expected
         ahead = (datagram.sequence - expected) % SEQUENCES
         if ahead >= STRAY:
+            number = expected + ahead - SEQUENCES
+            self.counts["repeated" if number in self._known else "late"] += 1
             # Those behind it were given already; parity may still need it.
-            self.counts["late"] += 1
-            self._learn(expected + ahead - SEQUENCES, datagram.primary)
+            self._learn(number, datagram.primary)
             return []
         number = expected + ahead
         self._known[number] = datagram.primary

@@ -75,6 +75,8 @@ class Call:
         self.notified: list[str] = []
         """How transfers went that we asked for (``refer``), one status line each."""
         self.media_changed: Callable[[Media], None] | None = None
+        self.other_media: Callable[[str], str] | None = None
+        """Answers re-INVITEs that are not about audio; without it they are refused."""
         self.inviting: asyncio.Task[None] | None = None
         self.invitation: Packet | None = None
         self._number = 0
@@ -239,17 +241,25 @@ class Call:
         assert self.media is not None
         self._version += 1
         self.media = replace(self.media, direction=direction)
-        lines = self._request("INVITE")
-        reply = await self.agent.transact(lines, self.media.offer(self._version), self.address)
-        if reply.status >= 300:
-            self._acknowledge(reply, lines[1])
-            raise Refused(reply.status, reply.first)
-        self._send_ack()
+        reply = await self._reinvite(self.media.offer(self._version))
         found = Media.read(reply.body)
         if found is None:
             raise Refused(reply.status, "answer without audio")
         self.remote_media = found
         return found
+
+    async def offer(self, description: str) -> str:
+        """Send a re-INVITE about something else than audio; what the other side answers."""
+        return (await self._reinvite(description)).body
+
+    async def _reinvite(self, description: str) -> Packet:
+        lines = self._request("INVITE")
+        reply = await self.agent.transact(lines, description, self.address)
+        if reply.status >= 300:
+            self._acknowledge(reply, lines[1])
+            raise Refused(reply.status, reply.first)
+        self._send_ack()
+        return reply
 
     async def refer(self, number: str, other: "Call | None" = None) -> int:
         """Ask the other side to call a number, or to join it with our other call; the status."""
@@ -293,6 +303,11 @@ class Call:
 
     def _changed(self, packet: Packet, address: Address) -> None:
         offered = Media.read(packet.body)
+        if offered is None and self.other_media is not None:
+            self._confirmed.clear()
+            data = self.agent.respond(packet, 200, address, body=self.other_media(packet.body))
+            self.agent.start(self._repeat(data))
+            return
         if offered is None or self.media is None:
             self.agent.respond(packet, 488, address)
             return
