@@ -6,6 +6,8 @@
 | Collect | DigitsEntered, Heard or TimedOut |
 | RecordMessage | Recorded |
 | ReceiveFax | FaxReceived or FaxFailed |
+| OpenMailbox | MailboxOpened or MailboxRefused |
+| HearMessages | MessagesHeard |
 | EnterQueue | QueueLeft, or Finished when the agent hung up and the caller stays |
 | Transfer | TransferFailed, or Finished |
 | HangUp | nothing |
@@ -86,6 +88,27 @@ class ReceiveFax(Action, frozen=True, kw_only=True):
     """Our identification, shown on the sender's machine."""
 
 
+class MailboxAction(Action, frozen=True, kw_only=True):
+    """Base of what concerns the messages in a mailbox."""
+
+    mailbox: str
+    language: str
+
+
+class OpenMailbox(MailboxAction, frozen=True, kw_only=True):
+    """Find out whether the caller may hear a mailbox; a PIN is asked for where it is needed.
+
+    Keys of a PIN are told to nobody, so that they are neither journaled nor on record.
+    """
+
+    always_pin: bool = False
+    """The station of the mailbox needs its PIN, too."""
+
+
+class HearMessages(MailboxAction, frozen=True, kw_only=True):
+    """Let the caller hear the messages of a mailbox that is open to him."""
+
+
 class EnterQueue(Action, frozen=True, kw_only=True):
     """Let the call wait in a queue for an agent."""
 
@@ -119,4 +142,14 @@ class HangUp(Action, frozen=True, kw_only=True):
     """End the call; the flow is over."""
 
 
-FlowAction = Play | Collect | RecordMessage | ReceiveFax | EnterQueue | Transfer | HangUp
+FlowAction = (
+    Play
+    | Collect
+    | RecordMessage
+    | ReceiveFax
+    | OpenMailbox
+    | HearMessages
+    | EnterQueue
+    | Transfer
+    | HangUp
+)

@@ -68,6 +68,28 @@ class FaxFailed(Input, frozen=True, kw_only=True):
     station: str = ""
 
 
+class MailboxOpened(Input, frozen=True, kw_only=True):
+    """The caller may hear this mailbox."""
+
+    mailbox: str
+
+
+class MailboxRefused(Input, frozen=True, kw_only=True):
+    """The caller may not."""
+
+    reason: str
+    """``wrong`` (mailbox or PIN), ``limited`` (too many attempts) or ``silent``."""
+
+
+class MessagesHeard(Input, frozen=True, kw_only=True):
+    """The caller is done with the messages."""
+
+    new: int = 0
+    """That nobody has heard yet."""
+    left: int = 0
+    """In the mailbox."""
+
+
 class QueueLeft(Input, frozen=True, kw_only=True):
     """The call came back from a queue without having been answered."""
 
@@ -103,6 +125,9 @@ FlowInput = (
     | FaxHeard
     | FaxReceived
     | FaxFailed
+    | MailboxOpened
+    | MailboxRefused
+    | MessagesHeard
     | QueueLeft
     | Finished
     | TransferFailed

@@ -8,6 +8,7 @@ from ivr.actions import (
     EnterQueue,
     FlowAction,
     HangUp,
+    MailboxAction,
     Play,
     ReceiveFax,
     RecordMessage,
@@ -25,6 +26,9 @@ from ivr.inputs import (
     Finished,
     FlowInput,
     Heard,
+    MailboxOpened,
+    MailboxRefused,
+    MessagesHeard,
     Played,
     QueueLeft,
     Recorded,
@@ -34,7 +38,8 @@ from ivr.inputs import (
 from ivr.interpreter import IvrSession
 
 _KNOWN: Final = (
-    "12#, say PHRASE, silence, record SECONDS, fax heard, fax PAGES, fax failed, queue REASON [KEY], finished, transfer failed, "
+    "12#, say PHRASE, silence, record SECONDS, fax heard, fax PAGES, fax failed, "
+    "mailbox NAME, mailbox refused, messages heard, queue REASON [KEY], finished, transfer failed, "
     "hang up"
 )
 """Words of a test's inputs; the first stands for keys."""
@@ -151,9 +156,13 @@ def read_input(line: str, session: IvrSession) -> FlowInput:
         "finished": Finished(),
         "fax heard": FaxHeard(),
         "fax failed": FaxFailed(reason="test"),
+        "mailbox refused": MailboxRefused(reason="wrong"),
+        "messages heard": MessagesHeard(),
         "transfer failed": TransferFailed(reason="test"),
         "hang up": CallerLeft(),
     }
+    if word == "mailbox" and rest and rest != "refused":
+        return MailboxOpened(mailbox=rest)
     if word == "fax" and rest.isdecimal():
         return FaxReceived(file="faxes/test.tif", pages=int(rest))
     if line not in fixed:
@@ -189,7 +198,12 @@ def _compare(
         "path": tuple(session.path),
         "queue": next((a.queue for a in reversed(seen) if isinstance(a, EnterQueue)), ""),
         "mailbox": next(
-            (a.mailbox for a in reversed(seen) if isinstance(a, RecordMessage | ReceiveFax)), ""
+            (
+                a.mailbox
+                for a in reversed(seen)
+                if isinstance(a, RecordMessage | ReceiveFax | MailboxAction)
+            ),
+            "",
         ),
         "transfer": next((a.to for a in reversed(seen) if isinstance(a, Transfer)), ""),
         "ends": _ending(session, left=left),

@@ -71,13 +71,13 @@ def test_all_faults_are_found_together_in_line_order(faults_of: Faults) -> None:
             12,
             "b",
             "kind 'dance' is unknown; known are announce, assign, branch, collect, enter_queue, fax,"
-            " hang_up, menu, record, transfer",
+            " hang_up, menu, messages, record, transfer",
         ),
         (
             13,
             "c",
             "kind is missing; known are announce, assign, branch, collect, enter_queue, fax,"
-            " hang_up, menu, record, transfer",
+            " hang_up, menu, messages, record, transfer",
         ),
         (16, "d", "key 'failed' is missing"),
         (17, "d", "say: 'fr' is not a language of this flow (en, zh)"),

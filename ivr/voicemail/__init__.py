@@ -1,0 +1,1 @@
+"""Hearing messages by telephone: a dialogue of keys, without I/O."""
