@@ -103,6 +103,7 @@ SIP: Final = Group(
         "drivers.sip.fax.description",
         "drivers.sip.fax.line",
         "drivers.sip.fax.switching",
+        "drivers.sip.finished.transactions",
         "drivers.sip.in_call.ending",
         "drivers.sip.in_call.failover",
         "drivers.sip.in_call.offers",

@@ -78,7 +78,7 @@ class Border:
             is_trunk=lambda host: self._trunk_at(host) is not None,
             count=count,
             banned=self._banned,
-            awaits=lambda branch, method: (branch, method) in core.services.transactions.clients,
+            awaits=lambda request: request in core.services.transactions.clients,
         )
         self.guesses = Guesses(
             at_source=_bans_of_names(options.ban_after, options.ban_s),

@@ -71,6 +71,9 @@ class Machine(NamedTuple):
     first: State
     timers: tuple[Input, ...]
     steps: dict[tuple[State, Input], Step]
+    absorbs: dict[State, Input]
+    """States that only wait for repetitions, and the timer that ends each: what is left of the
+    transaction then is a ``Finished``, which does what the table says of that state."""
 
 
 _S, _I, _A = State, Input, Action
@@ -94,6 +97,7 @@ INVITE_SERVER: Final = Machine(
         (_S.ACCEPTED, _I.REQUEST): (_S.ACCEPTED, (), ()),
         (_S.ACCEPTED, _I.TIMER_L): (_S.TERMINATED, (), ()),
     },
+    {_S.ACCEPTED: _I.TIMER_L, _S.CONFIRMED: _I.TIMER_I},
 )
 
 SERVER: Final = Machine(
@@ -111,6 +115,7 @@ SERVER: Final = Machine(
         (_S.COMPLETED, _I.REQUEST): (_S.COMPLETED, (_A.REPEAT,), ()),
         (_S.COMPLETED, _I.TIMER_J): (_S.TERMINATED, (), ()),
     },
+    {_S.COMPLETED: _I.TIMER_J},
 )
 
 INVITE_CLIENT: Final = Machine(
@@ -130,6 +135,7 @@ INVITE_CLIENT: Final = Machine(
         (_S.ACCEPTED, _I.SUCCESS): (_S.ACCEPTED, (_A.PASS,), ()),
         (_S.ACCEPTED, _I.TIMER_M): (_S.TERMINATED, (), ()),
     },
+    {_S.COMPLETED: _I.TIMER_D},
 )
 
 CLIENT: Final = Machine(
@@ -148,6 +154,7 @@ CLIENT: Final = Machine(
         (_S.PROCEEDING, _I.FAILURE): (_S.COMPLETED, (_A.PASS,), (_I.TIMER_K,)),
         (_S.COMPLETED, _I.TIMER_K): (_S.TERMINATED, (), ()),
     },
+    {_S.COMPLETED: _I.TIMER_K},
 )
 
 CROSSING: Final = frozenset({_I.TIMER_E, _I.TIMER_F})
@@ -156,5 +163,17 @@ CROSSING: Final = frozenset({_I.TIMER_E, _I.TIMER_F})
 REPEATING: Final = frozenset({_I.TIMER_A, _I.TIMER_E, _I.TIMER_G})
 """Timers that send again; they never start on a reliable transport (17.1.1.2, 17.1.2.2, 17.2.1)."""
 
+
 ABSORBING: Final = frozenset({_I.TIMER_D, _I.TIMER_I, _I.TIMER_J, _I.TIMER_K})
 """Timers that wait for repetitions; 0 s on a reliable transport."""
+
+
+def delays(t1: float, t4: float) -> dict[Input, float]:
+    """Seconds after which each timer runs out the first time (RFC 3261 appendix A, RFC 6026)."""
+    return {
+        **dict.fromkeys(REPEATING, t1),
+        **dict.fromkeys((_I.TIMER_B, _I.TIMER_F, _I.TIMER_H), 64 * t1),
+        **dict.fromkeys((_I.TIMER_J, _I.TIMER_L, _I.TIMER_M), 64 * t1),
+        **dict.fromkeys((_I.TIMER_I, _I.TIMER_K), t4),
+        _I.TIMER_D: max(32.0, 64 * t1),
+    }

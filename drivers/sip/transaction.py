@@ -1,7 +1,7 @@
 """Transactions of RFC 3261 section 17 with the corrections of RFC 6026.
 
-Nothing here reads a clock or a socket. After its final response a server transaction keeps
-only its key and the bytes it may have to repeat.
+Nothing here reads a clock or a socket. What is left of a transaction that only absorbs repetitions
+is in ``finished/transactions.py``.
 """
 
 from abc import ABC, abstractmethod
@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from cython_ext.sip_wire import Message
 from drivers.sip.core.timers import Timers
+from drivers.sip.finished.transactions import Finished, Finishing, client_key, refusal_ack, unheard
 from drivers.sip.machines import (
     ABSORBING,
     CLIENT,
@@ -22,18 +23,20 @@ from drivers.sip.machines import (
     Input,
     Machine,
     State,
+    delays,
 )
 from drivers.sip.options import TimerOptions
 from drivers.sip.transport.address import Address
 
-_OF_ACK: Final = (
-    *(b"Via: ", b"Max-Forwards: ", b"From: ", b"Call-ID: ", b"Route: "),
-    *(b"Authorization: ", b"Proxy-Authorization: "),
-)
 LARGE: Final = 1300  # bytes; RFC 3261 18.1.1: larger requests need congestion control
-ServerKey = tuple[str, ...]  # branch, sent-by, method; for RFC 2543 peers as in 17.2.3
+ServerKey = str
+"""Branch, sent-by and method in one text; for RFC 2543 peers what 17.2.3 says."""
 MergeKey = tuple[str, str, str]
 """From tag, Call-ID and CSeq of a request outside a dialog (RFC 3261 8.2.2.2)."""
+
+_ACCEPTED: Final = Finished(State.ACCEPTED)
+_CONFIRMED: Final = Finished(State.CONFIRMED)
+_ABSORBED: Final = Finished(State.COMPLETED)
 
 
 class ClientUser(Protocol):
@@ -57,30 +60,40 @@ class Transactions:
         self.timers = timers
         self.send = send
         self.count = count
-        self.servers: dict[ServerKey, ServerTransaction] = {}
-        self.clients: dict[tuple[str, str], ClientTransaction] = {}
-        self.merges: dict[MergeKey, ServerKey] = {}
-        self.large_by_tcp = False
-        """Whether requests over ``LARGE`` bytes go by TCP instead of UDP."""
+        self.servers: dict[ServerKey, ServerTransaction | Finished] = {}
+        self.clients: dict[str, ClientTransaction | Finished] = {}
+        """By branch and method; see ``client_key``."""
+        self.merges: dict[int, ServerKey] = {}
+        """By the hash of a ``MergeKey``: 64 bits under a secret of this process."""
+        self.plain: dict[int, Finished] = {}
+        """What is left of requests that had a plain response, by its status."""
+        self.answered_again: Callable[[Finished, Message], None] = unheard
+        """Told of each 2xx to an INVITE that had one and is settled."""
+        self.large_by_tcp = False  # requests over ``LARGE`` bytes, instead of by UDP
         t1 = self.t1 = timing.t1
         self.t2 = timing.t2
-        self.delays: dict[Input, float] = {
-            **dict.fromkeys(REPEATING, t1),
-            **dict.fromkeys((Input.TIMER_B, Input.TIMER_F, Input.TIMER_H), 64 * t1),
-            **dict.fromkeys((Input.TIMER_J, Input.TIMER_L, Input.TIMER_M), 64 * t1),
-            **dict.fromkeys((Input.TIMER_I, Input.TIMER_K), timing.t4),
-            Input.TIMER_D: max(32.0, 64 * t1),
+        self.delays = delays(t1, timing.t4)
+        timers.often(*self.delays.values())
+        self.finishing = {
+            timer: Finishing(timers, self.delays[timer], forget)
+            for forget, ending in (
+                (self._forget_servers, (Input.TIMER_I, Input.TIMER_J, Input.TIMER_L)),
+                (self._forget_clients, (Input.TIMER_D, Input.TIMER_K, Input.TIMER_M)),
+            )
+            for timer in ending
         }
-        timers.often(0.0, *self.delays.values())
 
     def open_server(
         self, key: ServerKey, address: Address, *, invite: bool, merge: MergeKey | None
     ) -> "ServerTransaction":
         """Begin the transaction of a new request; ``merge`` for requests without a To tag."""
-        transaction = ServerTransaction(self, key, address, invite=invite, merge=merge)
-        self.servers[key] = transaction
+        number = 0
         if merge is not None:
-            self.merges.setdefault(merge, key)
+            number = hash(merge) or 1
+            if self.merges.setdefault(number, key) != key:
+                number = 0
+        transaction = ServerTransaction(self, key, address, invite=invite, merge=number)
+        self.servers[key] = transaction
         return transaction
 
     def restore_accepted(self, key: ServerKey, address: Address) -> None:
@@ -90,7 +103,24 @@ class Transactions:
 
     def is_merged(self, key: ServerKey, merge: MergeKey) -> bool:
         """Whether the same request is already here over another path (8.2.2.2)."""
-        return self.merges.get(merge, key) != key
+        return self.merges.get(hash(merge) or 1, key) != key
+
+    def receive(self, key: str, message: Message, source: Address) -> bool:
+        """Take a response; False when no request of ours has this ``client_key``."""
+        known = self.clients.get(key)
+        if known is None:
+            return False
+        if isinstance(known, ClientTransaction):
+            if source.reliable:
+                known.address = source  # what follows stays on this connection
+            known.receive(message)
+        elif known.state is State.ACCEPTED and 200 <= message.status < 300:
+            self.answered_again(known, message)
+        elif known.state is State.COMPLETED and known.data and message.status >= 300:
+            self.send(known.data, known.address)
+        else:
+            self.count("transaction_unexpected")
+        return True
 
     def open_client(
         self,
@@ -106,9 +136,10 @@ class Transactions:
         if moved:
             self.count("moved_to_tcp")
             address = Address(address.host, address.port, "tcp")
-        transaction = ClientTransaction(self, key, request, address, user=user, invite=invite)
+        name = client_key(*key)
+        transaction = ClientTransaction(self, name, request, address, user=user, invite=invite)
         transaction.moved = moved
-        self.clients[key] = transaction
+        self.clients[name] = transaction
         transaction.begin()
         return transaction
 
@@ -116,22 +147,33 @@ class Transactions:
         self, key: tuple[str, str], request: bytes, address: Address, *, user: ClientUser
     ) -> "ClientTransaction":
         """Take up an INVITE that was sent before a restart; it is not sent again."""
-        transaction = ClientTransaction(self, key, request, address, user=user, invite=True)
+        name = client_key(*key)
+        transaction = ClientTransaction(self, name, request, address, user=user, invite=True)
         transaction.state = State.PROCEEDING
-        self.clients[key] = transaction
+        self.clients[name] = transaction
         return transaction
 
     def unreachable(self, address: Address) -> None:
         """No connection to ``address`` is to be had: its requests fail now (17.1.4)."""
         for transaction in list(self.clients.values()):
-            if transaction.address == address:
+            if isinstance(transaction, ClientTransaction) and transaction.address == address:
                 transaction.not_sent()
+
+    def _forget_servers(self, keys: list[str], merges: list[int]) -> None:
+        for key in keys:
+            self.servers.pop(key, None)
+        for merge in merges:
+            self.merges.pop(merge, None)
+
+    def _forget_clients(self, keys: list[str], merges: list[int]) -> None:
+        for key in keys:
+            self.clients.pop(key, None)
 
 
 class _Transaction(ABC):
     """What the four machines share: the step through a table and its timers."""
 
-    __slots__ = ("address", "interval", "kept", "layer", "machine", "state", "timers")
+    __slots__ = ("address", "interval", "kept", "layer", "machine", "settled", "state", "timers")
 
     def __init__(self, layer: Transactions, machine: Machine, address: Address) -> None:
         self.layer = layer
@@ -141,6 +183,8 @@ class _Transaction(ABC):
         self.kept = b""
         self.timers: dict[int, float] = {}
         self.interval = layer.t1
+        self.settled = False
+        """Something else answers repetitions."""
 
     def timer_fired(self, timer: int) -> None:
         """Take the step of a timer that ran out."""
@@ -153,18 +197,26 @@ class _Transaction(ABC):
             self.layer.count("transaction_unexpected")
             return False
         state, actions, timers = found
+        ends: Input | None = None
         if state is not self.state:
             self.state = state
             running = self.timers
             self.timers = {}
             if state is State.PROCEEDING:
                 self.timers |= {t: w for t, w in running.items() if t in CROSSING}
-        for timer in timers:
-            self._start(timer)
+            ends = self.machine.absorbs.get(state)
         for action in actions:
             self._act(action, data, message)
         if state is State.TERMINATED:
             self.forget()
+        elif ends is not None:
+            if self.address.transport != "udp" and ends in ABSORBING:
+                self.forget()  # nothing comes again there
+            else:
+                self._finish(self.layer.finishing[ends])
+        elif not self.settled:
+            for timer in timers:
+                self._start(timer)
         return True
 
     def _start(self, timer: Input) -> None:
@@ -173,8 +225,6 @@ class _Transaction(ABC):
         if self.address.transport != "udp":
             if timer in REPEATING:
                 return
-            if timer in ABSORBING:
-                delay = 0.0
         elif timer in REPEATING:
             delay, self.interval = self.interval, self.interval * 2
             if timer is not Input.TIMER_A:
@@ -187,6 +237,10 @@ class _Transaction(ABC):
     def _act(self, action: Action, data: bytes, message: Message | None) -> None: ...
 
     @abstractmethod
+    def _finish(self, finishing: Finishing) -> None:
+        """Leave in the layer what answers repetitions, in place of the transaction."""
+
+    @abstractmethod
     def forget(self) -> None:
         """Take the transaction out of the layer."""
 
@@ -194,7 +248,7 @@ class _Transaction(ABC):
 class ServerTransaction(_Transaction):
     """A request that was received, until its responses need no repetition any more."""
 
-    __slots__ = ("key", "merge")
+    __slots__ = ("key", "merge", "plain")
 
     def __init__(
         self,
@@ -203,14 +257,19 @@ class ServerTransaction(_Transaction):
         address: Address,
         *,
         invite: bool,
-        merge: MergeKey | None,
+        merge: int,
     ) -> None:
         super().__init__(layer, INVITE_SERVER if invite else SERVER, address)
         self.key = key
         self.merge = merge
+        self.plain = 0
 
-    def respond(self, status: int, response: bytes) -> bool:
-        """Send a response; False when a final one has left already."""
+    def respond(self, status: int, response: bytes, *, plain: bool = False) -> bool:
+        """Send a response; False when a final one has left already.
+
+        A ``plain`` one can be written again from its status and the request.
+        """
+        self.plain = status if plain else 0
         if status < 200:
             return self.step(Input.PROVISIONAL, response)
         return self.step(Input.SUCCESS if status < 300 else Input.FAILURE, response)
@@ -219,8 +278,22 @@ class ServerTransaction(_Transaction):
         """Take the transaction out of the layer."""
         layer = self.layer
         layer.servers.pop(self.key, None)
-        if self.merge is not None and layer.merges.get(self.merge) == self.key:
-            del layer.merges[self.merge]
+        if self.merge:
+            layer.merges.pop(self.merge, None)
+
+    def _finish(self, finishing: Finishing) -> None:
+        layer, found = self.layer, _ACCEPTED
+        if self.state is State.CONFIRMED:
+            found = _CONFIRMED
+        elif self.state is State.COMPLETED:
+            if not self.plain:
+                found = Finished(State.COMPLETED, self.kept, self.address)
+            elif self.plain in layer.plain:
+                found = layer.plain[self.plain]
+            else:
+                found = layer.plain[self.plain] = Finished(State.COMPLETED, status=self.plain)
+        layer.servers[self.key] = found
+        finishing.add(self.key, self.merge)
 
     def _act(self, action: Action, data: bytes, message: Message | None) -> None:
         if action is Action.SEND:
@@ -247,7 +320,7 @@ class ClientTransaction(_Transaction):
     def __init__(
         self,
         layer: Transactions,
-        key: tuple[str, str],
+        key: str,
         request: bytes,
         address: Address,
         *,
@@ -289,6 +362,12 @@ class ClientTransaction(_Transaction):
             return
         self.step(Input.TIMER_B if self.machine is INVITE_CLIENT else Input.TIMER_F)
 
+    def settle(self, ack: bytes, address: Address, tag: str) -> None:
+        """An INVITE had its 2xx: from now on only the ACK has to be sent again (RFC 6026 8.4)."""
+        self.settled = True
+        self.layer.clients[self.key] = Finished(State.ACCEPTED, ack, address, tag=tag)
+        self.layer.finishing[Input.TIMER_M].add(self.key, 0)
+
     def abandon(self) -> None:
         """Forget a request whose final response nobody awaits any more."""
         if self.state in _AWAITING:
@@ -299,6 +378,13 @@ class ClientTransaction(_Transaction):
         """Take the transaction out of the layer."""
         self.layer.clients.pop(self.key, None)
         self.kept = b""
+
+    def _finish(self, finishing: Finishing) -> None:
+        found = _ABSORBED
+        if self.machine is INVITE_CLIENT:
+            found = Finished(State.COMPLETED, self.kept, self.address)
+        self.layer.clients[self.key] = found
+        finishing.add(self.key, 0)
 
     def _act(self, action: Action, data: bytes, message: Message | None) -> None:
         if action is Action.REPEAT:
@@ -312,17 +398,3 @@ class ClientTransaction(_Transaction):
             self.layer.send(self.kept, self.address)
         elif message is not None and action is Action.PASS:
             self.user.response(self, message)
-
-
-def refusal_ack(invite: bytes, to: str) -> bytes:
-    """The ACK of a refusal: lines of our INVITE with the To of the response (17.1.1.3)."""
-    start, *lines = invite.partition(b"\r\n\r\n")[0].split(b"\r\n")
-    found = [b"ACK" + start.removeprefix(b"INVITE")]
-    for line in lines:
-        if line.startswith(b"To: "):
-            found.append(b"To: " + to.encode("utf-8", "surrogateescape"))
-        elif line.startswith(b"CSeq: "):
-            found.append(line.removesuffix(b"INVITE") + b"ACK")
-        elif line.startswith(_OF_ACK):
-            found.append(line)
-    return b"\r\n".join([*found, b"Content-Length: 0\r\n\r\n"])

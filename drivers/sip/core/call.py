@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from drivers.api import CallDetails, DtlsOffer
 from drivers.events import Cause
-from drivers.sip.core.request import Received
+from drivers.sip.core.request import PART, Received
 from drivers.sip.dialog import Dialog
 from drivers.sip.journal.records import CallRecord, Peer, RecordState
 from drivers.sip.negotiation.session import Session
@@ -261,7 +261,7 @@ class Call:
         """We asked the peer to take the call elsewhere, and wait for the outcome."""
         # Inbound: the INVITE until its final response, the 200 until its ACK.
         self.invite: Received | None = None
-        self.invite_key: ServerKey = ()
+        self.invite_key: ServerKey = ""
         self.ok = b""
         self.ok_address: Address | None = None
         self.ok_interval = 0.0
@@ -340,7 +340,7 @@ class Call:
             invite_cseq=self.cseq,
             ok=self.ok,
             ok_address=self.ok_address,
-            invite_key=self.invite_key if self.ok else (),
+            invite_key=tuple(self.invite_key.split(PART)) if self.ok else (),
             delayed_offer=self.delayed_offer,
             interval=self.interval,
             refreshes=self.refreshes,

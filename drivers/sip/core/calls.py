@@ -14,7 +14,7 @@ from drivers.sip.core.call import (
     TimerUser,
 )
 from drivers.sip.core.happenings import Ended
-from drivers.sip.core.request import Received
+from drivers.sip.core.request import PART, Received
 from drivers.sip.core.services import Services
 from drivers.sip.dialog import Dialog
 from drivers.sip.in_call.unanswered import given_up, invite_record
@@ -246,7 +246,8 @@ class Calls:
         call.takes_update = record.takes_update
         if call.ok and call.ok_address is not None and record.invite_key:
             # A repeated INVITE must find its transaction, else it would be a new call.
-            self.services.transactions.restore_accepted(record.invite_key, call.ok_address)
+            key = PART.join(record.invite_key)
+            self.services.transactions.restore_accepted(key, call.ok_address)
         call.reported = call.state in (CallState.CLOSING, CallState.ENDING)
         if call.state is CallState.ENDING:
             # The BYE sent before the crash used the next number already.

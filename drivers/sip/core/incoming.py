@@ -34,11 +34,13 @@ from drivers.sip.core.request import (
 )
 from drivers.sip.core.services import ACCEPT, ALLOW, EXTENSIONS, Services
 from drivers.sip.dialog import Dialog
+from drivers.sip.finished.transactions import client_key
 from drivers.sip.journal.records import Peer
 from drivers.sip.machines import Input, State
 from drivers.sip.options import StationAccount
 from drivers.sip.stations.registrar import Registrar
 from drivers.sip.stations.watching import Subscriptions
+from drivers.sip.transaction import ServerTransaction
 from drivers.sip.transport.address import Address
 from drivers.sip.transport.guard import CallLimit
 from drivers.sip.trunks.sources import Sources
@@ -122,12 +124,14 @@ class Incoming:
         if method == "ACK":
             # One for a failure belongs to the transaction, one for a 2xx to the dialog; some
             # peers give the latter the INVITE's branch all the same.
-            if known is not None and known.state is not State.ACCEPTED:
-                known.step(Input.ACK)
-            else:
+            if known is None or known.state is State.ACCEPTED:
                 self._ack(message)
-        elif known is not None:
+            elif isinstance(known, ServerTransaction):
+                known.step(Input.ACK)
+        elif isinstance(known, ServerTransaction):
             known.step(Input.REQUEST)
+        elif known is not None:
+            services.respond_again(received, known)
         elif method == "CANCEL":
             self._cancel(received)
         elif self._is_understood(received):
@@ -367,12 +371,8 @@ class Incoming:
         if len(message.headers("Via")) != 1:
             services.count("response_not_ours")  # 8.1.3.3
             return
-        key = message.top_via.branch, message.cseq.method
-        transaction = services.transactions.clients.get(key)
-        if transaction is not None:
-            if source.reliable:
-                transaction.address = source  # what follows stays on this connection
-            transaction.receive(message)
+        key = client_key(message.top_via.branch, message.cseq.method)
+        if services.transactions.receive(key, message, source):
             return
         services.count("response_unmatched")
         success = message.cseq.method == "INVITE" and 200 <= message.status < 300

@@ -14,11 +14,13 @@ from drivers.sip.core.in_dialog import InDialog
 from drivers.sip.core.request import printable
 from drivers.sip.core.services import ALLOW, SDP_TYPE, Headers, Services
 from drivers.sip.dialog import MAX_FORWARDS, Dialog
+from drivers.sip.finished.transactions import Finished
 from drivers.sip.in_call.failover import Failover
 from drivers.sip.in_call.parallel import GLOBAL, Parallel
 from drivers.sip.in_call.reliable import early_dialog, is_reliable
 from drivers.sip.in_call.retries import Retries
 from drivers.sip.in_call.session_timer import note_methods
+from drivers.sip.in_call.strays import NOBODY
 from drivers.sip.negotiation.session import Session
 from drivers.sip.transaction import ClientTransaction
 from drivers.sip.trunks.identity import from_value, identity_headers
@@ -37,6 +39,7 @@ class OutboundCalls:
         self.in_dialog = in_dialog
         self.failover = Failover(services, calls, self._invite)
         self.retries = Retries(services, in_dialog.timers)
+        services.transactions.answered_again = self._answered_again
 
     def dial(self, call: Call, *, name: str, host: str, port: int) -> None:
         """Send the INVITE of a new call whose ``uri``, ``address`` and ``ani`` are set."""
@@ -235,14 +238,6 @@ class OutboundCalls:
         return not reliable or self.in_dialog.reliable.acknowledge(call, message, early)
 
     def _answer(self, call: Call, message: Message) -> None:
-        if call.dialog is not None or message.to_tag in call.remote_tags:
-            if call.dialog is not None and message.to_tag == call.dialog.remote_tag:
-                ack = b"" if call.transaction is None else call.transaction.kept
-                ack = ack or self._ack(call.dialog, call.cseq)
-                self.services.send(ack, call.dialog.address)
-            else:
-                self._hang_up_fork(call, message)
-            return
         early = call.early.get(message.to_tag)
         dialog = self._dialog(call, message)
         if early is not None:
@@ -258,7 +253,9 @@ class OutboundCalls:
             call.seat.gateway.works()
         ack = self._ack(dialog, call.cseq)
         if call.transaction is not None:
-            call.transaction.kept = ack  # for a repeated 200, as long as there may be one
+            call.address = call.place
+            call.transaction.settle(ack, dialog.address, message.to_tag)
+            call.transaction = None
         if cancelled:
             self.calls.save(call, "ending")
             self.services.send(ack, dialog.address)
@@ -303,6 +300,17 @@ class OutboundCalls:
         except ProtocolError as error:
             return str(error)
         return ""
+
+    def _answered_again(self, known: Finished, message: Message) -> None:
+        """Another 2xx to an INVITE that had one, while the call stands or when it is over."""
+        if message.to_tag == known.tag:
+            self.services.send(known.data, known.address)
+            return
+        call = self.calls.find(message.call_id, message.from_tag)
+        if call is None:
+            self.in_dialog.strays.answered(message, known.address)
+        else:
+            self._hang_up_fork(call, message)
 
     def _hang_up_fork(self, call: Call, message: Message) -> None:
         """Another phone answered too: acknowledge it and hang up (13.2.2.4)."""
@@ -382,16 +390,3 @@ class _Invite:
     def timed_out(self, transaction: ClientTransaction) -> None:
         """Tell that nobody answered."""
         self.outbound.timed_out(self.call)
-
-
-class _Nobody:
-    """Sender of a request whose outcome changes nothing."""
-
-    def response(self, transaction: ClientTransaction, message: Message) -> None:
-        """Nothing depends on it."""
-
-    def timed_out(self, transaction: ClientTransaction) -> None:
-        """Nothing depends on it."""
-
-
-NOBODY: Final = _Nobody()

@@ -19,6 +19,7 @@ from drivers.sip.transaction import MergeKey, ServerKey, ServerTransaction
 from drivers.sip.transport.address import DEFAULT_PORTS, Address
 
 KNOWN_URI: Final = 128  # characters; longer ones are not worth remembering
+PART: Final = "\n"  # between the parts of a key: no header has one
 _RPORT: Final = re.compile(r";[ \t]*rport(?=[ \t]*(?:;|$))", re.IGNORECASE)
 
 _FORWARDING: Final = {
@@ -87,21 +88,17 @@ def server_key(message: Message) -> ServerKey:
     method = "INVITE" if message.method == "ACK" else message.method
     branch = via.branch
     if branch.startswith("z9hG4bK") and len(branch) > 7:
-        return branch, via.host, str(via.port), method
+        return f"{branch}\n{via.host}\n{via.port}\n{method}"
     # RFC 2543 peers: the To tag is left out, since their ACK carries ours.
     return (
-        message.uri,
-        message.from_tag,
-        message.call_id,
-        str(message.cseq.number),
-        f"{via.host}:{via.port};{branch}",
-        method,
+        f"{message.uri}\n{message.from_tag}\n{message.call_id}\n{message.cseq.number}\n"
+        f"{via.host}:{via.port};{branch}\n{method}"
     )
 
 
 def cancelled_key(key: ServerKey) -> ServerKey:
     """The key of the INVITE that a CANCEL with this key is about (9.2)."""
-    return (*key[:-1], "INVITE")
+    return f"{key.rpartition(PART)[0]}{PART}INVITE"
 
 
 def merge_key(message: Message) -> MergeKey:

@@ -8,6 +8,7 @@ from cython_ext.sip_wire import format_host
 from drivers.sip.core.happenings import Happening
 from drivers.sip.core.request import Received
 from drivers.sip.core.timers import Timers
+from drivers.sip.finished.transactions import Finished
 from drivers.sip.journal.records import Peer
 from drivers.sip.journal.sealing import Sealer
 from drivers.sip.negotiation.terms import Terms
@@ -136,8 +137,19 @@ class Services:
         if received.transaction is None:
             self.send(data, received.reply_to)
         else:
-            received.transaction.respond(status, data)
+            plain = headers is None and not body and bool(received.message.to_tag)
+            received.transaction.respond(status, data, plain=plain)
         return data
+
+    def respond_again(self, received: Received, known: Finished) -> None:
+        """Answer a request that came again as it was answered, if anything answers it."""
+        data, address = known.data, known.address
+        if known.status:
+            data = received.response(known.status, headers=[self.server])
+            address = received.reply_to
+        if data:
+            self.count("response_repeated")
+            self.send(data, address)
 
 
 def _unheard(*_: str) -> None:

@@ -9,7 +9,7 @@ from collections import deque
 from typing import Final, Protocol
 
 NEVER: Final = float("inf")
-TIDIED_ABOVE: Final = 4096  # entries; fewer cost nothing worth mentioning
+TIDIED_ABOVE: Final = 128  # entries of the heap or a line; fewer cost nothing worth mentioning
 
 
 class TimerOwner(Protocol):
@@ -24,13 +24,28 @@ Deadline = tuple[float, int, TimerOwner, int]
 """When, the number that orders equal ones, whose, and which of the owner's."""
 
 
+class Line:
+    """Deadlines of one delay, in the order in which they were started."""
+
+    __slots__ = ("entries", "tidy_at")
+
+    def __init__(self) -> None:
+        self.entries: deque[Deadline] = deque()
+        self.tidy_at = TIDIED_ABOVE
+
+    def tidy(self) -> None:
+        """Drop what was stopped: it would keep calls that are over for half a minute."""
+        self.entries = deque(one for one in self.entries if one[2].timers.get(one[3]) == one[0])
+        self.tidy_at = max(TIDIED_ABOVE, 2 * len(self.entries))
+
+
 class Timers:
     """All deadlines of the core; ``now`` is set by whoever drives the core."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self._heap: list[Deadline] = []
-        self._lines: dict[float, deque[Deadline]] = {}
+        self._lines: dict[float, Line] = {}
         self._first: Deadline | None = None
         """The earliest deadline, unless it was stopped since; None: to be looked for."""
         self.not_before = NEVER
@@ -40,13 +55,12 @@ class Timers:
 
     def __len__(self) -> int:
         """Entries, also of deadlines that were stopped and not tidied away yet."""
-        return len(self._heap) + sum(map(len, self._lines.values()))
+        return len(self._heap) + sum(len(line.entries) for line in self._lines.values())
 
     def often(self, *delays: float) -> None:
-        """Expect many deadlines after these delays: half a minute at most, since those that
-        were stopped are kept as long."""
+        """Expect many deadlines after these delays."""
         for delay in delays:
-            self._lines.setdefault(delay, deque())
+            self._lines.setdefault(delay, Line())
 
     def start(self, owner: TimerOwner, timer: int, delay: float) -> None:
         """Let ``timer`` of the owner fire after ``delay`` seconds; a running one is replaced."""
@@ -56,8 +70,10 @@ class Timers:
         one: Deadline = (when, self._count, owner, timer)
         line = self._lines.get(delay)
         # A line stays in order even when somebody sets ``now`` back.
-        if line is not None and (not line or line[-1][0] <= when):
-            line.append(one)
+        if line is not None and (not line.entries or line.entries[-1][0] <= when):
+            line.entries.append(one)
+            if len(line.entries) > line.tidy_at:
+                line.tidy()
         else:
             heapq.heappush(self._heap, one)
             if len(self._heap) > self._tidy_at:
@@ -96,13 +112,14 @@ class Timers:
             heapq.heappop(heap)  # stopped or started anew since
             found = None
         for line in self._lines.values():
-            while line:
-                one = line[0]
+            entries = line.entries
+            while entries:
+                one = entries[0]
                 if one[2].timers.get(one[3]) == one[0]:
                     if found is None or one < found:
                         found = one
                     break
-                line.popleft()
+                entries.popleft()
         return found
 
     def _tidy(self) -> None:

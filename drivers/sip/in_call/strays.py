@@ -59,10 +59,17 @@ class Strays:
             number=number + 1,
             headers=[("Reason", reason_values(Cause.NORMAL)), services.user_agent],
         )
-        services.transactions.open_client((branch, "BYE"), bye, stray.address, user=self)
+        services.transactions.open_client((branch, "BYE"), bye, stray.address, user=NOBODY)
+
+
+class _Nobody:
+    """Sender of a request whose outcome changes nothing."""
 
     def response(self, transaction: ClientTransaction, message: Message) -> None:
         """Nothing depends on it."""
 
     def timed_out(self, transaction: ClientTransaction) -> None:
         """Nothing depends on it."""
+
+
+NOBODY: Final = _Nobody()

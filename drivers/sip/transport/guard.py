@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from drivers.sip.finished.transactions import client_key
 from drivers.sip.transport.bans import Bans
 
 SOURCES_KEPT: Final = 4096
@@ -16,6 +17,9 @@ AT_ONCE: Final = 1_000_000  # offences that are a ban whatever the limit
 
 _RESPONSE: Final = b"SIP/2.0 "
 _BRANCH: Final = re.compile(rb"(?i);\s*branch=([^;,\s]+)")
+_OUR_BRANCH: Final = b";branch=z9hG4bK"
+_OUR_LENGTH: Final = 23  # of a branch of ours, ``Services.branch``
+_CSEQ: Final = b"\r\nCSeq: "
 _METHOD: Final = re.compile(rb"(?i)\ncseq\s*:\s*[0-9]+\s+([A-Z]+)")
 _USER_AGENT: Final = b"\nuser-agent:"
 SCANNERS: Final = (
@@ -110,7 +114,7 @@ class Guard:
         is_trunk: Callable[[str], bool],
         count: Callable[[str], None],
         banned: Callable[[str, str], None],
-        awaits: Callable[[str, str], bool],
+        awaits: Callable[[str], bool],
     ) -> None:
         self.flood = flood
         self.bans = bans
@@ -151,10 +155,17 @@ class Guard:
         """Whether it answers an open request of ours: we asked for it, however many there are."""
         if not data.startswith(_RESPONSE):
             return False
-        branch, method = _BRANCH.search(data), _METHOD.search(data)
-        if branch is None or method is None:
+        # As we write it ourselves first: most peers give our Via back unchanged.
+        at, line = data.find(_OUR_BRANCH), data.find(_CSEQ)
+        if at >= 0 and line >= 0:
+            branch = data[at + 8 : at + 8 + _OUR_LENGTH].decode("latin-1")
+            method = data[line + 8 : data.find(b"\r\n", line + 8)].rpartition(b" ")[2]
+            if self._awaits(client_key(branch, method.decode("latin-1"))):
+                return True
+        found, named = _BRANCH.search(data), _METHOD.search(data)
+        if found is None or named is None:
             return False
-        return self._awaits(branch[1].decode("latin-1"), method[1].decode())
+        return self._awaits(client_key(found[1].decode("latin-1"), named[1].decode()))
 
     def blame(self, host: str, now: float, reason: str, *, offences: int = 1) -> None:
         """Count an offence of a source: wrong password, garbage, calls without a right."""

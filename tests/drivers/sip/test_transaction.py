@@ -177,7 +177,7 @@ def test_response_ends_repeating_and_k_ends_the_transaction() -> None:
 
 def test_invite_failure_is_repeated_at_g_until_h() -> None:
     bench = Layer()
-    tx = bench.layer.open_server(("k",), PEER, invite=True, merge=None)
+    tx = bench.layer.open_server("k", PEER, invite=True, merge=None)
     tx.respond(486, b"486")
     assert bench.times_of_sending(31.9) == [0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]
     bench.timers.fire(32.0)
@@ -187,7 +187,7 @@ def test_invite_failure_is_repeated_at_g_until_h() -> None:
 
 def test_ack_ends_repeating_and_i_ends_the_transaction() -> None:
     bench = Layer()
-    tx = bench.layer.open_server(("k",), PEER, invite=True, merge=None)
+    tx = bench.layer.open_server("k", PEER, invite=True, merge=None)
     tx.respond(486, b"486")
     tx.step(Input.ACK)
     tx.step(Input.REQUEST)
@@ -198,7 +198,7 @@ def test_ack_ends_repeating_and_i_ends_the_transaction() -> None:
 
 def test_repeated_invite_gets_the_last_provisional_but_nothing_after_200() -> None:
     bench = Layer()
-    tx = bench.layer.open_server(("k",), PEER, invite=True, merge=None)
+    tx = bench.layer.open_server("k", PEER, invite=True, merge=None)
     tx.respond(100, b"100")
     tx.respond(180, b"180")
     tx.step(Input.REQUEST)
@@ -213,13 +213,13 @@ def test_repeated_invite_gets_the_last_provisional_but_nothing_after_200() -> No
 
 def test_repeated_request_gets_the_final_response_until_j() -> None:
     bench = Layer()
-    tx = bench.layer.open_server(("k",), PEER, invite=False, merge=("t", "c", "1 BYE"))
+    tx = bench.layer.open_server("k", PEER, invite=False, merge=("t", "c", "1 BYE"))
     tx.step(Input.REQUEST)
     assert bench.sent == []
     tx.respond(200, b"200")
     tx.step(Input.REQUEST)
     assert bench.sent == [b"200", b"200"]
-    assert bench.layer.is_merged(("other",), ("t", "c", "1 BYE"))
+    assert bench.layer.is_merged("other", ("t", "c", "1 BYE"))
     bench.timers.fire(32.0)
     assert not bench.layer.servers
     assert not bench.layer.merges
@@ -227,7 +227,7 @@ def test_repeated_request_gets_the_final_response_until_j() -> None:
 
 def test_timer_started_again_fires_only_once() -> None:
     bench = Layer()
-    tx = bench.layer.open_server(("k",), PEER, invite=False, merge=None)
+    tx = bench.layer.open_server("k", PEER, invite=False, merge=None)
     bench.timers.start(tx, Input.TIMER_J, 1.0)
     bench.timers.start(tx, Input.TIMER_J, 2.0)
     assert bench.timers.next_deadline() == 2.0

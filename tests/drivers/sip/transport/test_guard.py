@@ -114,7 +114,7 @@ def guard(trunks: set[str], told: list[tuple[str, str]], counts: Counter[str]) -
         is_trunk=lambda host: host in trunks,
         count=lambda name: counts.update([name]),
         banned=lambda host, reason: told.append((host, reason)),
-        awaits=lambda branch, method: (branch, method) == ("z9hG4bKours", "INVITE"),
+        awaits=lambda request: request == "z9hG4bKours INVITE",
     )
 
 

@@ -1,0 +1,1 @@
+"""What is kept of transactions and calls that are over."""
