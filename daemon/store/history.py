@@ -254,6 +254,10 @@ class Recording(Model):
         table = "recording"
 
 
+UNFINISHED_COPY = -1
+"""The number while records are copied into a database and not all are there."""
+
+
 class AppliedSequence(Model):
     """The last journal sequence number whose rows are in the database, one row, id 1."""
 

@@ -16,11 +16,12 @@ from typing import Final
 from tortoise.exceptions import BaseORMException, IntegrityError
 
 from daemon.errors import JournalError, StoreError
+from daemon.language import pick
 from daemon.logs import get_logger
 from daemon.store.batches.opening import Batches, open_batches
 from daemon.store.batches.statements import Tables, values
 from daemon.store.connection import Store
-from daemon.store.history import AppliedSequence
+from daemon.store.history import UNFINISHED_COPY, AppliedSequence
 from daemon.store.postgresql.address import shown
 from daemon.store.rows import HistoryRow
 from daemon.store.spill import Numbered, Spill
@@ -78,6 +79,8 @@ class HistoryWriter:
             with self._store.current():
                 found = await AppliedSequence.get_or_none(id=1)
                 self.applied_sequence = found.sequence if found else 0
+                if self.applied_sequence == UNFINISHED_COPY:
+                    raise StoreError(_unfinished(self._store.database))
                 await self._drain_spill()
                 self._task = asyncio.create_task(self._run(), name="history writer")
         except (BaseORMException, OSError, sqlite3.Error) as error:
@@ -230,6 +233,14 @@ class HistoryWriter:
                 return
         self._counts["spilled"] += len(batch)
         self._forget(batch)
+
+
+def _unfinished(database: Path | str) -> str:
+    return pick(
+        f"{shown(database)}: only a part of the site's records was copied there; "
+        "`hookflash copy-records` goes on",
+        f"{shown(database)}：站点记录只复制了一部分；`hookflash copy-records` 可继续",
+    )
 
 
 def _tell(flushes: Iterable[asyncio.Future[None]]) -> None:

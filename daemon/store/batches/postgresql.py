@@ -16,8 +16,9 @@ from tortoise.models import Model
 from daemon.logs import get_logger
 from daemon.store import history
 from daemon.store.batches.statements import APPLIED_TABLE, Tables, insert
-from daemon.store.postgresql.asyncpg_client import CONNECT_S, NUL, REPLACEMENT, SESSION
+from daemon.store.postgresql.asyncpg_client import CONNECT_S, SESSION
 from daemon.store.postgresql.faults import is_of_a_value, translated
+from daemon.store.postgresql.fitting import fit_json, fit_text
 from daemon.store.rows import Row
 
 log = get_logger(__name__)
@@ -110,23 +111,28 @@ class PostgresqlBatches:
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is not None and not self._connection.is_closed():
             return self._connection
-        with translated():
-            connection = await asyncpg.connect(
-                self._url, timeout=CONNECT_S, command_timeout=STATEMENT_S, server_settings=SETTINGS
-            )
-            try:
-                await connection.execute(f"SELECT pg_advisory_lock({WRITER_LOCK})")
-            except asyncpg.LockNotAvailableError:
-                other = await connection.fetchval(_HOLDER, WRITER_LOCK)
-                connection.terminate()
-                raise DBConnectionError(
-                    f"another hotline writes to this database, from {other}; each needs its own"
-                ) from None
-            except BaseException:
-                connection.terminate()
-                raise
-        self._connection = connection
-        return connection
+        self._connection = await connect_as_writer(self._url)
+        return self._connection
+
+
+async def connect_as_writer(url: str, *, statement_s: float = STATEMENT_S) -> asyncpg.Connection:
+    """A connection that holds the writer's lock; DBConnectionError when another one does."""
+    with translated():
+        connection = await asyncpg.connect(
+            url, timeout=CONNECT_S, command_timeout=statement_s, server_settings=SETTINGS
+        )
+        try:
+            await connection.execute(f"SELECT pg_advisory_lock({WRITER_LOCK})")
+        except asyncpg.LockNotAvailableError:
+            other = await connection.fetchval(_HOLDER, WRITER_LOCK)
+            connection.terminate()
+            raise DBConnectionError(
+                f"another hotline writes to this database, from {other}; each needs its own"
+            ) from None
+        except BaseException:
+            connection.terminate()
+            raise
+    return connection
 
 
 @cache
@@ -160,15 +166,8 @@ def fitted(kind: type[Row], row: Sequence[object]) -> Sequence[object]:
 def _fitted(value: object, width: int | None) -> object:
     if not isinstance(value, str):
         return value
-    if width is None:  # JSON, in which a NUL is written as an escape
-        return _without_escaped_nul(value)
-    return value.replace(NUL, REPLACEMENT)[:width]
-
-
-def _without_escaped_nul(text: str) -> str:
-    # An even number of backslashes before it makes it plain text.
-    parts = text.split("\\\\")
-    return "\\\\".join(part.replace("\\u0000", REPLACEMENT) for part in parts)
+    # What has no width is JSON.
+    return fit_json(value) if width is None else fit_text(value, width)
 
 
 def _plain(kind: Any) -> Any:

@@ -22,15 +22,13 @@ from tortoise.connection import get_connections
 from tortoise.exceptions import BaseORMException, TransactionManagementError
 
 from daemon.store.postgresql.faults import translated
+from daemon.store.postgresql.fitting import fit_text
 
 CONNECTIONS: Final = 4
 """At most, for the models of one process; history has one of its own."""
 CONNECT_S: Final = 10.0
 STATEMENT_S: Final = 300.0
 """Longer than any report or migration takes; ends the wait for a server that fell silent."""
-NUL: Final = "\0"
-REPLACEMENT: Final = "\ufffd"
-"""In place of a NUL, which PostgreSQL keeps in no text."""
 SESSION: Final = {
     "application_name": "hookflash",
     "timezone": "UTC",
@@ -139,9 +137,7 @@ class _Transaction(TransactionContext):
 def _without_nul(argument: Any) -> Any:
     if isinstance(argument, list):
         return [_without_nul(each) for each in argument]
-    if isinstance(argument, str) and NUL in argument:
-        return argument.replace(NUL, REPLACEMENT)
-    return argument
+    return fit_text(argument) if isinstance(argument, str) else argument
 
 
 client_class = PostgresqlClient
