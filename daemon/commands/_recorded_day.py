@@ -10,7 +10,7 @@ from acd_core.events import decode
 from acd_core.simulation.replay import Began, Checkpoint, Decided, Entry, Told
 from daemon.command_line import WRONG_USAGE
 from daemon.control.acd_runner import BEGAN_KIND, DECIDED_KIND, JOURNAL_KIND
-from daemon.control.checkpoint import read_checkpoint
+from daemon.control.checkpoint.quiet import read_checkpoint
 from daemon.control.journaled.files import SNAPSHOT, Record, read_file, read_journal, segments
 from daemon.errors import CommandError
 from daemon.language import pick

@@ -15,10 +15,11 @@ from acd_core.events import AcdEvent, DeadlineReached, encode
 from acd_core.ids import AgentId
 from acd_core.snapshot import Snapshot
 from daemon.control.journal import Journal
+from daemon.control.journaled.kinds import ACD_KIND
 
 log = structlog.get_logger()
 
-JOURNAL_KIND: Final = "acd"
+JOURNAL_KIND: Final = ACD_KIND
 DECIDED_KIND: Final = "acd-decided"
 """Digest of what came of the event before, by which a replay proves itself."""
 BEGAN_KIND: Final = "acd-began"

@@ -24,7 +24,10 @@ from daemon.control.alarms.engine import EngineWatch
 from daemon.control.calls.context import HangUpRequest
 from daemon.control.calls.places import KeptCaller
 from daemon.control.calls.watchdog import Watchdog
-from daemon.control.checkpoint import at_a_quiet_moment, is_quiet, make_checkpoint
+from daemon.control.checkpoint.quiet import at_a_quiet_moment, is_quiet, make_checkpoint
+from daemon.control.checkpoint.reading import Recovered
+from daemon.control.checkpoint.store import recover
+from daemon.control.checkpoint.unsealing import unsealing
 from daemon.control.controller import Controller
 from daemon.control.dial_plan import DialPlan
 from daemon.control.driver_set import DriverSet
@@ -45,7 +48,7 @@ from daemon.control.flows.prompts import Prompts
 from daemon.control.journal import Journal
 from daemon.control.journaled.files import SNAPSHOT
 from daemon.control.records import Records
-from daemon.control.recovery import Recovered, Recovery, read_back
+from daemon.control.recovery import Recovery
 from daemon.link.client import MediaLink
 from daemon.link.lasting import LastingMediaLink
 from daemon.readiness import announce
@@ -125,13 +128,11 @@ class ControlProcess:
 
     async def run(self, stopping: "asyncio.Future[signal.Signals]") -> None:
         """Recover, serve until told to stop, and stop."""
-        engine = AcdEngine()
         applied = await self.writer.start()
-        last = await asyncio.to_thread(self.journal.last_snapshot)
-        since = last.sequence - 1 if last is not None else 0
-        # Rows that the database had not yet when the checkpoint was written stand before it.
-        records = self.journal.read(min(since, applied))
-        recovered = await asyncio.to_thread(read_back, records, engine, applied, since)
+        recovered = await asyncio.to_thread(
+            recover, self.site.journal, self.journal, applied, unseal=unsealing(self.site.run_dir)
+        )
+        engine = recovered.engine
         self.journal.gather(asyncio.get_running_loop().call_soon)
         self.clock.not_before(engine.now)
         for sequence, row in recovered.unwritten:

@@ -43,6 +43,7 @@ from daemon.control.flows.active import FlowSource
 from daemon.control.flows.hooks import Listener
 from daemon.control.flows.prompts import Prompts
 from daemon.control.journal import Journal
+from daemon.control.journaled.kinds import CALL_KIND
 from daemon.control.line_table import LineTable
 from daemon.control.media_events import NO_PORT, EventfulMedia, MediaEvents
 from daemon.control.records import Records
@@ -53,7 +54,7 @@ from drivers.events import Cause, LineEvent
 
 log = structlog.get_logger()
 
-JOURNAL_KIND: Final = "call"
+JOURNAL_KIND: Final = CALL_KIND
 CODES: Final = TelephoneOptions()
 
 

@@ -10,10 +10,12 @@ import msgspec
 import structlog
 
 from daemon.config import DriverSection
+from daemon.control.checkpoint.unsealing import KEY_FILE
 from daemon.control.facade.in_force import StationDriver
 from daemon.control.journal import Journal
+from daemon.control.journaled.kinds import DRIVER_KIND
 from daemon.control.line_table import LineTable, OpenDriver
-from daemon.control.recovery import DRIVER_KIND, Standing
+from daemon.control.recovery import Standing
 from daemon.control.remote_driver import RemoteDriver
 from daemon.link.client import MediaLink
 from daemon.readiness import Endpoints, endpoints
@@ -154,7 +156,7 @@ def _seal_key(run_dir: Path) -> bytes:
     It lies among the sockets, which no backup of the site holds and which in ``/run`` end with
     the machine's run: by then the audio that it could open is over.
     """
-    path = run_dir / "journal.key"
+    path = run_dir / KEY_FILE
     try:
         key = path.read_bytes()
     except FileNotFoundError:

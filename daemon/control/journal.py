@@ -23,7 +23,6 @@ from daemon.control.journaled.files import (
     pack_parts,
     read_journal,
     segments,
-    segments_after,
 )
 from daemon.errors import JournalError
 from daemon.logs import get_logger
@@ -153,11 +152,11 @@ class Journal:
         self.flush()
         return read_journal(self._directory, after)
 
-    def last_snapshot(self, after: int = 0) -> Record | None:
-        """The newest snapshot of those with a number above ``after``; None when there is none."""
-        for path in reversed(segments_after(self._directory, after)):
+    def last_snapshot(self) -> Record | None:
+        """The newest snapshot; None when there is none."""
+        for path in reversed(segments(self._directory)):
             if (found := last_of_kind(path, SNAPSHOT)) is not None:
-                return found if found.sequence > after else None
+                return found
         return None
 
     def begin_file(self) -> int:

@@ -1,157 +1,29 @@
 """The journal and what media holds, put together: the state before control ended.
 
-Reading is pure; ``reconcile`` compares with the lines and the media process that lived on.
+``checkpoint/reading.py`` says what the journal adds up to; ``reconcile`` compares that with the
+lines and the media process that lived on.
 """
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
 import structlog
 
-from acd_core import events as acd_events
-from acd_core.engine import AcdEngine
-from acd_core.errors import AcdError
-from acd_core.ids import from_text
-from daemon.control.acd_runner import JOURNAL_KIND as ACD_KIND
-from daemon.control.calls.call import Call, Phase, decode_call
+from daemon.control.calls.call import Call, Phase
 from daemon.control.calls.life import CallLife
-from daemon.control.calls.moves.switchboard import PAIR_KIND
-from daemon.control.calls.places import GIVEN_UP_KIND as PLACE_OVER_KIND
-from daemon.control.calls.places import JOURNAL_KIND as PLACE_KIND
-from daemon.control.calls.places import KeptCaller, decode_place
 from daemon.control.calls.resuming import left_busy
-from daemon.control.checkpoint import read_checkpoint
-from daemon.control.controller import JOURNAL_KIND as CALL_KIND
 from daemon.control.controller import Controller
-from daemon.control.journaled.files import SNAPSHOT, Record
-from daemon.control.journaled.rows import JOURNAL_KIND as ROW_KIND
-from daemon.control.journaled.rows import decode_row
 from daemon.control.records import Records
 from daemon.link.messages import Snapshot
 from daemon.recordings.audio_file import what_is_left
-from daemon.store.rows import HistoryRow, QueueVisitRow
 from drivers.api import LineId, PortId, RestartedAudio, RtpAddress, RtpFormat
 from drivers.errors import DriverError
 from drivers.events import Cause
 
 log = structlog.get_logger()
-
-DRIVER_KIND: Final = "driver:"
-"""Prefix of the journal kind of a driver's records; its name and kind follow."""
-
-
-class Recovered(msgspec.Struct, kw_only=True):
-    """What the journal says was going on."""
-
-    calls: list[Call] = []
-    """Calls that had not ended, oldest first."""
-    driver_records: dict[str, list[tuple[str, bytes]]] = {}
-    """By driver name, in order."""
-    places: list[KeptCaller] = []
-    """Callers who left with their place kept."""
-    open_rows: list[HistoryRow] = []
-    """The newest form of rows that are not complete."""
-    unwritten: list[tuple[int, HistoryRow]] = []
-    """Rows behind the database's sequence number."""
-    events: int = 0
-    faults: int = 0
-
-
-def read_back(
-    records: Iterable[Record], engine: AcdEngine, applied: int, since: int = 0
-) -> Recovered:
-    """Replay the journal into a fresh engine and collect the rest; never raises on content.
-
-    ``applied`` is the last sequence number whose rows the database holds. Of records up to
-    ``since``, which a checkpoint replaces, only rows count that the database has not.
-    """
-    recovered = Recovered()
-    calls: dict[int, Call] = {}
-    places: dict[int, KeptCaller] = {}
-    rows: dict[tuple[str, int], HistoryRow] = {}
-    driver_records: defaultdict[str, list[tuple[str, bytes]]] = defaultdict(list)
-    for record in _unfold(records):
-        kind = record.kind
-        try:
-            # Most frequent first: a long day is millions of records, and callers wait.
-            if kind == ROW_KIND:
-                row = decode_row(record.payload)
-                if record.sequence > since:
-                    _keep_open(rows, row)
-                if record.sequence > applied:
-                    recovered.unwritten.append((record.sequence, row))
-            elif record.sequence <= since:
-                continue
-            elif kind == CALL_KIND:
-                _keep_call(calls, record.payload)
-            elif kind.startswith(DRIVER_KIND):
-                name, _, inner = kind.removeprefix(DRIVER_KIND).partition(":")
-                driver_records[name].append((inner, record.payload))
-            elif kind == ACD_KIND:
-                recovered.events += 1
-                _replay(engine, record)
-            elif kind == PAIR_KIND:
-                for each in msgspec.msgpack.decode(record.payload, type=list[bytes]):
-                    _keep_call(calls, each)
-            elif kind == PLACE_KIND:
-                caller = decode_place(record.payload)
-                places[caller.call] = caller
-            elif kind == PLACE_OVER_KIND:
-                places.pop(from_text(record.payload.decode()), None)
-        except (msgspec.DecodeError, AcdError, UnicodeDecodeError) as error:
-            recovered.faults += 1
-            log.error("journal record not understood", sequence=record.sequence, why=str(error))
-    recovered.calls = sorted(calls.values(), key=lambda call: call.id)
-    recovered.places = list(places.values())
-    recovered.driver_records = dict(driver_records)
-    recovered.open_rows = list(rows.values())
-    return recovered
-
-
-def _keep_call(calls: dict[int, Call], payload: bytes) -> None:
-    call = decode_call(payload)
-    calls[call.id] = call
-    if call.phase is Phase.ENDED:
-        del calls[call.id]
-
-
-def _unfold(records: Iterable[Record]) -> Iterator[Record]:
-    """Yield records with checkpoints replaced by what is in them."""
-    for record in records:
-        if record.kind != SNAPSHOT:
-            yield record
-            continue
-        try:
-            inside = read_checkpoint(record.payload)
-        except msgspec.DecodeError:
-            # Told as one record that nobody understands, and counted where those are.
-            yield Record(record.sequence, CALL_KIND, record.payload, record.at)
-            continue
-        for inner in inside:
-            yield Record(record.sequence, inner.kind, inner.payload, inner.at)
-
-
-def _replay(engine: AcdEngine, record: Record) -> None:
-    event = acd_events.decode(record.payload)
-    try:
-        engine.handle(event, record.at)
-    except AcdError:
-        # It was refused then as well: the journal holds what was asked, not what was done.
-        log.debug("event refused in replay", sequence=record.sequence)
-
-
-def _keep_open(rows: dict[tuple[str, int], HistoryRow], row: HistoryRow) -> None:
-    ended = getattr(row, "ended_ms", None)
-    left = getattr(row, "left_ms", None)
-    key = (row.table, row.id)
-    if ended is None and (not isinstance(row, QueueVisitRow) or left is None or row.agent_id):
-        rows[key] = row
-    else:
-        rows.pop(key, None)
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

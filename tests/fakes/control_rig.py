@@ -16,6 +16,8 @@ from acd_core.opening_hours import parse_hours
 from acd_core.snapshot import AgentView
 from daemon.config import TelephoneOptions
 from daemon.control.calls.call import Call, Phase
+from daemon.control.checkpoint.reading import Recovered
+from daemon.control.checkpoint.store import recover
 from daemon.control.controller import CODES, Controller
 from daemon.control.dial_plan import DialPlan, NumberEntry
 from daemon.control.facade.directory import AgentInfo, Directory, QueueInfo, TierInfo
@@ -24,7 +26,7 @@ from daemon.control.journal import Journal
 from daemon.control.journaled.rows import RowSink
 from daemon.control.line_table import LineTable, OpenDriver
 from daemon.control.records import Records
-from daemon.control.recovery import Recovered, Recovery, Standing, read_back
+from daemon.control.recovery import Recovery, Standing
 from daemon.store.rows import CallRow, HistoryRow, QueueVisitRow, SegmentRow
 from drivers.api import LineId, PortId
 from drivers.events import Cause
@@ -119,6 +121,7 @@ class ControlRig:
         tiers: Sequence[TierInfo] = (),
         max_calls: int = 100,
         before: "ControlRig | None" = None,
+        applied: int | None = None,
         clock: Callable[[], float] | None = None,
         telephones: TelephoneOptions = CODES,
         sink: RowSink | None = None,
@@ -143,7 +146,14 @@ class ControlRig:
         # What is asked of a line or of media leaves the process.
         self.driver.settle = self.media.settle = self.journal.flush
         self.records = Records(self.journal, sink or self.book, self.ids, self.clock)
-        self.engine = AcdEngine()
+        recovered = None
+        if before is not None:
+            self.book.forget(self.journal.last_sequence)
+            told = self.book.applied if applied is None else applied
+            recovered = recover(site / "journal", self.journal, told)
+        self.recovered = recovered
+        """What the journal said when this process began; None for the first one."""
+        self.engine = AcdEngine() if recovered is None else recovered.engine
         lines = LineTable(
             [
                 OpenDriver(
@@ -215,11 +225,11 @@ class ControlRig:
             tiers=self.tiers,
             before=self,
             telephones=self.telephones,
+            applied=applied,
         )
         self.__dict__.update(rig.__dict__)
-        self.book.forget(self.journal.last_sequence)
-        told = self.book.applied if applied is None else applied
-        recovered = read_back(self.journal.read(), self.engine, told)
+        recovered = self.recovered
+        assert recovered is not None
         for sequence, row in recovered.unwritten:
             self.book.write(row, sequence)
         self.records.restore(recovered.open_rows, {call.id for call in recovered.calls})

@@ -70,6 +70,11 @@ def decode_place(payload: bytes) -> KeptCaller:
     return _decoder.decode(payload)
 
 
+def encode_place(caller: KeptCaller) -> bytes:
+    """Write it for the journal."""
+    return _encoder.encode(caller)
+
+
 class KeptPlaces:
     """Callers whose place is kept, and the calls made to them."""
 
@@ -102,7 +107,7 @@ class KeptPlaces:
             data=dict(call.data),
         )
         self.kept[call.id] = caller
-        self._journal.append(JOURNAL_KIND, _encoder.encode(caller), self._control.clock())
+        self._journal.append(JOURNAL_KIND, encode_place(caller), self._control.clock())
 
     def give_up(self, call: int) -> None:
         """Forget a caller whose place is kept no more."""

@@ -12,11 +12,11 @@ from acd_core.engine import AcdEngine
 from acd_core.ids import AgentId, CallId, QueueId
 from acd_core.queue_life.options import CallbackRules
 from daemon.control.acd_runner import JOURNAL_KIND
-from daemon.control.checkpoint import at_a_quiet_moment, is_quiet, make_checkpoint
+from daemon.control.checkpoint.quiet import at_a_quiet_moment, is_quiet, make_checkpoint
+from daemon.control.checkpoint.reading import read_back
 from daemon.control.journal import Journal
 from daemon.control.journaled.files import SNAPSHOT
 from daemon.control.journaled.rows import encode_row
-from daemon.control.recovery import read_back
 from daemon.store.rows import AgentStateRow
 
 QUEUE = QueueConfig(queue=QueueId(1), name="sales")
@@ -66,8 +66,8 @@ def test_recovery_from_a_checkpoint_finds_the_same_floor(journal: Journal) -> No
     journal.append(SNAPSHOT, checkpoint(before), 50.0)
     last = journal.last_snapshot()
     assert last is not None
-    after = AcdEngine()
-    recovered = read_back(journal.read(last.sequence - 1), after, 0)
+    recovered = read_back(journal.read(last.sequence - 1), 0)
+    after = recovered.engine
     assert recovered.faults == 0
     assert recovered.driver_records == {"sip": [("binding", b"x")]}
     assert recovered.open_rows == [ROW]
@@ -77,8 +77,7 @@ def test_recovery_from_a_checkpoint_finds_the_same_floor(journal: Journal) -> No
 def test_next_call_goes_to_the_same_agent_after_a_checkpoint(journal: Journal) -> None:
     before = engine_of(floor())
     journal.append(SNAPSHOT, checkpoint(before), 50.0)
-    after = AcdEngine()
-    read_back(journal.read(), after, 0)
+    after = read_back(journal.read(), 0).engine
     call = told.CallOffered(call=CallId(5), queue=QueueId(1), ani="1")
     agents = [
         [command.agent for command in engine.handle(call, 60.0) if hasattr(command, "reasons")]
@@ -91,8 +90,7 @@ def test_events_after_a_checkpoint_are_replayed_on_top(journal: Journal) -> None
     journal.append(SNAPSHOT, checkpoint(engine_of(floor())), 50.0)
     away = told.AgentPaused(agent=AgentId(1), reason="break")
     journal.append(JOURNAL_KIND, told.encode(away), 55.0)
-    after = AcdEngine()
-    read_back(journal.read(), after, 0)
+    after = read_back(journal.read(), 0).engine
     states = {view.agent: view.state for view in after.snapshot(60.0).agents}
     assert states[AgentId(1)] is AgentState.PAUSED
     assert states[AgentId(2)] is AgentState.READY
@@ -138,7 +136,7 @@ def test_floor_with_an_open_chat_or_its_after_work_is_not_quiet() -> None:
 
 def test_damaged_checkpoint_is_a_fault_and_not_an_exception(journal: Journal) -> None:
     journal.append(SNAPSHOT, b"\xff\x00", 50.0)
-    assert read_back(journal.read(), AcdEngine(), 0).faults == 1
+    assert read_back(journal.read(), 0).faults == 1
 
 
 def test_rows_that_the_database_had_not_yet_are_found_before_a_checkpoint(
@@ -154,8 +152,8 @@ def test_rows_that_the_database_had_not_yet_are_found_before_a_checkpoint(
     journal.append("call", b"of no interest", 49.0)
     journal.append(SNAPSHOT, checkpoint(engine_of(floor())), 50.0)
     since = journal.last_sequence - 1
-    after = AcdEngine()
-    recovered = read_back(journal.read(min(since, stored)), after, stored, since)
+    recovered = read_back(journal.read(min(since, stored)), stored, since)
+    after = recovered.engine
     assert [row for _, row in recovered.unwritten] == [ended, ROW]
     assert recovered.open_rows == [ROW]
     assert recovered.faults == 0

@@ -13,6 +13,7 @@ from daemon.control.calls.moves.dialled import Outside, wish_of
 from daemon.control.dial_plan import DialPlan
 from daemon.control.facade.directory import Directory
 from daemon.control.journal import Journal
+from daemon.control.journaled.kinds import PAIR_KIND
 from daemon.control.line_table import LineTable
 from drivers.api import LineId, Transfers
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-PAIR_KIND: Final = "calls"
-"""Journal records with two calls that changed together."""
 HOUR: Final = 3600.0  # s
 STATION: Final = "station:"
 

@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from acd_core.agent import AgentState
-from acd_core.engine import AcdEngine
 from daemon.control.calls.call import Call, Leg, Phase, encode_call
 from daemon.control.calls.context import HangUpRequest
+from daemon.control.checkpoint.reading import read_back
 from daemon.control.journaled.files import Record
-from daemon.control.recovery import Standing, read_back, reconcile
+from daemon.control.recovery import Standing, reconcile
 from daemon.link.messages import PortState, RecordingState, Snapshot
 from daemon.store.rows import CallRow, RecordingRow
 from drivers.api import LineId, PortId
@@ -369,7 +369,7 @@ def test_records_that_are_not_understood_are_counted_and_left_out() -> None:
         Record(5, "call", encode_call(call()), 1.0),
         Record(6, "driver:sip:dialog", b"kept", 1.0),
     ]
-    found = read_back(records, AcdEngine(), 0)
+    found = read_back(records, 0)
     assert found.faults == 3
     assert [each.id for each in found.calls] == [1]
     assert found.driver_records == {"sip": [("dialog", b"kept")]}
@@ -380,7 +380,7 @@ def test_row_that_is_complete_is_not_open() -> None:
     done = msgspec.structs.replace(row, ended_ms=6, outcome="failed")
     encoder = msgspec.msgpack.Encoder()
     records = [Record(n, "row", encoder.encode(r), 1.0) for n, r in enumerate((row, done), 1)]
-    found = read_back(records, AcdEngine(), 1)
+    found = read_back(records, 1)
     assert found.open_rows == []
     assert found.unwritten == [(2, done)]
 

@@ -1,0 +1,1 @@
+"""Checkpoints of the journal: a start reads the newest one, and only what was written after it."""
