@@ -7,7 +7,7 @@ KERNELS := $(wildcard cython_ext/*/*.pyx cython_ext/*/*.pxd cython_ext/*/*.pxi c
            $(filter-out cython_ext/media/_media.c,$(wildcard cython_ext/media/*.c)) \
            $(wildcard acd_core/*.py acd_core/*/*.py drivers/*.py drivers/sip/*.py drivers/sip/*/*.py) setup.py
 
-.PHONY: help setup system dev build docs bench lint format types test unit e2e browser pure engine-test sanitize fuzz soak load check demo clean
+.PHONY: help setup system dev build docs bench lint format types test unit e2e systemd browser pure engine-test sanitize fuzz soak load check demo clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -63,22 +63,26 @@ types: build dev
 
 ## make test       every test; those in real time one after the other
 test: build dev engine-test
-	$(BIN)/python -m pytest -n 2 -m "not e2e" tests
+	$(BIN)/python -m pytest -n 2 -m "not e2e and not systemd" tests
 	$(BIN)/python -m pytest -m e2e tests
 
 ## make unit       the quick tests only
 unit: build dev
-	$(BIN)/python -m pytest -n 2 -m "not e2e and not browser and not speech" tests
+	$(BIN)/python -m pytest -n 2 -m "not e2e and not systemd and not browser and not speech" tests
 
 e2e: build dev
 	$(BIN)/python -m pytest -m e2e tests
+
+## make systemd    the unit files on a machine of their own, booted in a container; needs root
+systemd: build dev
+	$(BIN)/python -m pytest -m systemd tests/systemd
 
 browser: build dev
 	$(BIN)/python -m pytest -m browser tests
 
 ## make pure       the unit tests on the plain-Python kernels
 pure: build dev
-	HOOKFLASH_PURE_PYTHON=1 $(BIN)/python -m pytest -n 2 -m "not e2e and not browser and not speech" tests
+	HOOKFLASH_PURE_PYTHON=1 $(BIN)/python -m pytest -n 2 -m "not e2e and not systemd and not browser and not speech" tests
 
 engine-test: build
 	$(MAKE) -s -C cython_ext/media check

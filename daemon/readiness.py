@@ -2,22 +2,28 @@
 
 The message is the one systemd defines (sd_notify(3)): a datagram to ``NOTIFY_SOCKET``.
 Bound addresses go to ``<run_dir>/<process>.json``, because a port of 0 in the
-configuration is only known once it is bound.
+configuration is only known once it is bound. From then on the process says that it is alive,
+as often as the one who started it wants to hear it (sd_watchdog_enabled(3)).
 """
 
+import asyncio
+import faulthandler
 import json
 import os
 import socket
 import time
 from pathlib import Path
+from typing import Final
 
 Endpoints = dict[str, str | int | float | bool | list[str]]
+
+SIGNS: Final = 3  # signs of life in the time after which a process counts as hanging
 
 
 def announce(
     run_dir: Path, process: str, **endpoints: str | int | float | bool | list[str]
 ) -> None:
-    """Write where ``process`` listens and report READY=1."""
+    """Write where ``process`` listens, report READY=1, and show from this loop that it runs."""
     path = run_dir / f"{process}.json"
     fresh = path.with_suffix(".json.new")
     fresh.write_text(
@@ -25,6 +31,24 @@ def announce(
     )
     fresh.replace(path)
     notify("READY=1")
+    every_s = sign_of_life_every()
+    if every_s:
+        # Whoever finds us hanging sends SIGABRT: then the log says where every thread was.
+        faulthandler.enable()
+        _show_life(asyncio.get_running_loop(), every_s)
+
+
+def sign_of_life_every() -> float:
+    """Seconds between two signs of life; 0 when nobody waits for any."""
+    try:
+        return int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6 / SIGNS
+    except ValueError:
+        return 0.0
+
+
+def _show_life(loop: asyncio.AbstractEventLoop, every_s: float) -> None:
+    notify("WATCHDOG=1")
+    loop.call_later(every_s, _show_life, loop, every_s)
 
 
 def endpoints(run_dir: Path, process: str) -> Endpoints:

@@ -25,6 +25,7 @@ FOLDERS: Final = (
     "cache/prompts",
     "recordings",
     "voicemail",
+    "faxes",
     "incoming",
     "journal",
     "spill",

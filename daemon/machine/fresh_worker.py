@@ -45,7 +45,8 @@ def run_in_fresh_workers(work: Callable[[], int], *, steady_s: float = STEADY) -
             _begin_child(parent)
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             return work()
-        notify(f"X_WORKER={child}")
+        # Also a sign of life: the child gives the first of its own when it is ready.
+        notify(f"X_WORKER={child}\nWATCHDOG=1")
         status, told = _wait(child)
         lived = time.monotonic() - began
         early = early + 1 if lived < steady_s else 0

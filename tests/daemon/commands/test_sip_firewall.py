@@ -1,8 +1,13 @@
 """Bans on their way into the firewall: nothing but addresses and times passes."""
 
 import argparse
+import json
 import os
+import re
+import subprocess
+import sys
 from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import given
@@ -13,6 +18,7 @@ from daemon.errors import CommandError
 from daemon.service.messages import BanRow
 from drivers.sip.transport.bans import banned_in, nftables
 
+ROOT: Final = Path(__file__).parents[3]
 ADDRESSES = st.ip_addresses().map(str)
 
 
@@ -64,3 +70,31 @@ def test_table_names_each_ban() -> None:
     row = BanRow(driver="sip", kind="account", name="2001", since=0, until=60, times=2, reason="x")
     assert "2x  account  2001  x" in table([row])
     assert table([]) == "nobody is banned\n"
+
+
+def test_real_firewall_drops_the_banned_until_their_time_is_over(tmp_path: Path) -> None:
+    bans = [("203.0.113.9", 2.0), ("2001:db8::7", 600.0)]
+    (tmp_path / "sip-bans.nft").write_text(nftables(bans))
+    page = (ROOT / "docs/operate/sip-security.md").read_text()
+    chain = re.search(r"```\n(table inet hookflash \{.*?\n\}\n)```", page, re.DOTALL)
+    assert chain is not None
+    (tmp_path / "chain.nft").write_text(chain[1])
+    own_network = ("unshare", "--user", "--map-root-user", "--net")
+    script = Path(__file__).with_name("dropped_sources.py")
+    done = subprocess.run(
+        [*own_network, sys.executable, script, tmp_path / "sip-bans.nft", tmp_path / "chain.nft"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    seen = {line["when"]: line["through"] for line in map(json.loads, done.stdout.splitlines())}
+    all_four = dict.fromkeys(seen["before"], True)
+    assert len(all_four) == 4
+    assert seen["before"] == all_four
+    dropped = {"banned": False, "banned over IPv6": False}
+    assert seen["banned"] == seen["loaded twice"] == all_four | dropped
+    assert seen["by TCP"] == {"banned": False, "somebody else": True}
+    assert seen["over"] == all_four | {"banned over IPv6": False}

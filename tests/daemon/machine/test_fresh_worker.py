@@ -49,7 +49,10 @@ class Parent:
         heard = {self.said(), self.said()}
         assert "READY=1" in heard
         (named,) = heard - {"READY=1"}
-        return int(named.removeprefix("X_WORKER="))
+        worker, life = named.split("\n")
+        # Nothing else is a sign of life until the worker is ready.
+        assert life == "WATCHDOG=1"
+        return int(worker.removeprefix("X_WORKER="))
 
     def close(self) -> None:
         self.process.kill()
