@@ -1,24 +1,17 @@
 """Faxes for programs: the list, sending a file, how it goes, giving one up, its pages."""
 
-import msgspec
 from sanic import Blueprint, HTTPResponse
 
 from admin.api.openapi import Parameter, endpoint, reply
 from admin.context import ConsoleRequest
 from admin.pages.supervisor.calls import READERS
 from admin.pages.supervisor.fax_desk import LISTED, queue_fax, send_document
-from daemon.service.faxes import Fax
+from daemon.service.faxes import Fax, FaxPage
 
 blueprint = Blueprint("api_faxes")
 
 MOST_ROWS = 500
 MOST_DIGITS = 6
-
-
-class FaxList(msgspec.Struct, frozen=True, kw_only=True):
-    """Faxes in and out, newest first."""
-
-    faxes: list[Fax]
 
 
 @endpoint(
@@ -28,16 +21,23 @@ class FaxList(msgspec.Struct, frozen=True, kw_only=True):
     "Faxes in and out, newest first; an agent gets only those that he or she sent",
     "收发的传真，最新在前；座席只能看到本人发送的",
     roles=READERS,
-    result=FaxList,
-    parameters=(Parameter("limit", "rows wanted, 100 (usual) to 500", "integer"),),
+    result=FaxPage,
+    parameters=(
+        Parameter("offset", "rows to leave out", "integer"),
+        Parameter("limit", "rows wanted, 100 (usual) to 500", "integer"),
+    ),
 )
 async def faxes(request: ConsoleRequest) -> HTTPResponse:
-    """The newest faxes with how each goes."""
-    asked = str(request.args.get("limit") or "")
+    """A page of faxes with how each goes, and the number of all."""
+    limit = min(_number(request, "limit", LISTED), MOST_ROWS)
+    offset = _number(request, "offset", 0)
+    return reply(await request.console.service.list_faxes(request.actor, limit, offset))
+
+
+def _number(request: ConsoleRequest, name: str, otherwise: int) -> int:
+    asked = str(request.args.get(name) or "")
     fits = asked.isascii() and asked.isdigit() and len(asked) <= MOST_DIGITS
-    limit = min(int(asked), MOST_ROWS) if fits else LISTED
-    found = await request.console.service.list_faxes(request.actor, limit)
-    return reply(FaxList(faxes=list(found)))
+    return int(asked) if fits else otherwise
 
 
 @endpoint(
@@ -55,7 +55,10 @@ async def faxes(request: ConsoleRequest) -> HTTPResponse:
     ),
 )
 async def send(request: ConsoleRequest) -> HTTPResponse:
-    """The fax that was queued; 422 for what is no PDF or TIFF, 409 for a forbidden number."""
+    """The fax that was queued; 422 for what is no PDF or TIFF, 409 for a forbidden number.
+
+    429 when as many faxes wait as may.
+    """
     number = str(request.args.get("number") or "").strip()
     name = str(request.args.get("name") or "")
     return reply(await queue_fax(request, number, name, request.body))

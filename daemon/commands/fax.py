@@ -15,7 +15,7 @@ import msgspec
 from daemon.command_line import FAILURE, WRONG_USAGE, command, site_path
 from daemon.commands._on_behalf import add_action, asked
 from daemon.errors import CommandError
-from daemon.language import pick
+from daemon.language import current_language, pick
 
 if TYPE_CHECKING:
     from daemon.service.api import Service
@@ -25,17 +25,6 @@ if TYPE_CHECKING:
 ENDINGS: Final = (".pdf", ".tif", ".tiff")
 LOOK_S: Final = 1.0
 LISTED: Final = 50
-WORDS: Final = {
-    "preparing": ("being prepared", "正在准备"),
-    "waiting": ("waiting", "等待中"),
-    "calling": ("calling", "正在呼叫"),
-    "sending": ("being sent", "正在发送"),
-    "sent": ("sent", "已发送"),
-    "receiving": ("coming in", "正在接收"),
-    "received": ("received", "已接收"),
-    "failed": ("failed", "失败"),
-    "cancelled": ("cancelled", "已取消"),
-}
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +42,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     listed = add_action(actions, "list", "faxes sent and received", "已发送和收到的传真")
     listed.add_argument(
         "--limit", type=int, default=LISTED, help=pick("how many at most", "最多显示多少条")
+    )
+    listed.add_argument(
+        "--offset",
+        type=int,
+        default=0,
+        help=pick("how many newer ones to leave out", "跳过最新的多少条"),
     )
     cancel = add_action(actions, "cancel", "give a fax up", "取消传真")
     cancel.add_argument("fax", metavar="FAX", help=pick("its 13 characters", "13 位编号"))
@@ -122,13 +117,13 @@ async def _follow(service: "Service", actor: "Actor", made: "Fax", *, quiet: boo
 
 def progress(fax: "Fax") -> str:
     """How a fax goes, in one line."""
-    words = [pick(*WORDS[fax.state])]
-    if fax.of and fax.state in ("sending", "sent"):
-        words.append(pick(f"page {fax.pages} of {fax.of}", f"第 {fax.pages}/{fax.of} 页"))
-    elif fax.pages:
-        words.append(pick(f"{fax.pages} pages", f"{fax.pages} 页"))
-    if fax.rate and fax.state in ("sending", "sent", "receiving", "received"):
-        words.append(f"{fax.rate} bit/s" + (" T.38" if fax.t38 else ""))
+    from daemon.service.fax_words import page_words, state_words, way_words
+
+    language = current_language()
+    words = [state_words(fax.state, language), page_words(fax, language)]
+    words += way_words(fax, language)
+    if fax.station:
+        words.append(pick(f"with {fax.station}", f"对方 {fax.station}"))
     if fax.attempts > 1:
         words.append(pick(f"attempt {fax.attempts}", f"第 {fax.attempts} 次"))
     if fax.why_en and fax.state in ("waiting", "failed"):
@@ -136,16 +131,16 @@ def progress(fax: "Fax") -> str:
     if fax.next_try:
         at = dt.datetime.fromtimestamp(fax.next_try, dt.UTC).astimezone()
         words.append(pick(f"again at {at:%H:%M:%S}", f"{at:%H:%M:%S} 重试"))
-    return ", ".join(words)
+    return ", ".join(filter(None, words))
 
 
 async def _list(arguments: argparse.Namespace) -> int:
     async with asked(arguments) as (service, actor):
-        found = await service.list_faxes(actor, arguments.limit)
+        found = await service.list_faxes(actor, arguments.limit, arguments.offset)
     if arguments.json:
-        sys.stdout.write(msgspec.json.encode({"faxes": found}).decode() + "\n")
+        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
     else:
-        sys.stdout.write(table(found))
+        sys.stdout.write(table(found.faxes))
     return 0
 
 

@@ -18,6 +18,10 @@ class FaxOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Calls made until a fax is given up."""
     retry_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 180.0
     """Seconds from an attempt that did not come through to the next one."""
+    waiting: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1000
+    """Faxes that may wait to be sent, or be under way; more are refused."""
+    waiting_each: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
+    """Of these, faxes that one person may have given."""
     ring_s: Annotated[float, msgspec.Meta(ge=5, le=180)] = 60.0
     """Seconds that the other side may ring."""
     keep_days: Annotated[int, msgspec.Meta(ge=0, le=36_500)] = 0

@@ -1,6 +1,5 @@
 """Faxes as people see them, and what they may ask of them."""
 
-from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -54,7 +53,13 @@ class Fax(msgspec.Struct, frozen=True, kw_only=True):
     """The other machine's identification, as it says."""
     rate: int = 0
     """Bits per second."""
+    ecm: bool = False
+    """With error correction (ECM)."""
     t38: bool = False
+    slips: int = 0
+    """Times that the audio went on sooner or later than it was sent."""
+    gaps: int = 0
+    """Packets of audio that were not there in time."""
     code: int = 0
     why_en: str = ""
     why_zh: str = ""
@@ -63,16 +68,27 @@ class Fax(msgspec.Struct, frozen=True, kw_only=True):
     """Whether there are pages to be read."""
 
 
+class FaxPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some of the faxes that the actor may see, newest first."""
+
+    faxes: tuple[Fax, ...]
+    total: int
+    """How many there are."""
+    offset: int = 0
+    """How many newer ones were left out."""
+
+
 class FaxService(Protocol):
     """For agents, supervisors and administrators: sending faxes, and seeing how they go."""
 
     async def send_fax(self, actor: Actor, incoming: str, name: str, to: str) -> Fax:
         """Send a PDF or TIFF file of ``incoming/`` to a number; its state is told by the list.
 
-        Invalid for a number that cannot be dialled, conflict where the site does not allow it.
+        Invalid for a number that cannot be dialled, conflict where the site does not allow it,
+        rate-limited when as many wait as may.
         """
 
-    async def list_faxes(self, actor: Actor, limit: int) -> Sequence[Fax]:
+    async def list_faxes(self, actor: Actor, limit: int, offset: int = 0) -> FaxPage:
         """Newest first: all for supervisors and administrators, else those that one sent."""
 
     async def fax(self, actor: Actor, fax: str) -> Fax:

@@ -53,12 +53,12 @@ async def test_progress_and_faults_are_told_in_both_languages(
     await post_file(client, "0305551", "a.tif", "II*\0pages")
     [made] = console.hotline.faxes.values()
     going = msgspec.structs.replace(
-        made, state=FaxState.SENDING, pages=2, of=5, rate=9600, t38=True
+        made, state=FaxState.SENDING, pages=2, of=5, rate=9600, t38=True, ecm=True, slips=3
     )
     console.hotline.faxes[made.fax] = going
     text = (await client.get("/faxes")).text
-    assert "page 2 of 5" in text
-    assert "9600 bit/s T.38" in text
+    assert "page 3 of 5" in text
+    assert "9600 bit/s · error correction · T.38 · 3 slips of the audio" in text
     why = msgspec.structs.replace(
         going, state=FaxState.FAILED, why_en="nobody answered", why_zh="无人接听"
     )
@@ -66,6 +66,11 @@ async def test_progress_and_faults_are_told_in_both_languages(
     assert "nobody answered" in (await client.get("/faxes")).text
     await client.post("/language", {"language": "zh"})
     assert "无人接听" in (await client.get("/faxes")).text
+    console.hotline.faxes[made.fax] = going
+    text = (await client.get("/faxes")).text
+    assert "正在发送" in text
+    assert "第 3/5 页" in text
+    assert "9600 bit/s · 纠错 · T.38 · 音频滑动 3 次" in text
 
 
 async def test_what_cannot_be_sent_is_told_at_the_form(
@@ -89,6 +94,24 @@ async def test_what_cannot_be_sent_is_told_at_the_form(
     assert (await post_file(client, "", "a.pdf")).status == 422
     assert list((console.site / "incoming").glob("fax-*")) == []
     assert console.hotline.faxes == {}
+
+
+async def test_list_has_pages(console: ConsoleRig, sign_in: SignIn) -> None:
+    client = await sign_in("sam")
+    await post_file(client, "0305551", "a.pdf")
+    [made] = console.hotline.faxes.values()
+    for number in range(1, 120):
+        one = msgspec.structs.replace(made, fax=f"0FAX{number:09}", number=f"0400{number:03}")
+        console.hotline.faxes[one.fax] = one
+    first, last = await client.get("/faxes"), await client.get("/faxes?page=3")
+    assert ("0400119" in first.text, "0400069" in first.text) == (True, False)
+    assert "page=2" in first.text
+    assert "Page 3 of 3" in last.text
+    assert ("0400019" in last.text, "0400020" in last.text) == (True, False)
+    assert 'hx-get="/faxes?page=3"' in last.text
+    assert "Page 3 of 3" in (await client.get("/faxes?page=9")).text
+    for none in ("99999", "-1", "x", "0"):
+        assert "Page 1 of 3" in (await client.get(f"/faxes?page={none}")).text
 
 
 async def test_form_without_its_token_or_boundary_is_refused(
@@ -142,12 +165,14 @@ async def test_programs_see_no_more_than_their_owner(sign_in: SignIn) -> None:
     sam, anna = await program(sign_in, "sam"), await program(sign_in, "anna")
     send = "/api/v1/faxes?number=0305551&name=letter.pdf"
     numbers = [(await upload(sam, send, "%PDF-1.4")).json()["fax"] for _ in range(3)]
-    assert (await anna.get("/api/v1/faxes")).json() == {"faxes": []}
+    assert (await anna.get("/api/v1/faxes")).json() == {"faxes": [], "total": 0, "offset": 0}
     for path in ("", "/document.pdf"):
         assert (await anna.get(f"/api/v1/faxes/{numbers[0]}{path}")).status == 404
     assert (await upload(anna, f"/api/v1/faxes/{numbers[0]}/cancel", "")).status == 404
     listed = (await sam.get("/api/v1/faxes?limit=2")).json()["faxes"]
     assert [fax["fax"] for fax in listed] == numbers[:0:-1]
+    rest = (await sam.get("/api/v1/faxes?limit=2&offset=2")).json()
+    assert ([fax["fax"] for fax in rest["faxes"]], rest["total"]) == (numbers[:1], 3)
     assert (await (await program(sign_in, "tech")).get("/api/v1/faxes")).status == 403
 
 

@@ -1,12 +1,12 @@
 """Faxes of a hotline in memory: what is sent waits until a test moves it on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from daemon.service.errors import ServiceError
-from daemon.service.faxes import Fax, FaxState
+from daemon.service.faxes import Fax, FaxPage, FaxState
 from daemon.service.messages import Actor
 
 
@@ -42,8 +42,10 @@ class FakeFaxes:
         self.faxes[made.fax] = made
         return made
 
-    async def list_faxes(self, actor: Actor, limit: int) -> Sequence[Fax]:
-        return [each for each in reversed(self.faxes.values()) if self._sees(actor, each)][:limit]
+    async def list_faxes(self, actor: Actor, limit: int, offset: int = 0) -> FaxPage:
+        seen = [each for each in reversed(self.faxes.values()) if self._sees(actor, each)]
+        listed = tuple(seen[offset : offset + limit])
+        return FaxPage(faxes=listed, total=len(seen), offset=offset)
 
     async def fax(self, actor: Actor, fax: str) -> Fax:
         """A fax; what was told to happen to it next has happened when it is asked for again."""

@@ -64,7 +64,14 @@ class FakeFaxHost:
         self.pages = pages
         [number] = self.running
         event = fax.FaxProgress(
-            fax=number, pages=pages, rate=14400, station="5550100", t38=number in self.by_packets
+            fax=number,
+            pages=pages,
+            rate=14400,
+            ecm=True,
+            station="5550100",
+            t38=number in self.by_packets,
+            slips=1,
+            gaps=2,
         )
         self._tell(fax.encode(event))
 

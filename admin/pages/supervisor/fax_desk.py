@@ -17,11 +17,13 @@ from admin.pages.supervisor.faxes import TYPES, fax_file
 from admin.rendering import page
 from admin.security import MOST_UPLOAD
 from daemon.service.errors import ServiceError
+from daemon.service.fax_words import page_words, state_words, way_words
 from daemon.service.faxes import Fax, FaxState
 
 blueprint = Blueprint("fax_desk")
 
 LISTED: Final = 100
+PAGE_ROWS: Final = 50
 MOVING: Final = frozenset(FaxState) - {
     FaxState.SENT,
     FaxState.RECEIVED,
@@ -139,13 +141,28 @@ async def _page(
     faults: dict[str, str] | None = None,
     fault: str = "",
 ) -> HTTPResponse:
-    faxes = await request.console.service.list_faxes(request.actor, LISTED)
+    asked = str(request.args.get("page") or "1")
+    page_number = (
+        max(int(asked), 1) if asked.isascii() and asked.isdigit() and len(asked) < 5 else 1
+    )
+    list_faxes = request.console.service.list_faxes
+    found = await list_faxes(request.actor, PAGE_ROWS, (page_number - 1) * PAGE_ROWS)
+    pages = max(-(-found.total // PAGE_ROWS), 1)
+    if page_number > pages:  # it is gone, or never was
+        page_number = pages
+        found = await list_faxes(request.actor, PAGE_ROWS, (pages - 1) * PAGE_ROWS)
+    language = request.ctx.language
     return await page(
         request,
         "supervisor/faxes.html",
         status=422 if faults or fault else 200,
-        faxes=faxes,
-        every_s=3 if any(fax.state in MOVING for fax in faxes) else 15,
+        faxes=found.faxes,
+        page_number=page_number,
+        pages=pages,
+        state_of=lambda fax: state_words(fax.state, language),
+        page_of=lambda fax: page_words(fax, language),
+        way_of=lambda fax: way_words(fax, language),
+        every_s=3 if any(fax.state in MOVING for fax in found.faxes) else 15,
         most=MOST_UPLOAD,
         number=number,
         faults=faults or {},

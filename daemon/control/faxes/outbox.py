@@ -12,7 +12,7 @@ from daemon.control.calls.call import Call, Leg, Phase
 from daemon.control.calls.context import HangUpRequest
 from daemon.control.calls.moves.asking import CallRequest
 from daemon.control.faxes.spool import OVER, UNDER_WAY, FaxJob, FaxSpool
-from daemon.control.flows.faxing import FaxControl, Faxes
+from daemon.control.flows.faxing import FaxControl, Faxes, Pages
 from daemon.control.flows.prompts import Prompts
 from daemon.fax import messages as fax
 from daemon.fax.convert import convert
@@ -158,7 +158,9 @@ class Outbox:
         start = fax.StartFax(
             fax=0, way="send", path=job.file, station=options.station, header=options.header
         )
-        number = await self._faxes.send(call, start, job.number, tell)
+        # Whoever has confirmed every page has the fax, whatever becomes of the line after that.
+        pages = Pages(job.pages, confirmed=job.confirmed)
+        number = await self._faxes.send(call, start, job.number, tell, pages)
         await over.wait()
         await self._faxes.part(number)
 
@@ -174,13 +176,17 @@ class Outbox:
         self._failed(job, fax.NO_ANSWER if late else CAUSES.get(cause, fax.NOT_REACHED))
 
     def _progress(self, job: FaxJob, event: FaxProgress) -> None:
-        job.sent, job.rate, job.station = event.pages, event.rate, event.station
-        job.t38 = event.t38
+        self._note(job, event)
         if 0 < job.pages <= event.pages and not job.confirmed:
             # On disk before anything else can happen: a second fax would be one too many.
             job.confirmed = True
             self._keep(job)
         self._control.dirty.set()
+
+    def _note(self, job: FaxJob, event: fax.FaxEvent) -> None:
+        """How it goes."""
+        job.sent, job.rate, job.station = event.pages, event.rate, event.station
+        job.ecm, job.t38, job.slips, job.gaps = event.ecm, event.t38, event.slips, event.gaps
 
     def late(self, event: fax.FaxEvent) -> None:
         """Hear of a fax whose call a control process before this one had."""
@@ -209,10 +215,8 @@ class Outbox:
         self._keep(job)
 
     def _ended(self, job: FaxJob, ended: FaxEnded) -> None:
-        job.sent, job.rate, job.station = ended.pages, ended.rate, ended.station
-        job.t38 = ended.t38
-        if (ended.code == fax.OK or job.confirmed) and not job.over:
-            job.sent = max(job.sent, job.pages) if job.confirmed else job.sent
+        self._note(job, ended)
+        if ended.code == fax.OK and not job.over:
             self._sent(job)
         else:
             self._failed(job, ended.code)
@@ -268,6 +272,7 @@ class Outbox:
         control = self._control
         job.attempts += 1
         job.sent, job.call = 0, control.ids()
+        job.slips = job.gaps = 0
         job.segment, job.confirmed = 0, False
         job.become(FaxState.CALLING)
         # Written before the call begins: whoever is killed now counts it as an attempt.

@@ -1,10 +1,7 @@
 """What people ask of faxes: who may, what is noted, and what they see."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
-
-from tortoise.exceptions import BaseORMException
 
 from acd_core.errors import IdFault
 from acd_core.ids import from_text, to_text
@@ -12,22 +9,19 @@ from daemon.control.calls.places import DIALLABLE
 from daemon.control.controller import Controller
 from daemon.control.facade.accounts import Accounts
 from daemon.control.facade.audit_log import AuditLog
+from daemon.control.faxes.received import received_faxes, received_ids
 from daemon.control.faxes.spool import FaxJob, IllegalFaxState
-from daemon.control.flows.faxing import KIND
 from daemon.fax import messages as fax
-from daemon.fax.texts import text_of
 from daemon.service.errors import ServiceError
-from daemon.service.faxes import Fax, FaxState
+from daemon.service.faxes import Fax, FaxPage, FaxState
 from daemon.service.messages import Actor
-from daemon.store.history import Call as CallRow
-from daemon.store.history import Recording, Segment
 
 SENDERS: Final = ("agent", "supervisor", "administrator")
 WATCHERS: Final = ("supervisor", "administrator")
 INCOMING: Final = "incoming"
 MOST_BYTES: Final = 64 << 20  # of a file; as much as the console takes
 MOST_LISTED: Final = 500
-MOST_WAITING: Final = 1000
+MOST_OFFSET: Final = 100_000
 
 
 class FaxRequests:
@@ -57,10 +51,7 @@ class FaxRequests:
                 "管理员可在 hookflash.toml 的 [telephones] 中设置允许的号码开头。",
                 fields={"to": "not-allowed"},
             )
-        if sum(not job.over for job in self._outbox.jobs.values()) >= MOST_WAITING:
-            raise ServiceError(
-                "rate-limited", "Too many faxes wait to be sent.", "等待发送的传真过多。"
-            )
+        self._check_room(actor)
         self._check_file(incoming)
         # It is shown in terminals, too, where a control character is a command.
         name = "".join(each for each in name if each.isprintable())
@@ -73,13 +64,20 @@ class FaxRequests:
             ) from error
         return shown(job)
 
-    async def list_faxes(self, actor: Actor, limit: int) -> Sequence[Fax]:
-        """Newest first."""
+    async def list_faxes(self, actor: Actor, limit: int, offset: int = 0) -> FaxPage:
+        """Newest first: numbers are given in the order of time."""
         self._accounts.require(actor, *SENDERS)
-        most = max(1, min(limit, MOST_LISTED))
-        mine = [shown(job) for job in self._outbox.jobs.values() if self._may_see(actor, job)]
-        found = mine + (await self._received(most) if self._watches(actor) else [])
-        return sorted(found, key=lambda each: each.created, reverse=True)[:most]
+        first = max(0, min(offset, MOST_OFFSET))
+        last = first + max(1, min(limit, MOST_LISTED))
+        mine = {job.id: job for job in self._outbox.jobs.values() if self._may_see(actor, job)}
+        came, total = await received_ids(last) if self._watches(actor) else ([], 0)
+        wanted = sorted([*mine, *came], reverse=True)[first:last]
+        received = await received_faxes(
+            [each for each in wanted if each not in mine], self._controller.faxes.running()
+        )
+        found = (shown(mine[each]) if each in mine else received.get(each) for each in wanted)
+        faxes = tuple(each for each in found if each is not None)
+        return FaxPage(faxes=faxes, total=len(mine) + total, offset=first)
 
     async def fax(self, actor: Actor, fax: str) -> Fax:
         """One fax to be sent."""
@@ -130,6 +128,32 @@ class FaxRequests:
             raise _not_found(text)
         return job
 
+    def _check_room(self, actor: Actor) -> None:
+        """No more may wait than the site wants; ServiceError else."""
+        options, waiting = (
+            self._outbox.options,
+            [job.by for job in self._outbox.jobs.values() if not job.over],
+        )
+        own = waiting.count(actor.login)
+        if own >= options.waiting_each:
+            raise ServiceError(
+                "rate-limited",
+                f"{own} faxes of yours wait to be sent; that is as many as one person may have."
+                " Wait, or cancel some; administrators set waiting_each under [fax].",
+                f"您有 {own} 份传真等待发送，已达每人上限。"
+                "请稍候或取消部分传真；管理员可在 [fax] 中设置 waiting_each。",
+                fields={"file": "quota"},
+            )
+        if len(waiting) >= options.waiting:
+            raise ServiceError(
+                "rate-limited",
+                f"{len(waiting)} faxes wait to be sent; more are not taken now."
+                " Wait, or cancel some; administrators set waiting under [fax].",
+                f"有 {len(waiting)} 份传真等待发送，暂不接受更多。"
+                "请稍候或取消部分传真；管理员可在 [fax] 中设置 waiting。",
+                fields={"file": "quota"},
+            )
+
     def _check_file(self, incoming: str) -> None:
         """A file below ``incoming/`` of a size that can be sent; ServiceError else."""
         folder = (self._controller.prompts.site / INCOMING).resolve()
@@ -142,49 +166,6 @@ class FaxRequests:
                 f"文件为空或大于 {MOST_BYTES >> 20} MiB。",
                 file="too-large",
             )
-
-    async def _received(self, most: int) -> list[Fax]:
-        """Faxes that came in, the newest first; those that are coming in as they stand."""
-        try:
-            rows = await Recording.filter(kind=KIND).order_by("-id").limit(most)
-            calls = {
-                row.id: row for row in await CallRow.filter(id__in=[row.call_id for row in rows])
-            }
-            # The segment of a fax has the number of its recording.
-            parts = {row.id: row for row in await Segment.filter(id__in=[row.id for row in rows])}
-        except BaseORMException:
-            return []
-        running = self._controller.faxes.running()
-        found = []
-        for row in rows:
-            call, part = calls.get(row.call_id), parts.get(row.id)
-            detail = dict(part.detail) if part is not None else {}
-            live = running.get(row.id)
-            detail |= live or {}
-            code = int(str(detail.get("code") or 0))
-            over = row.ended_ms is not None
-            state = FaxState.RECEIVED if over and not code else FaxState.FAILED
-            found.append(
-                Fax(
-                    fax=to_text(row.id),
-                    direction="in",
-                    state=state if over and live is None else FaxState.RECEIVING,
-                    number=call.ani if call is not None else "",
-                    name=row.mailbox,
-                    created=row.started_ms / 1000,
-                    ended=row.ended_ms / 1000 if row.ended_ms is not None else None,
-                    pages=int(str(detail.get("pages") or 0)),
-                    call=to_text(row.call_id),
-                    station=str(detail.get("station") or ""),
-                    rate=int(str(detail.get("rate") or 0)),
-                    t38=bool(detail.get("t38")),
-                    code=code,
-                    why_en=text_of(code, language="en") if code else "",
-                    why_zh=text_of(code, language="zh") if code else "",
-                    readable=over and row.duration_ms > 0 and row.deleted_ms is None,
-                )
-            )
-        return found
 
 
 def shown(job: FaxJob) -> Fax:
@@ -206,7 +187,10 @@ def shown(job: FaxJob) -> Fax:
         call=to_text(job.call) if job.call else "",
         station=job.station,
         rate=job.rate,
+        ecm=job.ecm,
         t38=job.t38,
+        slips=job.slips,
+        gaps=job.gaps,
         code=0 if job.code == fax.OK else job.code,
         why_en=job.why_en,
         why_zh=job.why_zh,

@@ -61,7 +61,10 @@ class FaxJob(msgspec.Struct, kw_only=True, omit_defaults=True):
     ended: float = 0.0
     station: str = ""
     rate: int = 0
+    ecm: bool = False
     t38: bool = False
+    slips: int = 0
+    gaps: int = 0
     code: int = 0
     why_en: str = ""
     why_zh: str = ""

@@ -67,6 +67,18 @@ class FaxControl(Protocol):
         """Light or darken the message lamp of a station."""
 
 
+class Pages(msgspec.Struct):
+    """The pages of a fax that is sent."""
+
+    count: int
+    confirmed: bool = False
+    """The other machine has confirmed every one."""
+
+    def heard(self, event: fax.FaxEvent) -> None:
+        """Take what media tells."""
+        self.confirmed = self.confirmed or 0 < self.count <= event.pages
+
+
 class _Open(msgspec.Struct):
     """A fax that has not ended."""
 
@@ -74,7 +86,8 @@ class _Open(msgspec.Struct):
     segment: OpenSegment
     tell: Callable[[fax.FaxEvent], None]
     start: fax.StartFax
-    sent: bool = False
+    sent: Pages | None = None
+    """None: it comes in."""
     agreed: bool = False
     """The machines have agreed on how to send: it is too late to change to T.38."""
 
@@ -112,13 +125,18 @@ class Faxes:
         self._open[number] = running
         await self._quiet(call)
         # Asked for before the first tone: whoever calls has a fax, and hears us only then.
-        if T38_MARK not in segment.detail and call.caller.port is not None:
+        if not segment.detail.get(T38_MARK) and call.caller.port is not None:
             await self._change(running, await self.t38.ask(call, number))
         await self._start(running)
         return number, segment.detail["file"]
 
     async def send(
-        self, call: Call, start: fax.StartFax, to: str, tell: Callable[[fax.FaxEvent], None]
+        self,
+        call: Call,
+        start: fax.StartFax,
+        to: str,
+        tell: Callable[[fax.FaxEvent], None],
+        pages: Pages,
     ) -> int:
         """Send a fax to whom a call reached, or go on with it: its number.
 
@@ -126,7 +144,7 @@ class Faxes:
         """
         segment = self.segment_to_send(call, start.path, to)
         start = msgspec.structs.replace(start, fax=segment.id)
-        running = _Open(call, segment, tell, start, sent=True)
+        running = _Open(call, segment, tell, start, sent=pages)
         self._open[segment.id] = running
         await self._start(running)
         return segment.id
@@ -220,7 +238,7 @@ class Faxes:
             if running.call is call:
                 # Its segment ends with the fax, a moment after the call.
                 call.segments.pop(KIND, None)
-                if not running.sent:
+                if running.sent is None:
                     running.tell = _nobody
                 if not await self._stop(number):
                     # It was to begin, and nothing will tell of its end.
@@ -253,19 +271,27 @@ class Faxes:
         running = self._open.get(event.fax)
         if running is None:
             self.outbox.late(event)
+        elif running.sent is not None:
+            running.sent.heard(event)
         if isinstance(event, FaxProgress):
             log.info("fax goes on", fax=event.fax, pages=event.pages, rate=event.rate)
             if running is not None:
                 running.agreed = True
-                running.segment.detail |= {"pages": str(event.pages), "station": event.station}
+                running.segment.detail |= _known(event)
                 running.tell(event)
                 self._control.dirty.set()
             return
         self._open.pop(event.fax, None)
-        self._complete(event, running)
+        cut = 0
+        if running is not None and running.sent is not None and running.sent.confirmed:
+            # The line was cut before the good-bye: the fax is there all the same.
+            cut = event.code
+            pages = max(event.pages, running.sent.count)
+            event = msgspec.structs.replace(event, code=fax.OK, pages=pages)
+        self._complete(event, running, cut)
         if running is not None:
-            goes_on = not running.sent and running.tell is not _nobody
-            if goes_on and T38_MARK in running.segment.detail:
+            goes_on = running.sent is None and running.tell is not _nobody
+            if goes_on and running.segment.detail.get(T38_MARK):
                 self._left_on_t38[event.fax] = running.call.caller.line
             running.tell(event)
 
@@ -284,7 +310,7 @@ class Faxes:
         control.keep(call)
         return segment
 
-    def _complete(self, ended: FaxEnded, running: _Open | None) -> None:
+    def _complete(self, ended: FaxEnded, running: _Open | None, cut: int) -> None:
         control, now = self._control, self._control.clock()
         pages = ended.pages
         if running is None:
@@ -295,21 +321,19 @@ class Faxes:
         call, segment = running.call, running.segment
         pages = pages or int(segment.detail.get("pages", 0) if ended.code == fax.NO_AUDIO else 0)
         length_ms = round(max(now - segment.started, 0.001) * 1000)
-        if not running.sent:
+        if running.sent is None:
             control.records.recording_finished(ended.fax, Left(length_ms if pages else 0))
         call.segments[KIND] = segment
         detail: dict[str, object] = {
+            **_known(ended),
             "pages": str(pages),
-            "station": ended.station,
-            "rate": str(ended.rate),
             "code": str(ended.code),
-            "t38": "1" if ended.t38 else "",
-            "slips": str(ended.slips),
-            "gaps": str(ended.gaps),
+            "cut": str(cut) if cut else "",
+            **{f"packets_{name}": str(count) for name, count in ended.packets.items()},
             "en": text_of(ended.code, language="en"),
             "zh": text_of(ended.code, language="zh"),
         }
-        result = "sent" if running.sent else "received"
+        result = "received" if running.sent is None else "sent"
         if ended.code != fax.OK:
             result = "fax_failed"
         control.records.close_segment(call, KIND, now, result=result, detail=detail)
@@ -343,6 +367,19 @@ def fax_path(call: int, number: int, now: float) -> str:
     """Where a fax goes, relative to the site: a folder a day, in UTC."""
     day = datetime.fromtimestamp(now, UTC).strftime("%Y/%m/%d")
     return f"{fax.FOLDER}/{day}/{to_text(call)}-{to_text(number)}.tif"
+
+
+def _known(event: fax.FaxEvent) -> dict[str, str]:
+    """What an event tells of how a fax goes, as details of its segment."""
+    return {
+        "pages": str(event.pages),
+        "station": event.station,
+        "rate": str(event.rate),
+        "ecm": "1" if event.ecm else "",
+        T38_MARK: "1" if event.t38 else "",
+        "slips": str(event.slips),
+        "gaps": str(event.gaps),
+    }
 
 
 def _nobody(_event: fax.FaxEvent) -> None:

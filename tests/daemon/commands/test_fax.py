@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import daemon.commands.fax as command
@@ -49,8 +50,10 @@ def test_fax_is_queued_listed_and_cancelled(
     assert main(["fax", "list", *there]) == 0
     assert "to 0305551  letter.PDF  waiting" in capsys.readouterr().out
     assert main(["fax", "list", "--json", *there]) == 0
-    [listed] = json.loads(capsys.readouterr().out)["faxes"]
-    assert listed["fax"] == made["fax"]
+    found = json.loads(capsys.readouterr().out)
+    assert (found["total"], found["faxes"][0]["fax"]) == (1, made["fax"])
+    assert main(["fax", "list", "--offset", "1", *there]) == 0
+    assert capsys.readouterr().out == "no faxes\n"
     assert main(["fax", "cancel", made["fax"], *there]) == 0
     assert "cancelled" in capsys.readouterr().out
     assert main(["fax", "cancel", "0FAX", *there]) == 1
@@ -70,7 +73,12 @@ def test_fax_that_cannot_be_sent_is_told(
 
 
 def test_progress_says_page_rate_and_why() -> None:
-    assert progress(SENT) == "being sent, page 1 of 3, 14400 bit/s T.38, attempt 2"
+    assert progress(SENT) == "being sent, page 2 of 3, 14400 bit/s, T.38, attempt 2"
+    ecm = msgspec.structs.replace(SENT, ecm=True, station="+49 30 1", slips=1, gaps=2, attempts=1)
+    assert progress(ecm) == (
+        "being sent, page 2 of 3, 14400 bit/s, error correction, T.38,"
+        " 1 slip of the audio, 2 gaps in the audio, with +49 30 1"
+    )
     received = Fax(
         fax="0FAX000000002",
         direction="in",
@@ -105,7 +113,7 @@ async def test_fax_that_is_sent_is_followed_to_its_end(
     assert told == [
         "waiting",
         "calling",
-        "being sent, page 0 of 2",
-        "being sent, page 1 of 2, 14400 bit/s",
-        "sent, page 2 of 2, 14400 bit/s",
+        "being sent, the machines agree on a speed",
+        "being sent, page 2 of 2, 14400 bit/s",
+        "sent, 2 of 2 pages, 14400 bit/s",
     ]

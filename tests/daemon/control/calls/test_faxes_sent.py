@@ -258,6 +258,26 @@ async def test_fax_that_was_confirmed_is_never_sent_again(rig: ControlRig) -> No
     assert (job.state, job.sent) == (FaxState.SENT, 2)
 
 
+@pytest.mark.parametrize("how", ["the line is cut", "control comes back, and the line is cut"])
+async def test_record_and_fax_agree_that_a_confirmed_one_was_sent(
+    rig: ControlRig, how: str
+) -> None:
+    """The other machine has it, though it never said good-bye."""
+    job = await send(rig)
+    line = await answered(rig)
+    rig.media.faxes.progress(2)
+    await rig.later(1)
+    if how.startswith("control"):
+        await rig.again()
+        job = rig.controller.faxes.outbox.jobs[job.id]
+    await line.drop(Cause.NORMAL)
+    await rig.later(1)
+    assert (job.state, job.code, job.sent) == (FaxState.SENT, fax.OK, 2)
+    [segment] = [row for row in rig.book.newest(SegmentRow) if row.kind == "fax"]
+    assert (segment.result, segment.detail["code"], segment.detail["pages"]) == ("sent", "0", "2")
+    assert segment.detail["cut"] == str(fax.DROPPED)
+
+
 @pytest.mark.parametrize("confirmed", [True, False])
 async def test_fax_that_nobody_ends_is_told_as_what_is_known(
     rig: ControlRig, confirmed: bool
