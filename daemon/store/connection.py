@@ -37,7 +37,7 @@ MODELS: Final = (
 )
 SQLITE_HEADER: Final = b"SQLite format 3\0"
 AWAY_FIRST_S: Final = 0.25
-AWAY_LIMIT_S: Final = 4.0
+AWAY_LIMIT_S: Final = 2.0
 BUSY_TIMEOUT_MS: Final = 5000  # longest wait for another writer, such as `hookflash import`
 
 log = get_logger(__name__)
