@@ -2,12 +2,14 @@
 
 import mmap
 import os
+import struct
 from collections import OrderedDict
 from typing import Final
 
 CACHE_BYTES: Final = 64 * 1024 * 1024
 SILENCE_DB: Final = -90.0
 NAME: Final = "hookflash-prompt"  # of the mappings, in /proc/PID/maps
+_TELEPHONE: Final = struct.pack("<HHIIHH", 1, 1, 8000, 16_000, 2, 16)  # WAVEFORMAT of PCM
 
 
 class EngineError(Exception):
@@ -35,7 +37,7 @@ class ClipCache:
         return len(self._clips)
 
     def load(self, path: str) -> memoryview:
-        """Samples of a raw 16-bit 8 kHz file; EngineError ``missing-file``.
+        """Samples of a 16-bit 8 kHz file, raw or a WAV file; EngineError ``missing-file``.
 
         All who play it read the same memory, which stays as long as the last of them.
         """
@@ -46,7 +48,7 @@ class ClipCache:
                 return known[1]
             with open(path, "rb") as file:
                 status = os.fstat(file.fileno())
-                samples = _mapped(file.fileno(), status.st_size)
+                samples = _samples(_mapped(file.fileno(), status.st_size))
         except (OSError, ValueError) as error:
             text = f"the prompt {path} cannot be read: {error}"
             raise EngineError("missing-file", text) from error
@@ -67,6 +69,27 @@ class ClipCache:
 
 def _stamp(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _samples(held: memoryview) -> memoryview:
+    """What there is to hear: a message of a caller is a WAV file; ValueError for another kind.
+
+    The sizes in the header of one that is still written, or was cut, are not to be trusted.
+    """
+    if len(held) < 12 or held[:4] != b"RIFF" or held[8:12] != b"WAVE":
+        return held
+    at, form = 12, b""
+    while at + 8 <= len(held):
+        size = int.from_bytes(held[at + 4 : at + 8], "little")
+        if held[at : at + 4] == b"data":
+            if form != _TELEPHONE:
+                raise ValueError("a WAV file of another kind than 16 bits, mono, 8 kHz")
+            end = min(at + 8 + size, len(held))
+            return held[at + 8 : end - (end - at) % 2]
+        if held[at : at + 4] == b"fmt ":
+            form = bytes(held[at + 8 : at + 24])
+        at += 8 + size + size % 2
+    raise ValueError("a WAV file without samples")
 
 
 def _mapped(fd: int, size: int) -> memoryview:

@@ -207,6 +207,12 @@ static void run(hf_engine *engine, hf_command *command)
         break;
     case HF_STEER:
         hf_player_steer(command->object, (enum hf_steer)command->flag, command->gain);
+        /* Whoever steers what plays has settled what the key meant: it need not step back. */
+        port = ((hf_player *)command->object)->port;
+        if (port && port->player == command->object) {
+            port->changed |= port->ducked > 0;
+            port->ducked = 0;
+        }
         break;
     case HF_SECURE: /* once a port; it is the transport's keys from now on */
         hf_transport_attach(port, command->object);

@@ -122,9 +122,31 @@ static void a_key_makes_a_prompt_step_back_and_the_next_prompt_begins_loud(void)
     end(&all);
 }
 
+/* A key that moves what plays has been understood: the rest is heard as loud as before. */
+static void who_steers_by_a_key_hears_on_at_once(void)
+{
+    listener all;
+    hf_command steer = {.op = HF_STEER, .flag = HF_SPEED, .gain = 1.0f};
+    int n;
+    begin(&all, 0);
+    for (n = 0; n < 3; n++)
+        peer_send(&all.caller, all.at, 101, 77, (const uint8_t *)"\x05\x0a\x01\x40", 4),
+            all.caller.timestamp -= 160;
+    hear(&all, 0);
+    hear(&all, 0);
+    CHECK(hear(&all, 0) < 2100);
+    steer.object = all.port->player;
+    CHECK(hf_command_push(all.engine, &steer) == 0);
+    hear(&all, 0);
+    CHECK(hear(&all, 0) > 7500);
+    CHECK(all.step < 3600);
+    end(&all);
+}
+
 void test_playing(void)
 {
     a_prompt_steps_back_for_who_barges_in();
     nobody_who_is_not_waited_for_barges_in();
     a_key_makes_a_prompt_step_back_and_the_next_prompt_begins_loud();
+    who_steers_by_a_key_hears_on_at_once();
 }

@@ -111,6 +111,31 @@ def test_a_room_grows_to_64_and_ends_with_its_last_port() -> None:
     engine.stop()
 
 
+def wav(rate: int, more: bytes, sound: bytes, size: int) -> bytes:
+    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16)
+    data = struct.pack("<4sI", b"data", size) + sound
+    return b"RIFF" + bytes(4) + b"WAVE" + fmt + more + data
+
+
+@pytest.mark.parametrize("more", [b"", b"LIST\x03\x00\x00\x00abc\x00"])
+@pytest.mark.parametrize(("size", "heard"), [(6, 6), (0xFFFFFFFF, 8), (5, 4)])
+def test_a_message_is_heard_without_its_header(
+    tmp_path: Path, more: bytes, size: int, heard: int
+) -> None:
+    (tmp_path / "a.wav").write_bytes(wav(8000, more, b"12345678", size))
+    assert ClipCache().load(str(tmp_path / "a.wav")).tobytes() == b"12345678"[:heard]
+
+
+@pytest.mark.parametrize(
+    "bad", [wav(16_000, b"", b"1234", 4), wav(8000, b"", b"", 0)[:36], b"RIFF\0\0\0\0WAVEdata"]
+)
+def test_a_wav_file_of_another_kind_is_refused(tmp_path: Path, bad: bytes) -> None:
+    (tmp_path / "a.wav").write_bytes(bad)
+    with pytest.raises(EngineError) as refused:
+        ClipCache().load(str(tmp_path / "a.wav"))
+    assert refused.value.code == "missing-file"
+
+
 def test_clips_are_read_once_and_again_when_they_change(tmp_path: Path) -> None:
     cache = ClipCache(limit=1000)
     path = tmp_path / "a.s16"
