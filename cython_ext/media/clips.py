@@ -76,17 +76,18 @@ def _samples(held: memoryview) -> memoryview:
 
     The sizes in the header of one that is still written, or was cut, are not to be trusted.
     """
-    if len(held) < 12 or held[:4] != b"RIFF" or held[8:12] != b"WAVE":
+    if len(held) < 12 or bytes(held[:4]) != b"RIFF" or bytes(held[8:12]) != b"WAVE":
         return held
     at, form = 12, b""
     while at + 8 <= len(held):
         size = int.from_bytes(held[at + 4 : at + 8], "little")
-        if held[at : at + 4] == b"data":
+        name = bytes(held[at : at + 4])
+        if name == b"data":
             if form != _TELEPHONE:
                 raise ValueError("a WAV file of another kind than 16 bits, mono, 8 kHz")
             end = min(at + 8 + size, len(held))
             return held[at + 8 : end - (end - at) % 2]
-        if held[at : at + 4] == b"fmt ":
+        if name == b"fmt ":
             form = bytes(held[at + 8 : at + 24])
         at += 8 + size + size % 2
     raise ValueError("a WAV file without samples")
