@@ -4,6 +4,7 @@ A catalogue is a TOML file of ``key = ["English", "中文"]``; its name is the f
 the keys: ``live.toml`` holds ``live.*``. A text may name values: ``{count} callers``.
 """
 
+import re
 import tomllib
 from collections.abc import Callable
 from functools import cache
@@ -66,6 +67,28 @@ def rule_text(name: str, language: str) -> str:
     if rule is None:
         return translator(language)(f"rule.{name}") if has_text(f"rule.{name}") else name
     return rule.zh if language == "zh" else rule.en
+
+
+_SCHEDULING: Final = tuple(
+    (name, re.compile(pattern))
+    for name, pattern in (
+        ("realtime", r"fifo (?P<priority>\d+)"),
+        ("raised", r"nice (?P<nice>-?\d+)(: fifo refused \((?P<why>.*)\))?"),
+        ("usual", r"normal: not asked for more"),
+        ("refused", r"normal: fifo \((?P<why>.*)\) and nice refused"),
+    )
+)
+"""What the audio engine says of its threads (``get_priority`` in ``cython_ext/media/engine.c``)."""
+
+
+def process_text(detail: str, language: str) -> str:
+    """What a process says of itself, in words; as it is when nothing is known of it."""
+    for name, pattern in _SCHEDULING:
+        found = pattern.fullmatch(detail)
+        if found is not None:
+            values = {key: value or "?" for key, value in found.groupdict().items()}
+            return translator(language)(f"system.priority_{name}", **values)
+    return detail
 
 
 def has_text(key: str) -> bool:

@@ -15,7 +15,7 @@ from sanic import HTTPResponse
 from sanic.response import html
 
 from admin.context import ConsoleRequest
-from admin.language import LANGUAGES, has_text, rule_text, translator
+from admin.language import LANGUAGES, has_text, process_text, rule_text, translator
 from daemon.service.live import LiveAlarm
 
 FOLDER: Final = Path(__file__).parent
@@ -144,6 +144,7 @@ def environment() -> Environment:
         "static": static_url,
         "has_text": has_text,
         "rule_text": rule_text,
+        "process_text": process_text,
         "languages": LANGUAGES,
     }
     return made

@@ -272,6 +272,7 @@ async def test_technician_sees_lines_and_processes(sign_in: SignIn) -> None:
     assert lines.index("board/3") > 0
     system = (await client.get("/system")).text
     assert "no model for zh" in system
+    assert "audio in real time (priority 20)" in system
     assert "The demo password is in use." in system
 
 

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 import admin
 from admin.app import blueprints
-from admin.language import LANGUAGES, catalogue, preferred_language, translator
+from admin.language import (
+    LANGUAGES,
+    catalogue,
+    preferred_language,
+    process_text,
+    translator,
+)
 from admin.rendering import NAVIGATION, clock_text, environment, percent_text
 from daemon.service.messages import ROLES
 from daemon.service.settings import NumberSettings, PersonSettings, QueueSettings
@@ -103,3 +109,18 @@ def test_vendored_files_are_those_of_the_list() -> None:
 def test_nothing_comes_from_elsewhere() -> None:
     for path in [*TEMPLATES, *(ROOT / "static").glob("*.*")]:
         assert not re.search(r"""(src|href|url\()=?["']?(https?:)?//""", path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("said", "english", "chinese"),
+    [
+        ("fifo 20", "in real time (priority 20)", "实时方式运行（优先级 20）"),
+        ("nice -11: fifo refused (Operation not permitted)", "not permitted", "nice -11"),
+        ("normal: not asked for more", "as configured", "普通优先级"),
+        ("normal: fifo (no) and nice refused", "was refused: no", "未获更高优先级：no"),
+        ("no model for zh", "no model for zh", "no model for zh"),
+    ],
+)
+def test_scheduling_of_the_engine_is_told_in_words(said: str, english: str, chinese: str) -> None:
+    assert english in process_text(said, "en")
+    assert chinese in process_text(said, "zh")

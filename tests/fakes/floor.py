@@ -251,7 +251,7 @@ def sample_status(now: float) -> SystemStatus:
         site="demo",
         started=now - 3600,
         processes=(
-            ProcessStatus(name="media", up=True, pid=101, since=now - 3600),
+            ProcessStatus(name="media", up=True, pid=101, since=now - 3600, detail="fifo 20"),
             ProcessStatus(name="control", up=True, pid=102, since=now - 3600),
             ProcessStatus(name="speech", up=False, detail="no model for zh"),
         ),
