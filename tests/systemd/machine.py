@@ -40,6 +40,7 @@ mount -t overlay -o "lowerdir=$2,upperdir=program,workdir=program-work" \
     overlay root/opt/hookflash
 ln -sfn "$3" root/opt/hookflash/.venv/bin/python3
 ln -sfn python3 root/opt/hookflash/.venv/bin/python
+sed -i "s#^home = .*#home = $(dirname "$3")#" root/opt/hookflash/.venv/pyvenv.cfg
 grep -rIlF --exclude-dir=__pycache__ "$2/" root/opt/hookflash/.venv/bin \
     root/opt/hookflash/.venv/lib/python*/site-packages/__editable__* |
     xargs sed -i "s#$2/#/opt/hookflash/#g"

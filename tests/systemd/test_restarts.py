@@ -55,6 +55,8 @@ async def test_control_that_hangs_is_found_and_its_calls_go_on(machine: Machine)
         assert loaded(machine)[0] == restarts + 1
     told = machine.run("journalctl", "--unit", unit("control"), "--output", "cat")
     assert f"Watchdog timeout (limit {HANGS_AFTER_S}s)" in told
+    # It wrote down where it was.
+    assert "daemon/commands/control.py" in told
 
 
 def test_processes_tell_that_they_live(machine: Machine) -> None:
