@@ -33,6 +33,9 @@ EXPORT_ROWS: Final = 50_000
 SHOWN_ELSEWHERE: Final = frozenset({"ani", "dnis", "name", "language"})
 """Variables of every call, which its page shows as facts and not as answers."""
 NOT_DIALLED: Final = re.compile(r"[^0-9+*#]")
+FAXES: Final = ("fax", "t38")
+LOCATIONS: Final = ("file", "mailbox", "to")
+"""Details of a fax's segment that say where it is, not how it went."""
 
 
 class CallFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +93,8 @@ class SegmentLine(msgspec.Struct, frozen=True, kw_only=True):
     moved_by: str = ""
     """Who moved the caller there: a login, or a station."""
     moved_to: str = ""
+    fax: dict[str, str] = {}
+    """Of a fax, or of one between two others: pages, rate, what was lost on the way."""
 
 
 class StreamLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -312,7 +317,15 @@ def _segment_line(segment: Segment, names: _Names) -> SegmentLine:
         result=segment.result,
         moved_by=str(segment.detail.get("by", "")),
         moved_to=str(segment.detail.get("to", "")),
+        fax=_fax_figures(segment),
     )
+
+
+def _fax_figures(segment: Segment) -> dict[str, str]:
+    if segment.kind not in FAXES:
+        return {}
+    found = segment.detail.items()
+    return {name: str(value) for name, value in found if value and name not in LOCATIONS}
 
 
 def _stream_line(stream: Stream) -> StreamLine:

@@ -6,7 +6,7 @@ from admin.api.openapi import Parameter, endpoint, reply
 from admin.context import ConsoleRequest
 from admin.pages.supervisor.calls import READERS
 from admin.pages.supervisor.fax_desk import LISTED, queue_fax, send_document
-from daemon.service.faxes import Fax, FaxPage
+from daemon.service.fax.faxes import Fax, FaxPage
 
 blueprint = Blueprint("api_faxes")
 

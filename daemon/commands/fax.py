@@ -19,7 +19,7 @@ from daemon.language import current_language, pick
 
 if TYPE_CHECKING:
     from daemon.service.api import Service
-    from daemon.service.faxes import Fax
+    from daemon.service.fax.faxes import Fax
     from daemon.service.messages import Actor
 
 ENDINGS: Final = (".pdf", ".tif", ".tiff")
@@ -66,7 +66,7 @@ def fax(arguments: argparse.Namespace) -> int:
 
 
 async def _send(arguments: argparse.Namespace) -> int:
-    from daemon.service.faxes import FaxState
+    from daemon.service.fax.faxes import FaxState
 
     source = Path(arguments.file)
     ending = source.suffix.lower()
@@ -100,7 +100,7 @@ def _copy(source: Path, target: Path) -> None:
 
 async def _follow(service: "Service", actor: "Actor", made: "Fax", *, quiet: bool) -> "Fax":
     """Show how a fax goes until it is over; it goes on when the command is interrupted."""
-    from daemon.service.faxes import FaxState
+    from daemon.service.fax.faxes import FaxState
 
     shown = ""
     while True:
@@ -117,7 +117,7 @@ async def _follow(service: "Service", actor: "Actor", made: "Fax", *, quiet: boo
 
 def progress(fax: "Fax") -> str:
     """How a fax goes, in one line."""
-    from daemon.service.fax_words import page_words, state_words, way_words
+    from daemon.service.fax.words import page_words, state_words, way_words
 
     language = current_language()
     words = [state_words(fax.state, language), page_words(fax, language)]

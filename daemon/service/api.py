@@ -9,7 +9,7 @@ it, and is audited by control. Every refusal is a ``ServiceError``.
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from daemon.service.faxes import FaxService
+from daemon.service.fax.faxes import FaxService
 from daemon.service.figures import Figures
 from daemon.service.live import LiveState, LiveUpdate
 from daemon.service.messages import (

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from daemon.service.faxes import Fax, FaxState
+from daemon.service.fax.faxes import Fax, FaxState
 from tests.fakes.console_rig import ConsoleRig
 from tests.fakes.http_client import HttpClient, Reply
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from daemon.service.errors import ServiceError
-from daemon.service.faxes import Fax, FaxPage, FaxState
+from daemon.service.fax.faxes import Fax, FaxPage, FaxState
 from daemon.service.messages import Actor
 
 

@@ -16,6 +16,7 @@ from admin.errors import NotAllowed
 from admin.records import PAGE_ROWS, CallDetail, CallFilter, CallLine, SegmentLine
 from admin.rendering import page
 from daemon.service.errors import ServiceError
+from daemon.service.fax.words import record_words
 from daemon.service.messages import Decision
 
 blueprint = Blueprint("calls")
@@ -91,7 +92,7 @@ async def detail(request: ConsoleRequest, call: str) -> HTTPResponse:
         "supervisor/call.html",
         detail=found,
         call=found.summary,
-        bars=timeline(found, request.console.hub.now(), names),
+        bars=timeline(found, request.console.hub.now(), names, request.ctx.language),
         decisions=await _decisions(request, call),
         names=names,
         live=next((c for c in request.console.hub.state().calls if c.call == call), None),
@@ -132,9 +133,12 @@ class Bar(msgspec.Struct, frozen=True):
     length_s: float
     who: str
     result: str
+    more: str = ""
 
 
-def timeline(detail: CallDetail, now: float, names: Mapping[str, str]) -> list[Bar]:
+def timeline(
+    detail: CallDetail, now: float, names: Mapping[str, str], language: str = "en"
+) -> list[Bar]:
     """Segments as bars; one that is still open ends now. ``names`` are those of logins."""
     start = detail.summary.started
     end = max([detail.summary.ended or now] + [s.ended or 0.0 for s in detail.segments])
@@ -148,6 +152,7 @@ def timeline(detail: CallDetail, now: float, names: Mapping[str, str]) -> list[B
             length_s=(segment.ended or now) - segment.started,
             who=_who(segment, names),
             result=segment.result,
+            more=" · ".join(record_words(segment.fax, language)),
         )
         for segment in detail.segments
     ]

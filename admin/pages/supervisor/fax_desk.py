@@ -17,8 +17,8 @@ from admin.pages.supervisor.faxes import TYPES, fax_file
 from admin.rendering import page
 from admin.security import MOST_UPLOAD
 from daemon.service.errors import ServiceError
-from daemon.service.fax_words import page_words, state_words, way_words
-from daemon.service.faxes import Fax, FaxState
+from daemon.service.fax.faxes import Fax, FaxState
+from daemon.service.fax.words import page_words, state_words, way_words
 
 blueprint = Blueprint("fax_desk")
 

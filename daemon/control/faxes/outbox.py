@@ -20,7 +20,7 @@ from daemon.fax.documents import DocumentError
 from daemon.fax.messages import FaxEnded, FaxProgress
 from daemon.fax.options import FaxOptions
 from daemon.fax.texts import text_of
-from daemon.service.faxes import FaxState
+from daemon.service.fax.faxes import FaxState
 from drivers.api import Line
 from drivers.events import Cause
 

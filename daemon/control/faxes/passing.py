@@ -151,7 +151,7 @@ class T38Passing:
             "fax": str(asking.number),
             "way": way,
             "line": asking.asked.line,
-            "to": asking.other,
+            "other_line": asking.other,
         }
         control.records.open_segment(call, KIND, control.clock(), detail=detail)
         self._running[asking.number] = call, call.segments[KIND]
@@ -163,7 +163,8 @@ class T38Passing:
     async def left(self, call: Call, line: LineId) -> None:
         """A leg is back at audio: both hear each other as before."""
         segment = call.segments.get(KIND)
-        if segment is None or line not in (segment.detail["line"], segment.detail["to"]):
+        lines = () if segment is None else (segment.detail["line"], segment.detail["other_line"])
+        if segment is None or line not in lines:
             return
         passed_on = segment.detail["way"] == PASSED_ON
         await self.over(call)
@@ -204,7 +205,7 @@ class T38Passing:
             log.info("fax gateway", call=to_text(call.id), pages=event.pages, rate=event.rate)
             return True
         del self._running[event.fax]
-        counts = {name: str(count) for name, count in event.packets.items()}
+        counts = {f"packets_{name}": str(count) for name, count in event.packets.items()}
         log.info("T.38 is over", call=to_text(call.id), code=event.code, packets=event.packets)
         control, result = self._control, segment.detail["way"]
         if result == PASSED_ON and event.code != fax.OK:

@@ -13,7 +13,7 @@ from daemon.control.faxes.received import received_faxes, received_ids
 from daemon.control.faxes.spool import FaxJob, IllegalFaxState
 from daemon.fax import messages as fax
 from daemon.service.errors import ServiceError
-from daemon.service.faxes import Fax, FaxPage, FaxState
+from daemon.service.fax.faxes import Fax, FaxPage, FaxState
 from daemon.service.messages import Actor
 
 SENDERS: Final = ("agent", "supervisor", "administrator")

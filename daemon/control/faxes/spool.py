@@ -13,7 +13,7 @@ import structlog
 
 from acd_core.ids import to_text
 from daemon.fax.messages import FOLDER
-from daemon.service.faxes import FaxState
+from daemon.service.fax.faxes import FaxState
 
 OUTGOING: Final = f"{FOLDER}/outgoing"
 OVER: Final = (FaxState.SENT, FaxState.FAILED, FaxState.CANCELLED)

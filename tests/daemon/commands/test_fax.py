@@ -9,7 +9,7 @@ import pytest
 import daemon.commands.fax as command
 from daemon.__main__ import main
 from daemon.commands.fax import progress, table
-from daemon.service.faxes import Fax, FaxState
+from daemon.service.fax.faxes import Fax, FaxState
 from daemon.service.messages import Actor
 from tests.daemon.commands.test_why import english, site
 from tests.fakes.fax_desk import FakeFaxes

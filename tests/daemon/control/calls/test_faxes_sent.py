@@ -13,7 +13,7 @@ from daemon.control.line_table import LineTable, OpenDriver
 from daemon.fax import messages as fax
 from daemon.fax.options import FaxOptions
 from daemon.link.messages import MediaRestarted
-from daemon.service.faxes import FaxState
+from daemon.service.fax.faxes import FaxState
 from daemon.store.rows import RecordingRow, SegmentRow
 from drivers.api import LineId
 from drivers.events import Cause

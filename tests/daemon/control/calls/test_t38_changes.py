@@ -10,7 +10,7 @@ from daemon.config import TelephoneOptions
 from daemon.control.calls.call import Phase
 from daemon.control.faxes.spool import FaxJob
 from daemon.fax import messages as fax
-from daemon.service.faxes import FaxState
+from daemon.service.fax.faxes import FaxState
 from daemon.store.rows import SegmentRow
 from drivers.api import RtpAddress
 from drivers.t38 import T38Asked, T38Left, T38Line, T38Terms, T38Told
@@ -206,7 +206,7 @@ async def test_leg_that_changes_in_a_conversation_gets_a_gateway(rig: ControlRig
     await rig.settle()
     assert rig.media.faxes.running == {}
     segment = t38_segment(rig)
-    assert (segment.result, segment.detail["line"], segment.detail["to"]) == (
+    assert (segment.result, segment.detail["line"], segment.detail["other_line"]) == (
         "gateway",
         agent.id,
         caller.id,
@@ -248,7 +248,11 @@ async def test_t38_is_passed_on_between_legs_that_both_take_it(rig: ControlRig) 
     await rig.hang_up(caller)
     assert rig.media.faxes.passed_on == {}
     segment = t38_segment(rig)
-    assert (segment.result, segment.detail["received"], segment.detail["other_lost"]) == (
+    assert (
+        segment.result,
+        segment.detail["packets_received"],
+        segment.detail["packets_other_lost"],
+    ) == (
         "passed_on",
         "500",
         "1",

@@ -11,7 +11,7 @@ from daemon.control.faxes.spool import FaxJob
 from daemon.fax import messages as fax
 from daemon.fax.options import FaxOptions
 from daemon.service.errors import ServiceError
-from daemon.service.faxes import Fax, FaxState
+from daemon.service.fax.faxes import Fax, FaxState
 from daemon.service.messages import Actor
 from tests.fakes.facade_rig import ANN, BOB, ROOT, SUE, TINA, FacadeRig
 from tests.fakes.fax_pages import write_pages

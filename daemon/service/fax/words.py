@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from daemon.service.faxes import Fax, FaxState
+from daemon.service.fax.faxes import Fax, FaxState
 
 Words = tuple[str, str]
 """English, Chinese."""
@@ -56,13 +56,44 @@ def way_words(fax: Fax, language: str) -> list[str]:
             words.append(("error correction", "纠错"))
         if fax.t38:
             words.append(("T.38", "T.38"))
-    if fax.slips:
-        slips = "1 slip" if fax.slips == 1 else f"{fax.slips} slips"
-        words.append((f"{slips} of the audio", f"音频滑动 {fax.slips} 次"))
-    if fax.gaps:
-        gaps = "1 gap" if fax.gaps == 1 else f"{fax.gaps} gaps"
-        words.append((f"{gaps} in the audio", f"音频缺失 {fax.gaps} 处"))
+    words += _damage(fax.slips, fax.gaps)
     return [_said(each, language) for each in words]
+
+
+def record_words(detail: Mapping[str, str], language: str) -> list[str]:
+    """How a fax went, out of the details of its segment; nothing for other segments."""
+    count = {name: int(value) for name, value in detail.items() if value.isdecimal()}
+    pages, rate = count.get("pages", 0), count.get("rate", 0)
+    words: list[Words] = []
+    if pages:
+        words.append(("1 page" if pages == 1 else f"{pages} pages", f"{pages} 页"))
+    if rate:
+        words.append((f"{rate} bit/s",) * 2)
+    if detail.get("ecm"):
+        words.append(("error correction", "纠错"))
+    if detail.get("t38"):
+        words.append(("T.38", "T.38"))
+    words += _damage(count.get("slips", 0), count.get("gaps", 0))
+    for prefix, side in (("packets_", ("", "")), ("packets_other_", ("back: ", "反向："))):
+        got = count.get(f"{prefix}received", 0)
+        if got:
+            made, lost = count.get(f"{prefix}recovered", 0), count.get(f"{prefix}lost", 0)
+            en = f"{side[0]}{got} packets, {made} recovered, {lost} lost"
+            words.append((en, f"{side[1]}{got} 个数据包，恢复 {made}，丢失 {lost}"))
+    if detail.get("cut"):
+        words.append(("the line was cut before the good-bye", "结束信号前线路中断"))
+    return [_said(each, language) for each in words]
+
+
+def _damage(slips: int, gaps: int) -> list[Words]:
+    words: list[Words] = []
+    if slips:
+        en = "1 slip of the audio" if slips == 1 else f"{slips} slips of the audio"
+        words.append((en, f"音频滑动 {slips} 次"))
+    if gaps:
+        en = "1 gap in the audio" if gaps == 1 else f"{gaps} gaps in the audio"
+        words.append((en, f"音频缺失 {gaps} 处"))
+    return words
 
 
 def _said(words: Words, language: str) -> str:
