@@ -172,6 +172,7 @@ class Incoming:
             received.key, received.reply_to, invite=False, merge=None
         )
         self.inbound.cancel(received, invite)
+        self.in_dialog.offers.t38.cancelled(invite)
 
     def _is_understood(self, received: Received) -> bool:
         """Refuse what RFC 3261 8.2 says a server must not process."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from drivers.sip.in_call.offers import Offers
     from drivers.sip.negotiation.description import Sdp
     from drivers.sip.negotiation.session import Session
+    from drivers.sip.transaction import ServerKey
 
 
 class T38Switching:
@@ -161,6 +162,14 @@ class T38Switching:
         if asked is not None:
             self._offers.services.count("invite_not_acceptable")
             self._offers.services.respond(asked[0], 488)
+
+    def cancelled(self, key: "ServerKey") -> None:
+        """The peer takes its re-INVITE back before we decided: 487, and audio stands."""
+        for call, (received, _sdp, _place) in self._asked.items():
+            if received.key == key:
+                del self._asked[call]
+                self._offers.services.respond(received, 487)
+                return
 
     def forget(self, call: "Call") -> None:
         """The call is over: whoever waits for our decision is told so (RFC 3261 15.1.2)."""

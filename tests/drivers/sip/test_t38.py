@@ -157,6 +157,19 @@ def test_audio_that_is_switched_off_beside_keeps_its_place() -> None:
     assert [(each.kind, each.port) for each in media] == [("audio", 0), ("image", 7000)]
 
 
+def test_peer_that_takes_its_question_back_keeps_its_audio() -> None:
+    bench = Bench()
+    call = bench.talk()
+    reinvite(bench, call, IMAGE)
+    sent = bench.send(request("CANCEL", branch="re2", cseq=2, to_tag=call.local_tag))
+    assert [(each.status, each.cseq.method) for each in sent] == [(200, "CANCEL"), (487, "INVITE")]
+    assert not switching(bench).accept(call, LOCAL)
+    assert call.state is CallState.CONFIRMED
+    assert call.session is not None
+    assert not call.session.speaks_t38
+    assert reinvite(bench, call, IMAGE, cseq=3)[0].status == 100
+
+
 def test_call_that_ends_answers_who_waits() -> None:
     bench = Bench()
     call = bench.talk()
