@@ -18,6 +18,7 @@ from acd_core.call_queue import QueueConfig
 from acd_core.commands import (
     AcdCommand,
     AgentStateChanged,
+    CallbackEnd,
     CallbackOver,
     ConnectToAgent,
     DialCallback,
@@ -107,6 +108,8 @@ class Simulated(msgspec.Struct, frozen=True, kw_only=True):
     queue_length: float
     """Mean number of waiting callers."""
     redials: int
+    called_back: int
+    """Who took a call-back and was reached; their second visit counts as offered as well."""
 
 
 class Simulation:
@@ -281,6 +284,11 @@ class Simulation:
             occupancy=Share(self._work(), self._agents * span),
             queue_length=self._waiting() / span if span else 0.0,
             redials=self._redials,
+            called_back=sum(
+                keep.over is CallbackEnd.SERVED
+                for keep in self._world.observer.keeps.values()
+                if self._warm_up <= keep.begun[0] < self._end
+            ),
         )
 
     def _waited(self, stay: Stay) -> bool:

@@ -50,6 +50,15 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     number("--ring", float, 0.0, "S", "seconds until an agent answers", "坐席应答所需秒数")
     number("--redial", float, 0.0, "P", "share of those who gave up and redial", "放弃后重拨的比例")
     number("--redial-after", float, 300.0, "S", "mean time until then", "重拨前的平均秒数")
+    number(
+        "--callback",
+        float,
+        0.0,
+        "P",
+        "share of those whose patience ends who want to be called back",
+        "耐心耗尽者中希望回电的比例",
+    )
+    number("--reached", float, 0.8, "P", "share of call-backs that are answered", "回电接通的比例")
     number("--threshold", float, None, "S", "of the service level", "服务水平阈值（秒）")
     parser.add_argument(
         "--handling",
@@ -95,6 +104,8 @@ def simulate(arguments: argparse.Namespace) -> int:
             curve=_curve(arguments.arrival),
             redial=arguments.redial,
             redial_after_s=arguments.redial_after,
+            callback=arguments.callback,
+            reached=arguments.reached,
         )
         queue = _queue(arguments)
         simulation = Simulation(
@@ -120,7 +131,8 @@ def simulate(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> None:
     """Refuse a figure that cannot be, by the name of its option."""
     above_0 = ("agents", "aht", "hours", "patience", "redial_after")
-    for name in (*above_0, "calls_per_hour", "variation", "warm_up", "ring", "redial", "threshold"):
+    shares = ("redial", "callback", "reached")
+    for name in (*above_0, *shares, "calls_per_hour", "variation", "warm_up", "ring", "threshold"):
         given = getattr(arguments, name)
         if given is None or (
             isfinite(given) and (given > 0 or (given == 0 and name not in above_0))
@@ -132,6 +144,12 @@ def _check(arguments: argparse.Namespace) -> None:
             todo=pick("name a number above 0", "请给出大于 0 的数")
             if name in above_0
             else pick("name 0 or more", "请给出 0 或更大的数"),
+            exit_code=WRONG_USAGE,
+        )
+    if arguments.callback and arguments.patience is None:
+        raise CommandError(
+            pick("--callback is for callers who give up", "--callback 用于会放弃的来电者"),
+            todo=pick("name their --patience", "请给出 --patience"),
             exit_code=WRONG_USAGE,
         )
 
@@ -157,10 +175,22 @@ def _curve(text: str) -> tuple[float, ...]:
 def _queue(arguments: argparse.Namespace) -> "QueueConfig":
     from acd_core.call_queue import QueueConfig
     from acd_core.ids import QueueId
+    from acd_core.queue_life.options import CallbackRules
 
-    found = QueueConfig(queue=QueueId(1))
+    found = QueueConfig(queue=QueueId(1), callback=CallbackRules())
     if arguments.queue:
         found = _site_queue(site_path(arguments), arguments.queue)
+        if arguments.callback and found.callback is None:
+            raise CommandError(
+                pick(
+                    f"queue {arguments.queue} offers no call-back",
+                    f"队列 {arguments.queue} 不提供回电",
+                ),
+                todo=pick(
+                    "let it offer one, or leave --callback out", "请启用回电，或省略 --callback"
+                ),
+                exit_code=WRONG_USAGE,
+            )
     if arguments.threshold is not None:
         found = msgspec.structs.replace(found, service_level_s=arguments.threshold)
     return found
@@ -182,10 +212,11 @@ def _site_queue(site: Path, slug: str) -> "QueueConfig":
 def _expected(
     callers: "Callers", arguments: argparse.Namespace, queue: "QueueConfig"
 ) -> "Forecast | None":
-    """What the Erlang formula says, where it applies: a steady rate and nobody redials."""
+    """What the Erlang formula says, where it applies: a steady rate, and nobody comes twice."""
     from acd_core.forecast.erlang import impatient
 
-    if len(set(callers.curve)) > 1 or callers.redial or arguments.agents < 1:
+    twice = callers.redial or callers.callback
+    if len(set(callers.curve)) > 1 or twice or arguments.agents < 1:
         return None
     return impatient(
         callers.demand, arguments.agents, max(queue.service_level_s - arguments.ring, 0.0)
@@ -201,6 +232,8 @@ def _write_json(found: "Simulated", expected: "Forecast | None", seed: int) -> N
         "abandoned": tally.abandoned,
         "others": tally.others,
         "redials": found.redials,
+        "callbacks": tally.callbacks,
+        "called_back": found.called_back,
         "delayed": found.delayed.value,
         "queue_length": found.queue_length,
         "mean_wait_s": found.mean_wait.value,
@@ -227,6 +260,10 @@ def _write_text(found: "Simulated", expected: "Forecast | None") -> None:
         (pick("abandoned", "放弃"), f"{tally.abandoned} ({tally.abandon_rate.percent()})"),
         (pick("otherwise ended", "其他结局"), str(tally.others)),
         (pick("redials", "重拨"), str(found.redials)),
+        (
+            pick("call-backs taken, and reached", "登记回电，其中接通"),
+            f"{tally.callbacks}, {found.called_back}",
+        ),
         (pick("service level (SL-6)", "服务水平 (SL-6)"), tally.sl_6.percent()),
         (pick("had to wait", "需等待"), found.delayed.percent()),
         (pick("ASA", "平均应答速度"), tally.asa.seconds()),

@@ -198,6 +198,9 @@ def test_call_backs_turn_abandons_into_answers() -> None:
     some = play(Callers(demand=demand, callback=0.5), agents=9, hours=6, queue=kept)
     tally = some.tally
     assert tally.callbacks > 20
+    # One of two attempts reaches 96 % of them (1 - 0.2 ** 2).
+    assert 0.9 < some.called_back / tally.callbacks <= 1.0
+    assert none.called_back == 0
     assert tally.abandoned < none.tally.abandoned
     assert tally.answered + tally.abandoned + tally.others == tally.offered
     # Rules alone change nothing as long as nobody asks for it.

@@ -50,6 +50,20 @@ def test_words_name_the_figures(simulate: Callable[..., Ran]) -> None:
     assert "Erlang says" in simulate("--hours", 1)[1]
 
 
+def test_callers_who_want_to_be_called_back(simulate: Callable[..., Ran]) -> None:
+    words = ("--agents", 9, "--calls-per-hour", 200, "--patience", 120, "--hours", 4, "--json")
+    none = json.loads(simulate(*words)[1])
+    some = json.loads(simulate(*words, "--callback", 0.5)[1])
+    assert (none["callbacks"], none["called_back"]) == (0, 0)
+    assert some["callbacks"] > some["called_back"] > 10
+    assert some["abandoned"] < none["abandoned"]
+    # Who is called back comes twice, which the formula knows nothing of.
+    assert some["erlang"] is None
+    assert none["erlang"] is not None
+    assert json.loads(simulate(*words, "--callback", 0.5, "--reached", 0)[1])["called_back"] == 0
+    assert "call-backs taken, and reached: " in simulate(*words[:-1], "--callback", 0.5)[1]
+
+
 def test_rules_of_a_queue_of_the_site(simulate: Callable[..., Ran], tmp_path: Path) -> None:
     (tmp_path / "hookflash.toml").write_text(f'[site]\nrun_dir = "{tmp_path / "run"}"\n')
     (tmp_path / "people.toml").write_text('[[skills]]\nname = "gold"\n')
@@ -64,6 +78,8 @@ def test_rules_of_a_queue_of_the_site(simulate: Callable[..., Ran], tmp_path: Pa
     words = ("--site", tmp_path, "--agents", 2, "--hours", 1, "--json")
     found = json.loads(simulate(*words, "--queue", "vip")[1])
     assert found["others"] > 0
+    code, _, err = simulate(*words, "--queue", "vip", "--patience", 60, "--callback", 0.1)
+    assert (code, "offers no call-back" in err) == (2, True)
     code, _, err = simulate(*words, "--queue", "gone")
     assert code == 2
     assert "has: vip" in err
@@ -81,6 +97,9 @@ def test_rules_of_a_queue_of_the_site(simulate: Callable[..., Ran], tmp_path: Pa
         (("--hours", 0), "cannot be simulated"),
         (("--redial", 2), "behave"),
         (("--patience", 0), "--patience 0 cannot be simulated"),
+        (("--callback", 2, "--patience", 60), "behave"),
+        (("--callback", -1), "--callback -1 cannot be simulated"),
+        (("--callback", 0.5), "name their --patience"),
     ],
 )
 def test_wrong_numbers_are_explained(
