@@ -18,7 +18,7 @@ from drivers.sip.transport.address import Address
 from drivers.sip.transport.bans import Bans, nftables
 from drivers.sip.transport.dns_lookup import DnsLookup
 from drivers.sip.transport.guard import FloodGuard, Guard
-from drivers.sip.transport.guesses import WINDOW, Guesses
+from drivers.sip.transport.guesses import WINDOW, Guesses, office_test
 from drivers.sip.transport.keep_alive import answer
 from drivers.sip.transport.resolver import Lookup, Resolver
 from drivers.sip.transport.targets import host_and_port, is_address
@@ -85,6 +85,7 @@ class Border:
             accounts=_bans_of_names(options.account_ban_after, options.account_ban_s),
             is_account=lambda account: account in core.incoming.accounts,
             is_registered=self._is_registered,
+            is_office=office_test(options.offices),
         )
         self.transports = Transports(
             options,

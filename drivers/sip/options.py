@@ -9,6 +9,7 @@ from drivers.sip.negotiation.formats import USUAL
 from drivers.sip.negotiation.terms import Terms, codec_faults, srtp_faults, srtp_over
 from drivers.sip.streams.tls import Certificate
 from drivers.sip.transport.address import DEFAULT_PORTS, SECURE, WEBSOCKETS
+from drivers.sip.transport.guesses import PRIVATE, office_faults
 from drivers.sip.transport.listening import (
     Listen,
     address_of,
@@ -173,6 +174,9 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     heard from its registered telephones only; 0: never."""
     account_ban_s: float = 60.0
     """How long that lasts at first, in seconds; each further time within a day doubles."""
+    offices: tuple[str, ...] = PRIVATE
+    """Addresses or networks of telephones, such as ``198.51.100.7``: a name there that no station has
+    is refused like a wrong password, and twenty names must fail before the source is banned."""
     bans_file: str = ""
     """File in the site directory that holds the bans as an nftables script; empty: none."""
     realm: str = "hookflash"
@@ -324,6 +328,7 @@ class SipOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             readable = transport not in ("", *SECURE) and not self.srtp_in_clear
             found += srtp_faults("station_srtp", policy, readable=readable)
         found += prefix_faults("emergency", self.emergency)
+        found += office_faults(self.offices)
         names = [trunk.name for trunk in self.trunks]
         loopback = is_loopback(self)
         for index, trunk in enumerate(self.trunks):

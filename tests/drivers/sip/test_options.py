@@ -32,6 +32,8 @@ def test_required_encryption_is_no_fault_where_keys_are_not_readable() -> None:
     ("options", "key"),
     [
         (SipOptions(listen="localhost"), "listen"),
+        (SipOptions(offices=("the office",)), "offices"),
+        (SipOptions(offices=("::/0",)), "offices"),
         (SipOptions(listen="0.0.0.0"), "advertise"),
         (SipOptions(advertise="pbx"), "advertise"),
         (SipOptions(port=70000), "port"),

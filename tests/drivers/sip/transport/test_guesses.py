@@ -1,7 +1,16 @@
 """Wrong passwords by account and source: an office behind one address, scanners; time passed in."""
 
+from drivers.sip.options import SipOptions
 from drivers.sip.transport.bans import KEPT, REMEMBERED_S, Bans
-from drivers.sip.transport.guesses import SEVERAL, WINDOW, Counted, Guesses, name_at
+from drivers.sip.transport.guesses import (
+    SEVERAL,
+    SEVERAL_IN_OFFICE,
+    WINDOW,
+    Counted,
+    Guesses,
+    name_at,
+    office_test,
+)
 
 OFFICE = "203.0.113.9"
 STATIONS = frozenset({"2001", "2002", "2003", "2004"})
@@ -12,12 +21,17 @@ def bans(after: int) -> Bans:
     return Bans(after=after, seconds=60.0, may_ban=lambda name: True, window=WINDOW)
 
 
-def guesses(registered: frozenset[tuple[str, str]] = frozenset(), **after: int) -> Guesses:
+def guesses(
+    registered: frozenset[tuple[str, str]] = frozenset(),
+    offices: tuple[str, ...] = (),
+    **after: int,
+) -> Guesses:
     return Guesses(
         at_source=bans(after.get("at_source", 4)),
         accounts=bans(after.get("accounts", 6)),
         is_account=STATIONS.__contains__,
         is_registered=lambda account, host: (account, host) in registered,
+        is_office=office_test(offices),
     )
 
 
@@ -60,6 +74,34 @@ def test_names_that_no_station_has_are_to_blame_at_once() -> None:
     made = guesses()
     assert made.wrong("100", OFFICE, 0.0).blames_source
     assert made.wrong("", OFFICE, 0.0) == Counted(blames_source=True, banned="")
+
+
+def test_misspelt_name_of_an_office_is_refused_and_its_source_is_not_to_blame() -> None:
+    made = guesses(offices=("192.168.0.0/16", "2001:db8:1::/48"))
+    offices = ("192.168.1.20", "2001:db8:1::7", "2001:db8:1::7%eth0")
+    for name, office in zip(("20001", "20002", "20003"), offices, strict=True):
+        told = [made.wrong(name, office, 0.0) for _ in range(30)]
+        assert not any(counted.blames_source for counted in told)
+        # It is slowed: after four the name is refused there, like a wrong password.
+        assert [counted.banned for counted in told if counted.banned] == [name_at(name, office)]
+        assert made.wait("2001", office, 0.0) == 0.0
+    # Without any name it is no telephone, and elsewhere it is as before.
+    assert made.wrong("", "192.168.1.20", 0.0).blames_source
+    assert made.wrong("20001", OFFICE, 0.0).blames_source
+
+
+def test_office_is_to_blame_when_very_many_names_fail_there() -> None:
+    made = guesses(offices=(OFFICE,))
+    blamed = [made.wrong(f"9{number}", OFFICE, 0.0).blames_source for number in range(21)]
+    assert blamed == [False] * (SEVERAL_IN_OFFICE - 1) + [True] * 2
+
+
+def test_private_networks_are_offices_of_a_fresh_site() -> None:
+    office = office_test(SipOptions().offices)
+    inside = ("10.1.2.3", "172.31.0.9", "192.168.1.20", "fd00::7", "fe80::1%eth0")
+    assert [office(host) for host in inside] == [True] * 5
+    outside = ("203.0.113.9", "172.32.0.1", "127.0.0.1", "2001:db8::7")
+    assert [office(host) for host in outside] == [False] * 4
 
 
 def test_scanner_is_banned_as_fast_as_before() -> None:
