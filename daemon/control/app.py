@@ -8,10 +8,8 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -24,8 +22,9 @@ from daemon.control.alarms.engine import EngineWatch
 from daemon.control.calls.context import HangUpRequest
 from daemon.control.calls.places import KeptCaller
 from daemon.control.calls.watchdog import Watchdog
-from daemon.control.checkpoint.quiet import at_a_quiet_moment, is_quiet, make_checkpoint
+from daemon.control.checkpoint.nights import Nights
 from daemon.control.checkpoint.reading import Recovered
+from daemon.control.checkpoint.rolling import RollingCheckpoint
 from daemon.control.checkpoint.store import recover
 from daemon.control.checkpoint.unsealing import unsealing
 from daemon.control.controller import Controller
@@ -46,7 +45,6 @@ from daemon.control.facade.supervision import SupervisorFacade
 from daemon.control.flows.preparation import prepare_absence, prepare_flows
 from daemon.control.flows.prompts import Prompts
 from daemon.control.journal import Journal
-from daemon.control.journaled.files import SNAPSHOT
 from daemon.control.records import Records
 from daemon.control.recovery import Recovery
 from daemon.link.client import MediaLink
@@ -167,7 +165,9 @@ class ControlProcess:
             AlarmsChanged(alarms.standing()), self.clock()
         )
         watch = EngineWatch(alarms, media, self.clock)
-        service = await self._service(controller, media, picture, audit, in_force, history, watch)
+        rolling = RollingCheckpoint(self.journal, self.site, self.clock, recovered)
+        figures = {"media": watch.figures, "control": rolling.figures}
+        service = await self._service(controller, media, picture, audit, in_force, history, figures)
         server = ServiceServer(service, self.site.socket("control"), settle=self.journal.flush)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -178,6 +178,7 @@ class ControlProcess:
                         ("live picture", picture.run()),
                         ("audit", audit.run()),
                         ("journal sync", self._sync()),
+                        ("checkpoints", rolling.run()),
                         ("flows prepared", prepare_flows(self.flows.active, self.speech)),
                         (
                             "absence prepared",
@@ -185,7 +186,7 @@ class ControlProcess:
                                 controller.prompts, media, self.site.config.site.language
                             ),
                         ),
-                        ("days", self._days(controller, drivers, in_force)),
+                        ("days", self._nights(controller, drivers, in_force).run()),
                         ("old recordings", self._retention(history, audit).run()),
                         ("disk of the recordings", controller.disk.run()),
                         ("media engine watched", watch.run()),
@@ -197,7 +198,13 @@ class ControlProcess:
                 gc.set_threshold(*GARBAGE)
                 sys.setswitchinterval(THREAD_TURN_S)
                 announce(self.site.run_dir, "control", **drivers.endpoints())
-                log.info("control is ready", calls=len(recovered.calls), events=recovered.events)
+                log.info(
+                    "control is ready",
+                    calls=len(recovered.calls),
+                    events=recovered.events,
+                    checkpoint=recovered.checkpoint,
+                    records=recovered.records,
+                )
                 number = await stopping
                 log.info("control stops", signal=number.name, calls=len(controller.calls))
                 await server.close()
@@ -270,7 +277,7 @@ class ControlProcess:
         audit: AuditLog,
         in_force: InForce,
         history: HistoryFacade,
-        watch: EngineWatch,
+        figures: Mapping[str, Callable[[], Mapping[str, float]]],
     ) -> LocalService:
         agents = AgentFacade(controller, self.clock, history.past_calls)
         accounts = Accounts(self.clock, audit.note)
@@ -290,7 +297,7 @@ class ControlProcess:
             audit=audit,
             accounts=accounts,
             agents=agents,
-            supervision=SupervisorFacade(controller, agents, self.site, self.clock, watch.figures),
+            supervision=SupervisorFacade(controller, agents, self.site, self.clock, figures),
             administration=administration,
             history=history,
             flows=self.flows,
@@ -309,6 +316,18 @@ class ControlProcess:
 
         return Retention(self.site.path, keep_days, self.clock, deleted)
 
+    def _nights(self, controller: Controller, drivers: DriverSet, in_force: InForce) -> Nights:
+        return Nights(
+            controller,
+            self.journal,
+            self.site.config,
+            self.clock,
+            stored=self.writer.flush,
+            applied=lambda: self.writer.applied_sequence,
+            configured=lambda: in_force.configured,
+            drivers=drivers.snapshot,
+        )
+
     async def _remember(self, controller: Controller) -> None:
         """Who served whom lately, so that a repeat call reaches the same agent."""
         newest = CallRow.filter(agent_id__not_isnull=True).order_by("-started_ms")
@@ -319,45 +338,6 @@ class ControlProcess:
         while True:
             await asyncio.sleep(SYNC_S)
             await asyncio.to_thread(self.journal.sync)
-
-    async def _days(self, controller: Controller, drivers: DriverSet, in_force: InForce) -> None:
-        """Begin a new day at local midnight, and the journal anew when all is quiet."""
-        zone = ZoneInfo(self.site.config.site.timezone)
-        while True:
-            local = datetime.fromtimestamp(self.clock(), zone)
-            midnight = datetime.combine(local.date() + timedelta(days=1), datetime.min.time(), zone)
-            await asyncio.sleep(max(midnight.timestamp() - self.clock(), 0.0) + 0.05)
-            controller.begin_day()
-            await self.writer.flush()
-            await at_a_quiet_moment(
-                lambda: self._checkpoint(controller, drivers, in_force), self.clock
-            )
-            await asyncio.to_thread(
-                self.journal.prune,
-                stored=self.writer.applied_sequence,
-                keep_s=self.site.config.journal.days * 86400.0,
-                now=self.clock(),
-            )
-
-    def _checkpoint(self, controller: Controller, drivers: DriverSet, in_force: InForce) -> bool:
-        """Let the journal begin anew; False while calls stand, whose state it holds."""
-        if controller.calls:
-            return False
-        snapshot = controller.acd.engine.snapshot(self.clock())
-        if not is_quiet(snapshot):
-            return False
-        queues, agents, tiers = in_force.configured
-        payload = make_checkpoint(
-            snapshot,
-            queues=queues,
-            agents=agents,
-            tiers=tiers,
-            version=controller.directory.version,
-            rows=self.records.open_rows(),
-            drivers=drivers.snapshot(),
-        )
-        self.journal.append(SNAPSHOT, payload, self.clock())
-        return True
 
 
 async def _end_calls(controller: Controller) -> None:

@@ -9,6 +9,7 @@ the next ``sync``, which control calls every second.
 import datetime as dt
 import itertools
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -46,6 +47,9 @@ class Journal:
         self._descriptor = -1
         self._size = 0
         self._dirty = False
+        self._syncing = threading.RLock()  # nobody closes what another thread is syncing
+        self._ended: list[int] = []
+        """Descriptors of files that are complete, for ``sync`` to bring to the disk."""
         self._schedule: Callable[[Callable[[], None]], object] | None = None
         self._held: list[bytes] = []
         """Records that the kernel has not got yet."""
@@ -162,18 +166,25 @@ class Journal:
     def begin_file(self) -> int:
         """Let the next record be the first of a new file; the number of the last one before it.
 
-        Call ``sync`` from a thread before: what the disk has not yet is waited for here.
+        Waits for no disk: the next ``sync`` brings the old file there. JournalError as ``flush``.
         """
         self.flush()
-        self._close_file()
+        if self._descriptor >= 0:
+            self._ended.append(self._descriptor)
+            self._descriptor = -1
         return self.last_sequence
 
     def sync(self) -> None:
         """Bring all records to the disk; call it every second, from a thread or the loop."""
-        if not self._dirty or self._descriptor < 0:
-            return
-        self._dirty = False
-        os.fdatasync(self._descriptor)
+        with self._syncing:
+            while self._ended:
+                descriptor = self._ended.pop()
+                os.fdatasync(descriptor)
+                os.close(descriptor)
+            if not self._dirty or self._descriptor < 0:
+                return
+            self._dirty = False
+            os.fdatasync(self._descriptor)
 
     def prune(self, *, stored: int, keep_s: float, now: float) -> list[Path]:
         """Remove files that nobody needs any more, and return them.
@@ -201,12 +212,14 @@ class Journal:
             self._held.clear()
         self._turn_ends()
         self._close_file()
+        self.sync()
 
     def _close_file(self) -> None:
-        if self._descriptor >= 0:
-            self.sync()
-            os.close(self._descriptor)
-            self._descriptor = -1
+        with self._syncing:
+            if self._descriptor >= 0:
+                self.sync()
+                os.close(self._descriptor)
+                self._descriptor = -1
 
     def _recover(self) -> None:
         paths = segments(self._directory)

@@ -74,10 +74,10 @@ async def at_a_quiet_moment(
     give_up = clock() + patience_s
     while not write():
         if clock() >= give_up:
-            log.warning("no checkpoint tonight, the next start reads a longer journal")
+            log.warning("no quiet moment tonight, older files of the journal stay")
             return False
         await asyncio.sleep(look_s)
-    log.info("checkpoint written")
+    log.info("journal begins anew")
     return True
 
 

@@ -52,6 +52,8 @@ class Recovered(msgspec.Struct, kw_only=True):
     faults: int = 0
     checkpoint: int = 0
     """Number of the last record that the checkpoint holds from which reading went on; 0 for none."""
+    checkpoint_at: float = 0.0
+    """When that record was written, in Unix seconds."""
     records: int = 0
     """Records read after it."""
     refused: int = 0
@@ -79,6 +81,7 @@ class Reading:
         self.engine = AcdEngine() if engine is None else engine
         self.unwritten: list[tuple[int, HistoryRow]] = []
         self.events = self.faults = self.records = self.began = 0
+        self.began_at = 0.0
         self._unseal = unseal
         self._at = 0.0
         self._calls: dict[int, Call] = {}
@@ -91,7 +94,8 @@ class Reading:
     def after(cls, checkpoint: Checkpoint, unseal: Unseal) -> "Reading":
         """Go on from a checkpoint; AcdError or msgspec.DecodeError when it cannot be read."""
         reading = cls(unseal, restore(checkpoint.engine))
-        reading.began, reading._at = checkpoint.sequence, checkpoint.at
+        reading.began, reading.began_at = checkpoint.sequence, checkpoint.at
+        reading._at = checkpoint.at
         for call in map(decode_call, checkpoint.calls):
             reading._calls[call.id] = call
         for caller in map(decode_place, checkpoint.places):
@@ -179,6 +183,7 @@ class Reading:
             events=self.events,
             faults=self.faults,
             checkpoint=self.began,
+            checkpoint_at=self.began_at,
             records=self.records,
         )
 

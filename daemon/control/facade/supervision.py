@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
+from typing import Final
 
 import structlog
 
@@ -39,6 +40,9 @@ from drivers.errors import DriverError
 log = structlog.get_logger()
 
 
+NO_FIGURES: Final[Mapping[str, Callable[[], Mapping[str, float]]]] = {}
+
+
 class SupervisorFacade:
     """What supervisors and technicians ask."""
 
@@ -48,7 +52,7 @@ class SupervisorFacade:
         agents: AgentFacade,
         site: SiteDirectory,
         clock: Callable[[], float],
-        figures: Callable[[], Mapping[str, float]] = dict,
+        figures: Mapping[str, Callable[[], Mapping[str, float]]] = NO_FIGURES,
     ) -> None:
         self._controller = controller
         self._agents = agents
@@ -56,7 +60,8 @@ class SupervisorFacade:
         self._clock = clock
         self._started = clock()
         self._figures = figures
-        """Load, lateness and drops of the media engine, as heard last."""
+        """By process: load, lateness and drops of the media engine, as heard last, and how long
+        ago control had the last checkpoint of its journal."""
 
     async def release_call(self, actor: Actor, call: str) -> None:
         """End any call in progress."""
@@ -254,15 +259,13 @@ class SupervisorFacade:
         except PermissionError:
             # Somebody else's process: under systemd each runs with its own rights.
             log.debug("process belongs to another user", name=name, pid=pid)
-        if name != "media":
-            return ProcessStatus(name=name, up=True, pid=pid, since=since)
         return ProcessStatus(
             name=name,
             up=True,
             pid=pid,
             since=since,
             detail=str(told.get("scheduling", "")),
-            figures=dict(self._figures()),
+            figures=dict(self._figures[name]()) if name in self._figures else {},
         )
 
 

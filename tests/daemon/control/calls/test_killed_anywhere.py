@@ -1,4 +1,7 @@
-"""The control process is killed behind every single record of its journal."""
+"""The control process is killed behind every single record of its journal.
+
+Two times of three there is a checkpoint of some record before.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -8,6 +11,8 @@ import pytest
 from acd_core.agent import AgentState
 from daemon.control.calls.call import Part
 from daemon.control.calls.context import SuperviseRequest
+from daemon.control.checkpoint.worker import advance
+from daemon.control.journaled.files import read_journal
 from tests.fakes import move_stories
 from tests.fakes.control_rig import ControlRig, make_queue
 from tests.fakes.line import FakeLine, State
@@ -186,7 +191,14 @@ async def test_killed_after_any_record(
         except (Killed, StopIteration, RuntimeError, LookupError, AssertionError):
             # The story asks for what the dead process no longer does.
             finished = False
+        await rig.crash()
+        if records % 3:
+            # A start goes on from a checkpoint of any record before the last as from none.
+            written = [record.sequence for record in read_journal(site / "journal")]
+            advance(site / "journal", written[records * 7919 % len(written)])
         await rig.again()
+        assert rig.recovered is not None
+        assert bool(rig.recovered.checkpoint) is bool(records % 3)
         await rig.later(1)
         await everybody_hangs_up(rig)
         try:
