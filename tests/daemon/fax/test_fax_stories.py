@@ -13,7 +13,7 @@ import pytest
 
 from cython_ext.implementation import PURE_PYTHON
 from daemon.fax import messages as fax
-from daemon.fax.messages import FaxEnded, OpenT38, StartFax, StopFax, T38Peer
+from daemon.fax.messages import FaxEnded, OpenT38, PassT38, StartFax, StopFax, T38Peer
 from tests.fakes.fax_bench import FaxBench
 
 pytestmark = pytest.mark.skipif(PURE_PYTHON, reason="there is no audio in pure mode")
@@ -60,7 +60,8 @@ async def test_each_fax_ends_once_and_leaves_nothing(bench: FaxBench, seed: int)
     if seed % 2:
         await bench.host.control_gone()
     for number in range(1, FAXES):
-        await bench.ask(StopFax(fax=number))
+        for each in (number, 1000 + number, 2000 + number):
+            await bench.ask(StopFax(fax=each))
     async with asyncio.timeout(10):
         for number in begun:
             await bench.ended(number, within=10)
@@ -85,7 +86,7 @@ def ends(bench: FaxBench) -> list[FaxEnded]:
 async def _story(bench: FaxBench, number: int, chance: random.Random, begun: set[int]) -> None:
     path = f"faxes/{number}.tif"
     for _ in range(4):
-        match chance.randrange(6):
+        match chance.randrange(7):
             case 0 | 1:
                 reply = await bench.ask(StartFax(fax=number, path=path))
                 if isinstance(reply, fax.FaxStarted):
@@ -112,6 +113,15 @@ async def _story(bench: FaxBench, number: int, chance: random.Random, begun: set
                 if running is not None:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(running.process.pid, signal.SIGKILL)
+            case 6:
+                near, far = 1000 + number, 2000 + number
+                await bench.ask(OpenT38(fax=near))
+                await bench.ask(OpenT38(fax=far))
+                peer = T38Peer(host="127.0.0.1", port=9)
+                join = PassT38(fax=near, peer=peer, other=far, other_peer=peer)
+                reply = await bench.ask(join)
+                if isinstance(reply, fax.FaxStarted):
+                    begun.add(near)
 
 
 async def test_stop_of_one_that_starts_is_its_end(bench: FaxBench, tmp_path: Path) -> None:
