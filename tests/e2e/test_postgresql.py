@@ -25,8 +25,6 @@ async def test_calls_outlive_a_crash_of_the_server_and_a_kill_of_control(
         try:
             await talk(site, postgresql, url, tmp_path)
         finally:
-            if not postgresql.runs():
-                postgresql.start()
             site.stop()
         found = site.check_records()
         assert (found["faults"], found["records"]["faults"]) == ([], [])

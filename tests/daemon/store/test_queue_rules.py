@@ -1,12 +1,13 @@
 """Rules of queues on their way: file, database, engine, console, and databases of before."""
 
-import shutil
-import sqlite3
+import pkgutil
 from pathlib import Path
 from types import MappingProxyType
 
 import msgspec
 import pytest
+from tortoise.context import TortoiseContext
+from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
 from acd_core.agent import AgentState
 from acd_core.call_queue import CallRule, NoAgents, check_queue
@@ -17,7 +18,8 @@ from daemon.errors import ConfigError
 from daemon.service.settings import QueueSettings, WideningSettings
 from daemon.site_files.site_tables import parse_tables
 from daemon.site_files.toml_writing import write_toml
-from daemon.store.connection import Store, opened_store
+from daemon.store import migrations
+from daemon.store.connection import Store, database_config, opened_store
 from daemon.store.first_import import export_tables, import_tables
 from daemon.store.loader import load_queues, load_skills
 from daemon.store.people import Agent, Skill, User
@@ -48,15 +50,13 @@ no_agents = "leave"
 absent = ["paused", "wrap_up"]
 service_level_target = 0.9
 """
-LATER_COLUMNS = (
-    *(("agent", name) for name in ("capacity", "interruptible", "only_queues", "queues", "reserve")),
-    *(("queue", name) for name in (
-        "announcements", "calendar", "callback", "closing", "max_overflows", "medium", "overflow",
-        "record_tone_s", "reserve_below", "reserve_over_s", "ring_step_s", "unattended", "weight",
-    )),
-    ("station", "version"),
-    *(("recording", name) for name in ("chain", "gap_ms", "held_ms", "part_of", "paused_ms")),
-)  # fmt: skip
+OLD_QUEUE = (
+    "INSERT INTO queue (slug, name, skills, strategy, priority, ring_s, wrap_up_s, max_wait_s,"
+    " max_waiting, on_timeout, on_full, last_agent_s, misses_to_pause, music, service_level_s,"
+    " service_level_target, short_abandon_s, record, enabled, version) VALUES"
+    " ('old', 'Old', '{}', 'most_skilled', 0, 15, 20, 0, 0, '', '', 0, 1, '', 20, 0.8, 5, true,"
+    " true, 1)"
+)
 EMPTY = MappingProxyType({"numbers.toml": b"", "calendars.toml": b""})
 
 
@@ -157,30 +157,19 @@ def test_settings_that_cannot_work_are_refused(wrong: dict[str, object], field: 
     assert queue_faults(QueueSettings(slug="service", name=""), ("longest_idle",)) == {}
 
 
-async def test_queues_of_a_database_of_before_go_on_as_they_were(
-    tmp_path: Path, empty_database: Path
-) -> None:
-    path = tmp_path / "hookflash.db"
-    shutil.copy(empty_database, path)
-    connection = sqlite3.connect(path)
-    new = ("skill_expression", "widening", "call_rule", "aging_s", "call_share", "shares", "seed")
-    for column in (*new, "max_estimate_s", "max_ratio", "no_agents", "absent"):
-        connection.execute(f"ALTER TABLE queue DROP COLUMN {column}")
-    for table, column in LATER_COLUMNS:
-        connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-    for table in ("tier", "stream"):
-        connection.execute(f"DROP TABLE {table}")
-    connection.execute("DELETE FROM tortoise_migrations WHERE name > '0002'")
-    connection.execute(
-        "INSERT INTO queue (slug, name, skills, strategy, priority, ring_s, wrap_up_s, max_wait_s,"
-        " max_waiting, on_timeout, on_full, last_agent_s, misses_to_pause, music, service_level_s,"
-        " service_level_target, short_abandon_s, record, enabled, version) VALUES"
-        " ('old', 'Old', '{}', 'most_skilled', 0, 15, 20, 0, 0, '', '', 0, 1, '', 20, 0.8, 5, 1,"
-        " 1, 1)"
-    )
-    connection.commit()
-    connection.close()
-    async with opened_store(path):
+async def test_queues_of_a_database_of_before_go_on_as_they_were(new_database: Path | str) -> None:
+    """From the first version through each one after it, on the way that every upgrade takes."""
+    config = database_config(new_database)
+    async with TortoiseContext() as context:
+        await context.init(config=config)
+        names = sorted(name for _, name, _ in pkgutil.iter_modules(migrations.__path__))
+        for name in names:
+            executor = MigrationExecutor(context.db(), config["apps"])
+            await executor.migrate([MigrationTarget("store", name)])
+            if name == names[0]:
+                await context.db().execute_query(OLD_QUEUE)
+        assert names[0] == "0001_initial"
+    async with opened_store(new_database):
         assert await User.all().count() == 0
         queue = await Queue.get(slug="old")
         assert (queue.widening, queue.shares, queue.absent) == ([], {}, [])

@@ -35,11 +35,8 @@ def server(postgresql: PostgresqlCluster) -> Iterator[PostgresqlCluster]:
 
 @pytest.fixture
 def url(server: PostgresqlCluster) -> Iterator[str]:
-    name = server.create(filled=True)
-    yield server.url(name)
-    if not server.runs():
-        server.start()
-    server.drop(name)
+    with server.database(filled=True) as made:
+        yield made
 
 
 def call(number: int, outcome: str = "") -> CallRow:

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,9 +10,19 @@ import pytest
 from daemon.store.connection import opened_store
 from tests.fakes.facade_rig import FacadeRig
 
+ON_BOTH = ("test_settings", "test_new_settings", "test_tiers", "test_flow_versions", "test_holding")
+"""Modules about what the database keeps: their tests run on SQLite and on PostgreSQL."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "facade_database" in metafunc.fixturenames:
+        both = metafunc.module.__name__.rpartition(".")[2] in ON_BOTH
+        kinds = ["sqlite", "postgresql"] if both else ["sqlite"]
+        metafunc.parametrize("facade_database", kinds, indirect=True, ids=kinds if both else [""])
+
 
 @pytest.fixture(scope="session")
-def facade_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with every table, made once because making it takes its time."""
     path = tmp_path_factory.mktemp("empty") / "hookflash.db"
 
@@ -25,11 +35,21 @@ def facade_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def hotline(tmp_path: Path, facade_database: Path) -> AsyncIterator[FacadeRig]:
+def facade_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | str]:
+    if request.param == "postgresql":
+        with request.getfixturevalue("postgresql").database(filled=True) as url:
+            yield url
+        return
     site = tmp_path / "site"
     site.mkdir()
-    shutil.copy(facade_database, site / "hookflash.db")
-    async with opened_store(site / "hookflash.db") as store:
+    yield Path(shutil.copy(request.getfixturevalue("empty_file"), site / "hookflash.db"))
+
+
+@pytest.fixture
+async def hotline(tmp_path: Path, facade_database: Path | str) -> AsyncIterator[FacadeRig]:
+    site = tmp_path / "site"
+    site.mkdir(exist_ok=True)
+    async with opened_store(facade_database) as store:
         rig = FacadeRig(site, store)
         await rig.open()
         yield rig

@@ -1,6 +1,5 @@
 """Flows in force: drafts become versions, and calls keep the one they began with."""
 
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,12 +22,11 @@ nodes:
 
 
 @pytest.fixture
-async def settings(tmp_path: Path, facade_database: Path) -> AsyncIterator[FlowSettings]:
-    shutil.copy(facade_database, tmp_path / "hookflash.db")
+async def settings(tmp_path: Path, facade_database: Path | str) -> AsyncIterator[FlowSettings]:
     flows = tmp_path / "flows"
     flows.mkdir()
     site = SimpleNamespace(flows=flows, path=tmp_path)
-    async with opened_store(tmp_path / "hookflash.db"):
+    async with opened_store(facade_database):
         yield FlowSettings(site, SpeechClient(tmp_path / "none.sock"), lambda: 1.8e9)
 
 
