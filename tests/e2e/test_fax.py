@@ -117,7 +117,7 @@ def follow(call: Call, session: Session) -> None:
     call.media_changed = changed
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(150)
 async def test_faxes_come_in_and_pass_between_audio_and_t38(
     site: RunningSite, tmp_path: Path
 ) -> None:
@@ -134,7 +134,7 @@ async def test_faxes_come_in_and_pass_between_audio_and_t38(
             number: asyncio.Queue() for number in (AUDIO, T38, OUTSIDE)
         }
         sorting = asyncio.create_task(sort(town.carrier, called))
-        async with asyncio.timeout(75):
+        async with asyncio.timeout(100):
             await asyncio.gather(
                 fax_comes_in(town),
                 fax_goes_from_t38_to_audio(town, called[AUDIO]),
@@ -248,7 +248,7 @@ async def both_done(
     town: Town, sender: AudioMachine | PacketMachine, receiver: AudioMachine | PacketMachine
 ) -> None:
     """The page is over and confirmed, and both have said good-bye."""
-    await until(lambda: sender.terminal.code == receiver.terminal.code == OK, seconds=60)
+    await until(lambda: sender.terminal.code == receiver.terminal.code == OK, seconds=95)
     assert sender.terminal.figures().sent == receiver.terminal.figures().received == 1
     here, there = receiver.terminal.other_station(), sender.terminal.other_station()
     assert (here, there) in {("111", "222"), ("333", "444"), ("555", "666")}

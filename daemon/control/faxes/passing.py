@@ -208,7 +208,7 @@ class T38Passing:
         counts = {f"packets_{name}": str(count) for name, count in event.packets.items()}
         log.info("T.38 is over", call=to_text(call.id), code=event.code, packets=event.packets)
         control, result = self._control, segment.detail["way"]
-        if result == PASSED_ON and event.code != fax.OK:
+        if event.code != fax.OK and not event.pages:
             result = "fax_failed"
         # The call goes on without it, or has ended before.
         call.segments[KIND] = segment
