@@ -172,9 +172,15 @@ class T38Passing:
         if passed_on and other is not None:
             await self._changes.leave(other.line)
         ports = [leg.port for leg in (call.caller, *call.partners) if leg.port is not None]
-        if call.bridge and len(ports) == 2:
+        if not call.bridge or len(ports) != 2:
+            return
+        try:
             await self._control.media.unbridge(call.bridge)
             await self._control.media.bridge(call.bridge, *ports)
+        except DriverError as error:
+            # One of them hangs up in this moment: that is the next thing the call hears.
+            log.warning("legs are not joined again", call=to_text(call.id), why=str(error))
+        else:
             log.info("conversation is back at audio", call=to_text(call.id))
 
     async def over(self, call: Call) -> None:

@@ -10,6 +10,7 @@ from daemon.config import TelephoneOptions
 from daemon.control.calls.call import Phase
 from daemon.control.faxes.spool import FaxJob
 from daemon.fax import messages as fax
+from daemon.link.errors import MediaRefused
 from daemon.service.fax.faxes import FaxState
 from daemon.store.rows import SegmentRow
 from drivers.api import RtpAddress
@@ -334,6 +335,19 @@ async def test_leg_that_comes_back_to_audio_needs_no_gateway(rig: ControlRig) ->
     assert rig.media.bridges == {rig.call_on(caller).bridge: {caller.port, agent.port}}
     await packets.ask(rig)
     assert len(packets.accepted) == 2
+
+
+async def test_legs_that_cannot_be_joined_again_end_their_call_in_order(rig: ControlRig) -> None:
+    caller, near, far = await both(rig)
+    await far.answer(rig, ELSEWHERE)
+    rig.media.faults["bridge"] = MediaRefused("unknown-port", "it is being closed")
+    rig.driver.emit(T38Left(line=near.line.id))
+    await rig.settle()
+    assert rig.phase(caller) is Phase.TALKING
+    del rig.media.faults["bridge"]
+    await rig.hang_up(caller)
+    assert rig.calls()[-1].outcome == "answered"
+    assert_sound(rig)
 
 
 async def test_call_without_a_fax_or_a_partner_refuses(rig: ControlRig) -> None:
