@@ -99,12 +99,13 @@ async def running_console(
     *,
     rate: float = 500.0,
     metrics_from: tuple[str, ...] = (),
+    database: str = "",
 ) -> AsyncIterator[ConsoleRig]:
     """Serve a console whose facade is reached over a real Unix socket."""
     server = ServiceServer(hotline, folder / "c")
     await server.start()
     client = ServiceClient(folder / "c")
-    records = Records(site / "hookflash.db", ZONE)
+    records = Records(database or site / "hookflash.db", ZONE)
     options = ConsoleOptions(
         site=site, name="Harbour Clinic", zone=ZONE, rate=rate, metrics_from=metrics_from
     )

@@ -15,7 +15,9 @@ from daemon.site_directory import SiteDirectory
 from daemon.store.connection import Store, open_database, opened_store
 from daemon.store.history_writer import HistoryWriter
 from daemon.store.identity import check_identity
+from daemon.store.postgresql.copying import copy_records
 from daemon.store.rows import AgentStateRow, CallRow, HistoryRow, QueueVisitRow, SegmentRow
+from tests.fakes.postgresql_cluster import PostgresqlCluster
 
 DAY_MS = 1_800_000_000_000
 CALLS = 300
@@ -287,6 +289,25 @@ def test_parts_make_the_whole(written: Callable[..., list[LogLine]]) -> None:
     ]
     assert parts == whole
     assert written("--from", "2027-01-17") == []
+
+
+def test_lines_are_the_same_from_postgresql(
+    site: Path,
+    written: Callable[..., list[LogLine]],
+    postgresql: PostgresqlCluster,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = written()
+    monkeypatch.setattr(reading, "PAGE", 37)
+    toml = site / "hookflash.toml"
+    before = toml.read_text()
+    with postgresql.database(filled=True) as url:
+        asyncio.run(copy_records(site / "hookflash.db", url, lambda *_: None))
+        toml.write_text(f'{before}[records]\ndatabase = "{url}"\n')
+        try:
+            assert written() == there
+        finally:
+            toml.write_text(before)
 
 
 async def test_pages_do_not_show(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:

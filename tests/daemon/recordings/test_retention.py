@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,9 +17,18 @@ from tests.fakes.recorded_files import write_recording
 NOW = 1_795_300_000.0
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | str]:
+    if request.param == "sqlite":
+        yield tmp_path / "hookflash.db"
+        return
+    with request.getfixturevalue("postgresql").database(filled=True) as url:
+        yield url
+
+
 @pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Path]:
-    async with opened_store(tmp_path / "hookflash.db"):
+async def site(tmp_path: Path, database: Path | str) -> AsyncIterator[Path]:
+    async with opened_store(database):
         yield tmp_path
 
 
