@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Final, Self, final
 
+from cython_ext.media.held import Transport
+
 MEMBERS: Final[int]
 MOST_MEMBERS: Final[int]
 MAX_PORTS: Final[int]
@@ -79,8 +81,6 @@ class Handle:
 
 def bind_rtp(host: str, port: int) -> tuple[int, int]: ...
 def new_rtp(number: int, fd: int) -> Handle: ...
-def take_sockets(handle: Handle) -> tuple[int, int]: ...
-def is_quiet(fd: int) -> bool: ...
 def open_reports(handle: Handle) -> int: ...
 def new_keyring(number: int, suite: int, inward: bytes, outward: bytes) -> Handle: ...
 def new_device(number: int, fd: int, law: int, key_source: int) -> Handle: ...
@@ -144,11 +144,25 @@ class Core:
         subject: Handle | None = None,
         target: Handle | None = None,
         third: Handle | None = None,
-        *,
         flag: int = 0,
         gain: float = 0.0,
     ) -> bool: ...
     def record(self, port: Handle, recorder: Handle) -> bool: ...
+    def open_stream(
+        self,
+        number: int,
+        fd: int,
+        rtcp_fd: int,
+        host: str,
+        rtp_port: int,
+        law: int,
+        payload_type: int,
+        key_payload_type: int,
+        packet_samples: int,
+        send: bool,
+        receive: bool,
+        rtcp_mux: bool,
+    ) -> Handle | None: ...
     def connect(
         self,
         port: Handle,
@@ -186,3 +200,81 @@ class Core:
         client: bool,
     ) -> None: ...
     def transport_figures(self, transport: Handle) -> tuple[dict[str, float], str, int]: ...
+
+NO_FD: Final[int]
+MOST_RESTING: Final[int]
+LEAST_RESTING: Final[int]
+
+@final
+class OpenPort:
+    """An open port as its owner knows it."""
+
+    handle: Final[Handle]
+    kind: Final[str]
+    local: Final[tuple[str, int]]
+    remote: tuple[str, int]
+    bridge: int | None
+    srtp: object
+    transport: Transport | None
+    reports: bool
+    g722: bool
+    opus: bool
+    spare: int
+    """A socket for RTCP that the engine does not have yet; -1: none."""
+
+    def __init__(
+        self, handle: Handle, kind: str, host: str = "", rtp_port: int = 0, *, spare: int = -1
+    ) -> None: ...
+    @property
+    def taps(self) -> dict[int, tuple[int, int, int]]:
+        """By what they copy: OF_SAMPLES, OF_WIDE_SAMPLES, OF_PACKETS."""
+
+@final
+class Room:
+    """A bridge and its ports."""
+
+    handle: Handle
+    capacity: int
+    ports: Final[list[int]]
+
+@final
+class Resting:
+    """Bound sockets of closed ports, the pair that rests longest first."""
+
+    def __init__(self, most: int = ...) -> None: ...
+    def __len__(self) -> int: ...
+    def put(self, local: tuple[str, int], rtp: int, rtcp: int) -> None: ...
+    def rested(self, host: str) -> int: ...
+    def take(self, host: str, port: int) -> tuple[int, int]: ...
+    def close(self) -> None: ...
+
+@final
+class Ports:
+    """The ports that are open, the bridges they are in, and the sockets that rest."""
+
+    open: Final[dict[int, OpenPort]]
+    rooms: Final[dict[int, Room]]
+    resting: Final[Resting]
+
+    def __init__(self, core: Core, most_resting: int) -> None: ...
+    def port(self, number: int) -> OpenPort: ...
+    def check_room_for(self, number: int) -> None: ...
+    def open_stream(
+        self,
+        number: int,
+        local: str,
+        host: str,
+        rtp_port: int,
+        law: int,
+        payload_type: int,
+        key_payload_type: int,
+        packet_samples: int,
+        send: bool,
+        receive: bool,
+        rtcp_mux: bool,
+    ) -> int: ...
+    def join(self, bridge: int, number: int, part: int, agent: int | None) -> None: ...
+    def leave(self, number: int) -> None: ...
+    def close(self, number: int) -> None: ...
+    def closed(self, handle: Handle) -> dict[str, float] | None: ...
+    def stopped(self) -> None: ...

@@ -17,6 +17,8 @@ from cython_ext.media._figures cimport engine_figures, port_figures
 from cython_ext.media._given cimport put_clips, put_coder, put_tones
 from cython_ext.media._transport cimport *
 
+from cython_ext.media.clips import EngineError
+
 MEMBERS, MOST_MEMBERS = HF_MEMBERS, HF_MOST_MEMBERS
 MAX_PORTS = HF_PHASES * HF_PHASE_PORTS
 PORT_RECORDERS, TAP_SAMPLES = HF_PORT_RECORDERS, HF_TAP_SAMPLES
@@ -150,7 +152,7 @@ cdef class Core:
         self._held.clear()
         self._retired.clear()
 
-    def push(self, int op, Handle subject=None, Handle target=None, Handle third=None, *,
+    def push(self, int op, Handle subject=None, Handle target=None, Handle third=None,
              int flag=0, float gain=0):
         """Send a command; False when the engine has too many waiting."""
         cdef hf_command command
@@ -180,6 +182,35 @@ cdef class Core:
             return False
         hf_files_add(self.engine, <hf_recorder *>recorder.pointer)
         return True
+
+    def open_stream(self, uint64_t number, int fd, int rtcp_fd, str host, int rtp_port, int law,
+                    int payload_type, int key_payload_type, int packet_samples, bint send,
+                    bint receive, bint rtcp_mux):
+        """A port on a UDP socket with its plain stream: ``new_rtp`` and ``connect`` in one step.
+
+        None when the engine has too many commands waiting, ValueError for a host that is no
+        address; the descriptors stay the caller's then.
+        """
+        cdef hf_command command
+        cdef hf_stream *stream = &command.stream
+        cdef hf_port *port
+        if hf_commands_pushed(self.engine) - hf_commands_read(self.engine) > HF_COMMANDS - 2:
+            return None
+        memset(&command, 0, sizeof(command))
+        if host and hf_address(host.encode(), rtp_port, &stream.remote,
+                               &stream.remote_length) < 0:
+            raise ValueError(f"{host!r} is no IP address")
+        port = hf_port_new(number, <hf_port_kind>HF_RTP, fd)
+        handle = handle_of(port)
+        command.op, command.subject = HF_ADD_PORT, port
+        hf_command_push(self.engine, &command)
+        self._hand_over(handle)
+        command.op = HF_CONNECT
+        stream.law, stream.payload_type, stream.key_payload_type = law, payload_type, key_payload_type
+        stream.packet_samples, stream.send, stream.receive = packet_samples, send, receive
+        stream.rtcp_mux, stream.rtcp_fd = rtcp_mux, rtcp_fd
+        hf_command_push(self.engine, &command)
+        return handle
 
     def connect(self, Handle port, str host, int rtp_port, *, int law, int payload_type,
                 int key_payload_type, int packet_samples, bint send, bint receive,
@@ -263,3 +294,6 @@ cdef class Core:
     def transport_figures(self, Handle transport):
         """Counts of a transport and where its peer is: {}, host, port."""
         return figures_of_transport(<hf_transport *>transport.pointer)
+
+
+include "_owned.pxi"

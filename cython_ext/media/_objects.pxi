@@ -51,17 +51,8 @@ def new_rtp(uint64_t number, int fd):
     return handle_of(port)
 
 
-def take_sockets(Handle handle):
-    """The sockets for RTP and RTCP of a retired port, the caller's from now on; -1: none."""
-    cdef hf_port *port = <hf_port *>handle.pointer
-    taken = port.fd, port.rtcp_fd
-    port.fd = port.rtcp_fd = -1
-    return taken
 
 
-def is_quiet(int fd):
-    """Drop what came to a socket; whether nothing came in the last 200 ms."""
-    return bool(hf_socket_quiet(fd))
 
 
 def open_reports(Handle handle):

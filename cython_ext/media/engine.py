@@ -8,15 +8,13 @@ import os
 from typing import Final
 
 from cython_ext.media import _media, streams
-from cython_ext.media._media import Core, Handle
+from cython_ext.media._media import MOST_RESTING, NO_FD, Core, Handle, OpenPort, Ports
 from cython_ext.media.bridging import Bridging
 from cython_ext.media.clips import EngineError, accepted
-from cython_ext.media.held import OpenPort, open_recording
+from cython_ext.media.held import open_recording
 from cython_ext.media.listening import Listening
 from cython_ext.media.playing import Playing
 from cython_ext.media.reported import CallerPieces, Event, event_of
-from cython_ext.media.resting import MOST as MOST_RESTING
-from cython_ext.media.resting import NO_FD, Resting
 from cython_ext.media.securing import Securing
 
 _LAWS: Final = {"A": _media.ALAW, "U": _media.ULAW, "s16": _media.S16}
@@ -33,12 +31,10 @@ class Engine(Bridging, Listening, Playing, Securing):
         """``resting_ports``: the most closed RTP ports whose sockets are kept for other calls."""
         self._core = Core(realtime=realtime, rtp_silence_s=rtp_silence_s)
         super().__init__()
-        self._ports: dict[int, OpenPort] = {}
+        self._table = Ports(self._core, resting_ports)
+        self._ports = self._table.open
         self._recordings: dict[int, tuple[Handle, int, str]] = {}
         self._callers = CallerPieces()
-        self._closing: dict[Handle, OpenPort] = {}
-        """Given back, but not yet by the engine's thread."""
-        self._resting = Resting(resting_ports)
 
     @property
     def scheduling(self) -> str:
@@ -58,11 +54,7 @@ class Engine(Bridging, Listening, Playing, Securing):
         """End the threads and every port, complete recordings; what happened last."""
         self._core.stop()
         last = self.poll()
-        for found in self._ports.values():
-            streams.give_up(found.spare)
-        self._ports.clear()
-        self._resting.close()
-        self._rooms.clear()
+        self._table.stopped()
         self._players.clear()
         self._recordings.clear()
         self._core.release()
@@ -98,25 +90,14 @@ class Engine(Bridging, Listening, Playing, Securing):
 
     def _forget(self, handle: Handle) -> list[Event]:
         if handle.kind == _media.PORT:
-            self._let_rest(self._closing.pop(handle, None))
-            figures = self._core.port_counters(handle)
-            if figures["packets_in"] or figures["packets_out"]:
-                return [("stream", handle.id, figures)]
+            counted = self._table.closed(handle)
+            if counted is not None:
+                return [("stream", handle.id, counted)]
         elif handle.kind == _media.PLAYER:
             del self._players[handle.id]
         elif handle.kind == _media.RECORDER:
             del self._recordings[handle.id]
         return []
-
-    def _let_rest(self, found: OpenPort | None) -> None:
-        """Keep a closed port's sockets, unless the handshake thread may still use them."""
-        if found is None or found.kind != "rtp":
-            return
-        if found.transport is None:
-            rtp, reports = _media.take_sockets(found.handle)
-            self._resting.put(*found.local, rtp, found.spare if reports == NO_FD else reports)
-        else:
-            streams.give_up(found.spare)
 
     def _push(
         self,
@@ -128,26 +109,16 @@ class Engine(Bridging, Listening, Playing, Securing):
         flag: int = 0,
         gain: float = 0.0,
     ) -> None:
-        accepted(self._core.push(op, subject, target, third, flag=flag, gain=gain))
+        if not self._core.push(op, subject, target, third, flag, gain):
+            accepted(False)
 
     def _port(self, port: int) -> OpenPort:
-        found = self._ports.get(port)
-        if found is None:
-            raise EngineError("unknown-port", f"no audio port {port} is open")
-        return found
-
-    def _check_room_for(self, port: int) -> None:
-        if not self._core.running:
-            raise EngineError("stopped", "the media engine does not run")
-        if port in self._ports:
-            raise EngineError("port-exists", f"audio port {port} is already open")
-        if len(self._ports) + len(self._closing) >= _media.MAX_PORTS:
-            raise EngineError("full", f"all {_media.MAX_PORTS} audio ports are in use")
+        return self._table.port(port)
 
     def open_rtp(self, port: int, host: str, rtp_port: int = 0) -> int:
         """Bind a socket and return its port; OSError when that cannot be."""
-        self._check_room_for(port)
-        fd, reports = self._resting.take(host, rtp_port)
+        self._table.check_room_for(port)
+        fd, reports = self._table.resting.take(host, rtp_port)
         if fd == NO_FD:
             fd, rtp_port = _media.bind_rtp(host, rtp_port)
         try:
@@ -159,9 +130,36 @@ class Engine(Bridging, Listening, Playing, Securing):
         self._ports[port] = OpenPort(handle, "rtp", host, rtp_port, spare=reports)
         return rtp_port
 
+    def open_stream(
+        self,
+        port: int,
+        local: str,
+        host: str,
+        rtp_port: int,
+        *,
+        payload_type: int,
+        law: str,
+        dtmf_payload_type: int,
+        ptime_ms: int,
+        send: bool,
+        receive: bool,
+        rtcp_mux: bool,
+    ) -> int:
+        """``open_rtp`` and ``connect_rtp`` of a plain stream in one step, on sockets that rest.
+
+        0, and nothing was done, where that cannot be: the two do it then, or say why not.
+        """
+        if law not in streams.UNCODED:
+            return 0
+        samples, coded = streams.packet_samples(ptime_ms), streams.LAWS[law]
+        return self._table.open_stream(
+            port, local, host, rtp_port, coded, payload_type, dtmf_payload_type, samples, send,
+            receive, rtcp_mux,
+        )  # fmt: skip
+
     def rested_rtp(self, host: str) -> int:
         """A port for ``open_rtp`` whose sockets have rested since another call; 0 without."""
-        return self._resting.rested(host)
+        return self._table.resting.rested(host)
 
     def connect_rtp(
         self,
@@ -229,7 +227,7 @@ class Engine(Bridging, Listening, Playing, Securing):
 
         ``digits`` is inband, or device when the hardware reports keys.
         """
-        self._check_room_for(port)
+        self._table.check_room_for(port)
         if law not in _LAWS or digits not in ("inband", "device"):
             raise EngineError("bad-argument", f"a device has no law {law!r}, digits {digits!r}")
         own = os.dup(fd)
@@ -241,13 +239,7 @@ class Engine(Bridging, Listening, Playing, Securing):
 
     def close(self, port: int) -> None:
         """Give a port back with all that is attached; nothing happens without it."""
-        found = self._ports.get(port)
-        if found is None:
-            return
-        self._push(_media.CLOSE_PORT, found.handle)
-        self._out_of_room(port, found)
-        self._closing[found.handle] = found
-        del self._ports[port]
+        self._table.close(port)
 
     def has_port(self, port: int) -> bool:
         """Whether the port is open."""
@@ -333,7 +325,7 @@ class Engine(Bridging, Listening, Playing, Securing):
     def heard_by(self, port: int) -> dict[str, float]:
         """Counters of the one whom a port hears in a bridge of two; none where it is alone."""
         found = self._ports.get(port)
-        room = self._rooms.get(found.bridge) if found and found.bridge is not None else None
+        room = self._table.rooms.get(found.bridge) if found and found.bridge is not None else None
         others = [each for each in room.ports if each != port] if room else []
         return self.port_counters(others[0]) if len(others) == 1 else {}
 
@@ -342,7 +334,7 @@ class Engine(Bridging, Listening, Playing, Securing):
         kept = {
             "cached_bytes": self._clips.size,
             "cached_prompts": self._clips.count,
-            "resting_ports": len(self._resting),
+            "resting_ports": len(self._table.resting),
         }
         return {**self._core.counters(), **{name: float(of) for name, of in kept.items()}}
 

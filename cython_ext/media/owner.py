@@ -2,8 +2,7 @@
 
 from abc import ABC, abstractmethod
 
-from cython_ext.media._media import Handle
-from cython_ext.media.held import OpenPort
+from cython_ext.media._media import Handle, OpenPort
 
 
 class Owner(ABC):

@@ -197,12 +197,13 @@ void hf_player_steer(hf_player *player, enum hf_steer what, float value)
 void hf_player_read(const hf_player *player, int64_t from, int16_t *out, int count)
 {
     int64_t length = hf_player_length(player);
-    int goes_round = !player->repeat || player->round + 1 < player->repeat;
+    int64_t end = player->repeat ? ((int64_t)player->repeat - player->round) * length : INT64_MAX;
     while (count > 0) {
-        int64_t at = goes_round && from >= length ? from % length : from;
+        int64_t at = from >= length && from < end ? from % length : from;
         uint32_t i = 0;
         int part;
-        at += at < 0 && player->round > 0 ? length : 0;
+        if (at < 0 && -at <= player->round * length)
+            at = (at % length + length) % length;
         while (i < player->items && at >= (int64_t)player->clips[i].count)
             at -= player->clips[i++].count;
         if (at < 0 || i >= player->items) { /* before the first, behind the last */

@@ -40,7 +40,8 @@ void hf_player_steer(hf_player *player, enum hf_steer what, float value);
 void hf_player_seek(hf_player *player, int64_t sample); /* of the clips; in step: of all rounds */
 int64_t hf_player_length(const hf_player *player);      /* samples of the clips together */
 int64_t hf_player_position(const hf_player *player);
-/* Samples of the clips from any place on: those of the next round behind the last, else zero. */
+/* Samples of the clips from any place of this round on: those of the rounds before and behind it,
+ * else zero. */
 void hf_player_read(const hf_player *player, int64_t from, int16_t *out, int count);
 /* stretch.c: 20 ms of clips at another speed with the pitch they have; 1 when it has finished */
 int hf_stretch_mix(hf_player *player, float gain, int16_t *out);

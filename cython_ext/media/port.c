@@ -7,10 +7,25 @@
 #define DUCKED 0.25f     /* the room below a prompt, and a prompt below who barges in: -12 dB */
 #define DUCK_FRAMES 50   /* 1 s behind the last sound of who barged in */
 
+/* RFC 3550 5.1: unpredictable starting values. A system call for each port is too many. */
+static void draw(uint32_t *out, size_t count)
+{
+    static _Thread_local uint32_t pool[252];
+    static _Thread_local size_t left;
+    if (left < count) {
+        if (getrandom(pool, sizeof pool, 0) != sizeof pool)
+            return;
+        left = sizeof pool / sizeof *pool;
+    }
+    left -= count;
+    memcpy(out, pool + left, count * sizeof *out);
+    memset(pool + left, 0, count * sizeof *out);
+}
+
 hf_port *hf_port_new(uint64_t id, enum hf_port_kind kind, int fd)
 {
     hf_port *port = calloc(1, sizeof *port);
-    uint32_t seed[6] = {0};
+    uint32_t seed[6] = {(uint32_t)id};
     if (!port)
         return NULL;
     port->head.kind = HF_PORT;
@@ -18,9 +33,7 @@ hf_port *hf_port_new(uint64_t id, enum hf_port_kind kind, int fd)
     port->kind = kind;
     port->fd = fd;
     port->stream.key_payload_type = -1;
-    /* RFC 3550 5.1: unpredictable starting values */
-    if (getrandom(seed, sizeof seed, 0) != sizeof seed)
-        seed[0] = (uint32_t)id;
+    draw(seed, 6);
     port->ssrc = seed[0];
     port->timestamp = seed[1];
     port->sequence = (uint16_t)(seed[2] & 0x7fff);

@@ -38,6 +38,13 @@ uint32_t hf_commands_read(const hf_engine *engine)
     return atomic_load_explicit(&engine->command_head, memory_order_acquire);
 }
 
+/* What a command brought about is told with the objects that it retired. */
+static int is_news(const hf_event *event)
+{
+    return event->kind != HF_ON_PLAY || (event->code != HF_STOPPED &&
+                                         event->code != HF_REPLACED && event->code != HF_CLOSED);
+}
+
 void hf_event_push(hf_engine *engine, hf_event_ring *ring, const hf_event *event)
 {
     uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
@@ -49,7 +56,7 @@ void hf_event_push(hf_engine *engine, hf_event_ring *ring, const hf_event *event
     ring->slots[tail % HF_EVENTS] = *event;
     atomic_store_explicit(&ring->tail, tail + 1, memory_order_release);
     if (ring == &engine->events)
-        engine->urgent = 1;
+        engine->urgent |= is_news(event);
     else
         hf_wake(engine);
 }

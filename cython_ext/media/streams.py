@@ -4,10 +4,8 @@ import os
 from typing import Final, NamedTuple
 
 from cython_ext.media import _media
-from cython_ext.media._media import Handle
+from cython_ext.media._media import NO_FD, Handle, OpenPort
 from cython_ext.media.clips import EngineError
-from cython_ext.media.held import OpenPort
-from cython_ext.media.resting import NO_FD
 
 NO_CODER: Final = -1
 USUAL_MS: Final = 20
@@ -18,6 +16,8 @@ LAWS: Final = {
     "G722": _media.G722,
     "OPUS": _media.OPUS,
 }
+UNCODED: Final = frozenset({"A", "U", "L16"})
+"""Laws whose coding remembers nothing."""
 _SUITES: Final = {
     "AES_CM_128_HMAC_SHA1_80": _media.AES_CM_80,
     "AES_CM_128_HMAC_SHA1_32": _media.AES_CM_32,

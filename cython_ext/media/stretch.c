@@ -58,8 +58,9 @@ int hf_stretch_mix(hf_player *player, float gain, int16_t *out)
     int64_t length = hf_player_length(player), from;
     int16_t before[HOP], around[2 * AROUND + HOP];
     int i, moved;
-    if (player->at >= (double)length && !goes_round(player, length))
-        return 1;
+    while (player->at >= (double)length) /* a short clip has several rounds in one step */
+        if (!goes_round(player, length))
+            return 1;
     from = (int64_t)player->at;
     hf_player_read(player, player->goes_on, before, HOP);
     hf_player_read(player, from - AROUND, around, 2 * AROUND + HOP);

@@ -27,6 +27,7 @@ from daemon.link.messages import (
     MediaEvent,
     MediaRestarted,
     RecordFinished,
+    Snapshot,
     SpeakerChanged,
     StreamEnded,
 )
@@ -46,6 +47,9 @@ class EventfulMedia(BridgingMedia, Protocol):
 
     def events(self) -> AsyncIterator[MediaEvent]:
         """Every event once and in order."""
+
+    async def snapshot(self) -> Snapshot:
+        """What media holds now."""
 
 
 class Hearing(Protocol):
@@ -108,6 +112,8 @@ class MediaEvents:
                     restarted = isinstance(event, MediaRestarted)
                     if isinstance(event, MediaRestarted):
                         await self._media_restarted(event)
+                    else:
+                        await self._recordings_lost(event)
                     for driver in self._hosted.values():
                         await _resync(driver, restarted=restarted)
                 case _:
@@ -174,12 +180,33 @@ class MediaEvents:
             if recording is not None and recording.id in cut:
                 path, left = cut.pop(recording.id)
                 control.records.recording_finished(recording.id, left)
-                life.tell(_cut_off(recording.id, life.call.caller.port, path, left))
+                life.tell(_ended(recording.id, life.call.caller.port, path, left, CUT_OFF))
             life.tell(event)
             for leg in life.call.legs:
                 await self._leg_restarted(life, leg, lost)
         for number, (_, left) in cut.items():
             control.records.recording_finished(number, left)
+        control.dirty.set()
+
+    async def _recordings_lost(self, event: EventsLost) -> None:
+        """Recordings that media holds no longer have ended with the events that were lost."""
+        control = self._control
+        log.error("events of media were lost", missed=event.missed)
+        rows = {row.id: row.path for row in control.records.open_recordings()}
+        try:
+            found = await control.media.snapshot()
+        except DriverError as error:
+            log.warning("recordings are not looked for", why=str(error))
+            return
+        lives = {
+            life.call.recording.id: life for life in control.calls.values() if life.call.recording
+        }
+        for number in rows.keys() - {state.recording for state in found.recordings}:
+            left = await asyncio.to_thread(self._what_is_left, rows[number])
+            control.records.recording_finished(number, left)
+            if number in lives:
+                port = lives[number].call.caller.port
+                lives[number].tell(_ended(number, port, rows[number], left, "unknown"))
         control.dirty.set()
 
     def _what_is_left(self, path: str) -> Left:
@@ -212,14 +239,16 @@ class MediaEvents:
             log.warning("line cannot be released", line=leg.line, why=str(error))
 
 
-def _cut_off(recording: int, port: PortId | None, path: str, left: Left) -> RecordFinished:
-    """What a call hears of its recording that ended with the media process."""
+def _ended(
+    recording: int, port: PortId | None, path: str, left: Left, reason: str
+) -> RecordFinished:
+    """What a call hears of its recording whose end media did not tell."""
     return RecordFinished(
         recording=recording,
         port=port or NO_PORT,
         path=path,
         duration_ms=left.duration_ms,
-        reason=CUT_OFF,
+        reason=reason,
         chain=left.chain,
         paused_ms=left.paused_ms,
     )

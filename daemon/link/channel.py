@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from daemon.link.commands import Hello, Welcome
+from daemon.link.commands import Hello, Welcome, is_hurried
 from daemon.link.errors import LinkClosed, LinkError, MediaAway, MediaRefused, MessageError
 from daemon.link.frames import Frame, Unreadable, build_frame, parse_packet
 from daemon.link.messages import (
+    EVENTS_KEPT,
     Command,
     Done,
     EventsLost,
@@ -27,6 +28,8 @@ from daemon.logs import get_logger
 FIRST_RETRY: Final = 0.05  # s
 LAST_RETRY: Final = 1.0  # s
 WELCOME_LIMIT: Final = 2.0  # s
+MOST_EVENTS: Final = 4 * EVENTS_KEPT
+"""Events that wait for a slow reader; he loses what comes behind them, and is told so."""
 
 log = get_logger(__name__)
 
@@ -73,7 +76,7 @@ class Channel:
         self._path = path
         self._settle = settle
         self._waits_for_release = waits_for_release
-        self._holds_back = False
+        self.holds_back = False
         """Another media process is there, and is to be told something ahead of the rest."""
         self._patience = patience_s
         self._session = secrets.randbits(63)
@@ -86,6 +89,10 @@ class Channel:
         self.note: Note | None = None
         """Hears of every command that was carried out, but not of those ahead of the rest."""
         self._events: deque[MediaEvent] = deque()
+        self._overflow = 0
+        """Events that were dropped behind those that wait."""
+        self.events_dropped = 0
+        """All of them since the beginning."""
         self._news = asyncio.Event()
         """There are events, or no more will come."""
         self._ended = False
@@ -128,10 +135,16 @@ class Channel:
         self._news.set()
 
     async def events(self) -> AsyncIterator[MediaEvent]:
-        """Yield every event once and in order, until the channel is closed."""
+        """Yield every event once and in order, until the channel is closed.
+
+        In the place of events that a slow reader has lost there is EventsLost.
+        """
         while True:
             while self._events:
                 yield self._events.popleft()
+            if self._overflow:
+                self._end_overflow()
+                continue
             if self._ended:
                 return
             self._news.clear()
@@ -139,7 +152,7 @@ class Channel:
 
     def release(self) -> None:
         """Another media process has been told what comes first: send what waited."""
-        self._holds_back = False
+        self.holds_back = False
         if self.connected:
             self._send_waiting(ahead=False)
 
@@ -164,8 +177,8 @@ class Channel:
         self._waiting[number] = _Waiting(command, frame, answer, read, deadline, ahead)
         if self._timer is None:
             self._timer = self._loop.call_at(deadline, self._give_up)
-        if self._socket is not None and self.connected and (ahead or not self._holds_back):
-            self._socket.send(frame)
+        if self._socket is not None and self.connected and (ahead or not self.holds_back):
+            self._socket.send(frame, hurried=is_hurried(command))
         return answer
 
     def _give_up(self) -> None:
@@ -269,7 +282,7 @@ class Channel:
         if self._instance not in (0, welcome.instance):
             self._tell(MediaRestarted())
             self._last_event = 0
-            self._holds_back = self._waits_for_release
+            self.holds_back = self._waits_for_release
         elif self._instance == 0:
             self._last_event = welcome.last_event
         self._instance = welcome.instance
@@ -278,7 +291,7 @@ class Channel:
         self.connected = True
         self._welcomed.set()
         self._send_waiting(ahead=True)
-        if not self._holds_back:
+        if not self.holds_back:
             self._send_waiting(ahead=False)
 
     def _send_waiting(self, *, ahead: bool) -> None:
@@ -292,8 +305,23 @@ class Channel:
             self._tell(event)
 
     def _tell(self, event: MediaEvent) -> None:
+        """Keep an event for the reader; once there were too many, until he has read all."""
+        if type(event) is MediaRestarted:  # made here, seldom, and never to be missed
+            self._end_overflow()
+        elif self._overflow or len(self._events) >= MOST_EVENTS:
+            if not self._overflow:
+                log.error("events of media come faster than they are read", kept=MOST_EVENTS)
+            self._overflow += event.missed if type(event) is EventsLost else 1
+            return
         self._events.append(event)
         self._news.set()
+
+    def _end_overflow(self) -> None:
+        """Say in its place what was dropped."""
+        if self._overflow:
+            self.events_dropped += self._overflow
+            self._events.append(EventsLost(missed=self._overflow))
+            self._overflow = 0
 
     def _not_understood(self, number: int, reason: str) -> None:
         """A reply fails its command; of an event no more can be said than that it was there."""

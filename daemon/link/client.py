@@ -70,6 +70,11 @@ class MediaLink(Playing):
         return self._channel.connected
 
     @property
+    def events_dropped(self) -> int:
+        """Events that came faster than they were read; each time EventsLost stood for them."""
+        return self._channel.events_dropped
+
+    @property
     def last_seen(self) -> tuple[int, int]:
         """Media process and number of the event received last, for the journal."""
         return self._channel.last_seen

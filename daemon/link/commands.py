@@ -21,6 +21,14 @@ from drivers.api import PortId
 NO_PAYLOAD_TYPE: Final = 255
 
 
+def is_hurried(command: Command) -> bool:
+    """Whether somebody waits for the command, or for its reply, more than 10 ms.
+
+    Nobody does for the end of a port: it and its reply share a packet with what comes next.
+    """
+    return type(command) is not ClosePort
+
+
 class Hello(Message, frozen=True, kw_only=True):
     """Control says who it is and what it saw last."""
 

@@ -15,7 +15,14 @@ from daemon.link import messages as told
 from daemon.link.channel import Channel
 from daemon.link.client import PATIENCE, MediaLink
 from daemon.link.errors import LinkError, MediaRefused
-from daemon.link.messages import Command, MediaEvent, MediaRestarted, Reply, Snapshot
+from daemon.link.messages import (
+    Command,
+    EventsLost,
+    MediaEvent,
+    MediaRestarted,
+    Reply,
+    Snapshot,
+)
 from daemon.link.packets import nothing
 from daemon.link.scene import Scene
 from daemon.logs import get_logger
@@ -64,6 +71,11 @@ class LastingMediaLink(MediaLink):
             match event:
                 case MediaRestarted():
                     yield msgspec.structs.replace(event, lost=await self._bring_back())
+                case EventsLost():
+                    for ended in await self._missing():
+                        self._scene.happened(ended)
+                        yield ended
+                    yield event
                 case told.PlayFinished(port=port, reason="closed") if self._scene.holds(port):
                     pass  # media ends in order; what it played begins anew in the next one
                 case told.RecordFinished(port=port, reason="closed") if self._scene.holds(port):
@@ -77,6 +89,21 @@ class LastingMediaLink(MediaLink):
         found = await super().snapshot()
         self._scene.recall(found)
         return found
+
+    async def _missing(self) -> list[MediaEvent]:
+        """What has ended meanwhile, by a snapshot; nothing when media is not there to ask.
+
+        Another process, which waits to be told what there was, has nothing that could end.
+        """
+        if self._channel.holds_back:
+            return []
+        ports, players = self._scene.rtp_ports, self._scene.players()
+        try:
+            found = await super().snapshot()
+        except LinkError as error:
+            log.warning("not known what ended while events were lost", why=str(error))
+            return []
+        return list(self._scene.missing(ports, players, found))
 
     async def _bring_back(self) -> tuple[PortId, ...]:
         """Tell a new media process what the old one held; the ports that it cannot open."""

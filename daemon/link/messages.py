@@ -172,7 +172,8 @@ class PlayFinished(MediaEvent, frozen=True, kw_only=True):
     player: Identifier
     port: Port
     reason: String
-    """finished, stopped, digit, replaced or closed."""
+    """finished, stopped, digit, replaced or closed; unknown when control's end of the link found
+    out by a snapshot, because the event itself was lost."""
 
 
 class RecordFinished(MediaEvent, frozen=True, kw_only=True):
@@ -183,7 +184,8 @@ class RecordFinished(MediaEvent, frozen=True, kw_only=True):
     path: String
     duration_ms: Number32
     reason: String
-    """stopped, closed, max, silence, error, disk-full, or ``CUT_OFF``."""
+    """stopped, closed, max, silence, error, disk-full, ``CUT_OFF``, or unknown where the event
+    itself was lost."""
     chain: String = ""
     """Last link of the chain, hexadecimal: it vouches for every second of the file."""
     paused_ms: Number32 = 0
@@ -253,6 +255,13 @@ class StreamEnded(MediaEvent, frozen=True, kw_only=True):
     """1 to 4.5 by the simplified E-model (daemon/media/quality.py); 0: nothing came."""
 
 
+def is_news(event: MediaEvent) -> bool:
+    """Whether somebody waits for the event; not for what only confirms what control asked for."""
+    if type(event) is PlayFinished:
+        return event.reason not in ("stopped", "replaced", "closed")
+    return type(event) is not StreamEnded
+
+
 class FaxTone(MediaEvent, frozen=True, kw_only=True):
     """A fax machine made itself known on a watched port."""
 
@@ -304,6 +313,10 @@ class MediaRestarted(MediaEvent, frozen=True, kw_only=True):
 
 
 class EventsLost(MediaEvent, frozen=True, kw_only=True):
-    """Events between were no longer kept; take a snapshot. Made by the client."""
+    """Events between are not to be had any more. Made by control's end of the link.
+
+    Media kept them no longer, or control read them too slowly. A lasting link tells first, by a
+    snapshot, which players and ports have ended meanwhile.
+    """
 
     missed: Identifier

@@ -18,6 +18,8 @@ from daemon.link.messages import MAX_PACKET
 MAX_DESCRIPTORS: Final = 4
 MAX_TOGETHER: Final = 16384
 """Bytes of frames that share a packet."""
+UNHURRIED_S: Final = 0.01
+"""How long what nobody waits for may wait for a packet to share."""
 MAX_WAITING: Final = 2 << 20
 """Bytes kept for a peer that does not read; behind that the connection is given up."""
 
@@ -56,13 +58,22 @@ class PacketSocket:
         self._gathered: list[bytes] = []
         self._gathered_size = 0
         self._loop = asyncio.get_running_loop()
-        self._will_send = False
-        """What is gathered is sent without the loop being asked."""
+        self._hurry = False
+        """Something of what is gathered is sent at the end of this turn."""
+        self._reading = False
+        self._armed = False
+        """What is gathered in this turn is sent at its end without the loop being asked."""
+        self._later: asyncio.TimerHandle | None = None
+        """Sends what is gathered when nothing else does before."""
         self.closed = False
         self._loop.add_reader(sock.fileno(), self._readable)
 
-    def send(self, frame: bytes, descriptors: Sequence[int] = ()) -> None:
-        """Send a frame in order at the end of this turn; the descriptors stay ours."""
+    def send(self, frame: bytes, descriptors: Sequence[int] = (), *, hurried: bool = True) -> None:
+        """Send a frame in order at the end of this turn; the descriptors stay ours.
+
+        One that is not ``hurried`` waits up to ``UNHURRIED_S`` for a packet that it can share:
+        waking the peer costs several times what he does with it.
+        """
         if self.closed:
             return
         if descriptors or self._gathered_size + len(frame) > MAX_TOGETHER:
@@ -71,14 +82,25 @@ class PacketSocket:
             self._settle()
             self._send_packet(build_packet([frame]), descriptors)
             return
-        if not self._will_send:
-            self._will_send = True
-            self._loop.call_soon(self._send_gathered)
+        if hurried and not self._hurry:
+            self._hurry = True
+            if not (self._reading or self._armed):
+                self._loop.call_soon(self._send_gathered)
+        elif not hurried and self._later is None:
+            self._later = self._loop.call_later(UNHURRIED_S, self._send_gathered)
         self._gathered.append(frame)
         self._gathered_size += len(frame)
 
+    def _send_if_hurried(self) -> None:
+        self._armed = False
+        if self._hurry:
+            self._send_gathered()
+
     def _send_gathered(self) -> None:
-        self._will_send = False
+        self._hurry = False
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
         if self._gathered:
             self._settle()
             frames, self._gathered, self._gathered_size = self._gathered, [], 0
@@ -157,11 +179,18 @@ class PacketSocket:
             _close_all(descriptors)
             self.close()
             return
-        self._will_send = True  # what answers this packet need not wait for the turn's end
+        self._reading = True  # what answers this packet need not wait for the turn's end
         try:
             self._on_packet(bytes(self._buffer[:size]), descriptors)
         finally:
-            self._send_gathered()
+            self._reading = False
+            if self._hurry:
+                self._send_gathered()
+            elif not self._armed:
+                # Who waited for what came goes on in this turn of the loop, and may ask again:
+                # asked of the loop by then, the packet would leave in the next one.
+                self._armed = True
+                self._loop.call_soon(self._send_if_hurried)
 
 
 def _descriptors(parts: list[tuple[int, int, bytes]]) -> list[int]:

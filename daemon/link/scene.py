@@ -73,6 +73,23 @@ class Scene:
             case _:
                 pass
 
+    def players(self) -> dict[int, PortId]:
+        """Players that are known to run, with their ports."""
+        return dict(self._players)
+
+    def missing(
+        self, ports: frozenset[PortId], players: dict[int, PortId], snapshot: told.Snapshot
+    ) -> Iterator[MediaEvent]:
+        """What must have ended unheard: held before a snapshot was asked for, and not in it."""
+        there = {state.player for state in snapshot.players}
+        for player, port in players.items():
+            if player in self._players and player not in there:
+                yield told.PlayFinished(player=player, port=port, reason="unknown")
+        open_ports = {state.port for state in snapshot.ports}
+        for port in sorted(ports - open_ports):
+            if self.holds(port):
+                yield told.PortClosed(port=port, reason="unknown")
+
     def recall(self, snapshot: told.Snapshot) -> None:
         """Know what media holds since before this process; what is known already counts."""
         for state in snapshot.ports:

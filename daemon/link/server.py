@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from daemon.link.commands import Hello, HostCommand, Welcome
+from daemon.link.commands import Hello, HostCommand, Welcome, is_hurried
 from daemon.link.errors import MediaRefused, MessageError
 from daemon.link.frames import Frame, Unreadable, build_frame, event_frame, parse_packet
 from daemon.link.messages import (
@@ -28,6 +28,7 @@ from daemon.link.messages import (
     Refused,
     Reply,
     TapOpened,
+    is_news,
 )
 from daemon.link.packets import PacketSocket
 from daemon.logs import get_logger
@@ -122,7 +123,7 @@ class LinkServer:
         packet = event_frame(msgspec.structs.replace(event, number=self._last_event))
         self._events.append((self._last_event, packet))
         if self._control is not None:
-            self._control.socket.send(packet)
+            self._control.socket.send(packet, hurried=is_news(event))
 
     def _accept(self) -> None:
         if self._listener is None:
@@ -183,7 +184,10 @@ class LinkServer:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             return
-        self._answer(key, self._carry_out(command))
+        carried = self._carry_out(command)
+        reply = carried.reply
+        hurried = is_hurried(command) or type(reply) is Refused
+        self._answer(key, reply, carried.descriptors, hurried=hurried)
 
     def _carry_out(self, command: Command) -> Carried:
         try:
@@ -206,18 +210,25 @@ class LinkServer:
             reply = Refused(code="internal", text="the driver failed inside; see media's log")
         finally:
             self._at_work.discard(key)
-        self._answer(key, Carried(reply))
+        self._answer(key, reply)
 
-    def _answer(self, key: tuple[int, int], carried: Carried) -> None:
+    def _answer(
+        self,
+        key: tuple[int, int],
+        reply: Reply,
+        descriptors: Sequence[int] = (),
+        *,
+        hurried: bool = True,
+    ) -> None:
         session, number = key
         # The descriptors of a tap cannot be kept; asking again gives the same tap.
-        if type(carried.reply) is not TapOpened:
-            self._replies[key] = carried.reply
+        if type(reply) is not TapOpened:
+            self._replies[key] = reply
             if len(self._replies) > REPLIES_KEPT:
                 self._replies.popitem(last=False)
         control = self._control
         if control is not None and control.session == session:
-            control.socket.send(_reply_frame(number, carried.reply), carried.descriptors)
+            control.socket.send(_reply_frame(number, reply), descriptors, hurried=hurried)
 
 
 class _Guest:

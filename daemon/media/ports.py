@@ -26,13 +26,12 @@ from daemon.media.host_services import ServicesOf
 from daemon.media.options import MediaOptions
 from daemon.media.picture import take_picture
 from daemon.media.recordings import DiskTrouble
-from daemon.media.rtp_range import RtpRange
+from daemon.media.rtp_ports import RtpPorts
 from drivers.api import PortId
 
 if TYPE_CHECKING:  # in pure mode there is no engine, yet drivers are tested
-    from cython_ext.media import Engine, Event, Srtp
+    from cython_ext.media import Engine, Event
 
-FULL_LOAD: Final = 0.7  # of a tick; above it new ports are refused, not served late
 CODINGS: Final = {"pcm16": "s16", "alaw": "A", "ulaw": "U"}
 DONE: Final = Carried(told.Done())
 _CLAIMED: Final = {
@@ -40,7 +39,6 @@ _CLAIMED: Final = {
     for kind in COMMANDS
 }
 """The fields of a command that name a port: whoever steers a port has claimed it."""
-LAWS: Final = {"PCMA": "A", "PCMU": "U", "G722": "G722", "L16": "L16", "OPUS": "OPUS"}
 
 
 class Host(Protocol):
@@ -100,21 +98,19 @@ class Ports:
         self._files = files
         self._options = options
         self._clock = clock
-        self._range = RtpRange(options.rtp_port_min, options.rtp_port_max)
+        self._rtp = RtpPorts(engine, options)
         self.holding = Holding(options.grace_s)
         self._hosts: dict[str, Host] = {}
         self._host_of: dict[PortId, Host] = {}
         self._picture: list[told.Snapshot] = []
         self._disk = DiskTrouble()
-        self._shed = 0
-        """Ports that were refused because there was no time for them."""
         self._said_while_away: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self.emit: Callable[[MediaEvent], None] = lambda _event: None
         self.last_event: Callable[[], int] = lambda: 0
         self._perform: dict[type[Command], Callable[..., told.Reply | Carried | None]] = {
             ask.OpenRtp: self._open_rtp,
-            ask.ConnectRtp: self._connect_rtp,
+            ask.ConnectRtp: self._rtp.connect,
             ask.OpenDtls: self._open_dtls,
             ask.ConnectDtls: lambda c: engine.connect_dtls(**asdict(c)),
             ask.ClosePort: lambda c: self.close(c.port),
@@ -269,50 +265,9 @@ class Ports:
             self._beep(ended.port)
 
     def _open_rtp(self, command: ask.OpenRtp) -> told.RtpOpened:
-        stream = command.stream
-        if stream is not None and stream.port != command.port:
-            raise MediaRefused(
-                "bad-command", f"port {command.port} with port {stream.port}'s stream"
-            )
-        if self._engine.load > FULL_LOAD:
-            self._shed += 1
-            raise MediaRefused("overload", "the media engine has no time for another port")
-        host = self._options.rtp_address
-        rested = 0 if command.rtp_port else self._engine.rested_rtp(host)
-        if rested:
-            bound = self._engine.open_rtp(command.port, host, rested)
-        else:
-            ports = RtpRange.only(command.rtp_port) if command.rtp_port else self._range
-            bound = ports.bind(lambda port: self._engine.open_rtp(command.port, host, port))
+        opened = self._rtp.open(command)
         self.holding.opened(command.port)
-        if stream is not None:
-            try:
-                self._connect_rtp(stream)
-            except (EngineError, MediaRefused, OSError):
-                self.close(command.port)
-                raise
-        told_host = self._options.rtp_advertise or host
-        return told.RtpOpened(host=told_host, rtp_port=bound)
-
-    def _connect_rtp(self, command: ask.ConnectRtp) -> None:
-        law = LAWS.get(command.codec.upper())
-        if law is None:
-            raise MediaRefused("codec", f"there is no codec {command.codec!r}")
-        keys = command.dtmf_payload_type
-        self._engine.connect_rtp(
-            command.port,
-            command.host,
-            command.rtp_port,
-            payload_type=command.payload_type,
-            law=law,
-            dtmf_payload_type=-1 if keys == ask.NO_PAYLOAD_TYPE else keys,
-            ptime_ms=command.ptime_ms,
-            send=command.send,
-            receive=command.receive,
-            rtcp_mux=command.rtcp_mux,
-            srtp=_keys_of(command),
-            transcode=command.transcode,
-        )
+        return opened
 
     def _open_dtls(self, command: ask.OpenDtls) -> told.DtlsOpened:
         return told.DtlsOpened(**self._engine.open_dtls(**asdict(command))._asdict())
@@ -363,7 +318,7 @@ class Ports:
             found = engine.port_counters(command.port)
         else:
             found = {**engine.counters(), **self._disk.counters()}
-            found["ports_refused_overload"] = self._shed
+            found["ports_refused_overload"] = self._rtp.shed
         return told.Counters(values=tuple(found.items()))
 
     def _snapshot(self, command: ask.TakeSnapshot) -> told.Snapshot:
@@ -377,11 +332,3 @@ class Ports:
         if command.page >= len(self._picture):
             raise MediaRefused("page", f"the snapshot has no page {command.page}")
         return self._picture[command.page]
-
-
-def _keys_of(command: ask.ConnectRtp) -> "Srtp | None":
-    if not command.srtp_suite:
-        return None
-    from cython_ext.media import Srtp
-
-    return Srtp(command.srtp_suite, command.srtp_inward, command.srtp_outward)

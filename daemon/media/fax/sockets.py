@@ -4,7 +4,7 @@ import asyncio
 import socket
 
 from daemon.media.options import MediaOptions
-from daemon.media.rtp_range import RtpRange
+from daemon.media.rtp_ports import RtpRange
 
 UNUSED_S = 60.0  # s until a socket that no fax was started on is closed: an offer long refused
 

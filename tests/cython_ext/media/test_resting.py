@@ -11,7 +11,8 @@ from cython_ext import media
 from cython_ext.implementation import PURE_PYTHON
 
 if not PURE_PYTHON:
-    from cython_ext.media.resting import LEAST, MOST
+    from cython_ext.media._media import LEAST_RESTING as LEAST
+    from cython_ext.media._media import MOST_RESTING as MOST
 
 pytestmark = pytest.mark.skipif(PURE_PYTHON, reason="there is no audio in pure mode")
 

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from daemon.link import channel as link_channel
 from daemon.link import commands as ask
 from daemon.link import messages as told
 from daemon.link import server as link_server
 from daemon.link.client import MediaLink
 from daemon.link.errors import LinkClosed, MediaAway, MediaRefused, MessageError
 from daemon.link.frames import Frame, Unreadable, build_frame, build_packet, parse_packet
+from daemon.link.lasting import LastingMediaLink
 from daemon.link.messages import Command, MediaEvent
 from daemon.link.server import Carried, LinkServer
 from drivers.api import PortId, RtpAddress
@@ -146,6 +148,31 @@ async def test_what_is_asked_in_one_turn_is_carried_out_in_order_without_waiting
         await refused
     for number in ((await tap).memfd, (await tap).eventfd):
         os.close(number)
+
+
+async def test_what_nobody_waits_for_shares_a_packet_with_what_comes_next(
+    connect: Connect, server: LinkServer, desk: Desk
+) -> None:
+    link = await connect()
+    await link.stop_play(14 + 1)
+    ending = asyncio.ensure_future(link.close(PortId(3)))
+    another = link.stop_play(16)
+    await another
+    kinds = [type(command) for command in desk.carried[1:]]
+    assert kinds == [ask.ClosePort, ask.StopPlay]
+    assert ending.done()  # its answer came with the other
+    server.emit(told.PlayFinished(player=5, port=PortId(3), reason="stopped"))
+    server.emit(speech(4))
+    assert [event.number for event in await take(link, 2)] == [1, 2]
+
+
+async def test_what_nobody_waits_for_comes_by_itself_when_nothing_follows(
+    connect: Connect, server: LinkServer
+) -> None:
+    link = await connect()
+    await asyncio.wait_for(link.close(PortId(3)), 5)
+    server.emit(told.PlayFinished(player=5, port=PortId(3), reason="stopped"))
+    assert [event.number for event in await take(link, 1)] == [1]
 
 
 async def test_what_media_cannot_read_fails_its_command_alone(connect: Connect, desk: Desk) -> None:
@@ -281,6 +308,47 @@ async def test_events_beyond_memory_are_reported_as_lost(
     assert (lost.missed, following.number) == (10, 12)
 
 
+async def test_a_slow_reader_loses_events_counted_and_in_their_place(
+    connect: Connect, server: LinkServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_channel, "MOST_EVENTS", 5)
+    link = await connect()
+    for port in range(9):
+        server.emit(speech(port))
+    await link.stop_play(1)  # its answer comes behind them
+    found = await take(link, 6)
+    assert [event.number for event in found[:5]] == [1, 2, 3, 4, 5]
+    assert found[5] == told.EventsLost(missed=4)
+    assert link.events_dropped == 4
+    server.emit(speech(9))
+    assert [event.number for event in await take(link, 1)] == [10]
+    assert link.last_seen == (server.instance, 10)
+
+
+async def test_a_new_media_process_is_told_also_to_a_slow_reader(
+    tmp_path: Path,
+    connect: Connect,
+    server: LinkServer,
+    desk: Desk,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(link_channel, "MOST_EVENTS", 2)
+    link = await connect()
+    for port in range(3):
+        server.emit(speech(port))
+    await link.stop_play(1)
+    await server.close()
+    following = LinkServer(tmp_path / "media.sock", desk)
+    following.open()
+    await link.stop_play(2)
+    following.emit(speech(7))
+    await link.stop_play(3)
+    found = await take(link, 5)
+    await following.close()
+    assert found[2:4] == [told.EventsLost(missed=1), told.MediaRestarted()]
+    assert found[4] == told.EventsLost(missed=1)
+
+
 async def test_a_repeated_command_is_answered_again_but_not_carried_out(
     tmp_path: Path, server: LinkServer, desk: Desk
 ) -> None:
@@ -374,3 +442,23 @@ async def test_a_peer_that_does_not_read_loses_its_connection_not_our_memory(
                 break
     assert not server.connected
     assert desk.visits == ["new", "gone"]
+
+
+async def test_what_ended_while_events_were_lost_is_found_by_a_snapshot(
+    tmp_path: Path, server: LinkServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_channel, "MOST_EVENTS", 2)
+    ids = iter(range(1, 100))
+    link = await LastingMediaLink.connect(tmp_path / "media.sock", lambda: next(ids))
+    ports = [(await link.open_rtp())[0] for _ in range(3)]
+    await link.play(ports[0], 20, ("a.8k.s16",))  # the desk's snapshot has ports 0 to 2 alone
+    for port in range(4):
+        server.emit(speech(port))
+    await link.stop_play(1)
+    found = await take(link, 5)
+    await link.disconnect()
+    assert found[2:] == [
+        told.PlayFinished(player=20, port=ports[0], reason="unknown"),
+        told.PortClosed(port=ports[2], reason="unknown"),
+        told.EventsLost(missed=2),
+    ]

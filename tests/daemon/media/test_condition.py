@@ -17,7 +17,7 @@ async def test_without_time_a_new_leg_is_refused_and_those_that_are_there_go_on(
     port, _ = await link.open_rtp()
     watch.seen(await link.counters())
     with monkeypatch.context() as context:
-        context.setattr("daemon.media.ports.FULL_LOAD", -1.0)  # as if every core were busy
+        context.setattr("daemon.media.rtp_ports.FULL_LOAD", -1.0)  # as if every core were busy
         with pytest.raises(MediaRefused, match="no time for another port") as refused:
             await link.open_rtp()
     assert refused.value.code == "overload"

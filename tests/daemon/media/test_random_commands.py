@@ -179,7 +179,7 @@ async def test_ten_thousand_random_sequences_leave_nothing_behind(
     await until_gone(link)
     kept = media.ports._engine._clips  # one mapping of what was played stays for the next time
     kept._clips.clear()
-    media.ports._engine._resting.close()  # and the sockets that rest for the next calls
+    media.ports._engine._table.resting.close()  # and the sockets that rest for the next calls
     assert held() - before == Counter()  # what others left in this process may have gone
     assert not list((site / "recordings" / ".open").iterdir())
     assert (await link.counters())["events_lost"] == 0

@@ -1,0 +1,260 @@
+# Open ports, bridges and resting sockets as the owner of an engine keeps them; a part of
+# _media.pyx. Every call goes through here at least six times.
+
+NO_FD = -1
+MOST_RESTING = 128  # pairs of sockets kept
+LEAST_RESTING = 32  # ports that are closed before one is used again
+
+cdef int least_resting = LEAST_RESTING
+
+
+@cython.final
+cdef class OpenPort:
+    """An open port as its owner knows it."""
+
+    cdef readonly Handle handle
+    cdef readonly str kind
+    cdef readonly tuple local
+    cdef public tuple remote
+    cdef public object bridge, srtp, transport
+    cdef public bint reports, g722, opus
+    cdef public int spare
+    cdef dict _taps
+
+    def __init__(self, Handle handle, str kind, str host="", int rtp_port=0, *, int spare=-1):
+        self.handle, self.kind, self.local = handle, kind, (host, rtp_port)
+        self.remote = NOWHERE
+        self.spare = spare
+
+    @property
+    def taps(self):
+        """memfd, eventfd and capacity by what they copy; most ports never have one."""
+        if self._taps is None:
+            self._taps = {}
+        return self._taps
+
+
+cdef tuple NOWHERE = ("", 0)
+
+
+@cython.final
+cdef class Room:
+    """A bridge and its ports."""
+
+    cdef public Handle handle
+    cdef public int capacity
+    cdef readonly list ports
+
+    def __init__(self, Handle handle, int capacity):
+        self.handle, self.capacity, self.ports = handle, capacity, []
+
+
+@cython.final
+cdef class Resting:
+    """Sockets that rest between two RTP ports, the pair that rests longest first.
+
+    Binding new ones costs more than a port itself.
+    """
+
+    cdef dict _pairs  # by host and port: the sockets for RTP and, or -1, for RTCP
+    cdef int _most, _emptied
+
+    def __init__(self, int most=MOST_RESTING):
+        self._pairs = {}
+        self._most, self._emptied = most, -1
+
+    def __dealloc__(self):
+        if self._pairs is not None:
+            self.close()
+
+    def __len__(self):
+        return len(self._pairs)
+
+    cpdef put(self, tuple local, int rtp, int rtcp):
+        """Keep the sockets of a port that was closed."""
+        self._pairs[local] = (rtp, rtcp)
+        if len(self._pairs) > self._most:
+            close_all(self._pairs.pop(next(iter(self._pairs))))
+
+    cpdef int rested(self, str host):
+        """A port that may be used again; 0 when none has rested long enough.
+
+        One to which somebody still sends is given back to the system: his packets must not
+        be heard in another call.
+        """
+        cdef tuple local, pair
+        while len(self._pairs) > least_resting:
+            local = next(iter(self._pairs))
+            pair = self._pairs[local]
+            if local[0] == host and hf_socket_quiet(pair[0]):
+                self._emptied = pair[0]
+                return local[1]
+            close_all(self._pairs.pop(local))
+        return 0
+
+    cpdef tuple take(self, str host, int port):
+        """The sockets of exactly this port, emptied; -1 for those that do not rest here."""
+        cdef tuple found = self._pairs.pop((host, port), NO_SOCKETS)
+        for fd in found:
+            if fd != -1 and fd != self._emptied:
+                hf_socket_quiet(fd)
+        self._emptied = -1
+        return found
+
+    cpdef close(self):
+        """Give all back to the system."""
+        while self._pairs:
+            close_all(self._pairs.popitem()[1])
+
+
+cdef tuple NO_SOCKETS = (-1, -1)
+
+
+cdef close_all(tuple sockets):
+    for fd in sockets:
+        if fd != -1:
+            os.close(fd)
+
+
+@cython.final
+cdef class Ports:
+    """The ports that are open, the bridges they are in, and the sockets that rest."""
+
+    cdef readonly dict open, rooms
+    cdef readonly Resting resting
+    cdef dict _closing
+    cdef Core _core
+
+    def __init__(self, Core core, int most_resting):
+        self._core = core
+        self.open, self.rooms, self._closing = {}, {}, {}
+        self.resting = Resting(most_resting)
+
+    cpdef OpenPort port(self, number):
+        """An open port; EngineError ``unknown-port``."""
+        found = self.open.get(number)
+        if found is None:
+            raise EngineError("unknown-port", f"no audio port {number} is open")
+        return found
+
+    cpdef check_room_for(self, number):
+        """EngineError where a port cannot be opened."""
+        if not self._core.engine.started:
+            raise EngineError("stopped", "the media engine does not run")
+        if number in self.open:
+            raise EngineError("port-exists", f"audio port {number} is already open")
+        if len(self.open) + len(self._closing) >= HF_PHASES * HF_PHASE_PORTS:
+            raise EngineError("full", f"all {MAX_PORTS} audio ports are in use")
+
+    cdef _push(self, int op, Handle subject, Handle target, Handle third=None, int flag=0):
+        if not self._core.push(op, subject, target, third, flag):
+            raise EngineError("busy", "the media engine has too many commands waiting")
+
+    def open_stream(self, number, str local, str host, int rtp_port, int law, int payload_type,
+                    int key_payload_type, int packet_samples, bint send, bint receive,
+                    bint rtcp_mux):
+        """Open a port on sockets that rest and start its plain stream, in one step.
+
+        Its UDP port; 0, and nothing was done, where that cannot be.
+        """
+        cdef Handle handle = None
+        cdef OpenPort found
+        cdef int fd, reports, bound
+        self.check_room_for(number)
+        bound = self.resting.rested(local)
+        if not bound:
+            return 0
+        fd, reports = self.resting.take(local, bound)
+        try:
+            if rtcp_mux == (reports == -1):
+                handle = self._core.open_stream(
+                    number, fd, reports, host, rtp_port, law, payload_type, key_payload_type,
+                    packet_samples, send, receive, rtcp_mux)
+        except ValueError:  # no address
+            return 0
+        finally:
+            if handle is None:
+                self.resting.put((local, bound), fd, reports)
+        if handle is None:
+            return 0
+        found = OpenPort(handle, "rtp", local, bound)
+        found.remote, found.reports = (host, rtp_port), not rtcp_mux
+        self.open[number] = found
+        return bound
+
+    def join(self, bridge, number, int part, agent):
+        """Put a port into a bridge, made when new; it leaves the one it was in."""
+        cdef OpenPort found = self.port(number)
+        cdef Handle heard = None if agent is None else self.port(agent).handle
+        cdef Room room = self.rooms.get(bridge)
+        cdef Handle larger
+        if room is None:
+            room = Room(new_room(bridge, HF_MEMBERS), HF_MEMBERS)
+        elif len(room.ports) >= room.capacity and number not in room.ports:
+            if room.capacity >= HF_MOST_MEMBERS:
+                raise EngineError("bridge-full", f"bridge {bridge} has {MOST_MEMBERS} ports")
+            larger = new_room(bridge, HF_MOST_MEMBERS)
+            self._push(HF_GROW, larger, room.handle)
+            room.handle, room.capacity = larger, HF_MOST_MEMBERS
+        self._push(HF_JOIN, found.handle, room.handle, heard, part)
+        self.rooms[bridge] = room
+        if found.bridge != bridge:
+            self._out_of_room(number, found)
+            room.ports.append(number)
+            found.bridge = bridge
+
+    def leave(self, number):
+        """Take a port out of its bridge."""
+        cdef OpenPort found = self.port(number)
+        self._push(HF_LEAVE, found.handle, None)
+        self._out_of_room(number, found)
+
+    cdef _out_of_room(self, number, OpenPort found):
+        """A bridge that its last port has left ends by itself."""
+        cdef Room room
+        if found.bridge is None:
+            return
+        room = self.rooms[found.bridge]
+        room.ports.remove(number)
+        if not room.ports:
+            self._push(HF_END_ROOM, None, room.handle)
+            del self.rooms[found.bridge]
+        found.bridge = None
+
+    def close(self, number):
+        """Give a port back with all that is attached; nothing happens without it."""
+        cdef OpenPort found = self.open.get(number)
+        if found is None:
+            return
+        self._push(HF_CLOSE_PORT, found.handle, None)
+        self._out_of_room(number, found)
+        self._closing[found.handle] = found
+        del self.open[number]
+
+    def closed(self, Handle handle):
+        """The engine's thread has given a port back; what it counted if it carried anything.
+
+        Its sockets rest, unless the handshake thread may still use them.
+        """
+        cdef hf_port *port = <hf_port *>handle.pointer
+        cdef OpenPort found = self._closing.pop(handle, None)
+        if found is not None and found.kind == "rtp":
+            if found.transport is None:
+                self.resting.put(found.local, port.fd,
+                                 found.spare if port.rtcp_fd == -1 else port.rtcp_fd)
+                port.fd = port.rtcp_fd = -1
+            elif found.spare != -1:
+                os.close(found.spare)
+        if port.counts.packets_in or port.counts.packets_out:
+            return port_figures(port)
+        return None
+
+    def stopped(self):
+        """Forget every port and bridge, and give the resting sockets back."""
+        cdef OpenPort found
+        for found in self.open.values():
+            if found.spare != -1:
+                os.close(found.spare)
+        self.open.clear()
+        self.rooms.clear()
+        self.resting.close()
