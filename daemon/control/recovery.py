@@ -14,7 +14,7 @@ import structlog
 
 from daemon.control.calls.call import Call, Phase
 from daemon.control.calls.life import CallLife
-from daemon.control.calls.resuming import left_busy
+from daemon.control.calls.resuming import count_lost_offers, left_busy
 from daemon.control.controller import Controller
 from daemon.control.records import Records
 from daemon.link.messages import Snapshot
@@ -153,6 +153,7 @@ class Recovery:
             left = await asyncio.to_thread(what_is_left, self._site / open_rows[recording].path)
             self._records.recording_finished(recording, left)
         self._records.close_unknown(calls)
+        count_lost_offers(calls, self._controller.acd.floor(), self._controller.clock())
         for call in found.alive:
             await self._connect(call)
         for call in found.ringing:

@@ -16,6 +16,7 @@ from acd_core.events import (
     OfferAccepted,
     OfferRejected,
 )
+from acd_core.ids import CallId
 from acd_core.snapshot import Snapshot
 from daemon.control.calls.call import Call, Leg
 from drivers.events import Ringing
@@ -50,6 +51,19 @@ def offers_lost(call: int, floor: Snapshot) -> Iterator[AcdEvent]:
                 # leave without agents. Accepting is refused when he had accepted already.
                 yield OfferAccepted(call=waiting.call, agent=waiting.agent)
                 yield OfferRejected(call=waiting.call, agent=waiting.agent, reason="lost")
+
+
+def count_lost_offers(calls: Iterable[Call], floor: Snapshot, now: float) -> None:
+    """Count the offers that the engine made and that no record of their call knows.
+
+    A station may have rung for each: what is sent goes out before the call is written.
+    """
+    made = {waiting.call: waiting.offers for queue in floor.queues for waiting in queue.waiting}
+    for call in calls:
+        offers = made.get(CallId(call.id), 0)
+        if call.visit is not None and call.in_queue and call.visit.offers < offers:
+            call.visit.offers = offers
+            call.visit.first_offer = call.visit.first_offer or now
 
 
 def left_busy(calls: Iterable[Call], floor: Snapshot) -> Iterator[AcdEvent]:

@@ -18,6 +18,7 @@ from tests.fakes.control_rig import ControlRig, make_queue
 from tests.fakes.line import FakeLine, State
 from tests.fakes.sound_records import assert_identity
 
+STATIONS = ("2001", "2002")
 RECORDS = 140  # more than any of the stories writes
 
 
@@ -113,6 +114,10 @@ async def supervised(rig: ControlRig) -> None:
     await rig.later(20)
 
 
+OFFERS_ONLY = (answered, left_by_agent, missed, abandoned, answered_by_one_of_several, several_miss)
+"""Stories in which stations ring for nothing else."""
+
+
 def kill_after(rig: ControlRig, records: int) -> None:
     """Let no more than so many records reach the journal."""
     append, append_all = rig.journal.append, rig.journal.append_all
@@ -147,6 +152,12 @@ async def everybody_hangs_up(rig: ControlRig) -> None:
         if line.state is State.TALKING:
             await rig.hang_up(line)
     await rig.later(60)
+
+
+def assert_offers_counted(rig: ControlRig) -> None:
+    """Each time that a station rang was an offer of a visit."""
+    rang = [dialled.number for dialled in rig.driver.dialled if dialled.number in STATIONS]
+    assert sum(visit.offers for visit in rig.visits()) >= len(rang)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +216,8 @@ async def test_killed_after_any_record(
             assert rig.controller.calls == {}
             assert rig.driver.telephone("2002").state is not State.TALKING
             assert_identity(rig)
+            if story in OFFERS_ONLY:
+                assert_offers_counted(rig)
             for login in ("ann", "bob"):
                 assert rig.state(login) in (
                     AgentState.READY,
