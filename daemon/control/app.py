@@ -126,7 +126,7 @@ class ControlProcess:
 
     async def run(self, stopping: "asyncio.Future[signal.Signals]") -> None:
         """Recover, serve until told to stop, and stop."""
-        applied = await self.writer.start()
+        applied = await self.writer.start(self.journal.last_sequence)
         recovered = await asyncio.to_thread(
             recover, self.site.journal, self.journal, applied, unseal=unsealing(self.site.run_dir)
         )

@@ -72,8 +72,12 @@ class HistoryWriter:
         """Every row up to this journal number is in the database."""
         self._counts = dict.fromkeys(("rows", "batches", "spilled", "failures", "refused"), 0)
 
-    async def start(self) -> int:
-        """Write what a former run spilled, begin, and return ``applied_sequence``."""
+    async def start(self, newest: int | None = None) -> int:
+        """Write what a former run spilled, begin, and return ``applied_sequence``.
+
+        ``newest`` is the number of the journal's last record: a database that knows greater
+        ones served another journal, and would leave out rows of this one.
+        """
         try:
             self._batches = await open_batches(self._store)
             with self._store.current():
@@ -82,6 +86,11 @@ class HistoryWriter:
                 if self.applied_sequence == UNFINISHED_COPY:
                     raise StoreError(_unfinished(self._store.database))
                 await self._drain_spill()
+                if newest is not None and self.applied_sequence > newest:
+                    log.warning(
+                        "journal began anew", database=self.applied_sequence, journal=newest
+                    )
+                    self.applied_sequence = newest
                 self._task = asyncio.create_task(self._run(), name="history writer")
         except (BaseORMException, OSError, sqlite3.Error) as error:
             raise StoreError(f"{shown(self._store.database)}: {error}") from error

@@ -126,6 +126,21 @@ async def test_a_restart_hands_over_again_and_nothing_is_written_twice(
     assert found == [""] * 5 + ["second"] * 3
 
 
+async def test_rows_of_a_journal_that_began_anew_are_written(store: Store, tmp_path: Path) -> None:
+    first = await started(store, tmp_path / "spill")
+    for number in range(1, 6):
+        first.write(call(number), number)
+    await first.close()
+    second = HistoryWriter(store, tmp_path / "spill")
+    assert await second.start(newest=0) == 0
+    second.write(call(11), 1)
+    await second.close()
+    assert await Call.all().count() == 6
+    third = HistoryWriter(store, tmp_path / "spill")
+    assert await third.start(newest=7) == 1
+    await third.close()
+
+
 async def test_the_number_never_runs_ahead_of_rows_that_wait(store: Store, tmp_path: Path) -> None:
     writer = await started(store, tmp_path / "spill", batch_rows=2)
     writer.write(call(1), 1)
