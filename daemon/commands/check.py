@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from daemon.command_line import WRONG_USAGE, add_json, command, site_path
 from daemon.language import pick
 
 if TYPE_CHECKING:
+    from daemon.control.checkpoint.store import JournalState
     from daemon.recordings.audit import RecordingsReport
     from daemon.self_check import CheckResult
     from daemon.store.identity import RecordsReport
@@ -46,17 +48,20 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 )
 def check(arguments: argparse.Namespace) -> int:
     """Exit 2 when the site has faults, 1 when only records or recordings disagree, else 0."""
+    from daemon.control.checkpoint.store import look
     from daemon.self_check import check_site
 
     site = site_path(arguments)
     result = check_site(site)
+    journal = look(site / "journal")
     sound = not result.faults
     report = asyncio.run(_records(site)) if arguments.records and sound else None
     audio = asyncio.run(_recordings(site)) if arguments.recordings and sound else None
     if arguments.json:
-        _write_json(result, report, audio)
+        _write_json(result, report, audio, journal)
     else:
         _write_text(result, report, audio)
+        _write_journal(journal)
     if result.faults:
         return WRONG_USAGE
     return int(_disagree(report, audio))
@@ -90,9 +95,13 @@ async def _database(site: Path) -> Path | str:
 
 
 def _write_json(
-    result: "CheckResult", report: "RecordsReport | None", audio: "RecordingsReport | None"
+    result: "CheckResult",
+    report: "RecordsReport | None",
+    audio: "RecordingsReport | None",
+    journal: "JournalState",
 ) -> None:
     found: dict[str, object] = {
+        "journal": journal,
         "ok": not result.faults and not _disagree(report, audio),
         "faults": result.faults,
         "notes": result.notes,
@@ -131,6 +140,34 @@ def _write_text(
         sys.stdout.write(pick("the site's files are without fault\n", "站点文件没有错误\n"))
     elif not result.faults:
         sys.stdout.write(pick("no fault found\n", "没有发现错误\n"))
+
+
+def _write_journal(journal: "JournalState") -> None:
+    """Say how much control reads when it starts, where there is a journal."""
+    size = journal.bytes_after / 1e6
+    if journal.damaged:
+        sys.stderr.write(
+            pick(
+                f"note: {journal.damaged} checkpoints of the journal are damaged and not used\n",
+                f"提示：{journal.damaged} 个日志检查点已损坏，不会使用\n",
+            )
+        )
+    if journal.checkpoint:
+        at = datetime.fromtimestamp(journal.checkpoint_at).astimezone()
+        sys.stdout.write(
+            pick(
+                f"newest checkpoint of the journal: {at:%Y-%m-%d %H:%M}, "
+                f"a start reads {size:.1f} MB besides it\n",
+                f"最新的日志检查点：{at:%Y-%m-%d %H:%M}，启动时还需读取 {size:.1f} MB\n",
+            )
+        )
+    elif journal.bytes_after:
+        sys.stdout.write(
+            pick(
+                f"no checkpoint of the journal yet, a start reads {size:.1f} MB\n",
+                f"尚无日志检查点，启动时需读取 {size:.1f} MB\n",
+            )
+        )
 
 
 def _write_recordings(audio: "RecordingsReport") -> None:

@@ -54,8 +54,9 @@ class RollingCheckpoint:
 
     def figures(self) -> dict[str, float]:
         """For those who look at the system: minutes and records since the last one, and counts."""
+        age = {"checkpoint_min": (self._clock() - self._at) // 60} if self._sequence else {}
         return {
-            "checkpoint_min": (self._clock() - self._at) // 60 if self._sequence else -1.0,
+            **age,
             "checkpoint_records": self.records,
             "checkpoints": self._written,
             "checkpoints_failed": self._failed,

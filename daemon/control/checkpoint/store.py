@@ -24,6 +24,7 @@ from daemon.control.checkpoint.reading import (
 )
 from daemon.control.checkpoint.unsealing import Unseal, sealed_stays
 from daemon.control.journal import Journal
+from daemon.control.journaled.files import segments_after
 from daemon.errors import JournalError
 
 log = structlog.get_logger()
@@ -95,6 +96,38 @@ def read(path: Path) -> Checkpoint:
         return _decoder.decode(payload)
     except msgspec.DecodeError as error:
         raise JournalError(f"{path}: of another version, {error}") from error
+
+
+class JournalState(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a start would read, for who looks at the files."""
+
+    checkpoint: int
+    """Last record of the newest checkpoint that is whole; 0 for none."""
+    checkpoint_at: float
+    """When that record was written, in Unix seconds."""
+    damaged: int
+    """Newer checkpoints that are not whole."""
+    bytes_after: int
+    """Of the journal's files that are read besides it."""
+
+
+def look(directory: Path) -> JournalState:
+    """See what is there, without an engine; whoever runs goes on."""
+    newest, damaged = None, 0
+    for path in checkpoints(directory):
+        try:
+            newest = read(path)
+            break
+        except JournalError:
+            damaged += 1
+    number = newest.sequence if newest is not None else 0
+    files = segments_after(directory, number)
+    return JournalState(
+        checkpoint=number,
+        checkpoint_at=newest.at if newest is not None else 0.0,
+        damaged=damaged,
+        bytes_after=sum(path.stat().st_size for path in files),
+    )
 
 
 def begin_reading(

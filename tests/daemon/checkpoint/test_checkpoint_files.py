@@ -15,10 +15,11 @@ from acd_core.agent import AgentConfig
 from acd_core.call_queue import QueueConfig
 from acd_core.ids import AgentId, CallId, QueueId
 from acd_core.state.image import save
+from daemon.commands import check
 from daemon.control.checkpoint import store
 from daemon.control.checkpoint.quiet import make_checkpoint
 from daemon.control.checkpoint.reading import Recovered, read_back
-from daemon.control.checkpoint.store import checkpoints, last_record, read, recover
+from daemon.control.checkpoint.store import checkpoints, last_record, look, read, recover
 from daemon.control.checkpoint.worker import Written, advance
 from daemon.control.journal import Journal
 from daemon.control.journaled.files import SNAPSHOT, read_journal
@@ -214,3 +215,57 @@ def test_the_worker_says_what_it_wrote_or_why_not(tmp_path: Path) -> None:
     failed = subprocess.run([*command, *arguments, "99"], capture_output=True, check=False)
     assert failed.returncode == 1
     assert b"ends at record 24, before 99" in failed.stderr
+
+
+def test_who_looks_is_told_what_a_start_would_read(tmp_path: Path) -> None:
+    journal = journal_of(tmp_path)
+    before = look(tmp_path)
+    assert (before.checkpoint, before.checkpoint_at, before.damaged) == (0, 0.0, 0)
+    size = before.bytes_after
+    assert size == sum(path.stat().st_size for path in tmp_path.glob("*.hfj")) > 500
+    advance(tmp_path, journal.begin_file())
+    journal.append("acd", b"one more")
+    journal.sync()
+    after = look(tmp_path)
+    assert (after.checkpoint, after.checkpoint_at, after.damaged) == (24, NOON, 0)
+    assert 0 < after.bytes_after < 100
+    checkpoints(tmp_path)[0].write_bytes(b"HFC1")
+    damaged = look(tmp_path)
+    assert (damaged.checkpoint, damaged.damaged) == (0, 1)
+    assert damaged.bytes_after == size + after.bytes_after
+    journal.close()
+
+
+@pytest.mark.parametrize(
+    ("language", "says"),
+    [
+        (
+            "en",
+            (
+                "no checkpoint of the journal yet",
+                "newest checkpoint of the journal: 2026-09-2",
+                "1 checkpoints of the journal are damaged",
+            ),
+        ),
+        ("zh", ("尚无日志检查点", "最新的日志检查点：2026-09-2", "1 个日志检查点已损坏")),
+    ],
+)
+def test_check_says_when_the_last_one_was(
+    language: str,
+    says: tuple[str, str, str],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOOKFLASH_LANGUAGE", language)
+    folder = tmp_path / "journal"
+    journal = journal_of(folder)
+    check._write_journal(look(folder))
+    assert says[0] in capfd.readouterr().out
+    advance(folder, 24)
+    check._write_journal(look(folder))
+    assert says[1] in capfd.readouterr().out
+    checkpoints(folder)[0].write_bytes(b"")
+    check._write_journal(look(folder))
+    assert says[2] in capfd.readouterr().err
+    journal.close()
