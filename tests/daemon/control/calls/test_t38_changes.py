@@ -14,7 +14,7 @@ from daemon.link.errors import MediaRefused
 from daemon.service.fax.faxes import FaxState
 from daemon.store.rows import SegmentRow
 from drivers.api import RtpAddress
-from drivers.t38 import T38Asked, T38Left, T38Line, T38Terms, T38Told
+from drivers.t38 import Correction, T38Asked, T38Left, T38Line, T38Terms, T38Told
 from tests.fakes.control_rig import ControlRig
 from tests.fakes.fax_pages import write_pages
 from tests.fakes.line import FakeLine
@@ -116,6 +116,19 @@ async def test_caller_that_takes_t38_sends_by_it(rig: ControlRig) -> None:
     [segment] = [row for row in rig.book.newest(SegmentRow) if row.kind == "fax"]
     assert (segment.result, segment.detail["t38"]) == ("received", "1")
     assert_sound(rig)
+
+
+@pytest.mark.parametrize(
+    ("correction", "redundancy", "parity"),
+    [("redundancy", 3, False), ("parity", 0, True), ("none", 0, False)],
+)
+async def test_losses_are_made_up_for_as_the_other_side_wants(
+    rig: ControlRig, correction: Correction, redundancy: int, parity: bool
+) -> None:
+    line, _ = await receive(rig, msgspec.structs.replace(TERMS, correction=correction))
+    [request] = started(rig)
+    assert request.t38 == msgspec.structs.replace(PEER, redundancy=redundancy, parity=parity)
+    await rig.hang_up(line)
 
 
 async def test_caller_that_refuses_t38_sends_by_audio(rig: ControlRig) -> None:
