@@ -80,7 +80,8 @@ class RecordsOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """``[records]``: the database."""
 
     database: str = ""
-    """URL such as ``postgres://user:secret@host/name``; empty: ``hookflash.db`` in the site."""
+    """URL of a PostgreSQL database, ``postgres:///NAME`` on this machine; empty: ``hookflash.db``
+    in the site."""
     batch_rows: Annotated[int, msgspec.Meta(ge=1, le=5000)] = 500
     """Rows written in one transaction."""
     batch_ms: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 500

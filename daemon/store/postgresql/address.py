@@ -1,5 +1,6 @@
 """How a site names its PostgreSQL database, and how that is shown without its password."""
 
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -8,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from daemon.errors import StoreError
 from daemon.language import pick
 
+PACKAGE: Final = "asyncpg>=0.29,<1"
 SCHEMES: Final = ("postgres", "postgresql")
 
 
@@ -64,8 +66,8 @@ def checked(database: str) -> str:
     if find_spec("asyncpg") is None:
         raise StoreError(
             pick(
-                "PostgreSQL needs one more package: pip install 'hookflash[postgresql]'",
-                "使用 PostgreSQL 需要另装软件包：pip install 'hookflash[postgresql]'",
+                f"PostgreSQL needs one more package: {sys.prefix}/bin/pip install '{PACKAGE}'",
+                f"使用 PostgreSQL 需要另装软件包：{sys.prefix}/bin/pip install '{PACKAGE}'",
             )
         )
     return database
