@@ -216,10 +216,13 @@ class T38Passing:
         control, result = self._control, segment.detail["way"]
         if event.code != fax.OK and not event.pages:
             result = "fax_failed"
-        # The call goes on without it, or has ended before.
+        # The call goes on without it, maybe with another one by now, or has ended before.
+        next_one = call.segments.pop(KIND, segment)
         call.segments[KIND] = segment
         detail: dict[str, object] = {**counts, "code": str(event.code)}
         control.records.close_segment(call, KIND, control.clock(), result=result, detail=detail)
+        if next_one is not segment:
+            call.segments[KIND] = next_one
         return True
 
     def media_restarted(self) -> None:

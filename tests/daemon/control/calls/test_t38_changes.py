@@ -363,6 +363,28 @@ async def test_legs_that_cannot_be_joined_again_end_their_call_in_order(rig: Con
     assert_sound(rig)
 
 
+async def test_end_that_is_told_late_leaves_the_next_one_alone(rig: ControlRig) -> None:
+    """A gateway takes a moment to end, and its leg may be back at T.38 by then."""
+    caller, agent = await rig.connect()
+    packets = Packets(agent)
+    await packets.ask(rig)
+    tell, late = rig.media.faxes._tell, list[bytes]()
+    rig.media.faxes._tell = late.append
+    rig.driver.emit(T38Left(line=agent.id))
+    await rig.settle()
+    await packets.ask(rig)
+    first, second = (each.fax for each in started(rig))
+    tell(late.pop())
+    await rig.settle()
+    assert rig.call_on(caller).segments["t38"].detail["fax"] == str(second) != str(first)
+    rig.media.faxes._tell = tell
+    await rig.hang_up(caller)
+    segments = [row for row in rig.book.newest(SegmentRow) if row.kind == "t38"]
+    assert {row.detail["fax"] for row in segments} == {str(first), str(second)}
+    assert rig.media.faxes.running == {}
+    assert_sound(rig)
+
+
 async def test_call_without_a_fax_or_a_partner_refuses(rig: ControlRig) -> None:
     packets = Packets(rig.driver.line(rig.driver.trunks[0]))
     await rig.call("100", line=packets.line)
