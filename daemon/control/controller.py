@@ -45,6 +45,7 @@ from daemon.control.flows.prompts import Prompts
 from daemon.control.journal import Journal
 from daemon.control.journaled.kinds import CALL_KIND
 from daemon.control.line_table import LineTable
+from daemon.control.mailboxes.mailboxes import Mailboxes
 from daemon.control.media_events import NO_PORT, EventfulMedia, MediaEvents
 from daemon.control.records import Records
 from drivers import events as line_events
@@ -97,6 +98,7 @@ class Controller(Switchboard):
         self.calls: dict[int, CallLife] = {}
         self.places = KeptPlaces(journal, self)
         self.faxes = faxes_of(self)
+        self.mailboxes = Mailboxes(self)
         self.last_agents = LastAgents()
         self.audio = AudioOptions()
         self.callers = CallerEars()

@@ -273,6 +273,10 @@ class Records:
         """Rows of agents and recordings that are not complete."""
         return (*self._states.values(), *self._wrap_ups.values(), *self._recordings.values())
 
+    def message_marked(self, row: RecordingRow) -> None:
+        """A message was heard, deleted or restored."""
+        self._rows.write(row)
+
     def open_recordings(self) -> tuple[RecordingRow, ...]:
         """Recordings that media has not reported complete; faxes are reported by their host."""
         return tuple(row for row in self._recordings.values() if row.kind != "fax")

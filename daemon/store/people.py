@@ -50,6 +50,8 @@ class Station(Model):
     ha1_md5 = fields.CharField(max_length=32, default="")
     """MD5 of name:realm:secret, in hex, a digest cannot be answered from argon2."""
     ha1_sha256 = fields.CharField(max_length=64, default="")
+    pin_hash = fields.CharField(max_length=255, default="", db_default="")
+    """Argon2 of what opens the mailbox of this name by telephone, empty for nobody."""
     enabled = fields.BooleanField(default=True)
     version = fields.IntField(default=1, db_default=1)
 

@@ -127,6 +127,17 @@ nodes:
   end: {kind: hang_up}
 """
 
+MAILBOX = """\
+version: 1
+languages: [en, zh]
+title: Messages by telephone
+start: messages
+nodes:
+  messages: {kind: messages, next: end, refused: sorry}
+  sorry: {kind: announce, say: {en: "No, {mailbox_error}", zh: "不，{mailbox_error}"}, next: end}
+  end: {kind: hang_up}
+"""
+
 TEXTS = {
     "main": MAIN,
     "night": NIGHT,
@@ -135,6 +146,7 @@ TEXTS = {
     "survey": SURVEY,
     "place": PLACE,
     "faxes": FAXES,
+    "mailbox": MAILBOX,
 }
 
 

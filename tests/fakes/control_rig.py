@@ -50,6 +50,7 @@ NUMBERS = (
     NumberEntry(number="500", flow="survey"),
     NumberEntry(number="600", flow="place"),
     NumberEntry(number="700", flow="faxes"),
+    NumberEntry(number="800", flow="mailbox"),
 )
 
 

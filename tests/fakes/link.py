@@ -37,6 +37,8 @@ class Playing(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[str, ...] = ()
     tone: tuple[tuple[float, float], ...] = ()
     repeat: int = 1
+    start_ms: int = 0
+    speed: float = 1.0
 
 
 class Recorder(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +69,8 @@ class FakeMedia(FaxWatch):
         self.ports: set[PortId] = set()
         self.players: dict[int, Playing] = {}
         self.played: list[Playing] = []
+        self.steered: list[tuple[str, float]] = []
+        """What players were told: by or to how many ms, or the speed."""
         self.recorders: dict[int, Recorder] = {}
         self.recorded: list[Recorder] = []
         self.pauses: dict[int, float] = {}
@@ -136,11 +140,32 @@ class FakeMedia(FaxWatch):
         repeat: int = 1,
         gain_db: float = 0.0,
         stop_on_digit: bool = False,
+        start_ms: int = 0,
+        speed: float = 1.0,
         in_step: bool = False,
     ) -> None:
         self._fail("play")
         rounds = 0 if in_step else repeat
-        self._start(Playing(player=player, port=port, files=tuple(files), repeat=rounds))
+        self._start(
+            Playing(
+                player=player,
+                port=port,
+                files=tuple(files),
+                repeat=rounds,
+                start_ms=start_ms,
+                speed=speed,
+            )
+        )
+
+    async def seek_play(self, player: int, ms: int, *, relative: bool = False) -> None:
+        self._fail("seek_play")
+        if player in self.players:
+            self.steered.append(("by" if relative else "to", float(ms)))
+
+    async def set_speed(self, player: int, speed: float) -> None:
+        self._fail("set_speed")
+        if player in self.players:
+            self.steered.append(("speed", speed))
 
     async def play_tone(
         self,

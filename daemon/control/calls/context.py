@@ -22,6 +22,7 @@ from daemon.control.flows.active import FlowSource
 from daemon.control.flows.faxing import Faxes
 from daemon.control.flows.hooks import CallMedia, Listener
 from daemon.control.flows.prompts import Prompts
+from daemon.control.mailboxes.mailboxes import Mailboxes
 from daemon.control.records import Records
 from drivers.api import Line, LineId, PortId, Transfers
 from drivers.ctilink.details import CallDetail
@@ -123,6 +124,7 @@ class CallContext(Moving, Protocol):
     flows: FlowSource
     places: KeptPlaces
     faxes: Faxes
+    mailboxes: Mailboxes
     outgoing: OutgoingOptions
     disk: DiskWatch
     audio: AudioOptions

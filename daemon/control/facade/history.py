@@ -142,14 +142,7 @@ class HistoryFacade:
 
     async def _darken(self, mailbox: str) -> None:
         """Let a mailbox's lamp go out when nothing in it is new."""
-        if mailbox and not await Recording.exists(
-            mailbox=mailbox,
-            kind="message",
-            heard_ms__isnull=True,
-            deleted_ms__isnull=True,
-            ended_ms__not_isnull=True,
-        ):
-            self._controller.message_lamp(mailbox, on=False)
+        await self._controller.mailboxes.darken(mailbox)
 
     async def hold_recording(self, recording: str, *, on: bool) -> None:
         """Keep a recording however old it gets, or no longer."""

@@ -19,7 +19,7 @@ from daemon.control.calls.resuming import waits
 from daemon.control.dial_plan import Target
 from daemon.control.flows.active import CONFIRMS, ActiveFlow
 from daemon.control.flows.company import hold_sound
-from daemon.control.flows.hooks import Signal
+from daemon.control.flows.hooks import Signal, Signals
 from daemon.control.flows.ivr_runner import IvrRunner
 from daemon.control.flows.queue_words import announcement
 from daemon.control.records import recording_path
@@ -27,7 +27,7 @@ from daemon.link.errors import MediaRefused
 from daemon.link.messages import DigitDetected, RecordFinished
 from drivers.api import PortId
 from drivers.errors import DriverError
-from ivr.actions import EnterQueue, ReceiveFax, RecordMessage, Transfer
+from ivr.actions import EnterQueue, MailboxAction, ReceiveFax, RecordMessage, Transfer
 from ivr.inputs import FlowInput, QueueLeft, TransferFailed
 from ivr.interpreter import IvrSession
 
@@ -103,6 +103,7 @@ class CallFlow(CallPart):
 
     def over(self, *, caller_left: bool) -> None:
         """The call ends: note where the flow was, and what it knew in the end."""
+        self._context.mailboxes.over(self.call)
         if self._runner is not None:
             if caller_left:
                 self._runner.caller_left()
@@ -375,6 +376,10 @@ class CallFlow(CallPart):
             self.call.message_left = True
             if recording.mailbox:
                 self._context.message_lamp(recording.mailbox, on=True)
+
+    async def at_mailbox(self, action: MailboxAction, signals: Signals) -> FlowInput:
+        """Let the caller into a mailbox, or hear what is in it."""
+        return await self._context.mailboxes.visit(self.call, action, signals)
 
     async def receive_fax(self, action: ReceiveFax) -> tuple[int, str]:
         """Let the caller's fax come in."""

@@ -3,15 +3,18 @@
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from typing import Protocol
 
+from daemon.control.flows.inbox import Inbox
 from daemon.fax.messages import FaxEnded
 from daemon.link.messages import MediaEvent, RecordFinished
 from drivers.api import PortId
-from ivr.actions import EnterQueue, ReceiveFax, RecordMessage, Transfer
+from ivr.actions import EnterQueue, MailboxAction, ReceiveFax, RecordMessage, Transfer
 from ivr.inputs import FlowInput
 from speech.api import Grammar, Limits, SpeechEvent
 
 Signal = MediaEvent | SpeechEvent | FlowInput | FaxEnded
 """What a running flow is told about its call."""
+Signals = Inbox[Signal]
+"""What it has been told and has not read yet."""
 
 
 class TapFds(Protocol):
@@ -38,8 +41,12 @@ class CallMedia(Protocol):
         repeat: int = 1,
         gain_db: float = 0.0,
         stop_on_digit: bool = False,
+        start_ms: int = 0,
+        speed: float = 1.0,
         in_step: bool = False,
     ) -> Awaitable[None]: ...
+    def seek_play(self, player: int, ms: int, *, relative: bool = False) -> Awaitable[None]: ...
+    def set_speed(self, player: int, speed: float) -> Awaitable[None]: ...
     def play_tone(
         self,
         port: PortId,
@@ -90,6 +97,9 @@ class CallHooks(Protocol):
 
     def message_recorded(self, recorded: RecordFinished) -> None:
         """A message is complete."""
+
+    async def at_mailbox(self, action: MailboxAction, signals: Signals) -> FlowInput:
+        """Let the caller into a mailbox, or hear what is in it; he does both with keys."""
 
     async def receive_fax(self, action: ReceiveFax) -> tuple[int, str]:
         """Let a fax come in: its number and file; its end is told as ``FaxEnded``."""

@@ -37,6 +37,7 @@ from ivr.actions import (
     EnterQueue,
     FlowAction,
     HangUp,
+    MailboxAction,
     Play,
     ReceiveFax,
     RecordMessage,
@@ -168,6 +169,8 @@ class IvrRunner:
                 return await self._record(action)
             case ReceiveFax():
                 return await self._fax(action)
+            case MailboxAction():
+                return await self._hooks.at_mailbox(action, self._signals)
             case EnterQueue():
                 return await self._queue(action, resumed=in_queue)
             case Transfer():
