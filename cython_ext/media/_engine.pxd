@@ -8,7 +8,7 @@ cdef extern from "sys/socket.h":
 
 
 cdef extern from "engine.h":
-    enum: HF_MEMBERS, HF_MOST_MEMBERS, HF_LATE_STEPS, HF_TAP_SAMPLES, HF_PHASES, HF_PHASE_PORTS, HF_COMMANDS, HF_PORT_RECORDERS
+    enum: HF_MEMBERS, HF_MOST_MEMBERS, HF_LATE_STEPS, HF_TAP_SAMPLES, HF_PHASES, HF_PHASE_PORTS, HF_COMMANDS, HF_FRAME, HF_WIRE, HF_PORT_RECORDERS
     enum: HF_PORT, HF_PLAYER, HF_ROOM, HF_RECORDER, HF_TAP, HF_KEYRING
     enum: HF_RTP, HF_DEVICE, HF_INBAND, HF_HARDWARE
     enum: HF_ALAW, HF_ULAW, HF_S16, HF_L16, HF_G722, HF_OPUS
@@ -85,6 +85,7 @@ cdef extern from "engine.h":
         int law, payload_type, key_payload_type, packet_samples, send, receive
         int rtcp_mux, rtcp_fd
         hf_coders coders
+        uint8_t *wire
 
     ctypedef struct hf_port_counts:
         uint64_t packets_in, packets_out, bad, foreign, ssrc_changes, other_keys

@@ -180,6 +180,7 @@ class Core:
         new_keys: bool,
         keyring: Handle | None,
         coder: int,
+        gathers: bool,
     ) -> bool: ...
     def keys(self, port: Handle, keys: bytes) -> bool: ...
     def port_counters(self, handle: Handle) -> dict[str, float]: ...
@@ -219,6 +220,8 @@ class OpenPort:
     reports: bool
     g722: bool
     opus: bool
+    gathers: bool
+    """Whether it has room for packets that are no frames."""
     spare: int
     """A socket for RTCP that the engine does not have yet; -1: none."""
 

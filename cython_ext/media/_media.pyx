@@ -9,7 +9,7 @@ import os
 from collections import deque
 
 cimport cython
-from libc.stdlib cimport free
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from cython_ext.media._engine cimport *
@@ -200,7 +200,11 @@ cdef class Core:
         if host and hf_address(host.encode(), rtp_port, &stream.remote,
                                &stream.remote_length) < 0:
             raise ValueError(f"{host!r} is no IP address")
+        if packet_samples != HF_FRAME:
+            stream.wire = new_wire()
         port = hf_port_new(number, <hf_port_kind>HF_RTP, fd)
+        if port == NULL:
+            free(stream.wire)
         handle = handle_of(port)
         command.op, command.subject = HF_ADD_PORT, port
         hf_command_push(self.engine, &command)
@@ -215,11 +219,12 @@ cdef class Core:
     def connect(self, Handle port, str host, int rtp_port, *, int law, int payload_type,
                 int key_payload_type, int packet_samples, bint send, bint receive,
                 bint rtcp_mux, int rtcp_fd, bint new_keys, Handle keyring,
-                int coder):
+                int coder, bint gathers):
         """Set an RTP port's stream; ValueError for a host that is no address.
 
         The descriptor for RTCP becomes the port's own; with ``new_keys`` the keyring
-        replaces the one before, None by plain RTP; ``coder`` is the law whose coder it needs, or -1.
+        replaces the one before, None by plain RTP; ``coder`` is the law whose coder it needs, or
+        -1; ``gathers``: it needs room for packets that are no frames.
         """
         cdef hf_command command
         memset(&command, 0, sizeof(command))
@@ -236,7 +241,10 @@ cdef class Core:
         command.flag = new_keys
         command.object = NULL if keyring is None else keyring.pointer
         put_coder(&command.stream.coders, coder)
+        if gathers:
+            command.stream.wire = new_wire()
         if hf_command_push(self.engine, &command) < 0:
+            free(command.stream.wire)
             free(command.stream.coders.g722)
             free(command.stream.coders.opus)
             return False

@@ -34,6 +34,14 @@ cdef Handle handle_of(void *pointer, object parts=None):
     return handle
 
 
+cdef uint8_t *new_wire() except NULL:
+    """Room for what is coded and shorter than a packet."""
+    cdef uint8_t *made = <uint8_t *>malloc(HF_WIRE)
+    if made == NULL:
+        raise MemoryError
+    return made
+
+
 def bind_rtp(str host, int port):
     """A UDP socket for RTP, and its port; OSError when it cannot be bound."""
     cdef int bound = 0

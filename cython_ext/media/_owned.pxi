@@ -17,7 +17,7 @@ cdef class OpenPort:
     cdef readonly tuple local
     cdef public tuple remote
     cdef public object bridge, srtp, transport
-    cdef public bint reports, g722, opus
+    cdef public bint reports, g722, opus, gathers
     cdef public int spare
     cdef dict _taps
 
@@ -179,6 +179,7 @@ cdef class Ports:
             return 0
         found = OpenPort(handle, "rtp", local, bound)
         found.remote, found.reports = (host, rtp_port), not rtcp_mux
+        found.gathers = packet_samples != HF_FRAME
         self.open[number] = found
         return bound
 

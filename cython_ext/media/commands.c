@@ -251,6 +251,7 @@ void hf_object_free(hf_object *object)
     if (object->kind == HF_PORT) {
         close_fd(((hf_port *)object)->fd);
         close_fd(((hf_port *)object)->rtcp_fd);
+        free(((hf_port *)object)->wire);
         free(((hf_port *)object)->coders.g722);
         free(((hf_port *)object)->coders.opus);
     } else if (object->kind == HF_ROOM) {

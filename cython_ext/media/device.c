@@ -92,7 +92,7 @@ void hf_device_send(hf_engine *engine, hf_port *port)
     port->timestamp += HF_FRAME;
     if (port->dead)
         return;
-    if (port->wire_fill + size <= (int)sizeof port->wire) {
+    if (port->wire_fill + size <= (int)HF_WIRE) {
         hf_g711_encode(port->law, port->sent, HF_FRAME, port->wire + port->wire_fill);
         port->wire_fill += size;
     } else {

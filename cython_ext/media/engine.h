@@ -38,6 +38,7 @@
 #define HF_MOST_MEMBERS 64 /* and in the largest */
 #define HF_SMOOTH 40      /* samples in which a step at a joint is let go */
 #define HF_RAW 320        /* octets of a coded frame that may pass through as it is */
+#define HF_WIRE (HF_PAYLOAD + HF_FRAME * 2)
 #define HF_QUEUE (HF_FRAME * 4) /* samples decoded and not yet heard, the most there can be */
 #define HF_LATE_STEPS 64  /* of the histogram of lateness, 0.25 ms each */
 #define HF_PORT_RECORDERS 2
@@ -95,6 +96,7 @@ typedef struct {
     int rtcp_mux; /* RFC 5761: reports share the socket */
     int rtcp_fd;  /* -1: as before; the port takes it over */
     hf_coders coders; /* those not NULL the port takes over */
+    uint8_t *wire;    /* the same; needed once a port, for Opus and packets that are no frames */
 } hf_stream;
 
 enum hf_port_kind { HF_RTP, HF_DEVICE };
@@ -117,7 +119,7 @@ struct hf_port {
     int latched, marker;
     uint16_t sequence;
     uint32_t timestamp, ssrc;
-    uint8_t wire[HF_PAYLOAD + HF_FRAME * 2]; /* coded, shorter than a packet so far */
+    uint8_t *wire; /* HF_WIRE octets, shorter than a packet so far; NULL: packets are frames */
     int wire_fill;
     /* receiving */
     uint32_t peer_ssrc, new_ssrc;

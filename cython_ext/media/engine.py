@@ -191,6 +191,8 @@ class Engine(Bridging, Listening, Playing, Securing):
         new_keys = srtp != found.srtp
         keys = streams.keyring(port, srtp) if new_keys else None
         reports = streams.reports_socket(found, rtcp_mux=rtcp_mux)
+        samples = streams.packet_samples(ptime_ms)
+        gathers = not found.gathers and (samples != streams.FRAME or coder == _media.OPUS)
         done = False
         try:
             done = self._core.connect(
@@ -200,7 +202,7 @@ class Engine(Bridging, Listening, Playing, Securing):
                 law=streams.LAWS[law],
                 payload_type=payload_type,
                 key_payload_type=dtmf_payload_type,
-                packet_samples=streams.packet_samples(ptime_ms),
+                packet_samples=samples,
                 send=send,
                 receive=receive,
                 rtcp_mux=rtcp_mux,
@@ -208,6 +210,7 @@ class Engine(Bridging, Listening, Playing, Securing):
                 new_keys=new_keys,
                 keyring=keys,
                 coder=coder,
+                gathers=gathers,
             )
         except ValueError as error:
             raise EngineError("bad-argument", str(error)) from error
@@ -215,6 +218,7 @@ class Engine(Bridging, Listening, Playing, Securing):
             if not done and reports != NO_FD:
                 found.spare = reports
         accepted(done)
+        found.gathers = found.gathers or gathers
         found.g722 = found.g722 or law == "G722"
         found.opus = found.opus or coder == _media.OPUS
         if found.transport is None:

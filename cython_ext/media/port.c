@@ -31,6 +31,10 @@ hf_port *hf_port_new(uint64_t id, enum hf_port_kind kind, int fd)
     port->head.kind = HF_PORT;
     port->head.id = id;
     port->kind = kind;
+    if (kind == HF_DEVICE && !(port->wire = malloc(HF_WIRE))) {
+        free(port);
+        return NULL;
+    }
     port->fd = fd;
     port->stream.key_payload_type = -1;
     draw(seed, 6);

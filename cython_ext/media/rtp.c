@@ -142,6 +142,10 @@ void hf_rtp_connect(hf_port *port, const hf_stream *stream)
     port->stream = *stream;
     port->stream.packet_samples =
         hf_codec_packet(stream->law, &port->coders, stream->packet_samples, HF_PAYLOAD);
+    if (stream->wire)
+        port->wire = stream->wire;
+    if (!port->wire)
+        port->stream.packet_samples = HF_FRAME;
     port->wire_fill = 0;
     port->silent_frames = 0;
     port->connected = 1;

@@ -55,7 +55,8 @@ static void send_audio(hf_port *port)
     if (hf_codec_is_opaque(port->law, &port->coders))
         return; /* nothing to pass, and nothing can be made */
     if (port->law == HF_OPUS) {
-        send_opus(port);
+        if (port->wire)
+            send_opus(port);
         return;
     }
     if (port->stream.packet_samples == HF_FRAME && !port->wire_fill) {

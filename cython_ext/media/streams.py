@@ -9,6 +9,7 @@ from cython_ext.media.clips import EngineError
 
 NO_CODER: Final = -1
 USUAL_MS: Final = 20
+FRAME: Final = 8 * USUAL_MS  # samples
 LAWS: Final = {
     "A": _media.ALAW,
     "U": _media.ULAW,
