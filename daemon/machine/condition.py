@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from daemon.config import FILE
 from daemon.errors import Fault
 from daemon.language import pick
+from daemon.machine.interpreter import why_slow
 from daemon.machine.libraries import LIBRARIES, missing_for
 from daemon.machine.rights import RIGHTS, missing_here
 from daemon.readiness import endpoints
@@ -26,7 +27,7 @@ def condition(site: SiteDirectory) -> tuple[list[Fault], list[Fault]]:
         Fault(file="system", key=alarm.kind, what=pick(alarm.en, alarm.zh))
         for alarm in _standing(site)
     ]
-    return faults, [*_lacks(site), *_room(site)]
+    return faults, [*_lacks(site), *_room(site), *_interpreter()]
 
 
 def _lacks(site: SiteDirectory) -> Iterator[Fault]:
@@ -44,6 +45,20 @@ def _lacks(site: SiteDirectory) -> Iterator[Fault]:
             what, _, todo = pick(*RIGHTS[name]).partition(pick(". ", "。"))
             here = pick(" (for this user)", "（当前用户）")
             yield Fault(file="system", key=name, what=what + ("" if running else here), todo=todo)
+
+
+def _interpreter() -> Iterator[Fault]:
+    why = why_slow()
+    if why:
+        yield Fault(
+            file="system",
+            key="python",
+            what=pick(
+                f"this Python was compiled without optimisation ({why}): everything is slow",
+                f"此 Python 编译时未优化（{why}），运行缓慢",
+            ),
+            todo=pick("use the system's Python", "请使用系统自带的 Python"),
+        )
 
 
 def _runs(pid: object) -> bool:

@@ -35,7 +35,7 @@ lines = ["trunk"]
 [telephones]
 allowed = ["555"]
 """
-HANGS_AFTER_S: Final = 3
+HANGS_AFTER_S: Final = 4
 # The network of the machine: a stranger's address is one more of its own.
 STRANGER: Final = "203.0.113.9"
 
@@ -55,7 +55,7 @@ def commands_of_the_page() -> list[str]:
 
 
 def set_up_site(machine: Machine) -> None:
-    """Two numbers, sockets open to all addresses, a ban of three seconds."""
+    """Two numbers, sockets open to all addresses, a ban of some seconds."""
     site = machine.root / SITE.lstrip("/")
     toml = site / "hookflash.toml"
     bans = f'bans_file = "sip-bans.nft"\nban_s = {HANGS_AFTER_S}\nlisten = "0.0.0.0"\n'

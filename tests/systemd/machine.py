@@ -22,7 +22,7 @@ PROGRAM: Final = "/opt/hookflash"
 SYSTEM_PYTHON: Final = "/usr/bin/python3"
 PRIVATE_MOUNTS: Final = ("unshare", "--mount", "--propagation", "private")
 ENVIRONMENT: Final = ("env", "-i", f"PATH={os.defpath}:/usr/sbin:/sbin", "LANG=C.UTF-8")
-PATIENCE_S: Final = 30.0
+PATIENCE_S: Final = 90.0
 CLONE_NEWNET: Final = 0x40000000  # setns(2)
 PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 # What else is installed here does not start there, and no trace of a Hookflash of this machine is seen.

@@ -10,7 +10,7 @@ from tests.systemd.hotline import HOTLINE, until
 from tests.systemd.installation import SITE, STRANGER
 from tests.systemd.machine import CHECKOUT, Machine
 
-pytestmark = [pytest.mark.systemd, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.systemd, pytest.mark.timeout(180)]
 
 PAGE: Final = CHECKOUT / "docs/operate/sip-security.md"
 LOADER: Final = "hookflash-bans@main.service"

@@ -20,7 +20,7 @@ from tests.systemd.hotline import (
 from tests.systemd.installation import HANGS_AFTER_S, SITE, drop_in
 from tests.systemd.machine import PROGRAM, Machine
 
-pytestmark = [pytest.mark.systemd, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.systemd, pytest.mark.timeout(180)]
 
 
 async def test_conversation_outlives_control(machine: Machine) -> None:

@@ -9,7 +9,7 @@ from tests.systemd.hotline import PROCESSES, active, announced, journal, status,
 from tests.systemd.installation import PAGE
 from tests.systemd.machine import Machine
 
-pytestmark = [pytest.mark.systemd, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.systemd, pytest.mark.timeout(180)]
 
 EXPOSED: Final = dict(
     re.findall(r"^\| `hookflash-(\w+)@NAME`.*\| ([\d.]+) \|$", PAGE.read_text(), re.MULTILINE)

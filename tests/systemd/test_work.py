@@ -20,7 +20,7 @@ from tests.systemd.hotline import ADMIN, HOTLINE, both_hear, conversation, unit,
 from tests.systemd.installation import FAX_NUMBER, OUTSIDE, SITE
 from tests.systemd.machine import CHECKOUT, Machine
 
-pytestmark = [pytest.mark.systemd, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.systemd, pytest.mark.timeout(180)]
 
 SCENARIOS: Final = CHECKOUT / "tests/e2e/scenarios"
 FRAME: Final = 320  # bytes of 20 ms
