@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -45,6 +46,7 @@ from daemon.control.facade.supervision import SupervisorFacade
 from daemon.control.flows.preparation import prepare_absence, prepare_flows
 from daemon.control.flows.prompts import Prompts
 from daemon.control.journal import Journal
+from daemon.control.journaled.rows import rows_among
 from daemon.control.records import Records
 from daemon.control.recovery import Recovery
 from daemon.link.client import MediaLink
@@ -119,6 +121,7 @@ class ControlProcess:
             batch_ms=records.batch_ms,
             waiting_rows=records.waiting_rows,
             settle=self.journal.flush,
+            again=lambda after: rows_among(self.journal.read(after)),
         )
         self.records = Records(self.journal, self.writer, self.ids, self.clock)
         self.speech = SpeechClient(site.socket("speech"))
@@ -157,6 +160,8 @@ class ControlProcess:
         await self._remember(controller)
         picture = LivePicture(controller, self.clock)
         audit = AuditLog(self.clock, self.ids)
+        controller.mailboxes.audit = audit.note
+        controller.mailboxes.zone = ZoneInfo(self.site.config.site.timezone)
         history = HistoryFacade(controller, self.site, self.clock)
         controller.audio = self.site.config.audio
         controller.disk.least_mb = self.site.config.recordings.alarm_free_mb
@@ -188,6 +193,7 @@ class ControlProcess:
                         ),
                         ("days", self._nights(controller, drivers, in_force).run()),
                         ("old recordings", self._retention(history, audit).run()),
+                        ("deleted messages", controller.mailboxes.run()),
                         ("disk of the recordings", controller.disk.run()),
                         ("media engine watched", watch.run()),
                     )

@@ -58,6 +58,7 @@ STAFF: Final = (
     ("fang", "方志强", {"sales": 8, "billing": 4}),
 )
 FIRST_STATION: Final = 2001
+MESSAGES: Final = "8500"  # dialled at a telephone to hear the messages of its mailbox
 QUEUES: Final = (
     ("sales", "Sales · 销售"),
     ("support", "Support · 支持"),
@@ -212,7 +213,10 @@ def _queues() -> QueuesFile:
 
 def _numbers(wishes: Wishes) -> NumbersFile:
     main = NumberEntry(number="*", name="Main line · 总机", flow="main", language=wishes.language)
-    return NumbersFile(numbers=(main,))
+    messages = NumberEntry(
+        number=MESSAGES, name="Messages · 收听留言", flow="messages", language=wishes.language
+    )
+    return NumbersFile(numbers=(main, messages))
 
 
 def _calendars() -> CalendarsFile:

@@ -16,6 +16,8 @@ from daemon.link.errors import LinkError
 from ivr.actions import Speech
 from ivr.flow import Flow
 from ivr.node import Phrases, Prompt
+from ivr.nodes.messages import Messages
+from ivr.voicemail.words import fixed
 from speech.api import Grammar
 from speech.client import SpeechClient
 from speech.errors import SpeechError
@@ -89,6 +91,8 @@ def fixed_texts(flow: Flow, language: str) -> list[str]:
         for prompt in _parts(node, Prompt)
         if prompt.texts.get(language) and "{" not in prompt.texts[language]
     ]
+    if any(isinstance(node, Messages) for node in flow.nodes.values()):
+        found += [said.text for said in fixed(language)]
     return list(dict.fromkeys(found))
 
 
