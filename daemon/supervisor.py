@@ -1,14 +1,16 @@
 """Starts the processes of a site, watches them, and starts again those that die.
 
 Not a replacement for systemd: the unit files in ``udev/`` run the same processes one by
-one. This is what ``hookflash run`` and the demo use, and it speaks the same readiness
-protocol, so a process cannot tell who started it.
+one. This is what ``hookflash run`` and the demo use, and it speaks the same protocol of
+readiness and signs of life, so a process cannot tell who started it.
 """
 
 import asyncio
+import contextlib
 import ctypes
 import json
 import os
+import resource
 import signal
 import socket
 import sys
@@ -26,6 +28,8 @@ BACKOFF_FIRST: Final = 0.2  # s, before the second restart in a row; the first i
 BACKOFF_LIMIT: Final = 15.0  # s
 STEADY: Final = 5.0  # s a process must have been ready for its back-off to start over
 STOP_GRACE: Final = 8.0  # s between SIGTERM and SIGKILL
+HANGS_AFTER: Final = 30.0  # s without a sign of life, as WatchdogSec= in udev/
+HANG_GRACE: Final = 1.0  # s between SIGABRT, on which it writes down where it is, and SIGKILL
 WRONG_CONFIGURATION: Final = 2  # exit code, see daemon/__main__.py
 WORKER: Final = b"X_WORKER="  # and the id of the process that works, see machine/fresh_worker.py
 PR_SET_PDEATHSIG: Final = 1  # prctl(2)
@@ -81,10 +85,12 @@ class Supervisor:
         run_dir: Path,
         *,
         clock: Callable[[], float] = time.monotonic,
+        hangs_after_s: float = HANGS_AFTER,
     ) -> None:
         self.watched = {spec.name: Watched(spec) for spec in specs}
         self.run_dir = run_dir
         self.clock = clock
+        self._hangs_after_s = hangs_after_s
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -170,11 +176,12 @@ class Supervisor:
             address.chmod(0o600)
             inbox.setblocking(False)
             environment = {**os.environ, **spec.environment, "NOTIFY_SOCKET": str(address)}
+            environment["WATCHDOG_USEC"] = str(round(self._hangs_after_s * 1e6))
             watched.process = await asyncio.create_subprocess_exec(
                 *spec.argv,
                 env=environment,
                 stdin=asyncio.subprocess.DEVNULL,
-                preexec_fn=_die_with_parent,
+                preexec_fn=_begin_process,
             )
             watched.ready_at = watched.worker = None
             self._write_state()
@@ -190,7 +197,13 @@ class Supervisor:
         """Take what a process says of itself (sd_notify(3)) as long as it lives."""
         loop = asyncio.get_running_loop()
         while True:
-            said = (await loop.sock_recv(inbox, 4096)).split(b"\n")
+            patience = self._hangs_after_s if watched.ready.is_set() else None
+            try:
+                async with asyncio.timeout(patience):
+                    said = (await loop.sock_recv(inbox, 4096)).split(b"\n")
+            except TimeoutError:
+                await self._end_hanging(watched)
+                continue
             workers = [line[len(WORKER) :] for line in said if line.startswith(WORKER)]
             if workers and workers[0].isdigit():
                 watched.restarts += watched.worker is not None
@@ -200,6 +213,22 @@ class Supervisor:
                 watched.ready_at = self.clock()
                 watched.was_ready = True
                 watched.ready.set()
+
+    async def _end_hanging(self, watched: Watched) -> None:
+        """End what works, so that it is started again."""
+        name, pid = watched.spec.name, self.pid(watched.spec.name)
+        log.error("process hangs, ending it", process=name, pid=pid, silent_s=self._hangs_after_s)
+        try:
+            handle = os.pidfd_open(pid or 0)
+        except OSError:
+            return  # it has ended meanwhile
+        try:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(handle, signal.SIGABRT)
+                await asyncio.sleep(HANG_GRACE)
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+        finally:
+            os.close(handle)
 
     def _write_state(self) -> None:
         state = {
@@ -235,6 +264,8 @@ async def _end(process: asyncio.subprocess.Process | None, stop_signal: int) -> 
         await process.wait()
 
 
-def _die_with_parent() -> None:
+def _begin_process() -> None:
+    # SIGABRT would leave secrets and voices in a file.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # A supervisor that is killed must not leave lines occupied behind it.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

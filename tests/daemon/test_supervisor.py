@@ -9,6 +9,8 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import pytest
+
 from daemon.supervisor import BACKOFF_LIMIT, ProcessSpec, Supervisor, backoff
 
 READY = """\
@@ -86,3 +88,35 @@ async def test_worker_of_a_process_is_what_the_state_names(tmp_path: Path) -> No
         assert supervisor.pid("control") == 4711
         state = json.loads((tmp_path / "processes.json").read_text())
         assert state == {"control": {"pid": 4711, "restarts": 0}}
+
+
+ALIVE = """\
+import os, signal, socket, sys, time
+out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+out.connect(os.environ["NOTIFY_SOCKET"])
+out.send(b"READY=1")
+for _ in range(int(sys.argv[1])):
+    time.sleep(int(os.environ["WATCHDOG_USEC"]) / 1e6 / 5)
+    out.send(b"WATCHDOG=1")
+if sys.argv[2] == "deaf":
+    signal.signal(signal.SIGABRT, signal.SIG_IGN)
+while True:
+    signal.pause()
+"""
+
+
+@pytest.mark.parametrize("ear", ["hears", "deaf"])
+async def test_process_that_hangs_is_ended_and_started_again(ear: str, tmp_path: Path) -> None:
+    spec = ProcessSpec("control", (sys.executable, "-c", ALIVE, "10", ear))
+    supervisor = Supervisor([spec], tmp_path, hangs_after_s=0.5)
+    loop = asyncio.get_running_loop()
+    try:
+        await supervisor.start()
+        began, first = loop.time(), supervisor.pid("control")
+        watched = supervisor.watched["control"]
+        await until(lambda: watched.restarts == 1 and watched.ready.is_set())
+        # As long as it shows that it lives, two times half a second, it is left alone.
+        assert loop.time() - began > 1.0
+        assert supervisor.pid("control") != first
+    finally:
+        await supervisor.stop()
