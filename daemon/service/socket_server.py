@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import msgspec
 import structlog
+from tortoise.exceptions import DBConnectionError
 
 from daemon.service.api import Service
 from daemon.service.errors import ServiceError
@@ -211,6 +212,18 @@ class _Connection:
         except ServiceError as error:
             self._counters[f"error_{error.code}"] += 1
             await self._refuse(id, error)
+        except DBConnectionError as error:
+            # It is a ConnectionError too, but not of whoever asks.
+            self._counters["error_database"] += 1
+            log.warning("database away", operation=operation.name, why=str(error))
+            await self._refuse(
+                id,
+                ServiceError(
+                    "unavailable",
+                    "The database cannot be reached; try again later.",
+                    "数据库暂时无法连接，请稍后再试。",
+                ),
+            )
         except ConnectionError:
             self._counters["connection_lost"] += 1
         except Exception:

@@ -19,7 +19,7 @@ from daemon.errors import JournalError, StoreError
 from daemon.language import pick
 from daemon.logs import get_logger
 from daemon.store.batches.opening import Batches, open_batches
-from daemon.store.batches.statements import Tables, values
+from daemon.store.batches.statements import Tables, WentBack, values
 from daemon.store.connection import Store
 from daemon.store.history import UNFINISHED_COPY, AppliedSequence
 from daemon.store.postgresql.address import shown
@@ -32,14 +32,24 @@ RETRY_LIMIT_S: Final = 30.0
 log = get_logger(__name__)
 
 
+Again = Callable[[int], Iterable[tuple[int, HistoryRow]]]
+"""Gives the rows of the journal behind a number once more, each with its own."""
+
+
 def nothing() -> None:
     """For journals that have a record as soon as it is given to them."""
+
+
+def no_more(after: int) -> Iterable[tuple[int, HistoryRow]]:
+    """For writers without a journal to read again."""
+    return ()
 
 
 class HistoryWriter:
     """The only writer of the history tables; one a process, in control.
 
     ``settle`` is called before rows are stored: the journal has their records by then.
+    ``again`` is asked when the database has lost rows that it had; it is read in a thread.
     """
 
     def __init__(
@@ -51,9 +61,11 @@ class HistoryWriter:
         batch_ms: int = 500,
         waiting_rows: int = 20_000,
         settle: Callable[[], None] = nothing,
+        again: Again = no_more,
     ) -> None:
         self._store = store
         self._settle = settle
+        self._again = again
         self._spill = Spill(spill_directory)
         self._batch_rows = batch_rows
         self._batch_s = batch_ms / 1000
@@ -139,6 +151,10 @@ class HistoryWriter:
             flushes, self._flushes = self._flushes, []
             try:
                 await self._write_all()
+            except WentBack as lost:
+                await self._go_back(lost.applied)
+                self._flushes = flushes + self._flushes
+                self._wake.set()
             except (BaseORMException, OSError, sqlite3.Error, JournalError) as error:
                 self._counts["failures"] += 1
                 log.error("database away", error=str(error), waiting=len(self._waiting))
@@ -182,6 +198,21 @@ class HistoryWriter:
             await self._commit(batch)
             self._forget(batch)
             left -= len(batch)
+
+    async def _go_back(self, applied: int) -> None:
+        """Take the rows behind a number from the journal again, before those that wait."""
+        written = self.applied_sequence
+        rows = await asyncio.to_thread(list, self._again(applied))
+        lost: dict[tuple[str, int], Numbered] = {}
+        for sequence, row in rows:
+            if sequence <= written:
+                lost.pop((row.table, row.id), None)
+                lost[row.table, row.id] = Numbered(sequence, row)
+        log.error("database went back", had=written, has=applied, rows=len(lost))
+        newer = self._waiting.keys()
+        older = {key: numbered for key, numbered in lost.items() if key not in newer}
+        self._waiting = older | self._waiting
+        self.applied_sequence = applied
 
     def _forget(self, batch: Iterable[Numbered]) -> None:
         for numbered in batch:

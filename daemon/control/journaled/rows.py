@@ -5,12 +5,16 @@ journal's sequence number. After a crash the rows behind that number are handed 
 so each is in the database exactly once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
 import msgspec
+import structlog
 
+from daemon.control.journaled.files import Record
 from daemon.store.rows import HistoryRow
+
+log = structlog.get_logger()
 
 JOURNAL_KIND: Final = "row"
 
@@ -43,6 +47,17 @@ def encode_row(row: HistoryRow) -> bytes:
 def decode_row(payload: bytes) -> HistoryRow:
     """Read a journaled row; raise msgspec.DecodeError on anything else."""
     return _decoder.decode(payload)
+
+
+def rows_among(records: Iterable[Record]) -> Iterator[tuple[int, HistoryRow]]:
+    """The rows of a journal with the numbers of their records; what is none is left out."""
+    for record in records:
+        if record.kind == JOURNAL_KIND:
+            try:
+                yield record.sequence, decode_row(record.payload)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                # Recovery counts it and tells of it too.
+                log.error("journaled row not understood", sequence=record.sequence, why=str(error))
 
 
 class JournaledRows:

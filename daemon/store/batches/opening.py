@@ -12,7 +12,10 @@ class Batches(Protocol):
     """Writes batches, each whole or not at all, together with the number of its last record."""
 
     async def write(self, tables: Tables, applied: int) -> None:
-        """IntegrityError when one of the rows cannot be stored; else the database is away."""
+        """IntegrityError when one of the rows cannot be stored; else the database is away.
+
+        WentBack, once, when it has lost what it had; nothing is written then.
+        """
 
     async def close(self) -> None:
         """Close the connection."""

@@ -15,7 +15,7 @@ from tortoise.models import Model
 
 from daemon.logs import get_logger
 from daemon.store import history
-from daemon.store.batches.statements import APPLIED_TABLE, Tables, insert
+from daemon.store.batches.statements import APPLIED_TABLE, Tables, WentBack, insert
 from daemon.store.postgresql.asyncpg_client import CONNECT_S, SESSION
 from daemon.store.postgresql.faults import is_of_a_value, translated
 from daemon.store.postgresql.fitting import fit_json, fit_text
@@ -48,6 +48,8 @@ class PostgresqlBatches:
         self._url = url
         self._connection: asyncpg.Connection | None = None
         self._lock = asyncio.Lock()
+        self._applied = 0
+        """The last journal number that the server confirmed to this process."""
 
     @classmethod
     async def open(cls, url: str) -> "PostgresqlBatches":
@@ -59,7 +61,8 @@ class PostgresqlBatches:
     async def write(self, tables: Tables, applied: int) -> None:
         """Write all or nothing; IntegrityError when a row cannot be stored, else BaseORMException.
 
-        A row alone that does not fit is cut to the width of its columns.
+        A row alone that does not fit is cut to the width of its columns. WentBack, once, when
+        the server that is connected to anew lacks what was written before.
         """
         async with self._lock:
             await self._write_or_fit(tables, applied)
@@ -107,12 +110,18 @@ class PostgresqlBatches:
             self._connection = None
             connection.terminate()
             raise
+        self._applied = applied
 
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is not None and not self._connection.is_closed():
             return self._connection
-        self._connection = await connect_as_writer(self._url)
-        return self._connection
+        connection = self._connection = await connect_as_writer(self._url)
+        with translated():
+            found = await connection.fetchval("SELECT sequence FROM applied_sequence WHERE id = 1")
+        before, self._applied = self._applied, found or 0
+        if self._applied < before:
+            raise WentBack(self._applied)
+        return connection
 
 
 async def connect_as_writer(url: str, *, statement_s: float = STATEMENT_S) -> asyncpg.Connection:

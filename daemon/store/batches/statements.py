@@ -10,6 +10,16 @@ from daemon.store.rows import ROW_TYPES, Row
 
 APPLIED_TABLE: Final = ("applied_sequence", ("id", "sequence"))
 
+
+class WentBack(Exception):
+    """The database lost commits that it had confirmed: a standby took over that lacked them."""
+
+    def __init__(self, applied: int) -> None:
+        super().__init__(f"the database is at {applied} again")
+        self.applied = applied
+        """The last journal number that it has."""
+
+
 Tables = dict[type[Row], list[Sequence[object]]]
 """Rows of one batch by table, each as the values of its columns."""
 

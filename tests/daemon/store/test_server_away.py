@@ -11,8 +11,13 @@ from tortoise.transactions import in_transaction
 
 from daemon.config import Config, RecordsOptions
 from daemon.control.facade.audit_log import AuditLog
+from daemon.control.journal import Journal
+from daemon.control.journaled.rows import JournaledRows, rows_among
 from daemon.errors import StoreAwayError, StoreError
+from daemon.service.errors import ServiceError
 from daemon.service.messages import Actor
+from daemon.service.socket_client import ServiceClient
+from daemon.service.socket_server import ServiceServer
 from daemon.site_directory import SiteDirectory
 from daemon.store.audit import AuditEntry
 from daemon.store.batches.postgresql import SETTINGS
@@ -23,6 +28,7 @@ from daemon.store.people import User
 from daemon.store.postgresql.asyncpg_client import CONNECTIONS
 from daemon.store.rows import CallRow
 from daemon.store.spill import Spill
+from tests.fakes.facade_rig import FacadeRig
 from tests.fakes.postgresql_cluster import PostgresqlCluster
 
 
@@ -158,6 +164,60 @@ async def test_acts_noted_while_the_server_is_away_are_stored(
         running.cancel()
         found = await AuditEntry.all().order_by("id").values_list("actor", flat=True)
         assert found == ["anna", "ben"]
+
+
+async def test_rows_that_a_server_lost_are_taken_from_the_journal_again(
+    server: PostgresqlCluster, url: str, tmp_path: Path
+) -> None:
+    clock = iter(range(100)).__next__
+    journal = Journal.open(tmp_path / "journal", clock=clock)
+    async with opened_store(url) as store:
+        writer = HistoryWriter(
+            store, tmp_path / "spill", again=lambda after: rows_among(journal.read(after))
+        )
+        await writer.start()
+        rows_on_their_way = JournaledRows(journal, writer, clock)
+        for number in range(1, 7):
+            rows_on_their_way.write(call(number % 4))
+            journal.append("something else", b"", 0.0)
+            await writer.flush()
+        # As a standby that took over and had the first two batches only.
+        await Call.filter(id__in=[3, 0, 1, 2]).delete()
+        await Call.create(id=1, started_ms=1000)
+        await Call.create(id=2, started_ms=2000)
+        await AppliedSequence.filter(id=1).update(sequence=3)
+        server.stop()
+        rows_on_their_way.write(call(1, "answered"))
+        rows_on_their_way.write(call(9))
+        await writer.flush()
+        server.start()
+        await writer.flush()
+        found = await Call.all().order_by("id").values_list("id", "outcome")
+        assert found == [(0, ""), (1, "answered"), (2, ""), (3, ""), (9, "")]
+        assert (await AppliedSequence.get(id=1)).sequence == journal.last_sequence
+        assert writer.counters()["waiting"] == 0
+        await writer.close()
+    journal.close()
+
+
+async def test_whoever_asks_control_is_told_that_the_database_is_away(
+    server: PostgresqlCluster, url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "site").mkdir()
+    async with opened_store(url) as store:
+        rig = FacadeRig(tmp_path / "site", store)
+        await rig.open()
+        offered = ServiceServer(rig.service, tmp_path / "s")
+        await offered.start()
+        client = ServiceClient(tmp_path / "s")
+        for stop, code in ((server.stop, "unavailable"), (server.start, "wrong-login")):
+            stop()
+            with pytest.raises(ServiceError) as caught:
+                await client.service.log_in("nobody", "x", "127.0.0.1")
+            assert caught.value.code == code
+        await client.close()
+        await offered.close()
+        await rig.close()
 
 
 async def test_control_waits_for_a_server_that_is_not_there_yet(
