@@ -22,9 +22,12 @@ def seeds() -> list[bytes]:
     from drivers.api import PortId
 
     port = PortId(7)
+    stream = ask.ConnectRtp(port=port, host="::1", rtp_port=9, payload_type=8, codec="PCMA")
     bodies: list[Message] = [
         ask.OpenRtp(port=port),
-        ask.ConnectRtp(port=port, host="::1", rtp_port=9, payload_type=8, codec="PCMA"),
+        ask.OpenRtp(port=port, stream=stream),
+        stream,
+        ask.ClosePort(port=port),
         ask.Play(port=port, player=3, files=("cache/prompts/a.8k.s16",)),
         ask.PlayTone(port=port, player=3, frequencies=((425.0, 0.0),), cadence_ms=((1, 2),)),
         ask.Claim(ports=(port, PortId(8))),
@@ -32,6 +35,8 @@ def seeds() -> list[bytes]:
         told.Snapshot(last_event=3, bridges=(told.BridgeState(bridge=1, ports=(port,)),)),
         told.Counters(values=(("packets_in", 3.0),)),
         told.DigitDetected(port=port, key="5", duration_ms=100, source="rfc4733"),
+        told.PlayFinished(player=3, port=port, reason="stopped"),
+        told.EventsLost(missed=3),
     ]
     frames = [build_frame(Frame(1, body)) for body in bodies]
     return [build_packet([frame]) for frame in frames] + [build_packet(frames)]
