@@ -206,6 +206,7 @@ class Conversation(CallPart):
         bridge, self.call.bridge = self.call.bridge, 0
         if bridge:
             await self._context.media.unbridge(bridge)
+        await self._context.faxes.parted(self.call)
 
     def _forget_bridge(self, left: Leg | None) -> None:
         """A leg that left: where its driver closes its port, media ends a bridge of two with it.

@@ -183,6 +183,16 @@ class T38Passing:
         else:
             log.info("conversation is back at audio", call=to_text(call.id))
 
+    async def parted(self, call: Call) -> None:
+        """The two do not talk any more, and the call may go on: its legs need their audio."""
+        segment = call.segments.get(KIND)
+        if segment is None and call.id not in self._asking:
+            return
+        await self.over(call)
+        if segment is not None:
+            for which in ("line", "other_line"):
+                await self._changes.leave(LineId(segment.detail[which]))
+
     async def over(self, call: Call) -> None:
         """The call ends, or T.38 in it; its segment does when media tells how it went."""
         asking = self._asking.pop(call.id, None)

@@ -167,6 +167,10 @@ class Faxes:
             case T38Left():
                 await self._passing.left(call, event.line)
 
+    async def parted(self, call: Call) -> None:
+        """Two who talked do no longer: T.38 between them is over."""
+        await self._passing.parted(call)
+
     async def _t38_asked(self, call: Call, asked: T38Asked) -> None:
         """For our fax, or in a conversation of two; anything else stays with audio."""
         running = next((each for each in self._open.values() if each.call is call), None)

@@ -363,6 +363,21 @@ async def test_legs_that_cannot_be_joined_again_end_their_call_in_order(rig: Con
     assert_sound(rig)
 
 
+@pytest.mark.parametrize("terms", [ELSEWHERE, None])
+async def test_call_that_goes_on_without_the_other_leg_has_audio(
+    rig: ControlRig, terms: T38Terms | None
+) -> None:
+    caller, near, far = await both(rig)
+    await far.answer(rig, terms)
+    await rig.hang_up(far.line)
+    assert rig.phase(caller) is Phase.FLOW
+    assert near.left == 1
+    assert rig.media.faxes.passed_on == rig.media.faxes.running == {}
+    assert t38_segment(rig).ended_ms is not None
+    await rig.hear_out(caller)
+    assert_sound(rig)
+
+
 async def test_end_that_is_told_late_leaves_the_next_one_alone(rig: ControlRig) -> None:
     """A gateway takes a moment to end, and its leg may be back at T.38 by then."""
     caller, agent = await rig.connect()
