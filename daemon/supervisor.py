@@ -28,6 +28,7 @@ BACKOFF_FIRST: Final = 0.2  # s, before the second restart in a row; the first i
 BACKOFF_LIMIT: Final = 15.0  # s
 STEADY: Final = 5.0  # s a process must have been ready for its back-off to start over
 STOP_GRACE: Final = 8.0  # s between SIGTERM and SIGKILL
+DESCRIPTORS: Final = 16384  # as LimitNOFILE= in udev/; the usual limit is 1024
 HANGS_AFTER: Final = 30.0  # s without a sign of life, as WatchdogSec= in udev/
 HANG_GRACE: Final = 1.0  # s between SIGABRT, on which it writes down where it is, and SIGKILL
 WRONG_CONFIGURATION: Final = 2  # exit code, see daemon/__main__.py
@@ -267,5 +268,9 @@ async def _end(process: asyncio.subprocess.Process | None, stop_signal: int) -> 
 def _begin_process() -> None:
     # SIGABRT would leave secrets and voices in a file.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Each connection of a telephone is one.
+    granted, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if granted < DESCRIPTORS:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(DESCRIPTORS, most), most))
     # A supervisor that is killed must not leave lines occupied behind it.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

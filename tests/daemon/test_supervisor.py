@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.supervisor import BACKOFF_LIMIT, ProcessSpec, Supervisor, backoff
+from daemon.supervisor import BACKOFF_LIMIT, DESCRIPTORS, ProcessSpec, Supervisor, backoff
 
 READY = """\
 import os, signal, socket, sys
@@ -120,3 +121,29 @@ async def test_process_that_hangs_is_ended_and_started_again(ear: str, tmp_path:
         assert supervisor.pid("control") != first
     finally:
         await supervisor.stop()
+
+
+LIMITS = """\
+import json, resource, sys
+with open(sys.argv[1], "w") as told:
+    kinds = (resource.RLIMIT_NOFILE, resource.RLIMIT_CORE)
+    json.dump([resource.getrlimit(kind) for kind in kinds], told)
+"""
+
+
+async def test_processes_have_descriptors_for_their_connections_and_leave_no_core(
+    tmp_path: Path,
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 1024), hard))
+    try:
+        script = LIMITS + READY
+        spec = ProcessSpec("control", (sys.executable, "-c", script, str(tmp_path / "limits")))
+        supervisor = Supervisor([spec], tmp_path)
+        await supervisor.start()
+        await supervisor.stop()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    files, core = json.loads((tmp_path / "limits").read_text())
+    assert files == [min(DESCRIPTORS, hard), hard]
+    assert core == [0, 0]

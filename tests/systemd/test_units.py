@@ -5,6 +5,7 @@ from typing import Final
 
 import pytest
 
+from drivers.sip.options import SipOptions
 from tests.systemd.hotline import PROCESSES, active, announced, journal, status, unit
 from tests.systemd.installation import PAGE
 from tests.systemd.machine import Machine
@@ -41,6 +42,14 @@ def test_audio_is_in_real_time_and_its_memory_locked(machine: Machine) -> None:
     assert f"pid {told['pid']}'s current scheduling policy: SCHED_OTHER" in threads
 
 
+def test_there_are_descriptors_for_every_connection(machine: Machine) -> None:
+    for name in ("media", "control", "web"):
+        limits = machine.read(f"proc/{machine.show(unit(name), 'MainPID')}/limits")
+        found = re.search(r"Max open files +(\d+)", limits)
+        assert found is not None
+        assert int(found[1]) > SipOptions().connections_max
+
+
 @pytest.mark.parametrize("name", sorted(EXPOSED))
 def test_unit_is_confined(machine: Machine, name: str) -> None:
     told = machine.run("systemd-analyze", "security", "--no-pager", unit(name))
@@ -66,3 +75,5 @@ def test_log_is_in_the_journal(machine: Machine) -> None:
         ("web", "console ready"),
     ):
         assert event in {line["event"] for line in journal(machine, name)}
+    told = machine.run("journalctl", "--unit", unit("speech"), "--output", "cat")
+    assert [line for line in told.splitlines() if "secure directory" in line] == []
