@@ -5,7 +5,8 @@ DaemonError
 ├── CommandError    a command cannot do what was asked; says what to do
 ├── JournalError    the journal cannot be read or written
 └── StoreError      the database cannot be opened, migrated or written
-    └── StoreAwayError  its server cannot be reached now, and may be later
+    ├── StoreAwayError   its server cannot be reached now, and may be later
+    └── StoreEmptyError  it has no tables yet
 """
 
 from collections.abc import Iterable
@@ -69,3 +70,7 @@ class StoreError(DaemonError):
 
 class StoreAwayError(StoreError):
     """The server of the database cannot be reached now, and may be later."""
+
+
+class StoreEmptyError(StoreError):
+    """The database has no tables yet: the hotline makes them when it first starts."""

@@ -19,7 +19,7 @@ from acd_core.routing.registry import strategies
 from cython_ext.compiled_modules import ENGINE, SIP, is_built
 from cython_ext.implementation import PURE_PYTHON
 from daemon.config import FILE, Config, DriverSection, is_loopback, load_config
-from daemon.errors import ConfigError, DaemonError, Fault
+from daemon.errors import ConfigError, DaemonError, Fault, StoreEmptyError
 from daemon.language import pick
 from daemon.machine.condition import condition
 from daemon.site_directory import SiteDirectory
@@ -84,7 +84,7 @@ def _tables(path: Path, faults: list[Fault]) -> SiteTables | None:
     except ConfigError as error:
         faults.extend(error.faults)
     except DaemonError as error:
-        faults.append(Fault(file="database", what=str(error)))
+        faults.append(Fault(file=FILE, section="records", key="database", what=str(error)))
     return None
 
 
@@ -93,8 +93,11 @@ async def _from_database(path: Path) -> SiteTables | None:
     database = config.records.database or path / "hookflash.db"
     if isinstance(database, Path) and not await asyncio.to_thread(database.is_file):
         return None
-    async with opened_store(database, read_only=True):
-        tables = await export_tables()
+    try:
+        async with opened_store(database, read_only=True):
+            tables = await export_tables()
+    except StoreEmptyError:
+        return None
     return tables if tables.people.people else None
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from daemon.command_line import WRONG_USAGE, add_json, command
-from daemon.errors import CommandError
+from daemon.errors import CommandError, StoreEmptyError
 from daemon.language import pick
 
 if TYPE_CHECKING:
@@ -139,8 +139,11 @@ async def _filled(database: Path | str) -> bool:
 
     if isinstance(database, Path) and not await asyncio.to_thread(database.is_file):
         return False
-    async with opened_store(database, read_only=True):
-        return await User.exists()
+    try:
+        async with opened_store(database, read_only=True):
+            return await User.exists()
+    except StoreEmptyError:
+        return False
 
 
 def _check(site: Path, texts: Mapping[str, bytes]) -> None:

@@ -20,7 +20,7 @@ from tortoise.exceptions import BaseORMException, DBConnectionError
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.migrations.recorder import MigrationRecorder
 
-from daemon.errors import DaemonError, StoreAwayError, StoreError
+from daemon.errors import DaemonError, StoreAwayError, StoreEmptyError, StoreError
 from daemon.language import pick
 from daemon.logs import get_logger
 from daemon.site_directory import SiteDirectory
@@ -212,7 +212,8 @@ async def _check_version(database: Path | str, connection: BaseDBAsyncClient) ->
             )
         )
     if ours - applied:
-        raise StoreError(
+        kind = StoreError if applied else StoreEmptyError
+        raise kind(
             pick(
                 f"{shown(database)}: not up to date; `hookflash run` brings it there",
                 f"{shown(database)}：版本过旧；`hookflash run` 会更新",

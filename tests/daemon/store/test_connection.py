@@ -8,10 +8,19 @@ import pytest
 from tortoise.exceptions import BaseORMException
 from tortoise.migrations.autodetector import MigrationAutodetector
 
-from daemon.errors import StoreError
+from daemon.__main__ import main
+from daemon.errors import StoreEmptyError, StoreError
+from daemon.site_directory import SiteDirectory
 from daemon.store import history, rows
-from daemon.store.connection import Store, database_config, open_store, opened_store
+from daemon.store.connection import (
+    Store,
+    database_config,
+    open_database,
+    open_store,
+    opened_store,
+)
 from daemon.store.people import Agent, User
+from tests.fakes.postgresql_cluster import PostgresqlCluster
 
 
 async def test_a_new_database_gets_every_table(store: Store) -> None:
@@ -68,7 +77,7 @@ async def test_a_database_of_a_newer_version_is_left_alone(database: Path | str)
 async def test_a_database_without_tables_is_not_read(new_database: Path | str) -> None:
     if isinstance(new_database, Path):
         new_database.touch()
-    with pytest.raises(StoreError, match="not up to date"):
+    with pytest.raises(StoreEmptyError, match="not up to date"):
         await open_store(new_database, read_only=True)
 
 
@@ -101,6 +110,33 @@ def test_rows_have_the_columns_of_their_model(row: type[rows.Row]) -> None:
     }
     columns = set(models[row.table]._meta.db_fields)
     assert {field.name for field in msgspec.structs.fields(row)} == columns
+
+
+async def test_a_site_whose_server_has_an_empty_database_has_no_fault(
+    postgresql: PostgresqlCluster,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("HOOKFLASH_LANGUAGE", "en")
+    site = tmp_path / "site"
+    assert main(("init", str(site))) == 0
+    toml = site / "hookflash.toml"
+    before = toml.read_text()
+    with postgresql.database() as url:
+        toml.write_text(f'{before}[records]\ndatabase = "{url}"\n')
+        assert await asyncio.to_thread(main, ("check", str(site))) == 0
+        store = await open_database(SiteDirectory.open(site))
+        await store.close()
+        assert await asyncio.to_thread(main, ("check", str(site), "--records")) == 0
+        assert await asyncio.to_thread(main, ("export", "--site", str(site))) == 0
+        assert 'login = "anna"' in capsys.readouterr().out
+    toml.write_text(f'{before}[records]\ndatabase = "{url}"\n')
+    assert await asyncio.to_thread(main, ("check", str(site))) == 2
+    said = capsys.readouterr().err
+    assert "hookflash.toml [records] database: postgres:///" in said
+    assert "does not exist" in said
 
 
 def test_importing_the_store_does_not_pull_in_control() -> None:

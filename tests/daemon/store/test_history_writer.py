@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tortoise.transactions import in_transaction
 
-from daemon.store.connection import Store, opened_store
+from daemon.store.connection import Store, open_store, opened_store
 from daemon.store.history import AppliedSequence, Call, Recording, Segment
 from daemon.store.history_writer import HistoryWriter
 from daemon.store.rows import CallRow, RecordingRow, SegmentRow
@@ -139,6 +139,28 @@ async def test_rows_of_a_journal_that_began_anew_are_written(store: Store, tmp_p
     third = HistoryWriter(store, tmp_path / "spill")
     assert await third.start(newest=7) == 1
     await third.close()
+
+
+async def test_readers_see_batches_whole_while_they_are_written(
+    store: Store, tmp_path: Path
+) -> None:
+    both = "SELECT (SELECT count(*) FROM call) AS calls, (SELECT count(*) FROM segment) AS segments"
+    seen = []
+    writer = await started(store, tmp_path / "spill", batch_ms=1)
+    reader = await open_store(store.database, read_only=True)
+    for number in range(1, 400, 2):
+        writer.write(call(number), number)
+        writer.write(
+            SegmentRow(id=number + 1, call_id=number, kind="ivr", started_ms=1), number + 1
+        )
+        [found] = await reader.connection.execute_query_dict(both)
+        seen.append(found["calls"])
+        assert found["calls"] == found["segments"]
+    await writer.close()
+    assert seen == sorted(seen)
+    [found] = await reader.connection.execute_query_dict(both)
+    assert found["calls"] == 200
+    await reader.close()
 
 
 async def test_the_number_never_runs_ahead_of_rows_that_wait(store: Store, tmp_path: Path) -> None:
