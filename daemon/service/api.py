@@ -249,6 +249,9 @@ class AdministratorService(Protocol):
     async def put_station(self, actor: Actor, station: StationSettings, secret: str) -> Applied:
         """Add or change a telephone; an empty secret leaves the old one."""
 
+    async def set_mailbox_pin(self, actor: Actor, station: str, pin: str) -> None:
+        """What opens the mailbox of a telephone elsewhere: 4 to 16 digits; empty: nothing does."""
+
     async def delete_station(self, actor: Actor, name: str) -> Applied:
         """Remove a telephone; conflict while somebody sits there or usually does."""
 

@@ -249,5 +249,7 @@ class StationSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Realm of the digests; empty: that of the SIP driver."""
     has_secret: bool = False
     """A password is set; read only."""
+    has_pin: bool = False
+    """Its mailbox has a PIN; read only."""
     enabled: bool = True
     version: int = 0

@@ -60,6 +60,8 @@ class StationEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     ha1_md5: Hex32 = ""
     """MD5 of name:realm:secret in hex, instead of ``secret`` (RFC 7616 3.4.2)."""
     ha1_sha256: Hex64 = ""
+    pin_hash: str = ""
+    """Argon2 of the PIN that opens its mailbox by telephone, as exported."""
 
     def digests(self, default_realm: str) -> tuple[str, str, str]:
         """Realm and the HA1 in MD5 and SHA-256; empty digests for a board station."""

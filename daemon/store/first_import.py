@@ -63,6 +63,7 @@ async def import_tables(tables: SiteTables, *, realm: str, now_ms: int) -> None:
             realm=used_realm,
             ha1_md5=md5,
             ha1_sha256=sha256,
+            pin_hash=station.pin_hash,
         )
     for reason in people.pause_reasons:
         await PauseReason.create(slug=reason.slug, text_en=reason.en, text_zh=reason.zh)
@@ -183,6 +184,7 @@ def _station(row: Station) -> StationEntry:
         realm=row.realm,
         ha1_md5=row.ha1_md5,
         ha1_sha256=row.ha1_sha256,
+        pin_hash=row.pin_hash,
     )
 
 

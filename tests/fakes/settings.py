@@ -150,6 +150,12 @@ class FakeSettings(FakeFloor):
         kept = msgspec.structs.replace(station, has_secret=station.has_secret or bool(secret))
         return self._put(self.telephones, station.name, "station", actor, kept)
 
+    async def set_mailbox_pin(self, actor: Actor, station: str, pin: str) -> None:
+        self._allow(actor, "administrator")
+        self.telephones[station] = msgspec.structs.replace(
+            self.telephones[station], has_pin=bool(pin)
+        )
+
     async def delete_station(self, actor: Actor, name: str) -> Applied:
         return self._delete(self.telephones, name, "station", actor)
 

@@ -16,21 +16,29 @@ async def _fields(_: ConsoleRequest) -> tuple[Field, ...]:
         Field(name="enabled", kind="switch"),
         Field(name="line"),
         Field(name="secret", kind="password"),
+        Field(name="pin", kind="password"),
         Field(name="realm"),
     )
 
 
 def _values(station: StationSettings) -> Values:
-    return msgspec.structs.asdict(station) | {"secret": ""}
+    return msgspec.structs.asdict(station) | {"secret": "", "pin": ""}
 
 
 def _station(old: StationSettings, values: Values) -> StationSettings:
-    given = {name: value for name, value in values.items() if name != "secret"}
+    given = {name: value for name, value in values.items() if name not in ("secret", "pin")}
     return msgspec.convert(msgspec.structs.asdict(old) | given, StationSettings)
 
 
 async def _put(service: Service, actor: Actor, station: StationSettings, values: Values) -> Applied:
-    return await service.put_station(actor, station, str(values.get("secret", "")))
+    pin = str(values.get("pin", ""))
+    # A PIN that is refused must not leave the telephone half changed; a new one has to be first.
+    if pin and station.version:
+        await service.set_mailbox_pin(actor, station.name, pin)
+    applied = await service.put_station(actor, station, str(values.get("secret", "")))
+    if pin and not station.version:
+        await service.set_mailbox_pin(actor, station.name, pin)
+    return applied
 
 
 async def _extras(request: ConsoleRequest) -> Values:

@@ -1,5 +1,6 @@
 """What administrators set up: lists it, checks it against the rest, and changes it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from daemon.control.facade.settings.faults import (
     Faults,
     calendar_faults,
     person_faults,
+    pin_faults,
     queue_faults,
     station_faults,
     tier_faults,
@@ -24,6 +26,7 @@ from daemon.control.facade.settings.things import (
     STATIONS,
     TIERS,
     Thing,
+    set_station_pin,
     set_station_secret,
 )
 from daemon.service.credentials import password_fault
@@ -132,6 +135,12 @@ class Administration:
 
         kept = msgspec.structs.replace(station, realm=realm, has_secret=bool(secret) or keeps)
         return await self._ledger.put(STATIONS, actor, station.name, kept, also=store_secret)
+
+    async def set_mailbox_pin(self, station: str, pin: str) -> None:
+        """Store the argon2 of a PIN, or that there is none."""
+        _refuse(pin_faults(pin))
+        hashed = await asyncio.to_thread(self._accounts.passwords.hash, pin) if pin else ""
+        await set_station_pin(station, hashed)
 
     async def delete_station(self, actor: Actor, name: str) -> Applied:
         """Remove a station."""

@@ -109,6 +109,11 @@ class AdministratorRequests:
         self._as_administrator(actor, "station.put", station.name)
         return await self._administration.put_station(actor, station, secret)
 
+    async def set_mailbox_pin(self, actor: Actor, station: str, pin: str) -> None:
+        """What opens the mailbox of a telephone from elsewhere."""
+        self._as_administrator(actor, "station.pin", station)
+        await self._administration.set_mailbox_pin(station, pin)
+
     async def delete_station(self, actor: Actor, name: str) -> Applied:
         """Remove a station."""
         self._as_administrator(actor, "station.delete", name)

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from acd_core.routing.skill_expression import parse
+from daemon.service.errors import ServiceError
 from daemon.service.messages import Text
 from daemon.service.settings import (
     CalendarSettings,
@@ -244,6 +245,7 @@ def _station(row: Station) -> StationSettings:
         line=row.line,
         realm=row.realm,
         has_secret=bool(row.ha1_md5 or row.ha1_sha256),
+        has_pin=bool(row.pin_hash),
         enabled=row.enabled,
         version=row.version,
     )
@@ -262,6 +264,12 @@ async def set_station_secret(name: str, secret: str, realm: str) -> None:
     """Store the digests of a station's new password."""
     _, md5, sha256 = StationEntry(name=name, secret=secret).digests(realm)
     await Station.filter(name=name).update(realm=realm, ha1_md5=md5, ha1_sha256=sha256)
+
+
+async def set_station_pin(name: str, hashed: str) -> None:
+    """Store what opens a station's mailbox; ServiceError when there is no such station."""
+    if not await Station.filter(name=name).update(pin_hash=hashed):
+        raise ServiceError("not-found", f"There is no station {name}.", f"没有话机 {name}。")
 
 
 async def _remove_station(name: str) -> None:

@@ -27,6 +27,7 @@ from daemon.service.settings import (
     QueueSettings,
     StationSettings,
 )
+from daemon.store.people import Station
 from tests.fakes.facade_rig import ANN, ROOT, SUE, FacadeRig
 from tests.fakes.refusals import refused
 
@@ -235,6 +236,36 @@ async def test_new_telephone_may_register_with_its_password_only(hotline: Facade
         "secret": "required"
     }
     assert "a good secret" not in str(await hotline.service.list_changes(ROOT, 5))
+
+
+@pytest.mark.parametrize(
+    ("pin", "fault"),
+    [("123", "not-a-pin"), ("12a4", "not-a-pin"), ("1" * 17, "not-a-pin"), ("7777", "easy-pin"),
+     ("4567", "easy-pin"), ("8765", "easy-pin"), ("²³¹⁴", "not-a-pin")],
+)  # fmt: skip
+async def test_pins_that_can_be_guessed_are_refused(
+    hotline: FacadeRig, pin: str, fault: str
+) -> None:
+    told = await refused(hotline.service.set_mailbox_pin(ROOT, "2001", pin))
+    assert (told.code, told.fields) == ("invalid", {"pin": fault})
+
+
+async def test_the_pin_of_a_mailbox_is_kept_as_argon2_and_audited(hotline: FacadeRig) -> None:
+    await hotline.service.set_mailbox_pin(ROOT, "2001", "4711")
+    row = await Station.get(name="2001")
+    assert row.pin_hash.startswith("$argon2id$")
+    assert "4711" not in row.pin_hash
+    settings = {each.name: each for each in await hotline.service.list_station_settings()}
+    assert [settings[name].has_pin for name in ("2001", "2002")] == [True, False]
+    # What else is changed leaves it as it is.
+    await hotline.service.put_station(ROOT, settings["2001"], "a good secret")
+    assert (await Station.get(name="2001")).pin_hash == row.pin_hash
+    await hotline.service.set_mailbox_pin(ROOT, "2001", "")
+    assert (await Station.get(name="2001")).pin_hash == ""
+    assert ("root", "station.pin", "2001") in await hotline.acts()
+    assert (await refused(hotline.service.set_mailbox_pin(ANN, "2001", "4711"))).code == "forbidden"
+    missing = await refused(hotline.service.set_mailbox_pin(ROOT, "2999", "4711"))
+    assert missing.code == "not-found"
 
 
 async def test_telephone_of_a_board_needs_no_password(hotline: FacadeRig) -> None:
