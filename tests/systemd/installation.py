@@ -35,6 +35,13 @@ lines = ["trunk"]
 [telephones]
 allowed = ["555"]
 """
+SIP: Final = """\
+listen = ["udp:0.0.0.0:5060", "tls:127.0.0.1:5061"]
+advertise = "127.0.0.1"
+certificates = [{{certificate = "keys/console.crt", private_key = "keys/console.key"}}]
+bans_file = "sip-bans.nft"
+ban_s = {ban_s}
+"""
 HANGS_AFTER_S: Final = 4
 # The network of the machine: a stranger's address is one more of its own.
 STRANGER: Final = "203.0.113.9"
@@ -55,13 +62,12 @@ def commands_of_the_page() -> list[str]:
 
 
 def set_up_site(machine: Machine) -> None:
-    """Two numbers, sockets open to all addresses, a ban of some seconds."""
+    """Two numbers, SIP for all addresses and over TLS, a ban of some seconds."""
     site = machine.root / SITE.lstrip("/")
     toml = site / "hookflash.toml"
-    bans = f'bans_file = "sip-bans.nft"\nban_s = {HANGS_AFTER_S}\nlisten = "0.0.0.0"\n'
-    bans += 'advertise = "127.0.0.1"\n'
+    sip = SIP.format(ban_s=HANGS_AFTER_S)
     text = toml.read_text() + OUTGOING
-    toml.write_text(text.replace('listen = "127.0.0.1"\n', bans, 1))
+    toml.write_text(text.replace('listen = "127.0.0.1"\n', sip, 1))
     numbers = site / "numbers.toml"
     numbers.write_text(numbers.read_text() + NUMBERS)
     queues = site / "queues.toml"

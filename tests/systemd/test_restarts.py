@@ -1,6 +1,8 @@
 """Restarts, reloads, deaths and stops of the units, and what a conversation notices of them."""
 
 import signal
+import ssl
+from typing import Final
 
 import pytest
 
@@ -20,6 +22,7 @@ from tests.systemd.hotline import (
 from tests.systemd.installation import HANGS_AFTER_S, SITE, drop_in
 from tests.systemd.machine import PROGRAM, Machine
 
+SIP_TLS: Final = ("127.0.0.1", 5061)
 pytestmark = [pytest.mark.systemd, pytest.mark.timeout(180)]
 
 
@@ -69,9 +72,14 @@ def test_processes_tell_that_they_live(machine: Machine) -> None:
     )
 
 
-def test_reload_is_heard_by_the_worker_and_restarts_nothing(machine: Machine) -> None:
+def test_reload_takes_a_renewed_certificate_and_restarts_nothing(machine: Machine) -> None:
+    old = ssl.get_server_certificate(SIP_TLS)
     before = loaded(machine), announced(machine, "control")["pid"]
+    made = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=renewed")
+    files = ("-keyout", f"{SITE}/keys/console.key", "-out", f"{SITE}/keys/console.crt")
+    machine.run("openssl", *made, *files, user="hookflash")
     machine.run("systemctl", "reload", unit("control"))
+    until(lambda: ssl.get_server_certificate(SIP_TLS) != old, "it was not read", seconds=3.0)
     assert (loaded(machine), announced(machine, "control")["pid"]) == before
     assert active(machine)["control"] == "active"
 
