@@ -22,7 +22,7 @@ from daemon.control.journaled.files import Record, read_journal
 from daemon.errors import JournalError
 
 PR_SET_PDEATHSIG: Final = 1  # prctl(2)
-LEAST_URGENT: Final = 19  # nice(2): calls come first
+LESS_URGENT: Final = 10  # nice(2): calls come first; a busy machine gives it a tenth
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +78,7 @@ def main(arguments: list[str]) -> int:
     directory, run_dir, upto = Path(arguments[0]), Path(arguments[1]), int(arguments[2])
     # A control that begins anew must not share the processor with this.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    os.nice(LEAST_URGENT)
+    os.nice(LESS_URGENT)
     try:
         written = advance(directory, upto, unseal=unsealing(run_dir))
     except JournalError as error:
