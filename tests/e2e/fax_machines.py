@@ -15,13 +15,14 @@ from drivers.sip.simulator.call import Call
 FRAME = 320
 CNG, CED = 1100.0, 2100.0  # Hz, T.30: who calls, and who is called
 HEARD_DBM0 = -25.0
-AHEAD = 5  # frames: what this process may sleep without a slip
+AHEAD = 10  # frames: what this process may sleep without a slip
 
 
 class AudioMachine:
     """Speaks and hears T.30; each frame that it hears, it hears once."""
 
     def __init__(self, page: Path, *, send: bool, station: str) -> None:
+        self.page, self.station = page, station
         self.terminal = Terminal(page, send=send, station=station)
         self._says: deque[bytes] = deque([bytes(FRAME)] * AHEAD)
 
@@ -57,6 +58,7 @@ class PacketMachine:
     """Speaks T.38 over a UDP socket as soon as it knows where to."""
 
     def __init__(self, page: Path, *, send: bool, station: str) -> None:
+        self.page, self.station = page, station
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self._line: PacketLine | None = None
