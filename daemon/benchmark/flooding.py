@@ -66,7 +66,8 @@ async def measure(seconds: float) -> Row:
         after, grown = hotline.cpu(), hotline.memory()
         taken = warm.completed + result.completed
         on_record = sum((await hotline.recorded(taken)).values())
-    if on_record != taken:
+    # Callers who had no answer in time may have been taken, which they never heard.
+    if not taken <= on_record <= taken + result.failed:
         raise CommandError(
             pick(
                 f"{taken} calls were taken and {on_record} are on record",

@@ -57,6 +57,7 @@ class Border:
         self._core = core
         self._clock = clock
         self._tell = tell
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._settle = settle
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = NEVER
@@ -238,7 +239,9 @@ class Border:
             self._timer.cancel()
         self._timer_at = deadline
         delay = max(deadline - self._clock(), TIMER_GRAIN)
-        self._timer = asyncio.get_running_loop().call_later(delay, self._wake)
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(delay, self._wake)
 
     def _wake(self) -> None:
         self._timer, self._timer_at = None, NEVER

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import Final
 
 from cython_ext.sip_wire import Message, Uri, WireError, build_request, parse_name_addr, parse_uri
@@ -10,6 +11,7 @@ from drivers.sip.journal.records import DialogRecord
 from drivers.sip.transport.address import DEFAULT_PORTS, SECURE, WEBSOCKETS, Address
 
 _IPV4: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
+KNOWN: Final = 128  # characters of a Contact; longer ones are not worth remembering
 MAX_FORWARDS: Final = ("Max-Forwards", "70")
 
 
@@ -199,15 +201,21 @@ def next_hop(uri: str, source: Address) -> Address:
     if place.host != source.host and not _is_reachable(place.host, source.host):
         return source
     # A connection is used as long as it stands; then it is opened again to this place.
-    return Address(place.host, port, transport, flow)
+    found = Address(place.host, port, transport, flow)
+    return source if found == source else found  # one for all calls of a peer
 
 
 def _contact(message: Message, name: str = "Contact") -> str:
     values = message.headers(name)
     if not values:
         raise ProtocolError("no Contact")
+    value = values[0]
+    return _known_target(value) if len(value) <= KNOWN else _target(value)
+
+
+def _target(value: str) -> str:
     try:
-        uri = parse_name_addr(values[0]).uri
+        uri = parse_name_addr(value).uri
         if parse_uri(uri).scheme not in {"sip", "sips"}:
             raise ProtocolError("Contact is no SIP URI")
     except WireError as error:
@@ -215,6 +223,10 @@ def _contact(message: Message, name: str = "Contact") -> str:
     if not uri.isascii():
         raise ProtocolError("Contact is not ASCII")
     return uri.partition("?")[0]
+
+
+_known_target: Final = lru_cache(maxsize=1024)(_target)
+"""The same with a memory: telephones and carriers say the same in each call."""
 
 
 def _transport(place: Uri, source: Address) -> str:

@@ -125,10 +125,11 @@ class SipDriver:
 
     async def events(self) -> AsyncIterator[LineEvent]:
         """Yield what happens until the driver is closed."""
-        board = self.board
+        # To ask which loop runs is a system call each time: Python compares process ids.
+        board, loop = self.board, asyncio.get_running_loop()
         while True:
             while not board.events:
-                board.told = asyncio.get_running_loop().create_future()
+                board.told = loop.create_future()
                 await board.told
             event = board.events.popleft()
             if event is None:

@@ -1,5 +1,6 @@
 """A call of the SIP core: its state table, what it holds, and its journal record."""
 
+from collections.abc import Sequence
 from enum import Enum, IntEnum, auto
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -160,6 +161,10 @@ class EarlyDialog:
         """The answer it gave to our offer, which its 200 need not repeat."""
 
 
+NO_EARLY: Final[dict[str, EarlyDialog]] = {}
+"""Early dialogs of a call that has none; never written to."""
+
+
 class TimerUser(Protocol):
     """Who decides what a call's deadline means."""
 
@@ -199,6 +204,7 @@ class Call:
         "peer",
         "places",
         "port",
+        "recorded",
         "ref",
         "refers",
         "refreshes",
@@ -240,6 +246,8 @@ class Call:
         self.dialog: Dialog | None = None
         self.session: Session | None = None
         self.answered = False
+        self.recorded = False
+        """The journal knows it."""
         self.reported = False
         """The end was told to the driver."""
         self.delayed_offer = False
@@ -273,24 +281,24 @@ class Call:
         # Outbound: what CANCEL and ACK repeat from the INVITE.
         self.transaction: ClientTransaction | None = None
         self.uri = ""
-        self.routes: list[tuple[str, str]] = []
+        self.routes: Sequence[tuple[str, str]] = ()
         """Route headers of the INVITE: the proxies to a telephone."""
         self.from_value = ""
         self.ani = ""
         self.details: CallDetails | None = None
-        self.said: list[tuple[str, str]] = []
+        self.said: Sequence[tuple[str, str]] = ()
         """Headers about the parties, the same in each INVITE of the call."""
         self.seat: Seat | None = None
         """What the call takes up on its trunk."""
         self.address = Address("", 0)
-        self.places: list[Address] = []
+        self.places: Sequence[Address] = ()
         """Where to try when ``address`` fails."""
         self.via = ""
         self.cseq = 0
         self.auth_tries = 0
         self.cancel_sent = False
         self.cancel_reason: Cause | None = None
-        self.early: dict[str, EarlyDialog] = {}
+        self.early = NO_EARLY
         """By To tag."""
         self.updated = False
         """The peer changed the audio by UPDATE before it answered."""
@@ -320,6 +328,12 @@ class Call:
     def place(self) -> Address:
         """Where the INVITE went: by TCP when it was too large for UDP (RFC 3261 18.1.1)."""
         return self.address if self.transaction is None else self.transaction.address
+
+    def settle(self) -> None:
+        """Forget what only an INVITE that waits for its answer needs."""
+        self.early, self.details = NO_EARLY, None
+        self.places = self.said = self.routes = ()
+        self.via = ""
 
     def stop(self, *timers: CallTimer) -> None:
         """Stop deadlines."""

@@ -8,6 +8,7 @@ import msgspec
 
 from drivers.events import Cause
 from drivers.sip.core.call import (
+    NO_EARLY,
     Call,
     CallInput,
     CallState,
@@ -70,7 +71,6 @@ class Calls:
     def __init__(self, services: Services) -> None:
         self.services = services
         self._calls: dict[tuple[str, str], Call] = {}
-        self._recorded: set[str] = set()
         self._by_station: dict[str, dict[str, Call]] = {}
         self.left: deque[str] = deque(maxlen=LEFT)
         """Call-IDs of the last calls that the peer ended before a restart."""
@@ -107,7 +107,7 @@ class Calls:
 
     def save(self, call: Call, state: RecordState) -> None:
         """Write the whole call to the journal, before the message it describes leaves."""
-        self._recorded.add(call.local_tag)
+        call.recorded = True
         self.services.journal(*self._record(call, state))
 
     def save_invite(self, call: Call, address: Address) -> None:
@@ -116,7 +116,7 @@ class Calls:
         The record counts until the call is saved (it was answered), its next INVITE is saved,
         or it ends.
         """
-        self._recorded.add(call.local_tag)
+        call.recorded = True
         self.services.journal(INVITE_KIND, _pack(invite_record(call, address)))
 
     def save_offer(self, call: Call) -> None:
@@ -128,19 +128,19 @@ class Calls:
         received = call.invite
         if received is None or received.source.reliable:
             return
-        self._recorded.add(call.local_tag)
+        call.recorded = True
         self.services.journal(*self._offer(call, received))
 
     def save_next(self, call: Call) -> None:
         """Write a standing call with the number that its next request will have."""
-        if call.dialog is not None and call.local_tag in self._recorded:
+        if call.dialog is not None and call.recorded:
             call.dialog.local_cseq += 1
             self.save(call, _STATE_NAMES[call.state])
             call.dialog.local_cseq -= 1
 
     def mark(self, call: Call, state: MarkState) -> None:
         """Write a call's new state to the journal."""
-        if call.local_tag in self._recorded:
+        if call.recorded:
             self.services.journal(MARK_KIND, _pack(CallMark(tag=call.local_tag, state=state)))
 
     def restore(
@@ -187,9 +187,7 @@ class Calls:
 
     def snapshot(self) -> list[tuple[str, bytes]]:
         """Records that say the same as all written so far, for a shorter journal."""
-        return [
-            self._latest(call) for call in self._calls.values() if call.local_tag in self._recorded
-        ]
+        return [self._latest(call) for call in self._calls.values() if call.recorded]
 
     def _latest(self, call: Call) -> tuple[str, bytes]:
         if call.state in _STATE_NAMES:
@@ -222,7 +220,7 @@ class Calls:
         if isinstance(record, InviteRecord):
             call = given_up(record, owner)
             self.add(call)
-            self._recorded.add(call.local_tag)
+            call.recorded = True
             return call
         dialog = Dialog(record.dialog)
         call = Call(
@@ -253,7 +251,7 @@ class Calls:
             # The BYE sent before the crash used the next number already.
             dialog.local_cseq += 1
         self.add(call)
-        self._recorded.add(call.local_tag)
+        call.recorded = True
         return call
 
     def report_end(self, call: Call, cause: Cause, detail: str = "") -> None:
@@ -280,7 +278,7 @@ class Calls:
         if call.reinvite is not None:
             call.reinvite.abandon()
         call.transaction = call.reinvite = None
-        call.early.clear()
+        call.early = NO_EARLY
         if call.seat is not None:
             call.seat.leave()
         # Old deadlines and transactions still know the call for up to a minute.
@@ -289,7 +287,7 @@ class Calls:
         if call.inbound:
             call.dialog = None  # one that we called may still repeat its 200, and needs its ACK
         self.mark(call, "ended")
-        self._recorded.discard(call.local_tag)
+        call.recorded = False
 
     def _leave_station(self, call: Call) -> None:
         held = self._by_station.get(call.peer.name, {})

@@ -77,7 +77,7 @@ class InboundCalls:
             port=0,
             terms=services.terms(peer, received.source.transport),
             new_key=services.random.randbytes,
-            session_id=self._session_id(),
+            session_id=services.session_id(),
             # With a proxy on the way the audio comes from elsewhere than the messages.
             signalled_from=received.source[0] if peer.is_station and not dialog.routes else "",
             hold_style="sendonly" if trunk is None else trunk.hold,
@@ -303,7 +303,7 @@ class InboundCalls:
     def acknowledged(self, call: Call) -> None:
         """Go on after the ACK of our 200, or after what only a peer who has that 200 can send."""
         call.stop(CallTimer.OK_REPEAT, CallTimer.ACK_LIMIT)
-        call.ok = b""
+        call.ok, call.ok_address, call.invite_key = b"", None, ""
         if call.state is CallState.CONFIRMED:
             # Told to the journal: a 200 that comes once more after a restart may meet the next
             # re-INVITE of a peer who takes any 200 for the answer to that.
@@ -344,9 +344,6 @@ class InboundCalls:
         session = call.session
         if session is not None and session.remote is not None and session.fmt is not None:
             self.services.happened.append(MediaAgreed(call, session.remote, session.fmt))
-
-    def _session_id(self) -> int:
-        return self.services.random.getrandbits(31) + 1
 
 
 def _stays(call: Call) -> None:

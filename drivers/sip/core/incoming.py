@@ -32,7 +32,7 @@ from drivers.sip.core.request import (
     number_of,
     uri_fault,
 )
-from drivers.sip.core.services import ACCEPT, ALLOW, EXTENSIONS, Services
+from drivers.sip.core.services import ACCEPT, ALLOW, BRANCH, EXTENSIONS, Services
 from drivers.sip.dialog import Dialog
 from drivers.sip.finished.transactions import client_key
 from drivers.sip.journal.records import Peer
@@ -188,9 +188,7 @@ class Incoming:
             services.respond(received, status)
             return False
         required = [
-            option
-            for option in message.headers("Require")
-            if option.strip().lower() not in EXTENSIONS
+            tag for tag in message.headers("Require") if tag.strip().lower() not in EXTENSIONS
         ]
         required += message.headers("Proxy-Require")
         if required:
@@ -294,7 +292,7 @@ class Incoming:
             services.count("trunk_not_secure")
             services.respond(received, 403)
             return
-        if not self._new_calls.takes(services.timers.now):
+        if not self._new_calls.takes(received.key, services.timers.now):
             services.count("calls_over_limit")
             wait = str(services.random.randrange(*RETRY_AFTER_S))
             services.respond(received, 503, headers=[("Retry-After", wait)])
@@ -369,11 +367,16 @@ class Incoming:
     def _response(self, message: Message, source: Address) -> None:
         services = self.services
         services.count(f"received_{message.status}")
-        if len(message.headers("Via")) != 1:
+        vias = message.headers("Via")
+        if len(vias) != 1:
             services.count("response_not_ours")  # 8.1.3.3
             return
-        key = client_key(message.top_via.branch, message.cseq.method)
-        if services.transactions.receive(key, message, source):
+        transactions, method, via = services.transactions, message.cseq.method, vias[0]
+        # Most peers give our Via back as we wrote it; it is taken apart only for the others.
+        at = via.find(";branch=") + 8
+        if transactions.receive(client_key(via[at : at + BRANCH], method), message, source):
+            return
+        if transactions.receive(client_key(message.top_via.branch, method), message, source):
             return
         services.count("response_unmatched")
         success = message.cseq.method == "INVITE" and 200 <= message.status < 300

@@ -50,7 +50,7 @@ class OutboundCalls:
             port=port,
             terms=services.terms(call.peer, call.address.transport),
             new_key=services.random.randbytes,
-            session_id=services.random.getrandbits(31) + 1,
+            session_id=services.session_id(),
             signalled_from=call.address[0] if call.peer.is_station else "",
             hold_style="sendonly" if trunk is None else trunk.hold,
         )
@@ -262,7 +262,7 @@ class OutboundCalls:
             self.in_dialog.ending.send_bye(call, Cause.NORMAL)
             return
         fault = self._take_answer(call, message, b"" if early is None else early.answer)
-        call.early.clear()
+        call.settle()
         if not fault:
             self.in_dialog.timers.agree_as_client(call, message)
         self.calls.save(call, "confirmed")

@@ -2,7 +2,7 @@
 
 import re
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from cython_ext.sip_wire import (
     Message,
@@ -12,6 +12,7 @@ from cython_ext.sip_wire import (
     format_via,
     parse_name_addr,
     parse_uri,
+    parse_via,
 )
 from drivers.sip.core.causes import phrase
 from drivers.sip.core.happenings import Identity
@@ -20,6 +21,9 @@ from drivers.sip.transport.address import DEFAULT_PORTS, Address
 
 KNOWN_URI: Final = 128  # characters; longer ones are not worth remembering
 PART: Final = "\n"  # between the parts of a key: no header has one
+COOKIE: Final = "z9hG4bK"  # RFC 3261 8.1.1.7
+_BRANCH: Final = f";branch={COOKIE}"
+_PLAIN: Final = re.compile(r"[0-9A-Za-z.+_-]{8,}\Z", re.ASCII)
 _RPORT: Final = re.compile(r";[ \t]*rport(?=[ \t]*(?:;|$))", re.IGNORECASE)
 
 _FORWARDING: Final = {
@@ -41,20 +45,19 @@ class Received:
     def __init__(self, message: Message, source: Address) -> None:
         self.message = message
         self.source = source
-        self.key = server_key(message)
         vias = message.headers("Via")
-        via = message.top_via
-        vias[0] = _stamped(vias[0], via, source)
-        # RFC 3581 4: with rport back to where it came from, else to the port in the Via. Over
-        # a connection the port counts only when that one is gone by then (RFC 3261 18.2.2).
-        if "rport" in via.params and not source.reliable:
-            self.reply_to = source
+        known = _known_sender(vias[0], source)
+        if known is None:
+            via = message.top_via
+            self.key = server_key(message)
+            self.reply_to = _reply_to(via, source)
+            vias[0] = _stamped(vias[0], via, source)
         else:
-            port = via.port or DEFAULT_PORTS[source.transport]
-            same = port == source.port
-            self.reply_to = (
-                source if same else Address(source.host, port, source.transport, source.flow)
-            )
+            branch, sender = known
+            method = "INVITE" if message.method == "ACK" else message.method
+            self.key = f"{branch}{sender.key}{method}"
+            self.reply_to = sender.reply_to
+            vias[0] = f"{sender.before}{branch}{sender.after}"
         self.to = message.header("To") or ""
         self.echo = [("Via", value) for value in vias]
         self.echo.append(("From", message.header("From") or ""))
@@ -82,13 +85,65 @@ class Received:
         return build_response(status, phrase(status), lines, body)
 
 
+class Sender(NamedTuple):
+    """What is the same in each request of a peer's transport."""
+
+    key: str
+    """What a ``server_key`` has between branch and method."""
+    reply_to: Address
+    before: str
+    """The Via as responses have it, up to the branch."""
+    after: str
+
+
+def _known_sender(text: str, source: Address) -> tuple[str, Sender] | None:
+    """The branch of a Via, and its sender, if nothing is unusual about the text."""
+    at = text.find(_BRANCH)
+    if at < 0 or len(text) > KNOWN_URI:
+        return None
+    at += 8
+    end = text.find(";", at)
+    after = "" if end < 0 else text[end:]
+    branch = text[at:] if end < 0 else text[at:end]
+    if not _PLAIN.match(branch):
+        return None
+    sender = _sender(text[:at], after, source)
+    return None if sender is None else (branch, sender)
+
+
+@lru_cache(maxsize=1024)
+def _sender(before: str, after: str, source: Address) -> Sender | None:
+    # Few peers, many calls: what only the branch changes is worth remembering.
+    mark = f"{COOKIE}0"
+    text = f"{before}{mark}{after}"
+    via = parse_via(text)
+    if '"' in text or via.branch != mark:
+        return None  # another branch, or a quoted text that looks like one
+    start, found, rest = _stamped(text, via, source).partition(f";branch={mark}")
+    if not found:
+        return None
+    key = f"{PART}{via.host}{PART}{via.port}{PART}"
+    return Sender(key, _reply_to(via, source), f"{start};branch=", rest)
+
+
+def _reply_to(via: Via, source: Address) -> Address:
+    """Where responses go: with rport back to where it came from, else to the port in the Via
+    (RFC 3581 4). Over a connection that counts when it is gone by then (RFC 3261 18.2.2)."""
+    if "rport" in via.params and not source.reliable:
+        return source
+    port = via.port or DEFAULT_PORTS[source.transport]
+    if port == source.port:
+        return source
+    return Address(source.host, port, source.transport, source.flow)
+
+
 def server_key(message: Message) -> ServerKey:
     """Which transaction a request belongs to (17.2.3); an ACK belongs to its INVITE."""
     via = message.top_via
     method = "INVITE" if message.method == "ACK" else message.method
     branch = via.branch
-    if branch.startswith("z9hG4bK") and len(branch) > 7:
-        return f"{branch}\n{via.host}\n{via.port}\n{method}"
+    if branch.startswith(COOKIE) and len(branch) > len(COOKIE):
+        return f"{branch}{PART}{via.host}{PART}{via.port}{PART}{method}"
     # RFC 2543 peers: the To tag is left out, since their ACK carries ours.
     return (
         f"{message.uri}\n{message.from_tag}\n{message.call_id}\n{message.cseq.number}\n"

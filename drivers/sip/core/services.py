@@ -6,7 +6,7 @@ from typing import Final
 
 from cython_ext.sip_wire import format_host
 from drivers.sip.core.happenings import Happening
-from drivers.sip.core.request import Received
+from drivers.sip.core.request import COOKIE, Received
 from drivers.sip.core.timers import Timers
 from drivers.sip.finished.transactions import Finished
 from drivers.sip.journal.records import Peer
@@ -24,6 +24,7 @@ EXTENSIONS: Final = frozenset({"100rel", "timer", "replaces", "norefersub", "pat
 """Option tags that a request may require of us."""
 ACCEPT: Final = ("Accept", "application/sdp")
 SDP_TYPE: Final = ("Content-Type", "application/sdp")
+BRANCH: Final = len(COOKIE) + 16  # characters of a branch of ours
 TOKENS_DRAWN: Final = 64  # at a time
 
 Headers = list[tuple[str, str]]
@@ -113,9 +114,13 @@ class Services:
             self._tokens = [digits[at : at + 16] for at in range(0, len(digits), 16)]
         return self._tokens.pop()
 
+    def session_id(self) -> int:
+        """A number that tells our descriptions of a call from those of others (RFC 8866 5.2)."""
+        return int(self.token()[:7], 16) + 1
+
     def branch(self) -> str:
         """A new branch of our own."""
-        return f"z9hG4bK{self.token()}"
+        return f"{COOKIE}{self.token()}"
 
     def respond(
         self,

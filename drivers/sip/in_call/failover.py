@@ -8,7 +8,7 @@ from typing import Final
 
 from cython_ext.sip_wire import Message
 from drivers.errors import ProtocolError
-from drivers.sip.core.call import Call, CallInput, CallState, CallTimer
+from drivers.sip.core.call import NO_EARLY, Call, CallInput, CallState, CallTimer
 from drivers.sip.core.calls import Calls
 from drivers.sip.core.services import Headers, Services
 from drivers.sip.trunks.gateways import FAILED
@@ -60,7 +60,7 @@ class Failover:
         if call.tone:
             return False  # somebody rang already: what fails now is not the way there
         if call.places:
-            call.address = call.places.pop(0)
+            call.address, *call.places = call.places
         else:
             retry_after = 0.0 if message is None else _seconds(message.header("Retry-After"))
             if seat is None or not seat.advance(self.services.timers.now, retry_after):
@@ -68,7 +68,7 @@ class Failover:
             call.address, *call.places = seat.places()
             call.uri, call.routes = seat.uri(), seat.headers()
             call.auth_tries = 0
-        call.early.clear()
+        call.early = NO_EARLY
         self.services.count("failed_over")
         session.withdraw()
         self.calls.step(call, CallInput.CHALLENGE)

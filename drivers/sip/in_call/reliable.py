@@ -139,7 +139,8 @@ def early_dialog(call: Call, message: Message, dialog: Callable[[], Dialog]) -> 
     """The early dialog of a 1xx, begun with the first one of its tag (12.1)."""
     found = call.early.get(message.to_tag)
     if found is None:
-        found = call.early[message.to_tag] = EarlyDialog(dialog())
+        found = EarlyDialog(dialog())
+        call.early = {**call.early, message.to_tag: found}
     return found
 
 

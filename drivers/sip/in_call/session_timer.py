@@ -1,7 +1,7 @@
 """Session timers (RFC 4028): who refreshes a call, how often, and when it counts as dead."""
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from cython_ext.sip_wire import Message
 from drivers.events import Cause
@@ -19,27 +19,23 @@ REFUSED_RETRY: Final = 10.0  # s after a refresh was refused for a reason that m
 _LONGEST: Final = 86_400  # s
 
 
-class Asked(NamedTuple):
-    """A Session-Expires header."""
-
-    interval: int
-    """Seconds; 0 without a usable header."""
-    refresher: str
-    """``uac``, ``uas``, or empty when left to the server."""
+Asked = tuple[int, str]
+"""A Session-Expires header: seconds, 0 without a usable one; and the refresher, ``uac`` or
+``uas``, empty when left to the server."""
 
 
 def asked(message: Message) -> Asked:
     """What a message says about the session's interval."""
     value = message.header("Session-Expires")
     if value is None:
-        return Asked(0, "")
+        return 0, ""
     seconds, _, params = value.partition(";")
     refresher = ""
     for part in params.split(";"):
         name, _, said = part.partition("=")
         if name.strip().lower() == "refresher" and said.strip().lower() in {"uac", "uas"}:
             refresher = said.strip().lower()
-    return Asked(_seconds(seconds), refresher)
+    return _seconds(seconds), refresher
 
 
 def least(message: Message) -> int:
@@ -88,7 +84,7 @@ class SessionTimers:
 
     def too_brief(self, message: Message) -> Headers | None:
         """The Min-SE of a 422 when a request asks for refreshes too often (9)."""
-        interval = asked(message).interval
+        interval, _ = asked(message)
         least_s = max(SHORTEST, self.services.options.session_expires_min_s)
         # A client that does not know the extension could make nothing of a 422.
         if interval and interval < least_s and supports(message, "timer"):

@@ -3,6 +3,8 @@
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from drivers.api import RtpFormat
+
 OPUS: Final = "OPUS"
 CODECS: Final = ("PCMA", "PCMU", "G722", "L16", OPUS)
 """Codecs the media engine carries; Opus passes only between two telephones that have it."""
@@ -66,6 +68,23 @@ def _pick(
                 noise = codec != OPUS and names.get(NOISE) == "CN/8000"
                 return Chosen(payload, codec, dtmf[0] if dtmf else None, noise)
     return None
+
+
+@lru_cache(maxsize=256)
+def plain_format(chosen: Chosen, ptime_ms: int, flags: tuple[bool, bool, bool, bool]) -> RtpFormat:
+    """A format without keys, one for all calls that agree on it; ``flags`` say whether we send,
+    receive, have RTCP on the same port, and decode Opus."""
+    send, receive, rtcp_mux, transcode = flags
+    return RtpFormat(
+        payload_type=int(chosen.payload),
+        codec=chosen.codec,
+        dtmf_payload_type=None if chosen.dtmf is None else int(chosen.dtmf),
+        ptime_ms=ptime_ms,
+        send=send,
+        receive=receive,
+        rtcp_mux=rtcp_mux,
+        transcode=transcode,
+    )
 
 
 def packet_time(attributes: tuple[tuple[str, str], ...]) -> int:

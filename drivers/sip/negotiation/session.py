@@ -6,13 +6,15 @@ What the media engine must do follows as ``(RtpAddress, RtpFormat)``.
 from collections.abc import Callable
 from enum import Enum, auto
 
+from msgspec.structs import replace
+
 from drivers.api import DtlsOffer, DtlsPeer, RtpAddress, RtpFormat, RtpStream, SrtpKeys
 from drivers.sip.fax.described import OtherStreams
 from drivers.sip.journal.records import SessionRecord
 from drivers.sip.negotiation.crypto import Crypto, again, answering, every_suite, named
 from drivers.sip.negotiation.dtls import BROWSERS, OwnDtls, TheirDtls, begins
 from drivers.sip.negotiation.dtls import PROFILES as DTLS_PROFILES
-from drivers.sip.negotiation.formats import OPUS, clock_of
+from drivers.sip.negotiation.formats import OPUS, clock_of, plain_format
 from drivers.sip.negotiation.offer import Offer, read_offer
 from drivers.sip.negotiation.terms import NotAcceptable, NotEncrypted, Terms
 from drivers.sip.negotiation.wording import Stream, offered_stream, worded
@@ -339,19 +341,12 @@ class Session(OtherStreams):
         receive: bool,
         rtcp_mux: bool,
     ) -> RtpFormat:
-        payload, codec, dtmf, _noise = offer.chosen
-        return RtpFormat(
-            payload_type=int(payload),
-            codec=codec,
-            dtmf_payload_type=None if dtmf is None else int(dtmf),
-            ptime_ms=offer.ptime_ms,
-            send=send,
-            receive=receive,
-            rtcp_mux=rtcp_mux,
-            srtp=keys,
-            dtls=dtls,
-            transcode=self.terms.transcode and codec == OPUS,
-        )
+        transcode = self.terms.transcode and offer.chosen.codec == OPUS
+        flags = send, receive, rtcp_mux, transcode
+        fmt = plain_format(offer.chosen, offer.ptime_ms, flags)
+        if keys is None and dtls is None:
+            return fmt
+        return replace(fmt, srtp=keys, dtls=dtls)
 
     def _read(self, body: bytes) -> Offer:
         return read_offer(body, self.terms, own_host=self.host, signalled_from=self.signalled_from)

@@ -63,15 +63,7 @@ def offered_stream(
 ) -> Stream:
     """Everything we carry, or what is in use while a call stands (``fmt``)."""
     if fmt is None:
-        return Stream(
-            profile,
-            tuple((PAYLOADS[codec], codec) for codec in terms.codecs),
-            offered_events(terms.codecs),
-            terms.comfort_noise,
-            terms.ptime_ms,
-            terms.rtcp_mux or terms.browser,
-            *direction,
-        )
+        return _everything(profile, terms, *direction)
     events = fmt.dtmf_payload_type
     return Stream(
         profile,
@@ -81,6 +73,20 @@ def offered_stream(
         fmt.ptime_ms,
         fmt.rtcp_mux,
         *direction,
+    )
+
+
+@lru_cache(maxsize=256)
+def _everything(profile: str, terms: Terms, sends: bool, receives: bool) -> Stream:  # noqa: FBT001
+    return Stream(
+        profile,
+        tuple((PAYLOADS[codec], codec) for codec in terms.codecs),
+        offered_events(terms.codecs),
+        terms.comfort_noise,
+        terms.ptime_ms,
+        terms.rtcp_mux or terms.browser,
+        sends,
+        receives,
     )
 
 

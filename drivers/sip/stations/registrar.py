@@ -118,7 +118,9 @@ class Registrar:
     def find_all(self, station: str) -> list[BindingRecord]:
         """Every phone of a station, the one that registered last first."""
         found = [binding.record for binding in self._bindings.get(station, {}).values()]
-        return sorted(found, key=lambda record: record.expires, reverse=True)
+        if len(found) > 1:
+            found.sort(key=lambda record: record.expires, reverse=True)
+        return found
 
     def station_at(self, source: Address) -> str:
         """The station with a phone at exactly this address and port; empty when none."""

@@ -9,16 +9,18 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from drivers.sip.core.services import BRANCH
 from drivers.sip.finished.transactions import client_key
 from drivers.sip.transport.bans import Bans
 
 SOURCES_KEPT: Final = 4096
+REFUSED_KEPT: Final = 8192  # half of the refused INVITEs that are remembered at most
+REFUSED_S: Final = 32.0  # s: 64 times T1; nobody repeats an INVITE for longer
 AT_ONCE: Final = 1_000_000  # offences that are a ban whatever the limit
 
 _RESPONSE: Final = b"SIP/2.0 "
 _BRANCH: Final = re.compile(rb"(?i);\s*branch=([^;,\s]+)")
 _OUR_BRANCH: Final = b";branch=z9hG4bK"
-_OUR_LENGTH: Final = 23  # of a branch of ours, ``Services.branch``
 _CSEQ: Final = b"\r\nCSeq: "
 _METHOD: Final = re.compile(rb"(?i)\ncseq\s*:\s*[0-9]+\s+([A-Z]+)")
 _USER_AGENT: Final = b"\nuser-agent:"
@@ -82,18 +84,37 @@ class FloodGuard:
 
 
 class CallLimit:
-    """How many new calls are taken; a token bucket of a fifth of a second."""
+    """How many new calls are taken; a token bucket of a fifth of a second.
+
+    Who is refused leaves no transaction, so his INVITE is remembered for a while: a repetition
+    that crossed our 503 must not be taken as a call that its caller has given up (RFC 3261 8.2.7).
+    """
 
     def __init__(self, per_s: float) -> None:
         self._rate = per_s
         self._burst = max(per_s / 5, 1.0)
         self._tokens = self._burst
         self._last = 0.0
+        self._refused: set[int] = set()
+        self._refused_before: set[int] = set()
+        self._since = 0.0
 
-    def takes(self, now: float) -> bool:
-        """Take one call; False when there are too many."""
+    def takes(self, key: str, now: float) -> bool:
+        """Take the call whose INVITE has this key; False when there are too many, or were then."""
         if self._rate <= 0:
             return True
+        number = hash(key)
+        if number in self._refused or number in self._refused_before:
+            return False
+        if self._has_room(now):
+            return True
+        if len(self._refused) >= REFUSED_KEPT or now - self._since > REFUSED_S:
+            self._refused_before, self._refused = self._refused, set()
+            self._since = now
+        self._refused.add(number)
+        return False
+
+    def _has_room(self, now: float) -> bool:
         elapsed = max(now - self._last, 0.0)
         self._tokens = min(self._burst, self._tokens + elapsed * self._rate)
         self._last = now
@@ -156,11 +177,11 @@ class Guard:
         if not data.startswith(_RESPONSE):
             return False
         # As we write it ourselves first: most peers give our Via back unchanged.
-        at, line = data.find(_OUR_BRANCH), data.find(_CSEQ)
-        if at >= 0 and line >= 0:
-            branch = data[at + 8 : at + 8 + _OUR_LENGTH].decode("latin-1")
-            method = data[line + 8 : data.find(b"\r\n", line + 8)].rpartition(b" ")[2]
-            if self._awaits(client_key(branch, method.decode("latin-1"))):
+        at, line = data.find(_OUR_BRANCH) + 8, data.find(_CSEQ) + 8
+        if at >= 8 and line >= 8:
+            branch = data[at : at + BRANCH].decode("latin-1")
+            method = data[data.find(b" ", line) + 1 : data.find(b"\r", line)].decode("latin-1")
+            if self._awaits(client_key(branch, method)):
                 return True
         found, named = _BRANCH.search(data), _METHOD.search(data)
         if found is None or named is None:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from typing import Final
 from urllib.parse import quote
 
 from cython_ext.sip_wire import format_host
@@ -140,9 +141,12 @@ class Trunk:
         return Gateway(options, host, port, Address(host, port, transport))
 
 
+_SAFE: Final = "-_.!~*'()&=+$,;?/"
+
+
 def user_part(number: str) -> str:
     """A number as the user part of a URI, escaped."""
-    return quote(number, safe="-_.!~*'()&=+$,;?/")
+    return number if number.isalnum() and number.isascii() else quote(number, safe=_SAFE)
 
 
 def trunks_of(site: SipOptions, rng: random.Random) -> Mapping[str, Trunk]:

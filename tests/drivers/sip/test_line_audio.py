@@ -6,6 +6,7 @@ import pytest
 
 from drivers.errors import DriverError
 from drivers.events import Answered, Cause, Held, Released, Retrieved, Ringing
+from tests.drivers.sip.conftest import LIMIT_S
 from tests.drivers.sip.test_driver import LOOPBACK_OFFER, Caller, tag_of
 
 
@@ -19,6 +20,12 @@ class Asked:
     def connect_rtp(self, port, remote, fmt) -> asyncio.Future[None]:
         self.waiting.append(asyncio.get_running_loop().create_future())
         return self.waiting[-1]
+
+    async def for_audio(self, count: int) -> None:
+        """Until so many connections were asked for."""
+        async with asyncio.timeout(LIMIT_S):
+            while len(self.waiting) < count:
+                await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -61,12 +68,10 @@ async def test_no_task_waits_for_audio_and_events_come_behind_it(running, caller
     asked.waiting[0].set_result(None)
     await running.wait_for(Answered)
     assert [type(one) for one in running.told] == [Ringing, Answered]
-    while len(asked.waiting) < 2:
-        await asyncio.sleep(0)
+    await asked.for_audio(2)
     asked.waiting[1].set_result(None)
     await running.wait_for(Held)
-    while len(asked.waiting) < 3:
-        await asyncio.sleep(0)
+    await asked.for_audio(3)
     asked.waiting[2].set_result(None)
     await running.wait_for(Retrieved)
 
@@ -88,8 +93,7 @@ async def test_what_happened_is_told_before_the_end_of_a_call_without_audio(
 
 async def test_call_ends_when_its_audio_cannot_be_connected(running, caller, asked) -> None:
     await answered(running, caller)
-    while not asked.waiting:
-        await asyncio.sleep(0)
+    await asked.for_audio(1)
     asked.waiting[0].set_exception(DriverError("no such port"))
     released = await running.wait_for(Released)
     assert released.cause is Cause.TEMPORARY_FAILURE

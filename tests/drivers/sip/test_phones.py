@@ -8,6 +8,7 @@ from drivers.events import Answered, Cause, Held, Progress, Released, Retrieved,
 from drivers.sip.simulator.agent import UserAgent
 from drivers.sip.simulator.call import Refused
 from drivers.sip.simulator.packets import Media
+from tests.drivers.sip.conftest import LIMIT_S
 
 HERE = Media("127.0.0.1", 40_000)
 
@@ -45,7 +46,7 @@ async def test_phone_is_called_holds_and_is_hung_up(running, phone) -> None:
     await phone.register(place(running))
     line = running.driver.station_line("2001")
     await line.dial("2001", ani="030555", name="Ann")
-    call = await phone.incoming.get()
+    call = await asyncio.wait_for(phone.incoming.get(), LIMIT_S)
     assert call.caller == "030555"
     call.ring()
     assert (await running.wait_for(Progress)).tone == "ringback"
@@ -63,14 +64,14 @@ async def test_phone_is_called_holds_and_is_hung_up(running, phone) -> None:
             await asyncio.sleep(0.005)
     await line.release()
     await running.wait_for(Released)
-    await call.ended.wait()
+    await asyncio.wait_for(call.ended.wait(), LIMIT_S)
     assert call.ended_by == "remote"
 
 
 async def test_phone_that_is_busy(running, phone) -> None:
     await phone.register(place(running))
     await running.driver.station_line("2001").dial("2001")
-    (await phone.incoming.get()).refuse(486)
+    (await asyncio.wait_for(phone.incoming.get(), LIMIT_S)).refuse(486)
     assert (await running.wait_for(Released)).cause is Cause.BUSY
 
 

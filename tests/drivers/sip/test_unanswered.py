@@ -1,5 +1,7 @@
 """After a crash: telephones that ring for a dead INVITE are cancelled from the journal alone."""
 
+import asyncio
+
 import msgspec
 import pytest
 
@@ -11,6 +13,7 @@ from drivers.sip.core.calls import INVITE_KIND, MARK_KIND
 from drivers.sip.journal.records import BindingRecord
 from drivers.sip.simulator.agent import UserAgent
 from drivers.sip.transport.address import Address
+from tests.drivers.sip.conftest import LIMIT_S
 from tests.fakes.sip_bench import OFFER, OPTIONS, PHONE, TRUNK, Bench, response
 
 SAME = ("Via", "From", "To", "Call-ID", "Route", "Max-Forwards")
@@ -248,7 +251,7 @@ async def test_real_telephone_stops_ringing_when_the_driver_is_back(make_running
         place = ("127.0.0.1", first.driver.port)
         assert await phone.register(place) == 200
         await first.driver.station_line("2001").dial("2001", ani="030555")
-        call = await phone.incoming.get()
+        call = await asyncio.wait_for(phone.incoming.get(), LIMIT_S)
         call.ring()
         await first.die()
         options = msgspec.structs.replace(first.driver.options, port=first.driver.port)
@@ -256,10 +259,10 @@ async def test_real_telephone_stops_ringing_when_the_driver_is_back(make_running
         second.driver.restore(first.journal)
         assert second.driver.restored_calls() == []
         await second.open()
-        await call.ended.wait()
+        await asyncio.wait_for(call.ended.wait(), LIMIT_S)
         assert call.ended_by == "remote"
         await second.driver.station_line("2001").dial("2001", ani="030556")
-        anew = await phone.incoming.get()
+        anew = await asyncio.wait_for(phone.incoming.get(), LIMIT_S)
         assert anew.caller == "030556"
         anew.refuse(486)
         assert (await second.wait_for(Released)).cause is Cause.BUSY

@@ -10,6 +10,8 @@ import pytest
 from drivers.api import Guarded
 from tests.drivers.sip.transport.conftest import Peer, counted, header, until
 
+ANSWER_S = 10.0  # more than any answer takes
+
 _hosts = itertools.count(2)
 
 
@@ -31,7 +33,10 @@ class UdpPeer(Peer):
         self.sock.send(data)
 
     async def read(self) -> str:
-        return (await asyncio.get_running_loop().sock_recv(self.sock, 65536)).decode()
+        # Silence is what a ban looks like: who waits for more than this waits for ever.
+        async with asyncio.timeout(ANSWER_S):
+            data = await asyncio.get_running_loop().sock_recv(self.sock, 65536)
+        return data.decode()
 
     async def guess(self, times: int) -> str:
         """Wrong passwords; the last answer."""

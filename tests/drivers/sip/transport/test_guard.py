@@ -5,7 +5,14 @@ from collections import Counter
 import pytest
 
 from drivers.sip.transport.bans import DOUBLINGS, KEPT, REMEMBERED_S, Bans, nftables
-from drivers.sip.transport.guard import CallLimit, FloodGuard, Guard, is_scanner
+from drivers.sip.transport.guard import (
+    REFUSED_KEPT,
+    REFUSED_S,
+    CallLimit,
+    FloodGuard,
+    Guard,
+    is_scanner,
+)
 from tests.fakes.sip_bench import request
 
 GOOD = request("OPTIONS")
@@ -166,7 +173,7 @@ def test_answer_to_a_request_of_ours_passes_every_limit_and_ban() -> None:
 
 def test_new_calls_are_limited_evenly() -> None:
     limit = CallLimit(300.0)
-    offered = [limit.takes(1000.0 + number / 3000) for number in range(30_000)]  # 10 s
+    offered = [limit.takes(str(number), 1000.0 + number / 3000) for number in range(30_000)]  # 10 s
     taken = sum(offered)
     assert 2990 <= taken <= 3000 + 60
     assert sum(offered[-3000:]) == pytest.approx(300, abs=2)
@@ -174,7 +181,28 @@ def test_new_calls_are_limited_evenly() -> None:
 
 def test_no_limit_takes_every_call() -> None:
     limit = CallLimit(0.0)
-    assert all(limit.takes(0.0) for _ in range(1000))
+    assert all(limit.takes("again", 0.0) for _ in range(1000))
+
+
+def test_a_call_that_was_refused_is_not_taken_when_it_is_repeated() -> None:
+    limit = CallLimit(1.0)
+    assert [limit.takes(name, 100.0) for name in ("first", "second")] == [True, False]
+    assert [limit.takes(name, 110.0) for name in ("second", "third")] == [False, True]
+
+
+def test_refused_calls_are_remembered_within_bounds() -> None:
+    limit = CallLimit(1.0)
+    assert limit.takes("taken", 100.0)
+    for number in range(3 * REFUSED_KEPT):
+        assert not limit.takes(str(number), 100.0)
+    assert len(limit._refused) + len(limit._refused_before) <= 2 * REFUSED_KEPT
+    assert not limit.takes(str(3 * REFUSED_KEPT - 1), 110.0)
+    # The first of them is forgotten; nobody repeats an INVITE behind so many others.
+    assert limit.takes("0", 111.0)
+    for late in (1, 2):
+        for name in ("taken", "refused", "refused too"):
+            limit.takes(f"{name}{late}", 111.0 + 2 * late * REFUSED_S)
+    assert len(limit._refused) == len(limit._refused_before) == 2
 
 
 def test_nftables_script_names_both_sets() -> None:

@@ -1,0 +1,1 @@
+"""How much of its heap a process of a measured hotline uses."""
