@@ -92,21 +92,26 @@ class HistoryWriter:
         """
         try:
             self._batches = await open_batches(self._store)
-            with self._store.current():
-                found = await AppliedSequence.get_or_none(id=1)
-                self.applied_sequence = found.sequence if found else 0
-                if self.applied_sequence == UNFINISHED_COPY:
-                    raise StoreError(_unfinished(self._store.database))
-                await self._drain_spill()
-                if newest is not None and self.applied_sequence > newest:
-                    log.warning(
-                        "journal began anew", database=self.applied_sequence, journal=newest
-                    )
-                    self.applied_sequence = newest
-                self._task = asyncio.create_task(self._run(), name="history writer")
+            try:
+                with self._store.current():
+                    await self._begin(newest)
+            except BaseException:
+                await self._batches.close()
+                raise
         except (BaseORMException, OSError, sqlite3.Error) as error:
             raise StoreError(f"{shown(self._store.database)}: {error}") from error
         return self.applied_sequence
+
+    async def _begin(self, newest: int | None) -> None:
+        found = await AppliedSequence.get_or_none(id=1)
+        self.applied_sequence = found.sequence if found else 0
+        if self.applied_sequence == UNFINISHED_COPY:
+            raise StoreError(_unfinished(self._store.database))
+        await self._drain_spill()
+        if newest is not None and self.applied_sequence > newest:
+            log.warning("journal began anew", database=self.applied_sequence, journal=newest)
+            self.applied_sequence = newest
+        self._task = asyncio.create_task(self._run(), name="history writer")
 
     def write(self, row: HistoryRow, sequence: int) -> None:
         """Take one row that came from journal record ``sequence``; never waits.

@@ -106,9 +106,12 @@ class PostgresqlBatches:
                         newest = {row[0]: row for row in rows}.values()
                         await connection.execute(insert_arrays(kind), *zip(*newest, strict=True))
                     await connection.execute(insert(*APPLIED_TABLE, 1, "postgres"), 1, applied)
-        except DBConnectionError:
-            self._connection = None
-            connection.terminate()
+        except BaseORMException as error:
+            # Anew, even when it answers: it may be a server that writes no more, and the name
+            # leads to another one by now.
+            if not is_of_a_value(error.__cause__):
+                self._connection = None
+                connection.terminate()
             raise
         self._applied = applied
 
@@ -118,7 +121,7 @@ class PostgresqlBatches:
         connection = self._connection = await connect_as_writer(self._url)
         with translated():
             found = await connection.fetchval("SELECT sequence FROM applied_sequence WHERE id = 1")
-        before, self._applied = self._applied, found or 0
+        before, self._applied = self._applied, max(found or 0, 0)
         if self._applied < before:
             raise WentBack(self._applied)
         return connection
