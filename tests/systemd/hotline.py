@@ -115,4 +115,6 @@ async def both_hear(caller: Party, agent: Party) -> None:
 
 
 def kill(machine: Machine, process: int, number: signal.Signals) -> None:
+    # Zero would be this test's own process group.
+    assert process > 1
     machine.run("kill", f"-{number.value}", str(process))

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -72,6 +72,8 @@ class Machine:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                # Killed itself, it would leave what it started: told to end, it ends that too.
+                start_new_session=True,
                 preexec_fn=_die_with_parent,
             )
         self.process = self._booted()
@@ -102,6 +104,9 @@ class Machine:
         except subprocess.TimeoutExpired:
             self._host.kill()
             self._host.wait()
+        for folder in left_groups():
+            with suppress(OSError):  # another machine is in it
+                folder.rmdir()
 
     def try_to(
         self, *command: str, user: str = "root", said: str | None = None
@@ -151,6 +156,22 @@ class Machine:
                 yield
             finally:
                 _enter(ours.fileno())
+
+
+def left_groups() -> Iterator[Path]:
+    """Control groups that a container leaves in ours, the innermost first."""
+    mounts = {"": Path("/sys/fs/cgroup"), "name=systemd": Path("/sys/fs/cgroup/systemd")}
+    if (unified := Path("/sys/fs/cgroup/unified")).is_dir():
+        mounts[""] = unified
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers in mounts:
+            for name in ("payload", "supervisor"):
+                made = mounts[controllers] / path.lstrip("/") / name
+                inside = [folder for folder in made.rglob("*") if folder.is_dir()]
+                yield from sorted(inside, key=lambda folder: -len(folder.parts))
+                if made.is_dir():
+                    yield made
 
 
 def _enter(namespace: int) -> None:

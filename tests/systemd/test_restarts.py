@@ -108,6 +108,7 @@ def test_nobody_is_given_up_who_dies_often(machine: Machine) -> None:
     # Six times in ten seconds is more than systemd allows a unit that says nothing of it.
     drop_in(machine, "hookflash-web", "RestartSec=0")
     machine.run("systemctl", "daemon-reload")
+    until(lambda: active(machine)["web"] == "active", "the console does not run")
     for _ in range(6):
         died = machine.show(unit("web"), "MainPID")
         kill(machine, int(died), signal.SIGKILL)
