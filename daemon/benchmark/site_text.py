@@ -39,6 +39,8 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     recording: bool = False
     listeners: tuple[str, ...] = ("udp",)
     """Transports, each on loopback and a port of its own; the first one is that of the trunk."""
+    checkpoint_records: int = 100_000
+    """Records of the journal from one checkpoint to the next."""
 
 
 def station(number: int) -> str:
@@ -65,6 +67,7 @@ def write_site(path: Path, run_dir: Path, wishes: Wishes, ports: Sequence[int]) 
             realm=REALM,
             max_calls=wishes.max_calls,
             limit=wishes.new_calls_per_s,
+            checkpoint_records=wishes.checkpoint_records,
         ).encode(),
         people.FILE: write_toml(_people(wishes.agents)),
         queues.FILE: write_toml(_queues(wishes)),
@@ -116,6 +119,9 @@ _MAIN: Final = """\
 [site]
 run_dir = "{run_dir}"
 timezone = "UTC"
+
+[journal]
+checkpoint_records = {checkpoint_records}
 
 [web]
 address = "127.0.0.1"

@@ -23,6 +23,7 @@ from daemon.benchmark.menu_calls import hum
 from daemon.benchmark.queue_calls import register
 from daemon.benchmark.sipp import Sipp, sipp
 from daemon.benchmark.site_text import FLOW_NUMBER, QUEUE_NUMBER, Wishes, station
+from daemon.control.checkpoint.store import checkpoints
 from daemon.readiness import endpoints
 
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -72,6 +73,8 @@ class Killed(msgspec.Struct, kw_only=True):
     """From each kill until control was ready again."""
     repeated: int
     """Messages that SIPp sent again."""
+    checkpoints: int
+    """Of the journal, that are there in the end; two are kept."""
     states_at_kills: list[dict[str, int]]
     errors: list[str]
 
@@ -83,6 +86,7 @@ async def run(
     kills: int,
     first_s: float,
     holds_ms: int = 3500,
+    checkpoint_records: int = 20_000,
     keep: Path | None = None,
 ) -> Killed:
     """Make the calls, kill control so often, evenly from ``first_s`` on, and count.
@@ -94,6 +98,7 @@ async def run(
         flow=FLOW,
         prompts={"bench.wav": hum(4.0)},
         max_calls=4000,
+        checkpoint_records=checkpoint_records,
     )
     async with contextlib.AsyncExitStack() as stack:
         hotline = await stack.enter_async_context(Hotline(wishes))
@@ -149,6 +154,7 @@ async def run(
             outcomes=hotline.outcomes(),
             away_s=away,
             repeated=sum(one.statistics()["Retransmissions"] for one in callers.values()),
+            checkpoints=len(checkpoints(hotline.path / "journal")),
             states_at_kills=states,
             errors=[text for one in (*callers.values(), *parts) if (text := one.errors())],
         )
