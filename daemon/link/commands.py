@@ -22,11 +22,19 @@ NO_PAYLOAD_TYPE: Final = 255
 
 
 def is_hurried(command: Command) -> bool:
-    """Whether somebody waits for the command, or for its reply, more than 10 ms.
+    """Whether somebody would notice that the command leaves 10 ms later.
 
-    Nobody does for the end of a port: it and its reply share a packet with what comes next.
+    Nobody does for the end of a port: it shares a packet with what comes next.
     """
     return type(command) is not ClosePort
+
+
+def is_waited_for(command: Command) -> bool:
+    """Whether anything depends on the reply's coming at once.
+
+    What plays is heard whether control knows it or not: only a refusal is news.
+    """
+    return type(command) not in (ClosePort, Play, PlayTone)
 
 
 class Hello(Message, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from daemon.link.commands import Hello, HostCommand, Welcome, is_hurried
+from daemon.link.commands import Hello, HostCommand, Welcome, is_waited_for
 from daemon.link.errors import MediaRefused, MessageError
 from daemon.link.frames import Frame, Unreadable, build_frame, event_frame, parse_packet
 from daemon.link.messages import (
@@ -186,7 +186,7 @@ class LinkServer:
             return
         carried = self._carry_out(command)
         reply = carried.reply
-        hurried = is_hurried(command) or type(reply) is Refused
+        hurried = is_waited_for(command) or type(reply) is Refused
         self._answer(key, reply, carried.descriptors, hurried=hurried)
 
     def _carry_out(self, command: Command) -> Carried:

@@ -1,25 +1,43 @@
 """Files of the media process: prompts and recordings, both only below the site."""
 
 import contextlib
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from daemon.link.errors import MediaRefused
 
 OPEN: Final = ".open"  # a note for each recording that runs
+KNOWN_FOR: Final = 1.0  # s that the place of a prompt is known without looking at links again
+MOST_KNOWN: Final = 1024
 RECORDING_FOLDERS: Final = ("recordings", "voicemail", "cache")
 
 
 class SiteFiles:
     """Turns paths relative to the site into real ones, and back; MediaRefused ``path``."""
 
-    def __init__(self, site: Path) -> None:
+    def __init__(self, site: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._site = site.resolve()
         self._open = self._site / "recordings" / OPEN
+        self._clock = clock
+        self._known: dict[str, str] = {}
+        self._known_until = 0.0
 
     def prompt(self, relative: str) -> str:
-        """Path of a prompt; whether it can be read is seen when it is read."""
-        return str(self._below(relative))
+        """Path of a prompt; whether it can be read is seen when it is read.
+
+        Following its links takes a system call for each folder, and the music of a queue is
+        asked for with every call: what was found is believed for a second.
+        """
+        now = self._clock()
+        if now >= self._known_until or len(self._known) > MOST_KNOWN:
+            self._known.clear()
+            self._known_until = now + KNOWN_FOR
+        path = self._known.get(relative)
+        if path is None:
+            path = self._known[relative] = str(self._below(relative))
+        return path
 
     def recording(self, relative: str) -> str:
         """Path of a new recording; the folders to it are made."""
