@@ -33,7 +33,7 @@ def status(machine: Machine, process: int) -> dict[str, str]:
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
-def until(reached: Callable[[], Any], what: str, seconds: float = 20.0) -> None:
+def until(reached: Callable[[], Any], what: str, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not reached():
         assert time.monotonic() < deadline, what

@@ -43,6 +43,7 @@ bans_file = "sip-bans.nft"
 ban_s = {ban_s}
 """
 HANGS_AFTER_S: Final = 4
+BAN_S: Final = 6
 # The network of the machine: a stranger's address is one more of its own.
 STRANGER: Final = "203.0.113.9"
 
@@ -65,7 +66,7 @@ def set_up_site(machine: Machine) -> None:
     """Two numbers, SIP for all addresses and over TLS, a ban of some seconds."""
     site = machine.root / SITE.lstrip("/")
     toml = site / "hookflash.toml"
-    sip = SIP.format(ban_s=HANGS_AFTER_S)
+    sip = SIP.format(ban_s=BAN_S)
     text = toml.read_text() + OUTGOING
     toml.write_text(text.replace('listen = "127.0.0.1"\n', sip, 1))
     numbers = site / "numbers.toml"

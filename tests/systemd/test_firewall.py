@@ -78,6 +78,10 @@ def test_ban_ended_by_hand_leaves_the_firewall(machine: Machine) -> None:
         scanner.sendto(SCAN.encode(), HOTLINE)
     until(lambda: STRANGER in banned(machine), "the ban is not in the firewall")
     program = ("/opt/hookflash/.venv/bin/hookflash", "sip", "bans", "--site", SITE)
+    loaded = machine.show(LOADER, "InvocationID")
     machine.run(*program, "--release", STRANGER, user="hookflash")
     assert STRANGER not in machine.read(file)
-    until(lambda: STRANGER not in banned(machine), "the ban does not leave", seconds=2.0)
+    until(lambda: machine.show(LOADER, "InvocationID") != loaded, "the file is not loaded")
+    until(lambda: machine.show(LOADER, "ActiveState") == "inactive", "it is not loaded in time")
+    assert machine.show(LOADER, "Result") == "success"
+    assert STRANGER not in banned(machine)

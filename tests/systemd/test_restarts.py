@@ -79,7 +79,7 @@ def test_reload_takes_a_renewed_certificate_and_restarts_nothing(machine: Machin
     files = ("-keyout", f"{SITE}/keys/console.key", "-out", f"{SITE}/keys/console.crt")
     machine.run("openssl", *made, *files, user="hookflash")
     machine.run("systemctl", "reload", unit("control"))
-    until(lambda: ssl.get_server_certificate(SIP_TLS) != old, "it was not read", seconds=3.0)
+    until(lambda: ssl.get_server_certificate(SIP_TLS) != old, "it was not read", seconds=5.0)
     assert (loaded(machine), announced(machine, "control")["pid"]) == before
     assert active(machine)["control"] == "active"
 

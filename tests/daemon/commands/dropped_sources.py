@@ -17,7 +17,7 @@ SOURCES: Final = {
     "somebody else": "203.0.113.10",
     "somebody else over IPv6": "2001:db8::8",
 }
-PATIENCE_S: Final = 10.0
+PATIENCE_S: Final = 30.0
 
 
 def family_of(address: str) -> socket.AddressFamily:

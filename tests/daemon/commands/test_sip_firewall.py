@@ -73,7 +73,7 @@ def test_table_names_each_ban() -> None:
 
 
 def test_real_firewall_drops_the_banned_until_their_time_is_over(tmp_path: Path) -> None:
-    bans = [("203.0.113.9", 2.0), ("2001:db8::7", 600.0)]
+    bans = [("203.0.113.9", 4.0), ("2001:db8::7", 600.0)]
     (tmp_path / "sip-bans.nft").write_text(nftables(bans))
     page = (ROOT / "docs/operate/sip-security.md").read_text()
     chain = re.search(r"```\n(table inet hookflash \{.*?\n\}\n)```", page, re.DOTALL)
