@@ -4,13 +4,14 @@ import logging
 import os
 import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from tests.fakes.postgresql_cluster import PostgresqlCluster
+if TYPE_CHECKING:
+    from tests.fakes.postgresql_cluster import PostgresqlCluster
 
 settings.register_profile(
     "quick",
@@ -53,8 +54,11 @@ def fresh_logging() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgresqlCluster]:
+def postgresql() -> "Iterator[PostgresqlCluster]":
     """A server for all tests of this process; each test makes a database of its own."""
+    # Most tests need no database, and its parts take their time to load.
+    from tests.fakes.postgresql_cluster import PostgresqlCluster
+
     cluster = PostgresqlCluster()
     try:
         cluster.fill_template()
