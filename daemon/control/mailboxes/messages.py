@@ -28,7 +28,7 @@ SHORTEST_MS: Final = 1000  # ms; what is shorter is a click and a hang-up, not a
 TAKEN_BACK_MS: Final = 3_600_000  # ms after which a deletion that nobody finished stands
 MOST: Final = 200  # messages that one visit offers, the oldest
 SWEPT_DAYS_MS: Final = 14 * 86_400_000  # ms before a start in which deletions are looked at
-MARKS: Final = 1000  # newest marks that are known before the database has them
+MARKS: Final = 1000  # newest rows that are kept of those marked, and of those seen
 
 
 class Messages:
@@ -40,6 +40,8 @@ class Messages:
         self._clock = clock
         self._marked: dict[int, RecordingRow] = {}
         """The newest rows of ours, which the database may not have yet."""
+        self._seen: dict[int, RecordingRow] = {}
+        """Messages that visitors were told of last, for when the database goes away."""
 
     async def of(self, mailbox: str, zone: tzinfo) -> list[Message]:
         """What a visitor may hear, oldest first; BaseORMException without the database.
@@ -47,6 +49,8 @@ class Messages:
         What was deleted a moment ago, and whose file is still there, can be taken back.
         """
         rows = await self._rows(mailbox)
+        for row in rows:
+            _remember(self._seen, row)
         calls = await Call.filter(id__in={row.call_id for row in rows})
         callers = {call.id: call.ani for call in calls}
         return [
@@ -79,11 +83,7 @@ class Messages:
 
     async def path(self, recording: int) -> str:
         """The file of a message relative to the site; empty when somebody has deleted it."""
-        try:
-            row = await self._current(recording)
-        except BaseORMException as error:
-            log.warning("database away, message is taken as it was", why=str(error))
-            row = self._marked.get(recording)
+        row = await self._current(recording)
         if row is None:
             return ""
         return row.path if await asyncio.to_thread(self._has_file, row) else ""
@@ -104,10 +104,7 @@ class Messages:
             deleted_ms=(row.deleted_ms or now) if deleted else None,
         )
         self._records.message_marked(row)
-        self._marked.pop(recording, None)
-        self._marked[recording] = row
-        while len(self._marked) > MARKS:
-            del self._marked[next(iter(self._marked))]
+        _remember(self._marked, row)
         return row.mailbox
 
     async def any_new(self, mailbox: str) -> bool:
@@ -153,11 +150,22 @@ class Messages:
 
     async def _current(self, recording: int) -> RecordingRow | None:
         """A message as it is now: others change rows, too, such as one that is to be kept."""
-        found = await Recording.get_or_none(id=recording, kind="message")
         ours = self._marked.get(recording)
+        try:
+            found = await Recording.get_or_none(id=recording, kind="message")
+        except BaseORMException as error:
+            log.warning("database away, message is taken as it was", why=str(error))
+            return ours or self._seen.get(recording)
         if found is None or ours is None:
             return _row(found) if found is not None else ours
         return msgspec.structs.replace(ours, held_ms=found.held_ms)
+
+
+def _remember(rows: dict[int, RecordingRow], row: RecordingRow) -> None:
+    rows.pop(row.id, None)
+    rows[row.id] = row
+    while len(rows) > MARKS:
+        del rows[next(iter(rows))]
 
 
 def _row(found: Recording) -> RecordingRow:

@@ -24,6 +24,7 @@ class Pins:
         self._clock = clock
         self._limiter = LoginLimiter()
         self._keeper: PasswordKeeper | None = None
+        self._turn = asyncio.Lock()
 
     async def refusal(self, mailbox: str, pin: str, caller: str) -> str:
         """Empty when the PIN opens the mailbox, else ``wrong`` or ``limited``.
@@ -31,15 +32,17 @@ class Pins:
         A mailbox that does not exist, or has no PIN, takes as long as any other. ``caller`` is
         who tries: five failures of a mailbox, or twenty of a caller, within five minutes close it.
         """
-        now = self._clock()
-        if self._limiter.retry_s(mailbox, caller, now) > 0:
-            return LIMITED
-        # Counted before it is checked: who calls on many lines at once has no more attempts.
-        self._limiter.failed(mailbox, caller, now)
-        if not await asyncio.to_thread(self._fits, await _stored(mailbox), pin):
-            return WRONG
-        self._limiter.succeeded(mailbox)
-        return OPEN
+        # One after the other: who calls on many lines at once has no more attempts, and the
+        # memory that a check takes is taken once.
+        async with self._turn:
+            now = self._clock()
+            if self._limiter.retry_s(mailbox, caller, now) > 0:
+                return LIMITED
+            if not await asyncio.to_thread(self._fits, await _stored(mailbox), pin):
+                self._limiter.failed(mailbox, caller, now)
+                return WRONG
+            self._limiter.succeeded(mailbox)
+            return OPEN
 
     def _fits(self, stored: str | None, pin: str) -> bool:
         if self._keeper is None:

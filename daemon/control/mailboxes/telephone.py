@@ -174,15 +174,12 @@ class MailboxCall:
                     pass
 
     async def _mark(self, step: Mark) -> None:
+        mailbox = await self._messages.mark(step.recording, heard=step.heard, deleted=step.deleted)
         try:
-            mailbox = await self._messages.mark(
-                step.recording, heard=step.heard, deleted=step.deleted
-            )
             if mailbox and not await self._messages.any_new(mailbox):
                 self._context.message_lamp(mailbox, on=False)
         except BaseORMException as error:
-            log.error("message not marked: database away", why=str(error))
-            return
+            log.warning("lamp stays as it is: database away", why=str(error))
         if step.deleted:
             self.deleted.add(step.recording)
         what = "message.delete" if step.deleted else "message.keep"

@@ -2,8 +2,10 @@
 
 from argon2 import PasswordHasher
 
+from daemon.control.flows.active import ActiveFlow, ActiveFlows
 from daemon.store.history import Recording
 from daemon.store.rows import RecordingRow
+from ivr.flow import load_flow
 from tests.daemon.control.mailboxes.voicemail import Voicemail
 
 PIN = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("4711")
@@ -201,3 +203,41 @@ async def test_a_mailbox_without_pin_opens_to_nobody_else(voicemail: Voicemail) 
     await voicemail.hears(line, "Please enter your mailbox number")
     await voicemail.rig.press(line, "2001##")
     await voicemail.hears(line, "No, silent")
+
+
+ALWAYS = """\
+version: 1
+languages: [en]
+start: messages
+nodes:
+  messages: {kind: messages, mailbox: "2001", always_pin: true, next: end}
+  end: {kind: hang_up}
+"""
+
+
+async def test_a_flow_may_ask_the_own_telephone_for_the_pin(voicemail: Voicemail) -> None:
+    await voicemail.leave(1)
+    await voicemail.pin("2001", PIN)
+    flow = ActiveFlow(load_flow(ALWAYS, "mailbox"), 1, ALWAYS)
+    voicemail.rig.controller.flows = ActiveFlows([flow])
+    line = await voicemail.dial()
+    await voicemail.hears(line, "Please enter your PIN")
+    await voicemail.rig.press(line, "4711#")
+    await voicemail.hears(line, "You have 1 new message.")
+
+
+async def test_without_its_database_a_visit_goes_on(voicemail: Voicemail) -> None:
+    await voicemail.leave(1)
+    await voicemail.leave(2)
+    line = await voicemail.dial()
+    await voicemail.listens_to(line, 1)
+    await voicemail.store.connection.execute_script("ALTER TABLE recording RENAME TO away")
+    await voicemail.rig.press(line, "2")
+    await voicemail.listens_to(line, 2)
+    await voicemail.rig.press(line, "3")
+    await voicemail.hears(line, "Deleted.")
+    marks = voicemail.rig.book.newest(RecordingRow)
+    assert [(row.id, row.deleted_ms is None) for row in marks] == [(1, True), (2, False)]
+    again = await voicemail.dial("2002")
+    await voicemail.hears(again, "You cannot get into this mailbox now.")
+    await voicemail.store.connection.execute_script("ALTER TABLE away RENAME TO recording")
