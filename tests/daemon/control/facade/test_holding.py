@@ -41,7 +41,7 @@ async def test_nobody_else_holds_one_nor_one_that_is_gone(hotline: FacadeRig) ->
 async def test_a_lamp_goes_out_with_the_last_new_message(hotline: FacadeRig) -> None:
     history = HistoryFacade(hotline.rig.controller, hotline.site, hotline.clock)
     for number in (11, 12):
-        await add(number, ended_ms=2, mailbox="2001")
+        await add(number, ended_ms=9000, duration_ms=8000, mailbox="2001")
     hotline.rig.controller.message_lamp("2001", on=True)
     await hotline.settle()
     for number, lit in ((11, True), (12, False)):
