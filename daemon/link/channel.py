@@ -37,6 +37,8 @@ log = get_logger(__name__)
 Read = Callable[[Reply, list[int]], Any]
 """Makes of a reply, and of the descriptors that came with it, what the asker gets."""
 Note = Callable[[Command, Reply], None]
+Hear = Callable[[MediaEvent], MediaEvent | None]
+"""Makes of an event what the reader gets; None: nothing."""
 
 
 class _Waiting:
@@ -88,6 +90,8 @@ class Channel:
         self._timer: asyncio.TimerHandle | None = None
         self.note: Note | None = None
         """Hears of every command that was carried out, but not of those ahead of the rest."""
+        self.hear: Hear | None = None
+        """Hears of every event that is kept for the reader, when it comes."""
         self._events: deque[MediaEvent] = deque()
         self._overflow = 0
         """Events that were dropped behind those that wait."""
@@ -313,7 +317,10 @@ class Channel:
                 log.error("events of media come faster than they are read", kept=MOST_EVENTS)
             self._overflow += event.missed if type(event) is EventsLost else 1
             return
-        self._events.append(event)
+        heard = event if self.hear is None else self.hear(event)
+        if heard is None:
+            return
+        self._events.append(heard)
         self._news.set()
 
     def _end_overflow(self) -> None:

@@ -5,6 +5,7 @@ asks for something of a port that is not back yet.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Final, Self
@@ -39,7 +40,10 @@ class LastingMediaLink(MediaLink):
     def __init__(self, channel: Channel, ids: Callable[[], int]) -> None:
         super().__init__(channel, ids)
         self._scene = Scene()
+        self._returning: deque[asyncio.Task[tuple[PortId, ...]]] = deque()
+        """What becomes of each restart that the reader has not come to."""
         channel.note = self._scene.note
+        channel.hear = self._heard
 
     @classmethod
     async def connect(
@@ -51,7 +55,7 @@ class LastingMediaLink(MediaLink):
         last_seen: tuple[int, int] = (0, 0),
         settle: Callable[[], None] = nothing,
     ) -> Self:
-        """Connect to media's socket; its events must be read, or nothing comes back.
+        """Connect to media's socket.
 
         ``settle`` is called before anything is asked of media.
         """
@@ -65,23 +69,34 @@ class LastingMediaLink(MediaLink):
         await channel.open()
         return cls(channel, ids)
 
+    def _heard(self, event: MediaEvent) -> MediaEvent | None:
+        """An event has come; perhaps nobody reads it yet, but the scene changes at once."""
+        match event:
+            case MediaRestarted():
+                # Whoever reads may wait for a command that is held back until all is back.
+                self._returning.append(asyncio.create_task(self._bring_back(), name="bring back"))
+            case EventsLost():
+                pass
+            case told.PlayFinished(port=port, reason="closed") if self._scene.holds(port):
+                return None  # media ends in order; what it played begins anew in the next one
+            case told.RecordFinished(port=port, reason="closed") if self._scene.holds(port):
+                return msgspec.structs.replace(event, reason=told.CUT_OFF)
+            case _:
+                self._scene.happened(event)
+        return event
+
     async def events(self) -> AsyncIterator[MediaEvent]:
         """Yield every event once and in order, until the link is closed; for one reader."""
         async for event in self._channel.events():
             match event:
                 case MediaRestarted():
-                    yield msgspec.structs.replace(event, lost=await self._bring_back())
+                    yield msgspec.structs.replace(event, lost=await self._returning.popleft())
                 case EventsLost():
                     for ended in await self._missing():
                         self._scene.happened(ended)
                         yield ended
                     yield event
-                case told.PlayFinished(port=port, reason="closed") if self._scene.holds(port):
-                    pass  # media ends in order; what it played begins anew in the next one
-                case told.RecordFinished(port=port, reason="closed") if self._scene.holds(port):
-                    yield msgspec.structs.replace(event, reason=told.CUT_OFF)
                 case _:
-                    self._scene.happened(event)
                     yield event
 
     async def snapshot(self) -> Snapshot:

@@ -134,6 +134,28 @@ async def test_two_who_talk_hear_each_other_again_at_the_same_addresses(rig: Rig
         assert port in {state.port for state in after.ports}
 
 
+async def test_what_media_held_comes_back_although_nobody_reads_events_yet(rig: Rig) -> None:
+    await rig.link.disconnect()
+    link = await LastingMediaLink.connect(
+        rig.folder / "media.sock", itertools.count(1000).__next__, patience_s=8.0
+    )
+    with RtpPhone() as phone:
+        port, address = await link.open_rtp(RtpStream(phone.address, RtpFormat()))
+        phone.call(address)
+        await link.play_tone(port, 7, ((1000.0, 0.0),), ((1500, 0),))
+        await hears(phone, 1000)
+        await rig.end()
+        asked = link.claim((port,))  # waits until all is back
+        await rig.start()
+        await asked
+        await hears(phone, 1000)
+        async for event in link.events():
+            if isinstance(event, told.MediaRestarted):
+                assert event.lost == ()
+                break
+    await link.disconnect()
+
+
 async def test_what_was_played_is_played_again_and_ends_as_before(rig: Rig) -> None:
     with RtpPhone() as phone:
         port = await leg(rig, phone)
