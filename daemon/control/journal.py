@@ -10,7 +10,7 @@ import datetime as dt
 import itertools
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +20,8 @@ from daemon.control.journaled.files import (
     Record,
     Segment,
     first_record,
+    header,
     last_of_kind,
-    pack_parts,
     read_journal,
     segments,
 )
@@ -32,7 +32,7 @@ log = get_logger(__name__)
 
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
 MOST_HELD: Final = 256 * 1024
-"""Bytes of records that may wait for the end of a turn."""
+"""Bytes of payloads that may wait for the end of a turn."""
 
 
 class Journal:
@@ -52,7 +52,7 @@ class Journal:
         """Descriptors of files that are complete, for ``sync`` to bring to the disk."""
         self._schedule: Callable[[Callable[[], None]], object] | None = None
         self._held: list[bytes] = []
-        """Records that the kernel has not got yet."""
+        """Parts of records that the kernel has not got yet."""
         self._held_size = 0
         self._turn_will_end = False
         self._failed = False
@@ -84,22 +84,21 @@ class Journal:
     def append(self, kind: str, payload: bytes, now: float | None = None) -> int:
         """Write one record and return its sequence number; JournalError when it cannot."""
         sequence = self.last_sequence + 1
-        self._put(pack_parts(sequence, kind, payload, self._clock() if now is None else now))
+        at = self._clock() if now is None else now
+        if self._failed or self._held_size > MOST_HELD:
+            self.flush()
+        head = header(sequence, kind, payload, at)
+        if self._schedule is None:
+            self._write(head + payload)
+        else:
+            self._held.append(head)
+            self._held.append(payload)
+            self._held_size += len(payload)
+            if not self._turn_will_end:
+                self._turn_will_end = True
+                self._schedule(self._turn_ends)
         self.last_sequence = sequence
         return sequence
-
-    def append_all(self, records: Sequence[tuple[str, bytes]], now: float) -> int:
-        """Write records of one step in one go, as kind and payload; the number of the first.
-
-        JournalError when they cannot be written: then none of them is there.
-        """
-        first = self.last_sequence + 1
-        numbered = enumerate(records, first)
-        self._put(
-            b"".join([pack_parts(number, kind, data, now) for number, (kind, data) in numbered])
-        )
-        self.last_sequence += len(records)
-        return first
 
     def flush(self) -> None:
         """Let the kernel have every record; to be called before anything leaves the process.
@@ -116,18 +115,6 @@ class Journal:
         self._failed = False
         self._held.clear()
         self._held_size = 0
-
-    def _put(self, records: bytes) -> None:
-        if self._schedule is None:
-            self._write(records)
-            return
-        if self._failed or self._held_size > MOST_HELD:
-            self.flush()
-        self._held.append(records)
-        self._held_size += len(records)
-        if not self._turn_will_end:
-            self._turn_will_end = True
-            self._schedule(self._turn_ends)
 
     def _turn_ends(self) -> None:
         self._turn_will_end = False

@@ -121,18 +121,18 @@ class MediaEvents:
 
     def follow(self, life: CallLife) -> None:
         """Know a call's legs by their ports, and that the caller's port is this call's."""
-        call = life.call
+        call, port = life.call, life.call.caller.port
+        if port is not None:
+            self.ports[port] = life
         hidden = call.supervision.leg if call.supervision is not None else None
         for leg in call.legs:
             # An agent who reads his own calls is not to learn of who listens.
             if leg.port is not None and leg is not hidden:
                 self.own(call, leg)
-        if call.caller.port is not None:
-            self.ports[call.caller.port] = life
 
     def own(self, call: Call, leg: Leg) -> None:
         """Know a leg by its port, until the figures of its stream have come."""
-        if leg.port is not None:
+        if leg.port is not None and self._legs.get(leg.port, (0, None))[1] is not leg:
             self._legs[leg.port] = (call.id, leg)
             if len(self._legs) > MOST_LEGS:
                 # Ports of boards have no stream, so nothing takes them away.

@@ -42,7 +42,6 @@ class Records:
         clock: Callable[[], float],
     ) -> None:
         self._rows = JournaledRows(journal, sink, clock)
-        self.together = self._rows.together
         self._ids = ids
         self._clock = clock
         self._states: dict[int, AgentStateRow] = {}
@@ -285,10 +284,6 @@ class Records:
 
     def agent_state(self, change: AgentStateChanged, station: str) -> None:
         """End the agent's present interval and begin the next one."""
-        with self.together:
-            self._agent_state(change, station)
-
-    def _agent_state(self, change: AgentStateChanged, station: str) -> None:
         now_ms = milliseconds(change.since)
         self._wrap_up(change, now_ms)
         before = self._states.pop(change.agent, None)

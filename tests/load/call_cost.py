@@ -24,12 +24,14 @@ from daemon.control.app import GARBAGE
 from daemon.logs import set_up_logging
 from daemon.store.connection import opened_store
 from daemon.store.history_writer import HistoryWriter
-from tests.fakes.control_rig import ControlRig
+from tests.fakes.control_rig import ControlRig, make_queue
 from tests.fakes.line import FakeLine, State
 
-WARM: Final = 50
-FEW: Final = 100
-MANY: Final = 300
+WARM: Final = 20
+FEW: Final = 20
+MANY: Final = 80
+MOST_ROWS: Final = 1_000_000
+HOUR_MS: Final = 3_600_000
 TURNS: Final = 14  # of the loop in which everything has happened that can
 BLOCK: Final = 100
 
@@ -82,9 +84,12 @@ class Bench:
 async def measure(folder: Path, kind: str, calls: int, blocks: int) -> list[float]:
     """Processor seconds of a call in each block of calls, after some that warm up."""
     async with opened_store(folder / "hookflash.db") as store:
-        writer = HistoryWriter(store, folder / "spill")
+        # Rows go to the database once, or the count would depend on how long a call takes here.
+        writer = HistoryWriter(store, folder / "spill", batch_rows=MOST_ROWS, batch_ms=HOUR_MS)
         await writer.start()
-        rig = ControlRig(folder, clock=SteadyClock(), sink=writer)
+        rig = ControlRig(
+            folder, clock=SteadyClock(), sink=writer, queues=[make_queue(record=False)]
+        )
         rig.settle = no_turns  # type: ignore[method-assign]
         await rig.start()
         await rig.seat("ann")
@@ -106,17 +111,19 @@ async def no_turns() -> None:
     """The bench counts the turns itself."""
 
 
-def run(kind: str, calls: int, blocks: int) -> list[float]:
-    """Measure in a folder that is gone afterwards."""
-    with tempfile.TemporaryDirectory() as folder, Path(os.devnull).open("w") as nowhere:
+def run(folder: Path, kind: str, calls: int, blocks: int) -> list[float]:
+    """Measure on a database that may be there already."""
+    with Path(os.devnull).open("w") as nowhere:
         set_up_logging("control", stream=nowhere, json=True)
-        return uvloop.run(measure(Path(folder), kind, calls, blocks))
+        return uvloop.run(measure(folder, kind, calls, blocks))
 
 
 def instructions(kind: str, calls: int) -> int:
     """Instructions of a whole run with so many calls."""
     words = [sys.executable, "-m", "tests.load.call_cost", "--kind", kind, "--calls", str(calls)]
     with tempfile.TemporaryDirectory() as folder:
+        run(Path(folder), kind, 1, 1)  # its tables need not be made once more
+        words += ["--folder", folder]
         out = f"--callgrind-out-file={folder}/out"
         tool = ["valgrind", "--tool=callgrind", out]
         done = subprocess.run(
@@ -138,12 +145,15 @@ def main(out: TextIO) -> None:
     parser.add_argument("--calls", type=int, default=BLOCK)
     parser.add_argument("--blocks", type=int, default=20)
     parser.add_argument("--instructions", action="store_true")
+    parser.add_argument("--folder", type=Path)
     wished = parser.parse_args()
     if wished.instructions:
         spent = instructions(wished.kind, MANY) - instructions(wished.kind, FEW)
         out.write(f"{wished.kind} call: {spent / (MANY - FEW) / 1000:.0f} thousand instructions\n")
         return
-    found = sorted(run(wished.kind, wished.calls, wished.blocks))
+    with tempfile.TemporaryDirectory() as folder:
+        used = wished.folder or Path(folder)
+        found = sorted(run(used, wished.kind, wished.calls, wished.blocks))
     middle = found[len(found) // 2]
     out.write(f"{wished.kind} call: {found[0] * 1e6:.0f} to {middle * 1e6:.0f} us\n")
 

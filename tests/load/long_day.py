@@ -188,7 +188,8 @@ def write_day(folder: Path, calls: int, tail: int) -> tuple[int, int]:
     pattern = Pattern(*calls_of)
     clock = Clock(before[-1].at)
     journal = Journal.open(folder / "journal", clock=clock)
-    journal.append_all([(record.kind, record.payload) for record in before], clock.now)
+    for record in before:
+        journal.append(record.kind, record.payload, clock.now)
     cut = 0
     for number in range(1, calls + 1):
         clock.now += APART_S

@@ -326,7 +326,8 @@ class Call(msgspec.Struct, kw_only=True, omit_defaults=True):
         legs = [self.caller]
         if self.agent_leg is not None:
             legs.append(self.agent_leg)
-        legs += [leg for leg in self.ringing.values() if leg is not None]
+        if self.ringing:
+            legs += [leg for leg in self.ringing.values() if leg is not None]
         if self.onward is not None:
             legs.append(self.onward.leg)
         if self.supervision is not None:

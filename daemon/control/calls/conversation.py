@@ -56,14 +56,13 @@ class Conversation(CallPart):
         if visit is None:
             return
         records = context.records
-        with records.together:
-            self._life.offering.note(call.agent, "answered", now)
-            records.close_segment(call, "wait", now, result="answered")
-            records.open_segment(call, "talk", now, agent=call.agent, on_agent_leg=True)
-            visit.answered, visit.agent = now, call.agent
-            call.answered = call.answered or now
-            records.visit(call, visit)
-            records.call(call)
+        self._life.offering.note(call.agent, "answered", now)
+        records.close_segment(call, "wait", now, result="answered")
+        records.open_segment(call, "talk", now, agent=call.agent, on_agent_leg=True)
+        visit.answered, visit.agent = now, call.agent
+        call.answered = call.answered or now
+        records.visit(call, visit)
+        records.call(call)
         context.acd.submit(CallAnswered(call=CallId(call.id), agent=AgentId(call.agent)))
 
     async def _record(self, port: PortId, *, part_of: int = 0) -> None:
@@ -113,14 +112,13 @@ class Conversation(CallPart):
         """The conversation is over: segments, visit, and the agent's wrap-up."""
         call, visit = self.call, self.call.visit
         records = self._context.records
-        with records.together:
-            talked = records.close_segment(call, "talk", now)
-            held = records.close_segment(call, "hold", now)
-            if visit is not None:
-                visit.talk_s += talked
-                visit.hold_s += held
-                visit.closed = True
-                records.visit(call, visit)
+        talked = records.close_segment(call, "talk", now)
+        held = records.close_segment(call, "hold", now)
+        if visit is not None:
+            visit.talk_s += talked
+            visit.hold_s += held
+            visit.closed = True
+            records.visit(call, visit)
         call.outcome = "answered"
         self._context.acd.submit(CallEnded(call=CallId(call.id)))
 

@@ -233,8 +233,10 @@ class CallLife:
         except IllegalStep as error:
             # Two sides acted at once; the one that came first counts.
             self.log.info("too late for the call", what=type(happened).__name__, why=str(error))
-        await self.supervising.follow()
-        await self.moves.follow()
+        if self.call.supervision is not None:
+            await self.supervising.follow()
+        if self.moves.is_due:
+            await self.moves.follow()
         if self.attention.is_due:
             await self.attention.follow()
         return changed
@@ -365,10 +367,9 @@ class CallLife:
         ended = context.clock()
         await self.conversation.stop_recording()
         final, records = outcome or _outcome(call, failed=failed), context.records
-        with records.together:
-            for kind in tuple(call.segments):
-                records.close_segment(call, kind, ended)
-            records.call(call, ended=ended, outcome=final, cause=int(cause), ended_by=by)
+        for kind in tuple(call.segments):
+            records.close_segment(call, kind, ended)
+        records.call(call, ended=ended, outcome=final, cause=int(cause), ended_by=by)
         context.keep(call)
         self.log.info("call ended", by=by, outcome=final, cause=int(cause))
         # Signalling comes last: whatever a peer does now, the records are complete.

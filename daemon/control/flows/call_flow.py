@@ -258,13 +258,12 @@ class CallFlow(CallPart):
     def _begin_visit(self, queue: int, priority: int, now: float) -> None:
         call, context = self.call, self._context
         self._note()
-        with context.records.together:
-            context.records.close_segment(call, "ivr", now)
-            call.queue = queue
-            call.visit = Visit(id=context.ids(), queue=queue, entered=now, priority=priority)
-            call.step(Step.ENQUEUE, now)
-            context.records.open_segment(call, "wait", now)
-            context.records.visit(call, call.visit)
+        context.records.close_segment(call, "ivr", now)
+        call.queue = queue
+        call.visit = Visit(id=context.ids(), queue=queue, entered=now, priority=priority)
+        call.step(Step.ENQUEUE, now)
+        context.records.open_segment(call, "wait", now)
+        context.records.visit(call, call.visit)
         if self._runner is not None:
             self._runner.agent_talks(on=False)
         context.keep(call)

@@ -18,9 +18,8 @@ class Inbox(Generic[Item]):
     def put_nowait(self, item: Item) -> None:
         """Add one and wake the reader."""
         self._items.append(item)
-        reader = self._reader
-        if reader is not None and not reader.done():
-            reader.set_result(None)
+        if self._reader is not None:
+            _wake(self._reader)
 
     async def get(self) -> Item:
         """Take the oldest, and wait for one; nothing is lost when the wait is cancelled."""
@@ -30,6 +29,25 @@ class Inbox(Generic[Item]):
                 await self._reader
             finally:
                 self._reader = None
+        return self._items.pop(0)
+
+    async def get_within(self, patience_s: float | None) -> Item:
+        """Take the oldest, and wait for one; TimeoutError when none comes, None waits for ever.
+
+        ``asyncio.wait_for`` would make a task for each wait.
+        """
+        if patience_s is None or self._items:
+            return await self.get()
+        loop = asyncio.get_running_loop()
+        reader = self._reader = loop.create_future()
+        timer = loop.call_later(patience_s, _wake, reader)
+        try:
+            await reader
+        finally:
+            timer.cancel()
+            self._reader = None
+        if not self._items:
+            raise TimeoutError
         return self._items.pop(0)
 
     def get_nowait(self) -> Item:
@@ -43,3 +61,8 @@ class Inbox(Generic[Item]):
     def qsize(self) -> int:
         """How many wait to be read."""
         return len(self._items)
+
+
+def _wake(reader: "asyncio.Future[None]") -> None:
+    if not reader.done():
+        reader.set_result(None)

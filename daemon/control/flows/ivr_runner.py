@@ -4,7 +4,6 @@ One runner a call, one action at a time. What happens on the call reaches it as 
 where the call itself has to change (queue, transfer, hang-up) it asks its ``CallHooks``.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -201,6 +200,9 @@ class IvrRunner:
         if _complete(action, digits):
             return _entered(action, digits)
         player = 0 if digits else await self._start(action.prompts, stop_on_digit=action.barge_in)
+        if not action.phrases:
+            deaf = Ears(self._listener, action, self.signal)
+            return await self._await_choice(action, digits, player, deaf)
         async with self._ears(action) as ears:
             return await self._await_choice(action, digits, player, ears)
 
@@ -212,7 +214,7 @@ class IvrRunner:
         while True:
             timeout = _patience(action, digits, playing=bool(player), listening=ears.listening)
             try:
-                signal = await asyncio.wait_for(self._signals.get(), timeout)
+                signal = await self._signals.get_within(timeout)
             except TimeoutError:
                 return _entered(action, digits) if digits else TimedOut()
             match signal:
@@ -259,7 +261,7 @@ class IvrRunner:
         give_up = action.max_s + RECORD_SPARE_S
         while True:
             try:
-                signal = await asyncio.wait_for(self._signals.get(), give_up)
+                signal = await self._signals.get_within(give_up)
             except TimeoutError:
                 log.error("recording did not end by itself", recording=recording)
                 await self._media.stop_record(recording)
@@ -357,19 +359,17 @@ class IvrRunner:
     @asynccontextmanager
     async def _ears(self, action: Collect) -> AsyncIterator["Ears"]:
         ears = Ears(self._listener, action, self.signal)
-        if action.phrases:
-            try:
-                ears.attach(await self._media.tap(self._port))
-                await self._media.arm_barge_in(self._port, action.barge_in)
-            except LinkError as error:
-                log.warning("cannot listen to the caller, going on with keys", why=str(error))
+        try:
+            ears.attach(await self._media.tap(self._port))
+            await self._media.arm_barge_in(self._port, action.barge_in)
+        except LinkError as error:
+            log.warning("cannot listen to the caller, going on with keys", why=str(error))
         try:
             yield ears
         finally:
             await ears.end()
-            if action.phrases:
-                await self._media.arm_barge_in(self._port, on=False)
-                await self._media.untap(self._port)
+            await self._media.arm_barge_in(self._port, on=False)
+            await self._media.untap(self._port)
 
 
 def _patience(action: Collect, digits: str, *, playing: bool, listening: bool) -> float | None:

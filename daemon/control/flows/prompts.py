@@ -19,7 +19,8 @@ SUFFIXES: Final = (".wav", ".mp3", ".ogg", ".flac")
 BYTES_PER_SECOND: Final = 16000  # raw 16-bit mono at 8 kHz
 MUSIC: Final = "hold_music"
 """Name of the file below ``prompts/`` that waiting callers hear."""
-LOOK_EVERY: Final = 1.0  # s; each call asks for the same few files
+LOOK_EVERY: Final = 1.0  # s; each call asks for the same few files and texts
+MOST_TEXTS: Final = 1000  # texts that are remembered; some are said to one caller only
 
 
 class PromptMaker(Protocol):
@@ -51,6 +52,8 @@ class Prompts:
         self._monotonic = monotonic
         self._files: dict[str, tuple[str, float]] = {}
         """By name, what was made of it, and until when that needs no look."""
+        self._texts: dict[tuple[str, str], tuple[str, float]] = {}
+        """By language and text, likewise: what was used a moment ago stays in the cache."""
         self._missing: set[str] = set()
         self._sources: dict[str, tuple[int, Path | None, float]] = {}
         """By name, when its folder was changed last, what was found, until when that holds."""
@@ -63,7 +66,7 @@ class Prompts:
         try:
             if prompt.file:
                 return await self._file(prompt.file)
-            return await self._speech.prompt(prompt.text, prompt.language)
+            return await self._text(prompt.text, prompt.language)
         except SpeechError as error:
             key = prompt.file or prompt.text
             if key not in self._missing:
@@ -88,6 +91,16 @@ class Prompts:
             lambda: [(self.site / path).stat().st_size for path in paths]
         )
         return sum(sizes) / BYTES_PER_SECOND
+
+    async def _text(self, text: str, language: str) -> str:
+        path, until = self._texts.get((language, text), ("", 0.0))
+        now = self._monotonic()
+        if now >= until:
+            path = await self._speech.prompt(text, language)
+            if len(self._texts) >= MOST_TEXTS:
+                self._texts.clear()
+            self._texts[language, text] = (path, now + LOOK_EVERY)
+        return path
 
     async def _file(self, name: str) -> str:
         path, until = self._files.get(name, ("", 0.0))

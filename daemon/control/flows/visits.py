@@ -57,9 +57,8 @@ class Visits(CallPart):
         """End the present stay in a queue with its one outcome."""
         call, now = self.call, self._context.clock()
         records = self._context.records
-        with records.together:
-            records.close_segment(call, "wait", now, result=outcome)
-            if call.visit is not None and not call.visit.closed:
-                call.visit.closed = True
-                records.visit(call, call.visit, left=now, outcome=outcome, detail=detail)
-                call.outcome = outcome
+        records.close_segment(call, "wait", now, result=outcome)
+        if call.visit is not None and not call.visit.closed:
+            call.visit.closed = True
+            records.visit(call, call.visit, left=now, outcome=outcome, detail=detail)
+            call.outcome = outcome

@@ -88,16 +88,18 @@ def segments_after(directory: Path, after: int) -> list[Path]:
 
 def pack(record: Record) -> bytes:
     """One record as bytes; JournalError when the kind or the payload is too long."""
-    return pack_parts(record.sequence, record.kind, record.payload, record.at)
+    return header(record.sequence, record.kind, record.payload, record.at) + record.payload
 
 
-def pack_parts(sequence: int, kind: str, payload: bytes, at: float) -> bytes:
-    """As ``pack``, of the parts of a record."""
+def header(sequence: int, kind: str, payload: bytes, at: float) -> bytes:
+    """What comes before the payload of a record, its kind included."""
     named = kind.encode()
-    if not 0 < len(named) < 256 or len(payload) > LARGEST_BODY - 256:
+    length = len(named)
+    if not 0 < length < 256 or len(payload) > LARGEST_BODY - 256:
         raise JournalError(f"record {sequence}: kind or payload too long")
-    checked = b"".join((_CHECKED.pack(sequence, at, len(named)), named, payload))
-    return _LENGTH_AND_CRC.pack(len(named) + len(payload), zlib.crc32(checked)) + checked
+    checked = _CHECKED.pack(sequence, at, length) + named
+    crc = zlib.crc32(payload, zlib.crc32(checked))
+    return _LENGTH_AND_CRC.pack(length + len(payload), crc) + checked
 
 
 def unpack(data: bytes, start: int = 0) -> tuple[Record, int] | None:

@@ -5,7 +5,7 @@ journal's sequence number. After a crash the rows behind that number are handed 
 so each is in the database exactly once.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
 import msgspec
@@ -27,9 +27,6 @@ class RowJournal(Protocol):
 
     def append(self, kind: str, payload: bytes, now: float) -> int:
         """Append one record and return its sequence number."""
-
-    def append_all(self, records: Sequence[tuple[str, bytes]], now: float) -> int:
-        """Append records in one go and return the sequence number of the first."""
 
 
 class RowSink(Protocol):
@@ -64,43 +61,11 @@ class JournaledRows:
     """Where rows are written."""
 
     def __init__(self, journal: RowJournal, sink: RowSink, clock: Callable[[], float]) -> None:
-        self.together = Together(self._write_down)
-        self._waiting: list[HistoryRow] = []
-        """Of the present block."""
         self._journal = journal
         self._sink = sink
         self._clock = clock
 
     def write(self, row: HistoryRow) -> None:
-        """Write one row, with the others of the present block."""
-        if self.together.depth:
-            self._waiting.append(row)
-            return
+        """Write one row."""
         sequence = self._journal.append(JOURNAL_KIND, _encoder.encode(row), self._clock())
         self._sink.write(row, sequence)
-
-    def _write_down(self) -> None:
-        rows, self._waiting = self._waiting, []
-        if rows:
-            entries = [(JOURNAL_KIND, _encoder.encode(row)) for row in rows]
-            first = self._journal.append_all(entries, self._clock())
-            for sequence, row in enumerate(rows, first):
-                self._sink.write(row, sequence)
-
-
-class Together:
-    """A block whose rows go to the journal in one go; nothing may be awaited or asked in it."""
-
-    __slots__ = ("_leave", "depth")
-
-    def __init__(self, leave: Callable[[], None]) -> None:
-        self.depth = 0
-        self._leave = leave
-
-    def __enter__(self) -> None:
-        self.depth += 1
-
-    def __exit__(self, *_: object) -> None:
-        self.depth -= 1
-        if not self.depth:
-            self._leave()

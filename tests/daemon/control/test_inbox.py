@@ -5,6 +5,12 @@ import asyncio
 import pytest
 
 from daemon.control.flows.inbox import Inbox
+from tests.fakes.virtual_time import VirtualTimePolicy
+
+
+@pytest.fixture(scope="module")
+def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
+    return VirtualTimePolicy()
 
 
 async def test_what_was_told_is_read_in_order() -> None:
@@ -41,3 +47,34 @@ async def test_a_wait_given_up_loses_nothing() -> None:
         await asyncio.wait_for(box.get(), 0)
     box.put_nowait("later")
     assert await box.get() == "later"
+
+
+async def test_a_wait_with_an_end_takes_what_is_there_and_gives_up_in_time() -> None:
+    box: Inbox[str] = Inbox()
+    box.put_nowait("first")
+    assert await box.get_within(0) == "first"
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    with pytest.raises(TimeoutError):
+        await box.get_within(5.0)
+    assert loop.time() - began == pytest.approx(5.0)
+    loop.call_later(1.0, box.put_nowait, "in time")
+    assert await box.get_within(5.0) == "in time"
+    loop.call_later(60.0, box.put_nowait, "late")
+    assert await box.get_within(None) == "late"
+
+
+async def test_what_comes_in_the_moment_of_giving_up_is_read() -> None:
+    box: Inbox[str] = Inbox()
+    loop = asyncio.get_running_loop()
+    reader = asyncio.create_task(box.get_within(1.0))
+    await asyncio.sleep(0)
+    loop.call_later(1.0, box.put_nowait, "just in time")
+    assert await reader == "just in time"
+    reader = asyncio.create_task(box.get_within(1.0))
+    await asyncio.sleep(0)
+    box.put_nowait("kept")
+    reader.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reader
+    assert await box.get_within(1.0) == "kept"

@@ -50,7 +50,7 @@ def test_records_wait_for_the_flush_and_have_their_numbers_before(
     journal: Journal, tmp_path: Path
 ) -> None:
     assert journal.append("acd", b"one") == 1
-    assert journal.append_all([("row", b"two"), ("row", b"three")], NOON) == 2
+    assert [journal.append("row", b"two"), journal.append("row", b"three")] == [2, 3]
     assert written(tmp_path) == []
     journal.flush()
     assert written(tmp_path) == [1, 2, 3]

@@ -58,25 +58,6 @@ def test_reading_can_begin_after_a_sequence_number(tmp_path: Path) -> None:
         assert [r.sequence for r in read_journal(tmp_path, after)] == list(range(after + 1, 101))
 
 
-def test_records_of_one_step_go_together(tmp_path: Path) -> None:
-    journal = filled(tmp_path, 3)
-    assert journal.append_all([("row", b"first"), ("call", b"second")], NOON) == 4
-    assert journal.append("acd", b"after") == 6
-    journal.close()
-    found = [(r.sequence, r.kind, r.payload) for r in read_journal(tmp_path, 3)]
-    assert found == [(4, "row", b"first"), (5, "call", b"second"), (6, "acd", b"after")]
-
-
-def test_a_step_lies_in_one_file(tmp_path: Path) -> None:
-    journal = filled(tmp_path, 1)
-    for _ in range(20):
-        journal.append_all([("row", bytes(100))] * 4, NOON)
-    journal.close()
-    firsts = [next(read_file(path)).sequence for path in segments(tmp_path)]
-    assert len(firsts) > 3
-    assert all((first - 2) % 4 == 0 for first in firsts[1:])
-
-
 def test_a_second_process_sees_each_record_at_once(tmp_path: Path) -> None:
     journal = filled(tmp_path, 3)
     assert len(list(read_journal(tmp_path))) == 3

@@ -188,6 +188,12 @@ class Moves(CallPart):
         await self._life.end(cause or Cause.NORMAL, by=by, outcome=outcome)
         return True
 
+    @property
+    def is_due(self) -> bool:
+        """Whether anybody is in the call whom no queue has put there; guests come by consulting."""
+        call = self.call
+        return bool(call.engaged or call.direct or call.onward or call.consult or call.guests)
+
     async def follow(self) -> None:
         """Do what the call wants of its guests now."""
         if self.call.guests:
@@ -198,7 +204,7 @@ class Moves(CallPart):
         """Tell the engine which agents talk in this call although no queue has put them there."""
         call = self.call
         if not (call.engaged or call.direct or call.onward or call.consult):
-            return  # guests come by consulting, which engages them
+            return
         present = self._at_seats()
         before, self.call.engaged = self.call.engaged, sorted(present)
         for agent in present.difference(before):

@@ -3,7 +3,7 @@
 Two times of three there is a checkpoint of some record before.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -120,25 +120,15 @@ OFFERS_ONLY = (answered, left_by_agent, missed, abandoned, answered_by_one_of_se
 
 def kill_after(rig: ControlRig, records: int) -> None:
     """Let no more than so many records reach the journal."""
-    append, append_all = rig.journal.append, rig.journal.append_all
-
-    def counted_all(entries: Sequence[tuple[str, bytes]], now: float) -> int:
-        left = records - rig.journal.last_sequence
-        if left > 0:
-            first = append_all(entries[:left], now)
-        if left < len(entries):
-            rig.journal.flush()
-            raise Killed  # what goes to the kernel in one go may be cut as well
-        return first
+    append = rig.journal.append
 
     def counted(kind: str, payload: bytes, now: float | None = None) -> int:
         if rig.journal.last_sequence >= records:
-            rig.journal.flush()
+            rig.journal.flush()  # what goes to the kernel in one go may be cut as well
             raise Killed
         return append(kind, payload, now)
 
     rig.journal.append = counted  # type: ignore[method-assign]
-    rig.journal.append_all = counted_all  # type: ignore[method-assign]
 
 
 async def everybody_hangs_up(rig: ControlRig) -> None:
