@@ -1,8 +1,9 @@
 """What a call costs control between the driver and the engine: fake lines, the rest is real.
 
 ``python -m tests.load.call_cost`` lives through calls of a queue and prints processor time for
-one; with ``--instructions`` the instructions that callgrind counts, which do not depend on what
-else the machine does (the difference of two runs, so that the start is left out: it varies by some millions).
+one; with ``--instructions`` the instructions that callgrind counts, which hardly depend on what
+else the machine does: the difference of two runs, so that the start is left out. That varies by some
+ten millions, so differences of less than 50 thousand instructions a call say nothing.
 """
 
 import argparse
