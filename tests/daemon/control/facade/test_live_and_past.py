@@ -163,7 +163,16 @@ async def test_new_day_counts_from_nothing(hotline: FacadeRig) -> None:
 
 async def test_drafts_are_active_unless_they_have_faults(hotline: FacadeRig) -> None:
     flows = {flow.name: flow for flow in await hotline.service.list_flows()}
-    assert sorted(flows) == ["faxes", "mailbox", "main", "night", "overflow", "patient", "place", "survey"]
+    assert sorted(flows) == [
+        "faxes",
+        "mailbox",
+        "main",
+        "night",
+        "overflow",
+        "patient",
+        "place",
+        "survey",
+    ]
     assert not flows["main"].differs
     draft = hotline.site.flows / "main.yaml"
     draft.write_text(draft.read_text().replace("Main menu", "Another title"))
