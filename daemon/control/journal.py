@@ -1,12 +1,14 @@
 """The journal: everything unfinished, append-only; ``journaled/files.py`` has the form of its files.
 
-The kernel has a record as soon as ``append`` returns; with ``gather`` as soon as ``flush`` does,
-which whoever lets something out of the process calls first, and the end of each turn of the loop.
+The kernel has a record as soon as ``append`` returns; with ``gather`` as soon as ``flush`` does.
+Whoever lets something out of the process calls ``settle`` first, and so does the end of each turn.
 So a killed process loses nothing that anybody outside has seen the outcome of. The disk has it at
 the next ``sync``, which control calls every second.
 """
 
+import contextlib
 import datetime as dt
+import errno
 import itertools
 import os
 import threading
@@ -101,7 +103,7 @@ class Journal:
         return sequence
 
     def flush(self) -> None:
-        """Let the kernel have every record; to be called before anything leaves the process.
+        """Let the kernel have every record; for whoever writes down how far the journal was.
 
         JournalError when it cannot: the records wait, and no others are taken until it can.
         """
@@ -109,20 +111,29 @@ class Journal:
             return
         try:
             self._write(b"".join(self._held))
-        except JournalError:
+        except JournalError as error:
+            if not self._failed:
+                log.error("journal cannot be written", why=str(error))
             self._failed = True
             raise
+        if self._failed:
+            log.warning("journal is written again")
         self._failed = False
         self._held.clear()
         self._held_size = 0
 
+    def settle(self) -> None:
+        """Flush for whoever lets something out; never raises.
+
+        With a full disk that leaves all the same: else nobody could hang up, or see in the
+        console what is wrong. Whoever has the next record gets the error.
+        """
+        with contextlib.suppress(JournalError):  # the log has it
+            self.flush()
+
     def _turn_ends(self) -> None:
         self._turn_will_end = False
-        try:
-            self.flush()
-        except JournalError as error:
-            # Whoever has the next record is told as well.
-            log.error("journal cannot be written", why=str(error))
+        self.settle()
 
     def _write(self, records: bytes) -> None:
         if self._descriptor < 0 or self._size + len(records) > self._segment_bytes:
@@ -168,10 +179,12 @@ class Journal:
                 descriptor = self._ended.pop()
                 os.fdatasync(descriptor)
                 os.close(descriptor)
-            if not self._dirty or self._descriptor < 0:
+            # Who begins a file takes it from us at any moment; it is not closed before we are done.
+            descriptor = self._descriptor
+            if not self._dirty or descriptor < 0:
                 return
             self._dirty = False
-            os.fdatasync(self._descriptor)
+            os.fdatasync(descriptor)
 
     def prune(self, *, stored: int, keep_s: float, now: float) -> list[Path]:
         """Remove files that nobody needs any more, and return them.
@@ -231,19 +244,31 @@ class Journal:
         self._size = segment.whole_bytes
 
     def _begin_segment(self) -> None:
-        self._close_file()
         day = dt.datetime.fromtimestamp(self._clock(), dt.UTC).strftime("%Y%m%d")
-        paths = segments(self._directory)
-        # Names must rise even when the clock was set back, for they give the order.
-        newest = paths[-1].stem if paths else ""
-        if newest[:8] >= day:
-            day, number = newest[:8], int(newest[9:]) + 1
-        else:
-            number = 1
-        path = self._directory / f"{day}-{number:04d}.hfj"
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         try:
-            self._descriptor = os.open(path, flags, 0o640)
-            self._size = os.write(self._descriptor, MAGIC)
+            self._close_file()
+            paths = segments(self._directory)
+            # Names must rise even when the clock was set back, for they give the order.
+            newest = paths[-1].stem if paths else ""
+            if newest[:8] >= day:
+                day, number = newest[:8], int(newest[9:]) + 1
+            else:
+                number = 1
+            self._descriptor = _new_file(self._directory / f"{day}-{number:04d}.hfj")
         except OSError as error:
-            raise JournalError(f"{path}: {error.strerror}") from error
+            raise JournalError(f"{self._directory}: {error.strerror}") from error
+        self._size = len(MAGIC)
+
+
+def _new_file(path: Path) -> int:
+    """A file that begins as files of the journal do, or none: nobody reads one that does not."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o640)
+    try:
+        if os.write(descriptor, MAGIC) < len(MAGIC):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError:
+        os.close(descriptor)
+        path.unlink()
+        raise
+    return descriptor

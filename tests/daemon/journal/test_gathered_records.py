@@ -111,7 +111,7 @@ def small_files() -> Iterator[Callable[[int], None]]:
     signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_full_disk_is_told_to_whoever_lets_something_out_and_loses_no_number(
+def test_a_full_disk_is_told_to_whoever_has_the_next_record_and_loses_no_number(
     tmp_path: Path, loop: Loop, small_files: Callable[[int], None]
 ) -> None:
     journal = Journal.open(tmp_path, clock=lambda: NOON)
@@ -122,7 +122,9 @@ def test_a_full_disk_is_told_to_whoever_lets_something_out_and_loses_no_number(
     assert journal.append("acd", bytes(100)) == 2
     with pytest.raises(JournalError):
         journal.flush()
-    loop.end_turn()  # logs it
+    loop.end_turn()
+    journal.settle()  # what leaves then leaves all the same
+    assert written(tmp_path) == [1]
     with pytest.raises(JournalError):
         journal.append("acd", b"refused")
     assert written(tmp_path) == [1]
@@ -130,3 +132,20 @@ def test_a_full_disk_is_told_to_whoever_lets_something_out_and_loses_no_number(
     assert journal.append("acd", b"there is room again") == 3
     journal.close()
     assert written(tmp_path) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("room", [0, 2])
+def test_a_disk_without_room_for_a_new_file_leaves_none_that_nobody_can_read(
+    room: int, tmp_path: Path, small_files: Callable[[int], None]
+) -> None:
+    journal = Journal.open(tmp_path, clock=lambda: NOON)
+    journal.append("acd", b"one")
+    assert journal.begin_file() == 1
+    small_files(room)
+    with pytest.raises(JournalError):
+        journal.append("acd", b"refused")
+    small_files(resource.RLIM_INFINITY)
+    assert journal.append("acd", b"there is room again") == 2
+    journal.close()
+    assert written(tmp_path) == [1, 2]
+    assert len(segments(tmp_path)) == 2
