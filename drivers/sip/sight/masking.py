@@ -1,6 +1,6 @@
-"""Messages for people to read: what proves a password and what opens the audio is starred.
+"""Messages for people to read: stars for what proves a password, what opens the audio, and keys.
 
-Every star stands for one octet, so that lengths and line ends stay as they were sent.
+A key that a caller pressed may be one of a PIN. Every star stands for one octet, so that lengths and line ends stay as they were sent.
 """
 
 import re
@@ -20,11 +20,15 @@ _KEYS: Final = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _MARK: Final = re.compile(rb"[^\s]")
+_INFO: Final = re.compile(rb"\s*INFO[ \t]")
+_PRESSED: Final = re.compile(rb"^([ \t]*signal[ \t]*=)([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+_BODY: Final = re.compile(rb"\r?\n\r?\n")
 
 
 def masked(data: bytes) -> bytes:
     """The message with stars for its secrets, of the same length."""
-    return _KEYS.sub(_without_key, _CREDENTIALS.sub(_without_proof, data))
+    seen = _KEYS.sub(_without_key, _CREDENTIALS.sub(_without_proof, data))
+    return _without_pressed(seen) if _INFO.match(seen) else seen
 
 
 def readable(data: bytes) -> str:
@@ -51,3 +55,13 @@ def _without_proof(found: re.Match[bytes]) -> bytes:
 
 def _without_key(found: re.Match[bytes]) -> bytes:
     return found[1] + _stars(found[2])
+
+
+def _without_pressed(info: bytes) -> bytes:
+    """INFO has a key as ``Signal=5`` (dtmf-relay), or nothing else (dtmf)."""
+    end = _BODY.search(info)
+    if end is None:
+        return info
+    head, body = info[: end.end()], info[end.end() :]
+    alone = len(body.strip()) <= 2  # numbers of keys go up to 16
+    return head + (_stars(body) if alone else _PRESSED.sub(_without_key, body))

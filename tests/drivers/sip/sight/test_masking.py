@@ -63,6 +63,24 @@ def test_keys_of_the_audio_are_starred(line: bytes, left: bytes) -> None:
     assert seen.endswith(b"\r\na=rtpmap:8 PCMA/8000\r\n")
 
 
+@pytest.mark.parametrize(
+    ("body", "left"),
+    [
+        (b"Signal=5\r\nDuration=160\r\n", b"Signal=*\r\nDuration=160\r\n"),
+        (b"Duration=90\r\n signal = 11\r\n", b"Duration=90\r\n signal = **\r\n"),
+        (b"7", b"*"),
+        (b"10\r\n", b"**\r\n"),
+        (b"", b""),
+        (b"<media_control/>", b"<media_control/>"),
+    ],
+)
+def test_keys_that_a_caller_pressed_are_starred(body: bytes, left: bytes) -> None:
+    head = b"INFO sip:1@h SIP/2.0\r\nVia: x\r\nSignal=: stays\r\n\r\n"
+    assert masked(head + body) == head + left
+    answer = b"SIP/2.0 200 OK\r\nCSeq: 5 INFO\r\n\r\n"
+    assert masked(answer + body) == answer + body
+
+
 @given(
     st.lists(
         st.sampled_from(
