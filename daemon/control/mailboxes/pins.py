@@ -23,26 +23,44 @@ class Pins:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._limiter = LoginLimiter()
+        self._at_home = LoginLimiter()
+        """Attempts at the mailboxes' own telephones: a stranger must not use them up."""
         self._keeper: PasswordKeeper | None = None
         self._turn = asyncio.Lock()
 
-    async def refusal(self, mailbox: str, pin: str, caller: str) -> str:
+    async def refusal(self, mailbox: str, pin: str, caller: str, *, at_home: bool = False) -> str:
         """Empty when the PIN opens the mailbox, else ``wrong`` or ``limited``.
 
         A mailbox that does not exist, or has no PIN, takes as long as any other. ``caller`` is
-        who tries: five failures of a mailbox, or twenty of a caller, within five minutes close it.
+        who tries: five failures of a mailbox, or twenty of a caller, within five minutes close it;
+        those from elsewhere do not close it ``at_home``, at its own telephone.
         """
+        limiter = self._at_home if at_home else self._limiter
         # One after the other: who calls on many lines at once has no more attempts, and the
         # memory that a check takes is taken once.
         async with self._turn:
             now = self._clock()
-            if self._limiter.retry_s(mailbox, caller, now) > 0:
+            if limiter.retry_s(mailbox, caller, now) > 0:
                 return LIMITED
-            if not await asyncio.to_thread(self._fits, await _stored(mailbox), pin):
-                self._limiter.failed(mailbox, caller, now)
+            try:
+                station = await _station(mailbox)
+            except BaseORMException as error:
+                # Nobody has guessed, so nobody is counted.
+                log.error("PIN cannot be checked: database away", why=str(error))
+                return LIMITED
+            stored = station.pin_hash or None if station is not None else None
+            if not await asyncio.to_thread(self._fits, stored, pin):
+                limiter.failed(mailbox, caller, now)
                 return WRONG
-            self._limiter.succeeded(mailbox)
+            limiter.succeeded(mailbox)
             return OPEN
+
+    async def is_known(self, mailbox: str) -> bool:
+        """Whether there is such a mailbox; False as well without the database."""
+        try:
+            return await _station(mailbox) is not None
+        except BaseORMException:
+            return False
 
     def _fits(self, stored: str | None, pin: str) -> bool:
         if self._keeper is None:
@@ -50,10 +68,5 @@ class Pins:
         return self._keeper.check(stored, pin)
 
 
-async def _stored(mailbox: str) -> str | None:
-    try:
-        station = await Station.get_or_none(name=mailbox, enabled=True)
-    except BaseORMException as error:
-        log.error("PIN cannot be checked: database away", why=str(error))
-        return None
-    return station.pin_hash or None if station is not None else None
+async def _station(mailbox: str) -> Station | None:
+    return await Station.get_or_none(name=mailbox, enabled=True)

@@ -78,7 +78,8 @@ class MailboxCall:
     ) -> MailboxOpened | MailboxRefused:
         """Let the caller in who calls from the station of the mailbox, or knows its PIN."""
         mailbox = action.mailbox or station
-        if mailbox and mailbox == station and not action.always_pin:
+        at_home = bool(mailbox) and mailbox == station
+        if at_home and not action.always_pin:
             self._note("mailbox.open", mailbox)
             return MailboxOpened(mailbox=mailbox)
         refused = "wrong"
@@ -88,11 +89,13 @@ class MailboxCall:
             if not pin:
                 refused = "silent"
                 break
-            refused = await pins.refusal(number, pin, self._call.ani or self._call.caller.line)
+            caller = self._call.ani or self._call.caller.line
+            refused = await pins.refusal(number, pin, caller, at_home=at_home)
             if refused == OPEN:
                 self._note("mailbox.open", number)
                 return MailboxOpened(mailbox=number)
-            self._note("mailbox.refuse", number)
+            # What is no mailbox may be a PIN that was entered in its place.
+            self._note("mailbox.refuse", number if await pins.is_known(number) else "")
             await self._said(say("refused" if refused == "limited" else "wrong", action.language))
             if refused == "limited":
                 break

@@ -196,6 +196,15 @@ async def test_who_guesses_is_let_in_no_more(voicemail: Voicemail) -> None:
     await voicemail.hears(line, "You cannot get into this mailbox now.")
 
 
+async def test_what_is_no_mailbox_is_not_written_down(voicemail: Voicemail) -> None:
+    await voicemail.pin("2001", PIN)
+    line = await voicemail.rig.call("800")
+    await voicemail.hears(line, "Please enter your mailbox number")
+    await voicemail.rig.press(line, "4711#2001#")  # in the wrong order
+    await voicemail.hears(line, "That is not correct.")
+    assert voicemail.acts == [("telephone", "mailbox.refuse", "")]
+
+
 async def test_a_mailbox_without_pin_opens_to_nobody_else(voicemail: Voicemail) -> None:
     await voicemail.leave(1)
     await voicemail.pin("2001", "")

@@ -1,0 +1,57 @@
+"""Attempts at PINs: who is refused by them, and who is not."""
+
+from argon2 import PasswordHasher
+
+from daemon.control.mailboxes.pins import LIMITED, OPEN, WRONG, Pins
+from daemon.service.credentials import FAILURES_A_LOGIN, WINDOW_S
+from tests.daemon.control.mailboxes.voicemail import Voicemail
+
+PIN = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("4711")
+STRANGER, OWNER = "5550000", "2001"
+
+
+class Clock:
+    """Stands still unless a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_a_stranger_closes_no_mailbox_to_its_own_telephone(voicemail: Voicemail) -> None:
+    await voicemail.pin("2001", PIN)
+    clock = Clock()
+    pins = Pins(clock)
+    for _ in range(FAILURES_A_LOGIN):
+        # With the number of the owner, which anybody may show.
+        assert await pins.refusal("2001", "0000", OWNER) == WRONG
+    assert await pins.refusal("2001", "4711", STRANGER) == LIMITED
+    assert await pins.refusal("2001", "4711", OWNER, at_home=True) == OPEN
+    # What opened at home gives the stranger no new attempts.
+    assert await pins.refusal("2001", "4711", STRANGER) == LIMITED
+    clock.now += WINDOW_S
+    assert await pins.refusal("2001", "4711", STRANGER) == OPEN
+
+
+async def test_attempts_at_the_own_telephone_are_limited_too(voicemail: Voicemail) -> None:
+    await voicemail.pin("2001", PIN)
+    pins = Pins(Clock())
+    for _ in range(FAILURES_A_LOGIN):
+        assert await pins.refusal("2001", "0000", OWNER, at_home=True) == WRONG
+    assert await pins.refusal("2001", "4711", OWNER, at_home=True) == LIMITED
+    assert await pins.refusal("2001", "4711", STRANGER) == OPEN
+
+
+async def test_a_database_that_is_away_counts_as_no_attempt(voicemail: Voicemail) -> None:
+    await voicemail.pin("2001", PIN)
+    pins = Pins(Clock())
+    run = voicemail.store.connection.execute_script
+    await run("ALTER TABLE station RENAME TO away")
+    for _ in range(FAILURES_A_LOGIN):
+        assert await pins.refusal("2001", "4711", STRANGER) == LIMITED
+    assert not await pins.is_known("2001")
+    await run("ALTER TABLE away RENAME TO station")
+    assert await pins.refusal("2001", "4711", STRANGER) == OPEN
+    assert await pins.is_known("2001")
