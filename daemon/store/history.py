@@ -50,6 +50,8 @@ class SegmentKind(StrEnum):
     WRAP_UP = "wrap_up"
     MESSAGE = "message"
     FAX = "fax"
+    T38 = "t38"
+    """A fax of two who talk passes by T.38."""
     TRANSFER = "transfer"
     """Somebody beyond the queues is rung."""
     OUTSIDE = "outside"

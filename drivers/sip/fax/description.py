@@ -67,7 +67,8 @@ def read_terms(sdp: Sdp, place: int, *, own_host: str, signalled_from: str) -> T
     if values.get("t38faxratemanagement", "transferredTCF").lower() != "transferredtcf":
         return None  # the other method is for TCP
     return T38Terms(
-        remote=RtpAddress(behind or host, media.port),
+        # As sources of datagrams are written, for they are compared with it.
+        remote=RtpAddress(behind or str(address), media.port),
         version=_number(values.get("t38faxversion", ""), VERSION),
         bit_rate=_number(values.get("t38maxbitrate", ""), BIT_RATE),
         most=min(max(_number(values.get("t38faxmaxdatagram", ""), ASSUMED), LEAST), MOST),

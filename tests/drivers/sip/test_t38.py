@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cython_ext.sip_wire import Message
+from daemon.fax.t38.far_end import FarEnd
 from drivers.api import RtpAddress
 from drivers.errors import ProtocolError
 from drivers.sip.core.call import Call, CallState
@@ -106,6 +107,13 @@ def test_terms_of_somebody_else_are_passed_on() -> None:
     assert switching(other).offer(call, LOCAL, like)
     [asked] = other.out()
     assert read_terms(parse_sdp(asked.body), 0, own_host="", signalled_from="") == passed
+
+
+def test_peer_is_known_by_its_address_however_it_writes_it() -> None:
+    body = IMAGE.replace(b"IN IP4 192.0.2.9", b"IN IP6 2001:DB8:0::9")
+    terms = read_terms(parse_sdp(body), 0, own_host="::1", signalled_from="")
+    assert terms is not None
+    assert FarEnd((terms.remote.host, 4100)).sent(("2001:db8::9", 4100))
 
 
 def test_call_that_must_be_encrypted_stays_with_audio() -> None:
