@@ -145,7 +145,7 @@ class ControlProcess:
             self.site.socket("media"),
             self.ids,
             patience_s=MEDIA_PATIENCE,
-            settle=self.journal.flush,
+            settle=self.journal.settle,
         )
         await self.speech.open()
         drivers = DriverSet(self.site, media, self.clock, self.journal)
@@ -173,7 +173,7 @@ class ControlProcess:
         rolling = RollingCheckpoint(self.journal, self.site, self.clock, recovered)
         figures = {"media": watch.figures, "control": rolling.figures}
         service = await self._service(controller, media, picture, audit, in_force, history, figures)
-        server = ServiceServer(service, self.site.socket("control"), settle=self.journal.flush)
+        server = ServiceServer(service, self.site.socket("control"), settle=self.journal.settle)
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [

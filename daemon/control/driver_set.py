@@ -132,7 +132,7 @@ class DriverSet:
                 name=name,
                 folder=self._site.path,
                 seal_key=self._seal_key,
-                settle=self._journal.flush,
+                settle=self._journal.settle,
             )
             return OpenDriver(driver=sip, kind=section.kind, stations=sip, lamps=sip)
         driver = registry.available()[section.kind].factory(options, name=name)

@@ -36,7 +36,7 @@ def nothing() -> None:
 class PacketSocket:
     """Sends and receives packets; tells once when the connection has ended.
 
-    ``settle`` is called before a packet leaves; when it raises, what is to be sent waits.
+    ``settle`` is called before a packet leaves, and must not raise.
     """
 
     def __init__(

@@ -51,7 +51,7 @@ def nothing() -> None:
 class ServiceServer:
     """A Unix socket in front of a service; counters say what was refused and why.
 
-    ``settle`` is called before what a service answers leaves the process.
+    ``settle`` is called before what a service answers leaves the process, and must not raise.
     """
 
     def __init__(

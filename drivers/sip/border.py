@@ -39,7 +39,7 @@ class Border:
     """Every message crosses here, in and out; ``tell`` hears what happened in the core.
 
     ``settle`` is called before messages leave, and brings the records of what they say to where
-    a kill leaves them; when it raises, they do not leave.
+    a kill leaves them. It must not raise.
     """
 
     def __init__(

@@ -35,7 +35,8 @@ class SipDriver:
 
     ``clock`` gives seconds since the epoch. ``journal(kind, payload)`` is called before each
     message that changes a call or registration leaves; ``restore`` takes the same pairs. Where
-    ``journal`` only gathers records, ``settle`` writes them, and is called before messages leave.
+    ``journal`` only gathers records, ``settle`` writes them; it is called before messages leave,
+    and must not raise.
     ``folder`` is where the paths in the options begin. ``seal_key`` opens what an earlier run
     with the same key has sealed: its records of encrypted calls.
     """

@@ -4,14 +4,18 @@ The SIP driver's part is in ``tests/drivers/sip/test_driver.py``.
 """
 
 import asyncio
+import resource
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from daemon.control.journal import Journal
 from daemon.control.journaled.files import read_journal
+from daemon.errors import JournalError
 from daemon.link.packets import PacketSocket
 from daemon.service.live import LiveState
 from daemon.service.socket_client import ServiceClient
@@ -43,7 +47,7 @@ async def test_service_answers_when_the_journal_has_it(journal: Journal, tmp_pat
             journal.append("acd", b"what the answer says")
             return await super().live()
 
-    server = ServiceServer(Noting(lambda: NOON), tmp_path / "s", settle=journal.flush)
+    server = ServiceServer(Noting(lambda: NOON), tmp_path / "s", settle=journal.settle)
     await server.start()
     client = ServiceClient(tmp_path / "s")
     await client.service.live()
@@ -62,7 +66,7 @@ def packets(settle: Callable[[], None]) -> tuple[PacketSocket, socket.socket]:
 
 
 async def test_packet_leaves_when_the_journal_has_it(journal: Journal, tmp_path: Path) -> None:
-    end, theirs = packets(journal.flush)
+    end, theirs = packets(journal.settle)
     journal.append("call", b"before it is asked")
     end.send(b"join both")
     journal.append("call", b"in the same turn")
@@ -73,28 +77,37 @@ async def test_packet_leaves_when_the_journal_has_it(journal: Journal, tmp_path:
     theirs.close()
 
 
-async def test_packet_that_may_not_leave_goes_with_the_next() -> None:
-    allowed = False
+@pytest.fixture
+def full_disk(journal: Journal) -> Iterator[None]:
+    """Records that wait can not be written: files of this process grow no more."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    with capture_logs():  # else pytest keeps them in a file
+        yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, handler)
 
-    def settle() -> None:
-        if not allowed:
-            raise OSError("no space left")
 
-    end, theirs = packets(settle)
-    loop = asyncio.get_running_loop()
-    told: list[object] = []
-    loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
-    end.send(b"first")
-    await asyncio.sleep(0.001)
-    with pytest.raises(BlockingIOError):
-        theirs.recv(1000)
-    assert len(told) == 1
-    allowed = True
-    end.send(b"second")
-    received = await loop.sock_recv(theirs, 1000)
-    assert received.index(b"first") < received.index(b"second")
+@pytest.mark.usefixtures("full_disk")
+async def test_a_full_disk_holds_up_nothing_that_leaves(journal: Journal, tmp_path: Path) -> None:
+    journal.append("call", b"cannot be written")
+    end, theirs = packets(journal.settle)
+    end.send(b"hang up")
+    assert b"hang up" in await asyncio.get_running_loop().sock_recv(theirs, 1000)
+    end.send(b"the last one")
     end.close()
+    assert end.closed
     theirs.close()
+    server = ServiceServer(FakeService(lambda: NOON), tmp_path / "s", settle=journal.settle)
+    await server.start()
+    client = ServiceClient(tmp_path / "s")
+    await client.service.live()
+    await client.close()
+    await server.close()
+    with pytest.raises(JournalError):
+        journal.append("call", b"the next one is refused")
+    assert written(tmp_path) == 0
 
 
 async def test_rows_are_stored_when_the_journal_has_them(journal: Journal, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from daemon.control.journal import Journal
 from daemon.control.journaled.files import read_journal, segments
@@ -118,18 +119,21 @@ def test_a_full_disk_is_told_to_whoever_has_the_next_record_and_loses_no_number(
     journal.gather(loop.call_soon)
     journal.append("acd", bytes(100))
     journal.flush()
-    small_files(200)
-    assert journal.append("acd", bytes(100)) == 2
-    with pytest.raises(JournalError):
-        journal.flush()
-    loop.end_turn()
-    journal.settle()  # what leaves then leaves all the same
-    assert written(tmp_path) == [1]
-    with pytest.raises(JournalError):
-        journal.append("acd", b"refused")
-    assert written(tmp_path) == [1]
-    small_files(resource.RLIM_INFINITY)
-    assert journal.append("acd", b"there is room again") == 3
+    with capture_logs() as told:
+        small_files(200)
+        assert journal.append("acd", bytes(100)) == 2
+        with pytest.raises(JournalError):
+            journal.flush()
+        loop.end_turn()
+        journal.settle()  # what leaves then leaves all the same
+        assert written(tmp_path) == [1]
+        with pytest.raises(JournalError):
+            journal.append("acd", b"refused")
+        assert written(tmp_path) == [1]
+        small_files(resource.RLIM_INFINITY)
+        assert journal.append("acd", b"there is room again") == 3
+    events = [line["event"] for line in told]
+    assert events == ["journal cannot be written", "journal is written again"]
     journal.close()
     assert written(tmp_path) == [1, 2, 3]
 
