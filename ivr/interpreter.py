@@ -21,6 +21,18 @@ class IvrSession:
     an input that answers nothing raises InputRefused and changes nothing.
     """
 
+    __slots__ = (
+        "ended",
+        "exits",
+        "flow",
+        "node",
+        "path",
+        "pending",
+        "tries",
+        "typed",
+        "variables",
+    )
+
     def __init__(
         self, flow: Flow, variables: Mapping[str, str] | None = None, language: str = ""
     ) -> None:

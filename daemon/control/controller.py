@@ -5,7 +5,7 @@ into the queue of its call. The controller is also the ``CallContext`` of every 
 """
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
@@ -17,7 +17,6 @@ from acd_core.commands import (
     AgentStateChanged,
     CallbackOver,
     DialCallback,
-    OfferToAgent,
 )
 from acd_core.engine import AcdEngine
 from acd_core.events import AgentReachable, AgentUnreachable, DayBegan
@@ -124,8 +123,6 @@ class Controller(Switchboard):
         self.rang: dict[str, Call] = {}
         """Calls that rang when control ended and ring again, by the driver's reference."""
         self._watched: dict[LineId, CallLife] = {}
-        self._reasons: defaultdict[int, dict[int, tuple[int, ...]]] = defaultdict(dict)
-        """By call and agent."""
         self._kept: dict[int, int] = {}  # hash of each call's state as it was journaled last
         self._stations_of: tuple[dict[str, int], dict[int, str]] = ({}, {})  # seats, by agent
         self._answered_today: Counter[int] = Counter()
@@ -356,14 +353,6 @@ class Controller(Switchboard):
             return False
         return self.acd.submit(AgentUnreachable(agent=AgentId(agent)))
 
-    def keep_reasons(self, call: int, offer: OfferToAgent) -> None:
-        """Keep why an offer was made."""
-        self._reasons[call][offer.agent] = offer.reasons
-
-    def reasons(self, call: int, agent: int) -> tuple[int, ...]:
-        """Why a call was offered to an agent."""
-        return self._reasons[call].get(agent, ()) if call in self._reasons else ()
-
     def message_lamp(self, mailbox: str, *, on: bool) -> None:
         """Light or darken a station's message lamp; a mailbox that is no number has none."""
         self._lamps.set(mailbox, on=on)
@@ -393,7 +382,6 @@ class Controller(Switchboard):
         """The call is over."""
         call = life.call
         self.calls.pop(call.id, None)
-        self._reasons.pop(call.id, None)
         self._kept.pop(call.id, None)
         self.speaking.pop(call.id, None)
         self._media.ports.pop(call.caller.port or NO_PORT, None)

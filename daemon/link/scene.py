@@ -38,7 +38,7 @@ class Scene:
     def __init__(self) -> None:
         self._ports: dict[PortId, _Held] = {}
         self._players: dict[int, PortId] = {}
-        self._members: dict[int, set[PortId]] = {}
+        self._members: dict[int, tuple[PortId, ...]] = {}
         """By bridge."""
         self._gains: dict[tuple[int, PortId, PortId], ask.SetGain] = {}
         self._while_away: ask.SayWhileAway | None = None
@@ -184,11 +184,12 @@ class Scene:
 
     def _weighed(self, command: ask.SetGain, _reply: Reply) -> None:
         heard, by = command.heard, command.by
-        if {heard, by} <= self._members.get(command.bridge, set()):
+        members = self._members.get(command.bridge, ())
+        if heard in members and by in members:
             self._gains[command.bridge, heard, by] = command
 
     def _unbridged(self, command: ask.Unbridge, _reply: Reply) -> None:
-        for port in tuple(self._members.get(command.bridge, ())):
+        for port in self._members.get(command.bridge, ()):
             self._leave(port)
 
     def _switched(
@@ -218,16 +219,19 @@ class Scene:
         if held.member is not None and held.member.bridge != command.bridge:
             self._leave(command.port)
         held.member = command
-        self._members.setdefault(command.bridge, set()).add(command.port)
+        members = self._members.get(command.bridge, ())
+        if command.port not in members:
+            self._members[command.bridge] = (*members, command.port)
 
     def _leave(self, port: PortId) -> None:
         held = self._ports.get(port)
         if held is None or held.member is None:
             return
         bridge, held.member = held.member.bridge, None
-        members = self._members[bridge]
-        members.discard(port)
-        if not members:
+        members = tuple(other for other in self._members[bridge] if other != port)
+        if members:
+            self._members[bridge] = members
+        else:
             del self._members[bridge]
         if self._gains:
             self._gains = {key: gain for key, gain in self._gains.items() if port not in key[1:]}

@@ -4,49 +4,49 @@ Nothing is asked of media that the options, or a conference, do not call for. A 
 never attended: nobody is to see that he is there.
 """
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from daemon.config import AudioOptions
 from daemon.control.calls.call import Phase
+from daemon.control.calls.context import CallContext, CallPart
 from daemon.link.errors import LinkError
 from daemon.link.messages import SpeakerChanged
 from drivers.api import PortId
 
 if TYPE_CHECKING:
-    from daemon.control.calls.context import CallContext
     from daemon.control.calls.life import CallLife
 
 CALLER: Final = "caller"
 AGENT: Final = "agent"
 NOT: Final = (False, False)
 """Neither level nor speaker."""
+NOBODY: Final[Mapping[PortId, Any]] = MappingProxyType({})
+
+Kept = TypeVar("Kept")
 
 
-class Attention:
+class Attention(CallPart):
     """What media is asked to do with the voices of one call."""
 
     __slots__ = (
         "_always",
         "_attended",
-        "_context",
-        "_log",
         "_names",
         "_options",
         "_speaking",
-        "call",
     )
 
-    def __init__(self, life: "CallLife", context: "CallContext") -> None:
-        self.call = life.call
-        self._context = context
-        self._log = life.log
+    def __init__(self, life: "CallLife", context: CallContext) -> None:
+        super().__init__(life, context)
         self._options: AudioOptions = context.audio
         self._always = self._options.automatic_level != "off" or self._options.speakers == "all"
-        self._attended: dict[PortId, tuple[bool, bool]] = {}
+        # Most calls are never attended, so these are made anew when they change.
+        self._attended: Mapping[PortId, tuple[bool, bool]] = NOBODY
         """By port, what media does now: level, speaker."""
-        self._names: dict[PortId, str] = {}
-        self._speaking: dict[PortId, str] = {}
+        self._names: Mapping[PortId, str] = NOBODY
+        self._speaking: Mapping[PortId, str] = NOBODY
 
     @property
     def is_due(self) -> bool:
@@ -73,9 +73,9 @@ class Attention:
         """Somebody begins or stops to speak."""
         name = self._names.get(event.port)
         if event.speaks and name is not None:
-            self._speaking[event.port] = name
+            self._speaking = {**self._speaking, event.port: name}
         else:
-            self._speaking.pop(event.port, None)
+            self._speaking = _without(self._speaking, event.port)
         self._show()
 
     def _wanted(self) -> Iterator[tuple[PortId, tuple[bool, bool]]]:
@@ -90,12 +90,12 @@ class Attention:
         found += [(guest.to, guest.leg.port, others) for guest in call.guests]
         for name, port, levelled in found:
             if port is not None and (levelled or tells):
-                self._names[port] = name
+                self._names = {**self._names, port: name}
                 yield port, (levelled, tells)
 
     async def _attend(self, port: PortId, both: tuple[bool, bool]) -> None:
         level, speaker = both
-        self._attended[port] = both
+        self._attended = {**self._attended, port: both}
         try:
             await self._context.media.attend(port, level=level, speaker=speaker)
         except LinkError as error:
@@ -103,11 +103,16 @@ class Attention:
             self._log.warning("voice is not attended to", port=port, why=str(error))
 
     def _forget(self, port: PortId) -> None:
-        self._attended.pop(port, None)
-        self._names.pop(port, None)
-        if self._speaking.pop(port, None) is not None:
+        self._attended = _without(self._attended, port)
+        self._names = _without(self._names, port)
+        if port in self._speaking:
+            self._speaking = _without(self._speaking, port)
             self._show()
 
     def _show(self) -> None:
         self._context.speaking[self.call.id] = tuple(self._speaking.values())
         self._context.changed(self.call)
+
+
+def _without(by_port: Mapping[PortId, Kept], port: PortId) -> Mapping[PortId, Kept]:
+    return {other: kept for other, kept in by_port.items() if other != port} or NOBODY

@@ -350,6 +350,13 @@ class Call(msgspec.Struct, kw_only=True, omit_defaults=True):
         self.agent_leg = self.onward = self.supervision = self.consult = None
         self.guests = []
 
+    def rings_no_more(self, agent: int) -> Leg | None:
+        """Take an agent off those whose stations ring, and give his leg back."""
+        leg = self.ringing.get(agent)
+        # Made anew: a dict that was emptied keeps its room for as long as the call lasts.
+        self.ringing = {who: rung for who, rung in self.ringing.items() if who != agent}
+        return leg
+
     def rung_on(self, line: LineId) -> int:
         """Key of the agent whose station rings on a line; 0 for none."""
         for agent, leg in self.ringing.items():
@@ -361,6 +368,17 @@ class Call(msgspec.Struct, kw_only=True, omit_defaults=True):
 def ring_of(agent: int) -> str:
     """Under which name the segment of a ringing agent is kept."""
     return f"ring/{agent}"
+
+
+def outcome_of(call: Call, *, failed: bool) -> str:
+    """The outcome of a call that ends; ``failed``: a line or one of us broke down."""
+    if call.answered:
+        return "answered"
+    if call.message_left:
+        return "voicemail"
+    if call.outcome:
+        return call.outcome
+    return "failed" if failed or not call.caller.answered else "ivr_contained"
 
 
 _encoder = msgspec.msgpack.Encoder()

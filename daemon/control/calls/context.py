@@ -7,8 +7,7 @@ from weakref import ref
 
 from structlog.typing import FilteringBoundLogger as BoundLogger
 
-from acd_core.commands import OfferToAgent
-from acd_core.ids import AgentId, SkillId, TierId
+from acd_core.ids import AgentId, SkillId, TierId, to_text
 from daemon.config import AudioOptions, OutgoingOptions
 from daemon.control.acd_runner import AcdRunner
 from daemon.control.alarms.disk import DiskWatch
@@ -190,12 +189,6 @@ class CallContext(Moving, Protocol):
     def station_lost(self, agent: int) -> bool:
         """The agent's station did not answer to us; True when the offer is taken back."""
 
-    def keep_reasons(self, call: int, offer: OfferToAgent) -> None:
-        """Keep why an offer was made."""
-
-    def reasons(self, call: int, agent: int) -> tuple[int, ...]:
-        """Why a call was offered to an agent."""
-
     def message_lamp(self, mailbox: str, *, on: bool) -> None:
         """Light or darken the message lamp of a station."""
 
@@ -216,13 +209,16 @@ class CallPart:
     a flood that is half a minute later.
     """
 
-    __slots__ = ("__weakref__", "_context", "_life_ref", "_log", "call")
+    __slots__ = ("__weakref__", "_context", "_life_ref", "call")
 
     def __init__(self, life: "CallLife", context: CallContext) -> None:
         self.call = life.call
         self._context = context
-        self._log = life.log
         self._life_ref = ref(life)
+
+    @property
+    def _log(self) -> BoundLogger:
+        return log_of(self.call, self._context)
 
     @property
     def _life(self) -> "CallLife":
@@ -235,6 +231,11 @@ class CallPart:
     def _tell_in(self, delay_s: float, happened: "CallInput") -> None:
         """Put something into the call's queue later, unless its life is over by then."""
         asyncio.get_running_loop().call_later(delay_s, _tell, self._life_ref, happened)
+
+
+def log_of(call: Call, context: CallContext) -> BoundLogger:
+    """A log that names the call: made for each thing said, for a call says little and lasts."""
+    return context.log.bind(call=to_text(call.id), line=call.caller.line)
 
 
 def _tell(life_ref: "ref[CallLife]", happened: "CallInput") -> None:

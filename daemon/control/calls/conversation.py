@@ -41,7 +41,7 @@ class Conversation(CallPart):
             await self._life.flow.hold_music()
             return
         call.step(Step.CONNECT, now)
-        del call.ringing[command.agent]
+        call.rings_no_more(command.agent)
         call.agent, call.agent_leg, call.bridge = command.agent, leg, bridge
         context.keep(call)
         self.note_answer(now)

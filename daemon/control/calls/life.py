@@ -5,6 +5,8 @@ in one queue, so a call has one order of events and needs no locks. The flow run
 of its own beside it and changes the call only through the hooks in ``flows/call_flow.py``.
 """
 
+from structlog.typing import FilteringBoundLogger as BoundLogger
+
 from acd_core.commands import (
     AcdCommand,
     AnnounceToCaller,
@@ -17,10 +19,10 @@ from acd_core.commands import (
     WithdrawOffer,
 )
 from acd_core.events import CallAbandoned, CallbackFailed
-from acd_core.ids import CallId, to_text
+from acd_core.ids import CallId
 from daemon.control.audio.attention import Attention
 from daemon.control.audio.caller_ears import ask_who_calls, told_late
-from daemon.control.calls.call import Call, IllegalStep, Phase, Step
+from daemon.control.calls.call import Call, IllegalStep, Phase, Step, outcome_of
 from daemon.control.calls.context import (
     CallContext,
     HangUpRequest,
@@ -28,6 +30,7 @@ from daemon.control.calls.context import (
     PauseRecordingRequest,
     SupervisingRequest,
     TransferRequest,
+    log_of,
 )
 from daemon.control.calls.conversation import Conversation
 from daemon.control.calls.moves.asking import CallRequest, MoveRequest
@@ -54,7 +57,6 @@ class CallLife:
 
     def __init__(self, call: Call, context: CallContext) -> None:
         self.call = call
-        self.log = context.log.bind(call=to_text(call.id), line=call.caller.line)
         self.flow = CallFlow(self, context)
         self.offering = Offering(self, context)
         self.conversation = Conversation(self, context)
@@ -67,6 +69,11 @@ class CallLife:
         """Lines whose release was told, handled or not: they may carry another call by now."""
         self._context = context
         self._inbox: Inbox[CallInput] = Inbox()
+
+    @property
+    def log(self) -> BoundLogger:
+        """Names the call in what it says."""
+        return log_of(self.call, self._context)
 
     def tell(self, happened: CallInput) -> None:
         """Put something into the call's queue."""
@@ -95,6 +102,7 @@ class CallLife:
                 if unkept and (self._inbox.empty() or not goes_on):
                     self._context.keep(self.call)
                     unkept = False
+                del happened  # it is not to last as long as the wait for the next
         except DriverError as error:
             self.log.error("call fails", why=str(error))
             await self._fail()
@@ -366,7 +374,7 @@ class CallLife:
         # The parts of the call read the clock when they ended: it ends no earlier than they.
         ended = context.clock()
         await self.conversation.stop_recording()
-        final, records = outcome or _outcome(call, failed=failed), context.records
+        final, records = outcome or outcome_of(call, failed=failed), context.records
         for kind in tuple(call.segments):
             records.close_segment(call, kind, ended)
         records.call(call, ended=ended, outcome=final, cause=int(cause), ended_by=by)
@@ -386,13 +394,3 @@ class CallLife:
             await self._context.line(line).release(cause)
         except DriverError as error:
             self.log.warning("line cannot be released", released=line, why=str(error))
-
-
-def _outcome(call: Call, *, failed: bool) -> str:
-    if call.answered:
-        return "answered"
-    if call.message_left:
-        return "voicemail"
-    if call.outcome:
-        return call.outcome
-    return "failed" if failed or not call.caller.answered else "ivr_contained"

@@ -1,5 +1,7 @@
 """The offers of a call to agents: their stations ring until one answers or all are taken back."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -33,6 +35,7 @@ WITHDRAWN: Final = {
 }
 """Cause towards the agent's station, and how the ring segment ends."""
 
+NONE: Final[Mapping[int, OfferToAgent]] = MappingProxyType({})
 REJECTIONS: Final = {
     Cause.BUSY: "busy",
     Cause.REJECTED: "declined",
@@ -58,9 +61,10 @@ class Offering(CallPart):
 
     def __init__(self, life: "CallLife", context: CallContext) -> None:
         super().__init__(life, context)
-        self._offers: dict[int, OfferToAgent] = {}
+        # A call talks longer than it rings, so these are made anew when they change.
+        self._offers: Mapping[int, OfferToAgent] = NONE
         """The present offer of each agent who rings."""
-        self._taken_back: dict[LineId, None] = {}
+        self._taken_back: tuple[LineId, ...] = ()
         """Lines that we released and whose end we have not been told."""
 
     async def begin(self, offer: OfferToAgent) -> None:
@@ -71,11 +75,10 @@ class Offering(CallPart):
         if not call.ringing:
             call.step(Step.OFFER, now)
         call.ringing[offer.agent] = None
-        self._offers[offer.agent] = offer
+        self._offers = {**self._offers, offer.agent: offer}
         call.visit.offers += 1
         call.visit.first_offer = call.visit.first_offer or now
         context.records.open_segment(call, "ring", now, agent=offer.agent)
-        context.keep_reasons(call.id, offer)
         self._log.info("call offered", agent=offer.agent, station=offer.station)
         await self.ring(StationAwaited(offer=offer, until=now + STATION_PATIENCE))
 
@@ -147,7 +150,7 @@ class Offering(CallPart):
         """Whether an event belongs to an offer on the same line that we took back."""
         stale = event.line in self._taken_back
         if isinstance(event, Released | LineDown):
-            self._taken_back.pop(event.line, None)
+            self._taken_back = tuple(line for line in self._taken_back if line != event.line)
         return stale
 
     async def withdraw(self, agent: int, why: WithdrawReason) -> None:
@@ -158,15 +161,14 @@ class Offering(CallPart):
         leg = self.close(agent, result)
         if leg is not None:
             # The same station may ring for the same call again before its end is told.
-            self._taken_back[leg.line] = None
+            self._taken_back = (*self._taken_back, leg.line)
             await self._life.release(leg.line, cause)
 
     def close(self, agent: int, result: str) -> Leg | None:
         """Note how an offer ended, and give its leg back; with the last the caller waits again."""
         call, now = self.call, self._context.clock()
         self.note(agent, result, now)
-        self._offers.pop(agent, None)
-        leg = call.ringing.pop(agent, None)
+        leg = call.rings_no_more(agent)
         if not call.ringing and call.phase is Phase.OFFERED:
             call.step(Step.OFFER_ENDS, now)
         return leg
@@ -184,9 +186,15 @@ class Offering(CallPart):
             call.agent, call.agent_leg = 0, None
             call.step(Step.OFFER_ENDS, now)
 
+    def reasons(self, agent: int) -> tuple[int, ...]:
+        """Why the call is offered to an agent who rings."""
+        offer = self._offers.get(agent)
+        return () if offer is None else offer.reasons
+
     def note(self, agent: int, result: str, now: float) -> None:
         """Write down how an offer ended."""
-        detail: dict[str, object] = {"reasons": list(self._context.reasons(self.call.id, agent))}
+        detail: dict[str, object] = {"reasons": list(self.reasons(agent))}
+        self._offers = {who: offer for who, offer in self._offers.items() if who != agent} or NONE
         name = ring_of(agent)
         self._context.records.close_segment(self.call, name, now, result=result, detail=detail)
 

@@ -55,7 +55,7 @@ class HistoryFacade:
         life = self._controller.calls.get(number)
         if life is not None:
             told += [
-                (ring.started, ring.queue, list(self._controller.reasons(number, ring.agent)))
+                (ring.started, ring.queue, list(life.offering.reasons(ring.agent)))
                 for ring in life.call.segments.values()
                 if ring.kind == "ring"
             ]
