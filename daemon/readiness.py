@@ -3,7 +3,8 @@
 The message is the one systemd defines (sd_notify(3)): a datagram to ``NOTIFY_SOCKET``.
 Bound addresses go to ``<run_dir>/<process>.json``, because a port of 0 in the
 configuration is only known once it is bound. From then on the process says that it is alive,
-as often as the one who started it wants to hear it (sd_watchdog_enabled(3)).
+as often as the one who started it wants to hear it (sd_watchdog_enabled(3)). Whoever may need long
+to be ready says so before, too: a worker that goes on for a killed one is awaited like a ready one.
 """
 
 import asyncio
@@ -14,10 +15,12 @@ import socket
 import time
 from pathlib import Path
 from typing import Final
+from weakref import WeakKeyDictionary
 
 Endpoints = dict[str, str | int | float | bool | list[str]]
 
 SIGNS: Final = 3  # signs of life in the time after which a process counts as hanging
+_next_sign: Final = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.TimerHandle]()
 
 
 def announce(
@@ -31,11 +34,14 @@ def announce(
     )
     fresh.replace(path)
     notify("READY=1")
-    every_s = sign_of_life_every()
-    if every_s:
-        # Whoever finds us hanging sends SIGABRT: then the log says where every thread was.
-        faulthandler.enable()
-        _show_life(asyncio.get_running_loop(), every_s)
+    _show("WATCHDOG=1")
+
+
+def starting() -> None:
+    """Show from this loop that it runs, and ask for patience, until ``announce``."""
+    # As long as a silence may last: each sign puts off the end of a start that takes too long.
+    patience_us = round(sign_of_life_every() * SIGNS * 1e6)
+    _show(f"WATCHDOG=1\nEXTEND_TIMEOUT_USEC={patience_us}")
 
 
 def sign_of_life_every() -> float:
@@ -46,9 +52,22 @@ def sign_of_life_every() -> float:
         return 0.0
 
 
-def _show_life(loop: asyncio.AbstractEventLoop, every_s: float) -> None:
-    notify("WATCHDOG=1")
-    loop.call_later(every_s, _show_life, loop, every_s)
+def _show(state: str) -> None:
+    """Say this again and again, and not what was said before."""
+    every_s = sign_of_life_every()
+    if not every_s:
+        return
+    # Whoever finds us hanging sends SIGABRT: then the log says where every thread was.
+    faulthandler.enable()
+    loop = asyncio.get_running_loop()
+    if (before := _next_sign.get(loop)) is not None:
+        before.cancel()
+    _say(loop, state, every_s)
+
+
+def _say(loop: asyncio.AbstractEventLoop, state: str, every_s: float) -> None:
+    notify(state)
+    _next_sign[loop] = loop.call_later(every_s, _say, loop, state, every_s)
 
 
 def endpoints(run_dir: Path, process: str) -> Endpoints:

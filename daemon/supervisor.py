@@ -32,6 +32,7 @@ DESCRIPTORS: Final = 16384  # as LimitNOFILE= in udev/; the usual limit is 1024
 HANGS_AFTER: Final = 30.0  # s without a sign of life, as WatchdogSec= in udev/
 HANG_GRACE: Final = 1.0  # s between SIGABRT, on which it writes down where it is, and SIGKILL
 WRONG_CONFIGURATION: Final = 2  # exit code, see daemon/__main__.py
+STARTING: Final = b"EXTEND_TIMEOUT_USEC="  # sd_notify(3): it lives, and is not ready yet
 WORKER: Final = b"X_WORKER="  # and the id of the process that works, see machine/fresh_worker.py
 PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
@@ -60,6 +61,8 @@ class Watched:
         self.was_ready = False
         self.restarts = 0
         self.started_at = 0.0
+        self.patience_asked = 0
+        """How often it has said that it needs longer to be ready."""
         self.ready_at: float | None = None
         """When its present life became ready."""
         self.worker: int | None = None
@@ -99,16 +102,21 @@ class Supervisor:
         """Start every process in order, each after the one before is ready.
 
         Raises StartRefused when a process finds its configuration wrong, TimeoutError
-        naming the process when it did not become ready in time.
+        naming the process when it did not become ready in time, nor said that it needs longer.
         """
         self.run_dir.mkdir(parents=True, exist_ok=True)
         for watched in self.watched.values():
             task = asyncio.create_task(self._keep(watched), name=f"keep {watched.spec.name}")
             self._tasks.append(task)
             waiter = asyncio.create_task(watched.ready.wait())
-            done, _ = await asyncio.wait(
-                {waiter, task}, timeout=ready_within_s, return_when=asyncio.FIRST_COMPLETED
-            )
+            while True:
+                life, asked = watched.restarts, watched.patience_asked
+                done, _ = await asyncio.wait(
+                    {waiter, task}, timeout=ready_within_s, return_when=asyncio.FIRST_COMPLETED
+                )
+                # Who ends again and again is not slow.
+                if done or watched.restarts != life or watched.patience_asked == asked:
+                    break
             if task in done:
                 waiter.cancel()
                 raise StartRefused(f"{watched.spec.name}: does not start with this configuration")
@@ -210,6 +218,7 @@ class Supervisor:
                 watched.restarts += watched.worker is not None
                 watched.worker = int(workers[0])
                 self._write_state()
+            watched.patience_asked += any(line.startswith(STARTING) for line in said)
             if b"READY=1" in said:
                 watched.ready_at = self.clock()
                 watched.was_ready = True

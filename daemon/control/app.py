@@ -51,7 +51,7 @@ from daemon.control.records import Records
 from daemon.control.recovery import Recovery
 from daemon.link.client import MediaLink
 from daemon.link.lasting import LastingMediaLink
-from daemon.readiness import announce
+from daemon.readiness import announce, starting
 from daemon.recordings.retention import Retention
 from daemon.service.live import AlarmsChanged
 from daemon.service.messages import Actor
@@ -91,6 +91,7 @@ async def run_control(site: SiteDirectory) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop, number)
+    starting()  # a long journal, a database or media that is away: none of that is hanging
     store = await open_when_there(site, stopping)
     if store is None:
         return

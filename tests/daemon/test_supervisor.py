@@ -123,6 +123,39 @@ async def test_process_that_hangs_is_ended_and_started_again(ear: str, tmp_path:
         await supervisor.stop()
 
 
+SLOW = """\
+import os, signal, socket, sys, time
+out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+out.connect(os.environ["NOTIFY_SOCKET"])
+ends = time.monotonic() + float(sys.argv[1])
+while time.monotonic() < ends:
+    out.send(sys.argv[2].encode())
+    time.sleep(0.05)
+out.send(b"READY=1")
+signal.pause()
+"""
+
+
+async def test_process_that_asks_for_patience_may_take_longer_to_be_ready(tmp_path: Path) -> None:
+    asks = (sys.executable, "-c", SLOW, "2", "WATCHDOG=1\nEXTEND_TIMEOUT_USEC=500000")
+    supervisor = Supervisor([ProcessSpec("control", asks)], tmp_path, hangs_after_s=0.5)
+    try:
+        await supervisor.start(ready_within_s=1.5)
+        assert supervisor.watched["control"].restarts == 0
+    finally:
+        await supervisor.stop()
+
+
+async def test_process_that_only_lives_is_not_waited_for_longer(tmp_path: Path) -> None:
+    lives = (sys.executable, "-c", SLOW, "60", "WATCHDOG=1")
+    supervisor = Supervisor([ProcessSpec("control", lives)], tmp_path, hangs_after_s=0.5)
+    try:
+        with pytest.raises(TimeoutError, match="control: not ready"):
+            await supervisor.start(ready_within_s=0.5)
+    finally:
+        await supervisor.stop()
+
+
 LIMITS = """\
 import json, resource, sys
 with open(sys.argv[1], "w") as told:

@@ -2,12 +2,13 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from daemon.readiness import announce, endpoints, sign_of_life_every
+from daemon.readiness import announce, endpoints, sign_of_life_every, starting
 
 
 @pytest.fixture
@@ -34,7 +35,25 @@ async def test_ready_process_shows_that_its_loop_runs(
     assert endpoints(tmp_path, "control")["port"] == 5060
 
 
+async def test_long_start_asks_for_patience_until_it_is_ready(
+    inbox: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "30000")
+    starting()
+    # What reads a journal does so in a thread: the loop runs meanwhile.
+    signs = asyncio.create_task(asyncio.to_thread(threading.Event().wait, 0.05))
+    waits = b"WATCHDOG=1\nEXTEND_TIMEOUT_USEC=30000"
+    assert [await heard(inbox) for _ in range(4)] == 4 * [waits]
+    await signs
+    announce(tmp_path, "control")
+    said = [await heard(inbox) for _ in range(12)]
+    ready = said.index(b"READY=1")
+    assert set(said[:ready]) <= {waits}
+    assert set(said[ready + 1 :]) == {b"WATCHDOG=1"}
+
+
 async def test_nobody_who_does_not_ask_is_told(inbox: socket.socket, tmp_path: Path) -> None:
+    starting()
     announce(tmp_path, "control")
     assert await heard(inbox) == b"READY=1"
     with pytest.raises(BlockingIOError):
