@@ -7,6 +7,7 @@ Pure but for hashing time: the present is an argument. Whoever runs it on a loop
 import hashlib
 import secrets
 from collections import deque
+from itertools import pairwise
 from typing import Final
 
 from argon2 import PasswordHasher
@@ -65,6 +66,17 @@ def password_fault(password: str, login: str) -> str:
     if login and login.lower() in password.lower():
         return "password-has-login"
     return ""
+
+
+def pin_fault(pin: str) -> str:
+    """Catalogue key of what is wrong with a mailbox's new PIN; empty when nothing is.
+
+    It is of digits that are neither the same all over nor in a row.
+    """
+    if not (pin.isascii() and pin.isdecimal() and 4 <= len(pin) <= 16):
+        return "not-a-pin"
+    steps = {(int(b) - int(a)) % 10 for a, b in pairwise(pin)}
+    return "easy-pin" if len(steps) == 1 and steps <= {0, 1, 9} else ""
 
 
 class LoginLimiter:

@@ -280,3 +280,27 @@ async def test_telephone_is_added_with_a_password_that_no_page_shows(
     technician = await sign_in("tech")
     assert (await technician.get("/stations")).status == 200
     assert (await technician.post("/stations/2009/delete")).status == 403
+
+
+async def test_pin_of_a_mailbox_is_set_kept_and_forgotten(
+    console: ConsoleRig, sign_in: SignIn
+) -> None:
+    client, telephones = await sign_in("boss"), console.hotline.telephones
+    blank = form_of((await client.get("/stations/new")).text) | {"name": "2009", "secret": "abc123"}
+    easy = await client.post("/stations/new", blank | {"pin": "4321"})
+    assert (easy.status, "Too easy to guess" in easy.text) == (422, True)
+    missing = await client.post("/stations/new", blank | {"has_pin": "on"})
+    assert (missing.status, "with a PIN only" in missing.text) == (422, True)
+    assert "2009" not in telephones  # nothing was stored before that
+    assert (await client.post("/stations/new", blank | {"pin": "471108"})).status == 302
+    assert telephones["2009"].has_pin
+    page = (await client.get("/stations/2009")).text
+    assert "471108" not in page
+    form = form_of(page)
+    assert form["has_pin"]
+    assert (await client.post("/stations/2009", form)).status == 302
+    assert telephones["2009"].has_pin
+    form = form_of((await client.get("/stations/2009")).text)
+    del form["has_pin"]
+    assert (await client.post("/stations/2009", form)).status == 302
+    assert not telephones["2009"].has_pin

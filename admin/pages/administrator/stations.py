@@ -1,13 +1,20 @@
 """Telephones at which agents sit: those that register, and those at a board."""
 
+from typing import Final
+
 import msgspec
 
 from admin.context import ConsoleRequest
 from admin.forms import Field
 from admin.pages.administrator.editor import Kind, Values, editor
 from daemon.service.api import Service
+from daemon.service.credentials import pin_fault
+from daemon.service.errors import ServiceError
 from daemon.service.messages import Actor, Applied
 from daemon.service.settings import StationSettings
+
+APART: Final = ("secret", "pin", "has_pin")
+"""Fields that are stored by themselves."""
 
 
 async def _fields(_: ConsoleRequest) -> tuple[Field, ...]:
@@ -16,6 +23,7 @@ async def _fields(_: ConsoleRequest) -> tuple[Field, ...]:
         Field(name="enabled", kind="switch"),
         Field(name="line"),
         Field(name="secret", kind="password"),
+        Field(name="has_pin", kind="switch"),
         Field(name="pin", kind="password"),
         Field(name="realm"),
     )
@@ -26,19 +34,26 @@ def _values(station: StationSettings) -> Values:
 
 
 def _station(old: StationSettings, values: Values) -> StationSettings:
-    given = {name: value for name, value in values.items() if name not in ("secret", "pin")}
+    given = {name: value for name, value in values.items() if name not in APART}
     return msgspec.convert(msgspec.structs.asdict(old) | given, StationSettings)
 
 
 async def _put(service: Service, actor: Actor, station: StationSettings, values: Values) -> Applied:
-    pin = str(values.get("pin", ""))
-    # A PIN that is refused must not leave the telephone half changed; a new one has to be first.
-    if pin and station.version:
-        await service.set_mailbox_pin(actor, station.name, pin)
+    pin, opens = str(values.get("pin", "")), bool(values.get("has_pin"))
+    if opens and not pin and not station.has_pin:
+        en, zh = "Its mailbox opens from elsewhere with a PIN only.", "在其他话机收听须有信箱密码。"
+        raise ServiceError("invalid", en, zh, fields={"pin": "required"})
     applied = await service.put_station(actor, station, str(values.get("secret", "")))
-    if pin and not station.version:
+    if pin or (station.has_pin and not opens):
         await service.set_mailbox_pin(actor, station.name, pin)
     return applied
+
+
+def _faults(values: Values) -> dict[str, str]:
+    """Before anything is stored: a PIN that is refused must leave no telephone half changed."""
+    pin = str(values.get("pin", ""))
+    fault = pin_fault(pin) if pin else ""
+    return {"pin": fault} if fault else {}
 
 
 async def _extras(request: ConsoleRequest) -> Values:
@@ -64,6 +79,7 @@ blueprint = editor(
         delete=lambda service, actor, name: service.delete_station(actor, name),
         values_of=_values,
         thing_of=_station,
+        check=_faults,
         extras=_extras,
         readers=("technician", "administrator"),
     )

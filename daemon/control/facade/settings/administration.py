@@ -11,7 +11,6 @@ from daemon.control.facade.settings.faults import (
     Faults,
     calendar_faults,
     person_faults,
-    pin_faults,
     queue_faults,
     station_faults,
     tier_faults,
@@ -29,7 +28,7 @@ from daemon.control.facade.settings.things import (
     set_station_pin,
     set_station_secret,
 )
-from daemon.service.credentials import password_fault
+from daemon.service.credentials import password_fault, pin_fault
 from daemon.service.errors import ServiceError
 from daemon.service.messages import Actor, Applied, ChangeEntry
 from daemon.service.settings import (
@@ -138,7 +137,8 @@ class Administration:
 
     async def set_mailbox_pin(self, station: str, pin: str) -> None:
         """Store the argon2 of a PIN, or that there is none."""
-        _refuse(pin_faults(pin))
+        if pin and (fault := pin_fault(pin)):
+            _refuse({"pin": fault})
         hashed = await asyncio.to_thread(self._accounts.passwords.hash, pin) if pin else ""
         await set_station_pin(station, hashed)
 

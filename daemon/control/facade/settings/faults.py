@@ -5,7 +5,6 @@ Whether the names in them exist is asked by ``Administration``.
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Final
 from zoneinfo import available_timezones
 
@@ -225,16 +224,6 @@ def station_faults(station: StationSettings, *, secret: str, keeps_secret: bool)
     elif not (station.line or secret or keeps_secret):
         faults |= {"secret": "required"}
     return faults
-
-
-def pin_faults(pin: str) -> Faults:
-    """Faults of a mailbox's PIN: digits that are not the same all over, nor in a row."""
-    if not pin:
-        return {}
-    if not (pin.isascii() and pin.isdecimal() and 4 <= len(pin) <= 16):
-        return {"pin": "not-a-pin"}
-    steps = {(int(b) - int(a)) % 10 for a, b in pairwise(pin)}
-    return {"pin": "easy-pin"} if len(steps) == 1 and steps <= {0, 1, 9} else {}
 
 
 def _is_slug(text: str) -> bool:
