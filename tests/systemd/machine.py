@@ -8,6 +8,7 @@ because the service user can read neither a home directory nor what lies in one.
 
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -188,6 +189,12 @@ def what_is_missing() -> str:
     """Why no such machine can be had here; empty when it can."""
     if os.getuid():
         return "only root can boot a machine in a container"
+    for program in ("systemd-nspawn", "unshare", "nsenter"):
+        if shutil.which(program) is None:
+            return f"{program} is not there; packages-test.txt names what the tests need"
+    tried = subprocess.run([*PRIVATE_MOUNTS, "true"], capture_output=True, text=True)
+    if tried.returncode:
+        return f"root may not mount here, as in most containers: {tried.stderr.strip()}"
     version = "import sys; print(*sys.version_info[:2], sep='.')"
     system = subprocess.run([SYSTEM_PYTHON, "-c", version], capture_output=True, text=True)
     ours = f"{sys.version_info.major}.{sys.version_info.minor}"
