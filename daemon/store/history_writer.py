@@ -80,6 +80,8 @@ class HistoryWriter:
         self._closing = False
         self._spilled = True
         """Whether there may be a spill file."""
+        self._went_back_to: int | None = None
+        """The number that the database fell back to, until the rows behind it wait again."""
         self.applied_sequence = 0
         """Every row up to this journal number is in the database."""
         self._counts = dict.fromkeys(("rows", "batches", "spilled", "failures", "refused"), 0)
@@ -157,7 +159,7 @@ class HistoryWriter:
             try:
                 await self._write_all()
             except WentBack as lost:
-                await self._go_back(lost.applied)
+                self._went_back_to = lost.applied
                 self._flushes = flushes + self._flushes
                 self._wake.set()
             except (BaseORMException, OSError, sqlite3.Error, JournalError) as error:
@@ -196,6 +198,9 @@ class HistoryWriter:
 
     async def _write_all(self) -> None:
         """Write what waits now; what comes meanwhile waits in turn, for newer forms of it."""
+        if self._went_back_to is not None:
+            await self._go_back(self._went_back_to)
+            self._went_back_to = None
         await self._drain_spill()
         left = len(self._waiting)
         while left > 0 and self._waiting:
@@ -205,14 +210,16 @@ class HistoryWriter:
             left -= len(batch)
 
     async def _go_back(self, applied: int) -> None:
-        """Take the rows behind a number from the journal again, before those that wait."""
+        """Take the rows behind a number from the journal again, before those that wait.
+
+        Those in the spill file are among them: it is written first, and may hold older forms.
+        """
         written = self.applied_sequence
         rows = await asyncio.to_thread(list, self._again(applied))
         lost: dict[tuple[str, int], Numbered] = {}
         for sequence, row in rows:
-            if sequence <= written:
-                lost.pop((row.table, row.id), None)
-                lost[row.table, row.id] = Numbered(sequence, row)
+            lost.pop((row.table, row.id), None)
+            lost[row.table, row.id] = Numbered(sequence, row)
         log.error("database went back", had=written, has=applied, rows=len(lost))
         newer = self._waiting.keys()
         older = {key: numbered for key, numbered in lost.items() if key not in newer}

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from daemon.config import Config, RecordsOptions
 from daemon.control.facade.audit_log import AuditLog
 from daemon.control.journal import Journal
 from daemon.control.journaled.rows import JournaledRows, rows_among
-from daemon.errors import StoreAwayError, StoreError
+from daemon.errors import JournalError, StoreAwayError, StoreError
 from daemon.service.errors import ServiceError
 from daemon.service.messages import Actor
 from daemon.service.socket_client import ServiceClient
@@ -26,7 +26,7 @@ from daemon.store.history import AppliedSequence, Call
 from daemon.store.history_writer import HistoryWriter
 from daemon.store.people import User
 from daemon.store.postgresql.asyncpg_client import CONNECTIONS
-from daemon.store.rows import CallRow
+from daemon.store.rows import CallRow, HistoryRow
 from daemon.store.spill import Spill
 from tests.fakes.facade_rig import FacadeRig
 from tests.fakes.postgresql_cluster import PostgresqlCluster
@@ -196,6 +196,45 @@ async def test_rows_that_a_server_lost_are_taken_from_the_journal_again(
         assert found == [(0, ""), (1, "answered"), (2, ""), (3, ""), (9, "")]
         assert (await AppliedSequence.get(id=1)).sequence == journal.last_sequence
         assert writer.counters()["waiting"] == 0
+        await writer.close()
+    journal.close()
+
+
+async def test_lost_rows_do_not_replace_newer_ones_and_wait_for_a_journal_that_can_be_read(
+    server: PostgresqlCluster, url: str, tmp_path: Path
+) -> None:
+    clock = iter(range(100)).__next__
+    journal = Journal.open(tmp_path / "journal", clock=clock)
+    readable = False
+
+    def again(after: int) -> Iterable[tuple[int, HistoryRow]]:
+        if not readable:
+            raise JournalError("no space left")
+        return rows_among(journal.read(after))
+
+    async with opened_store(url) as store:
+        writer = HistoryWriter(store, tmp_path / "spill", waiting_rows=2, again=again)
+        await writer.start()
+        rows_on_their_way = JournaledRows(journal, writer, clock)
+        for outcome in ("", "abandoned"):
+            rows_on_their_way.write(call(1, outcome))
+            await writer.flush()
+        # As a standby that took over and had the first batch only.
+        await Call.filter(id=1).update(outcome="")
+        await AppliedSequence.filter(id=1).update(sequence=1)
+        server.stop()
+        rows_on_their_way.write(call(1, "answered"))
+        rows_on_their_way.write(call(9))
+        await writer.flush()
+        assert writer.counters()["spilled"] == 2
+        server.start()
+        await writer.flush()
+        assert writer.counters()["failures"] == 2
+        readable = True
+        await writer.flush()
+        found = await Call.all().order_by("id").values_list("id", "outcome")
+        assert found == [(1, "answered"), (9, "")]
+        assert (await AppliedSequence.get(id=1)).sequence == journal.last_sequence
         await writer.close()
     journal.close()
 
