@@ -159,10 +159,12 @@ class _Copy:
             await self._target.execute(f"TRUNCATE {everything}")
             for table in self._settings:
                 await self._replace(table)
+            # Before the mark, which lets the hotline start on what is there.
+            rows = await self._compared(name)
             await self._mark(applied[0][0] if applied else 0)
         return Copied(
             database=name,
-            rows=await self._compared(name),
+            rows=rows,
             copied=self._copied,
             resumed=resumed,
             cut=self._cut,

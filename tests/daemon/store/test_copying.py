@@ -3,7 +3,9 @@
 import asyncio
 import json
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -170,6 +172,28 @@ async def test_an_interrupted_copy_goes_on_where_it_was(site: Path, url: str) ->
     async with opened_store(url):
         assert (await AppliedSequence.get(id=1)).sequence == CALLS * ROWS_A_CALL
         assert await Call.all().count() == CALLS
+
+
+async def test_a_hotline_that_wrote_meanwhile_is_noticed_before_the_copy_counts(
+    site: Path, url: str
+) -> None:
+    source = site / "hookflash.db"
+
+    def write(table: str, there: int, total: int) -> None:
+        if table == "user":  # settings come last
+            with closing(sqlite3.connect(source)) as other, other:
+                other.execute("INSERT INTO call SELECT * FROM late")
+
+    with closing(sqlite3.connect(source)) as other, other:
+        other.execute("CREATE TABLE late AS SELECT * FROM call ORDER BY id DESC LIMIT 1")
+        other.execute("UPDATE late SET id = id + 1")
+    with pytest.raises(StoreError, match="was the hotline running"):
+        await copy_records(source, url, write)
+    async with opened_store(url) as store:
+        with pytest.raises(StoreError, match="copy-records"):
+            await HistoryWriter(store, site / "spill").start()
+    done = await copy_records(source, url, nobody)
+    assert (done.resumed, done.rows["call"]) == (True, CALLS + 1)
 
 
 async def test_a_database_of_another_hotline_is_left_alone(
