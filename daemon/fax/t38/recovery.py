@@ -99,8 +99,9 @@ class UdptlReceiver:
         if ahead >= STRAY:
             number = expected + ahead - SEQUENCES
             self.counts["repeated" if number in self._known else "late"] += 1
-            # Those behind it were given already; parity may still need it.
-            self._learn(number, datagram.primary)
+            # Those behind it were given already; parity may still need it, if it is not too old.
+            if number >= expected - REMEMBERED:
+                self._learn(number, datagram.primary)
             return []
         number = expected + ahead
         self._known[number] = datagram.primary

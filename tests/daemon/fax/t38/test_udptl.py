@@ -1,5 +1,6 @@
 """UDPTL: what is written can be read, anything else is refused, and nothing comes twice."""
 
+import tracemalloc
 from functools import reduce
 from operator import xor as either
 from random import Random
@@ -222,3 +223,17 @@ def test_parity_that_fits_no_packet_is_not_believed() -> None:
     assert receiver.receive(far) == [(5, data(10))]
     counts = receiver.counts
     assert (counts["parity_wrong"], counts["parity_too_far"], counts["lost"]) == (1, 1, 2)
+
+
+def test_packets_from_long_ago_are_not_kept() -> None:
+    receiver = UdptlReceiver()
+    receiver.receive(build(Datagram(30_000, b"\x06")))
+    tracemalloc.start()
+    try:
+        for sequence in range(2000):
+            assert receiver.receive(build(Datagram(sequence, bytes(MOST_IFP)))) == []
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert receiver.counts["late"] == 2000
+    assert kept < 100 * MOST_IFP
