@@ -7,6 +7,7 @@ from acd_core.events import CallAnswered, CallEnded, CallHeld, CallRetrieved, Of
 from acd_core.ids import AgentId, CallId
 from daemon.control.calls.call import Leg, OpenRecording, Phase, Step
 from daemon.control.calls.context import CallPart, PauseRecordingRequest
+from daemon.control.flows.hooks import AgentTalks
 from daemon.link.errors import LinkError
 from drivers import events as line_events
 from drivers.api import Capability, Line, PortId
@@ -44,6 +45,7 @@ class Conversation(CallPart):
         call.rings_no_more(command.agent)
         call.agent, call.agent_leg, call.bridge = command.agent, leg, bridge
         context.keep(call)
+        self._life.flow.signal(AgentTalks())
         self.note_answer(now)
         context.remember_agent(call)
         if context.records_queue(visit.queue) and call.recording is None:

@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 
 from daemon.control.flows.queue_words import confirmation
+from drivers.errors import DriverError
 from ivr.flow import Flow, load_flow
 
 QUEUE_ONLY = """\
@@ -68,6 +69,17 @@ class FlowSource(Protocol):
 
     def called_back(self, slug: str) -> ActiveFlow:
         """The flow of somebody who is called back for a queue."""
+
+
+def flow_named(flows: FlowSource, name: str, version: int = 0) -> ActiveFlow:
+    """The flow that a call is in, as its record names it; DriverError when it is gone."""
+    kind, _, slug = name.rpartition(":")
+    if kind == "callback":
+        return flows.called_back(slug)
+    active = flows.queue_only(slug) if kind == "queue" else flows.get(slug, version)
+    if active is None:
+        raise DriverError(f"flow {name!r} is not active; check it with: hookflash flow check")
+    return active
 
 
 class ActiveFlows:

@@ -17,9 +17,9 @@ from daemon.control.calls.context import CallContext, CallPart, HangUpRequest
 from daemon.control.calls.places import DIALLABLE
 from daemon.control.calls.resuming import waits
 from daemon.control.dial_plan import Target
-from daemon.control.flows.active import CONFIRMS, ActiveFlow
+from daemon.control.flows.active import CONFIRMS, flow_named
 from daemon.control.flows.company import hold_sound
-from daemon.control.flows.hooks import Signal, Signals
+from daemon.control.flows.hooks import AgentTalks, Replay, Signal, Signals
 from daemon.control.flows.ivr_runner import IvrRunner
 from daemon.control.flows.queue_words import announcement
 from daemon.control.records import recording_path
@@ -53,7 +53,7 @@ class CallFlow(CallPart):
 
     def prepare(self, target: Target) -> None:
         """Choose the flow of a call that will be answered."""
-        active = self._active(target.flow or target.queue, queue=not target.flow)
+        active = flow_named(self._context.flows, target.flow or f"queue:{target.queue}")
         self.call.flow = active.flow.name
         self.call.flow_version = active.version
 
@@ -74,14 +74,15 @@ class CallFlow(CallPart):
         """Run the flow from where it was when control ended."""
         talks = self.call.connected or self.call.phase in (Phase.OUTSIDE, Phase.PARKED)
         self._run(in_queue=self.call.in_queue or talks)
-        if talks and self._runner is not None:
-            self._runner.agent_talks(on=True)
+        if talks:
+            self.pause_sound()
+            self.signal(AgentTalks())
 
     async def switch(self, name: str) -> None:
         """Go on in another flow, from its start."""
         await self.stop()
         call = self.call
-        active = self._active(name, queue=False)
+        active = flow_named(self._context.flows, name)
         call.flow, call.flow_version, call.inputs = name, active.version, []
         self._run(in_queue=False)
 
@@ -94,8 +95,13 @@ class CallFlow(CallPart):
 
     def signal(self, happened: Signal) -> None:
         """Tell the flow what happened."""
-        if self._runner is not None:
-            self._runner.signal(happened)
+        runner = self._runner
+        if runner is None or (runner.rests and not isinstance(happened, FlowInput)):
+            return
+        runner.signal(happened)
+        if runner.rests:
+            runner.rests = False
+            self._go(runner, None)
 
     def key(self, port: PortId, key: str, duration_ms: int) -> None:
         """Tell the flow of a key that the line itself reported."""
@@ -137,11 +143,7 @@ class CallFlow(CallPart):
         if call.fax:
             self._task = asyncio.create_task(context.faxes.outbox.converse(call))
             return
-        kind, _, slug = call.flow.rpartition(":")
-        if kind == "callback":
-            active = context.flows.called_back(slug)
-        else:
-            active = self._active(slug, queue=kind == "queue", version=call.flow_version)
+        active = flow_named(context.flows, call.flow, call.flow_version)
         variables = {"ani": call.begun_by or call.ani, "dnis": call.dnis, "name": call.name}
         session = IvrSession(active.flow, variables, call.language)
         self._runner = IvrRunner(
@@ -154,17 +156,21 @@ class CallFlow(CallPart):
             ids=context.ids,
         )
         replay = tuple(call.inputs)
-        self._task = asyncio.create_task(
-            self._guarded(self._runner, replay, in_queue=in_queue), name=f"flow {to_text(call.id)}"
-        )
+        self._go(self._runner, replay, in_queue=in_queue)
 
-    async def _guarded(
-        self, runner: IvrRunner, replay: tuple[bytes, ...], *, in_queue: bool
-    ) -> None:
+    def _go(self, runner: IvrRunner, replay: Replay | None, *, in_queue: bool = False) -> None:
+        flow = self._guarded(runner, replay, in_queue=in_queue)
+        self._task = asyncio.create_task(flow, name=f"flow {to_text(self.call.id)}")
+
+    async def _guarded(self, runner: IvrRunner, replay: Replay | None, *, in_queue: bool) -> None:
+        """Run a flow from its start; without ``replay`` from where it rested."""
         try:
-            if self.call.callback and not replay and not in_queue and await self._machine():
-                return
-            await runner.run(replay, in_queue=in_queue)
+            if replay is None:
+                await runner.go_on()
+            elif not self.call.callback or replay or in_queue or not await self._machine():
+                await runner.run(replay, in_queue=in_queue)
+            if runner.rests:
+                self._task = None
         except DriverError as error:
             if self.call.phase is Phase.ENDED or isinstance(error, MediaRefused):
                 # The caller hung up while the flow was asking for something.
@@ -185,14 +191,6 @@ class CallFlow(CallPart):
         elif then == "hang_up":
             self._life.tell(HangUpRequest(by="system"))
         return then == "hang_up"
-
-    def _active(self, name: str, *, queue: bool, version: int = 0) -> ActiveFlow:
-        if queue:
-            return self._context.flows.queue_only(name)
-        active = self._context.flows.get(name, version)
-        if active is None:
-            raise DriverError(f"flow {name!r} is not active; check it with: hookflash flow check")
-        return active
 
     def _note(self) -> None:
         if self._runner is not None:

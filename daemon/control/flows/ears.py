@@ -12,6 +12,7 @@ from speech.api import EngineDown, Grammar, Limits
 from speech.errors import SpeechError
 
 BARGED_IN_S: Final = 0.6  # s; speech is noticed about 100 ms late and told a little later
+SPEECH_SPARE_S: Final = 2.0  # s beyond the listening limits before we stop waiting for an end
 
 
 class Ears:
@@ -79,3 +80,15 @@ class Ears:
                     self._signal(event)
         except SpeechError as error:
             self._signal(EngineDown(str(error)))
+
+
+def patience(action: Collect, digits: str, *, playing: bool, listening: bool) -> float | None:
+    """Seconds until the choice is given up; None while prompts play."""
+    if digits:
+        return action.between_timeout_s
+    if playing:
+        return None
+    if listening:
+        # The endpointer counts in audio time and ends by itself; this only guards it.
+        return action.first_timeout_s + Limits().longest_s + SPEECH_SPARE_S
+    return action.first_timeout_s

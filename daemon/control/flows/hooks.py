@@ -3,6 +3,8 @@
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from typing import Protocol
 
+import msgspec
+
 from daemon.control.flows.inbox import Inbox
 from daemon.fax.messages import FaxEnded
 from daemon.link.messages import MediaEvent, RecordFinished
@@ -11,8 +13,15 @@ from ivr.actions import EnterQueue, MailboxAction, ReceiveFax, RecordMessage, Tr
 from ivr.inputs import FlowInput
 from speech.api import Grammar, Limits, SpeechEvent
 
-Signal = MediaEvent | SpeechEvent | FlowInput | FaxEnded
+
+class AgentTalks(msgspec.Struct, frozen=True):
+    """Caller and agent are joined: nothing but a ``FlowInput`` concerns the flow from now on."""
+
+
+Signal = MediaEvent | SpeechEvent | FlowInput | FaxEnded | AgentTalks
 """What a running flow is told about its call."""
+Replay = tuple[bytes, ...]
+"""What it was told before control ended, encoded."""
 Signals = Inbox[Signal]
 """What it has been told and has not read yet."""
 

@@ -1,6 +1,7 @@
 """A queue for one reader that is never full: what ``asyncio.Queue`` does, for a third of it."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -53,6 +54,11 @@ class Inbox(Generic[Item]):
     def get_nowait(self) -> Item:
         """Take the oldest; IndexError when there is none."""
         return self._items.pop(0)
+
+    def drained(self) -> Iterable[Item]:
+        """Take all that waits to be read."""
+        items, self._items = self._items, []
+        return items
 
     def empty(self) -> bool:
         """Whether nothing waits to be read."""

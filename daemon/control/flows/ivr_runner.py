@@ -13,8 +13,8 @@ import structlog
 
 from daemon.control.faxes.listening import FaxEar
 from daemon.control.flows.company import Company, paths
-from daemon.control.flows.ears import Ears
-from daemon.control.flows.hooks import CallHooks, CallMedia, Listener, Signal
+from daemon.control.flows.ears import Ears, patience
+from daemon.control.flows.hooks import AgentTalks, CallHooks, CallMedia, Listener, Signal
 from daemon.control.flows.inbox import Inbox
 from daemon.control.flows.prompts import Prompts
 from daemon.control.flows.queue_words import no_callback
@@ -57,12 +57,7 @@ from ivr.inputs import (
     TimedOut,
 )
 from ivr.interpreter import IvrSession
-from speech.api import (
-    EngineDown,
-    Limits,
-    NoInput,
-    TooLong,
-)
+from speech.api import EngineDown, NoInput, TooLong
 from speech.api import (
     Final as SpeechFinal,
 )
@@ -71,7 +66,6 @@ log = structlog.get_logger()
 
 BEEP_HZ: Final = 1000.0  # Hz, the tone before a recorded message
 BEEP_MS: Final = 300  # ms
-SPEECH_SPARE_S: Final = 2.0  # s beyond the listening limits before we stop waiting for an end
 MOST_TYPED: Final = 32  # keys that are kept, the newest
 RECORD_SPARE_S: Final = 5.0  # s beyond a recording's limit, likewise
 
@@ -94,6 +88,7 @@ class IvrRunner:
         "_prompts",
         "_signals",
         "_typed",
+        "rests",
         "session",
     )
 
@@ -121,9 +116,11 @@ class IvrRunner:
         self._signals: Inbox[Signal] = Inbox()
         self._typed = ""
         """Keys pressed before anybody asked for them."""
+        self.rests = False
+        """An agent talks with the caller, and nobody runs us: ``go_on`` does from there."""
 
     def signal(self, happened: Signal) -> None:
-        """Tell what happened on the call."""
+        """Tell what happened on the call; one who rests is to hear nothing but what wakes him."""
         self._fax_ear.hears(happened)
         self._signals.put_nowait(happened)
 
@@ -136,23 +133,31 @@ class IvrRunner:
         actions = self.session.start()
         for encoded in replay:
             actions = self.session.handle(_decoder.decode(encoded))
+        await self._follow(actions, in_queue=in_queue)
+
+    async def go_on(self) -> None:
+        """Run the flow on to its end from where it rested, with what it is told first."""
+        await self._follow(self._told(await self._flow_input()))
+
+    async def _follow(self, actions: Sequence[FlowAction], *, in_queue: bool = False) -> None:
         while actions:
             given: FlowInput | None = None
             for action in actions:
                 given = await self._perform(action, in_queue=in_queue)
                 in_queue = False
-                if given is not None:
+                if given is not None or self.rests:
                     break
             if given is None:
                 return
-            self._hooks.flow_told(given, _encoder.encode(given))
-            actions = self.session.handle(given)
+            actions = self._told(given)
+
+    def _told(self, given: FlowInput) -> Sequence[FlowAction]:
+        self._hooks.flow_told(given, _encoder.encode(given))
+        return self.session.handle(given)
 
     def caller_left(self) -> None:
         """Tell the flow that the caller is gone, for its path and variables."""
-        given = CallerLeft()
-        self._hooks.flow_told(given, _encoder.encode(given))
-        self.session.handle(given)
+        self._told(CallerLeft())
 
     # -- actions --------------------------------------------------------------------------
 
@@ -169,6 +174,7 @@ class IvrRunner:
             case ReceiveFax():
                 return await self._fax(action)
             case MailboxAction():
+                self._typed = ""  # it may be a PIN, and no question may put that on record
                 return await self._hooks.at_mailbox(action, self._signals)
             case EnterQueue():
                 return await self._queue(action, resumed=in_queue)
@@ -212,7 +218,7 @@ class IvrRunner:
         if not player:
             ears.open()
         while True:
-            timeout = _patience(action, digits, playing=bool(player), listening=ears.listening)
+            timeout = patience(action, digits, playing=bool(player), listening=ears.listening)
             try:
                 signal = await self._signals.get_within(timeout)
             except TimeoutError:
@@ -289,7 +295,7 @@ class IvrRunner:
         why = text_of(ended.code, language="en")
         return FaxFailed(reason=why, file=file, pages=pages, station=station)
 
-    async def _queue(self, action: EnterQueue, *, resumed: bool) -> FlowInput:
+    async def _queue(self, action: EnterQueue, *, resumed: bool) -> FlowInput | None:
         refused = self._hooks.enter_queue(action, resumed=resumed)
         if refused is not None:
             return refused
@@ -306,14 +312,21 @@ class IvrRunner:
                         self.announce((no_callback(self.session.language),))
                     case FaxTone() if self._fax_ear.taken() and self._hooks.leave_queue():
                         return FaxHeard()
+                    case AgentTalks():
+                        break
                     case DigitDetected() | PlayFinished() | SpeechStarted():
                         pass
-                    case given if isinstance(given, FlowInput):
-                        return given
+                    case answer if isinstance(answer, FlowInput):
+                        return answer
                     case _:
                         pass
         finally:
             await self._company.end()
+        # A conversation lasts: without a task that waits for its end it costs half as much.
+        told = (each for each in self._signals.drained() if isinstance(each, FlowInput))
+        given = next(told, None)
+        self.rests = given is None
+        return given
 
     def announce(self, said: tuple[PromptText, ...]) -> None:
         """Let a caller who waits hear this."""
@@ -370,18 +383,6 @@ class IvrRunner:
             await ears.end()
             await self._media.arm_barge_in(self._port, on=False)
             await self._media.untap(self._port)
-
-
-def _patience(action: Collect, digits: str, *, playing: bool, listening: bool) -> float | None:
-    """Seconds until the choice is given up; None while prompts play."""
-    if digits:
-        return action.between_timeout_s
-    if playing:
-        return None
-    if listening:
-        # The endpointer counts in audio time and ends by itself; this only guards it.
-        return action.first_timeout_s + Limits().longest_s + SPEECH_SPARE_S
-    return action.first_timeout_s
 
 
 def _complete(action: Collect, digits: str) -> bool:

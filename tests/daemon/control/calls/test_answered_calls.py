@@ -1,5 +1,6 @@
 """Calls that an agent takes, from first ring to last release, with exact records."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -96,6 +97,28 @@ async def test_agent_hangs_up_and_the_flow_goes_on_to_its_end(rig: ControlRig) -
     assert [kind for kind, _, _ in rig.kinds(row)] == ["ivr", "wait", "ring", "talk", "ivr"]
     assert (row.outcome, row.ended_by) == ("answered", "agent")
     assert line.released_with == [Cause.NORMAL]
+
+
+async def test_nobody_runs_the_flow_of_a_caller_who_talks_until_the_agent_is_done(
+    rig: ControlRig,
+) -> None:
+    def running() -> int:
+        return sum(task.get_name().startswith("flow ") for task in asyncio.all_tasks())
+
+    line = await rig.call()
+    assert running() == 1
+    await rig.hang_up(line)
+    line, station = await rig.connect()
+    assert running() == 0
+    await rig.press(line, "1")  # says nothing to anybody, also not later
+    assert rig.phase(line) is Phase.TALKING
+    assert running() == 0
+    await rig.hang_up(station)
+    assert running() == 1
+    assert rig.speech.said[-1] == "Thank you"
+    await rig.hear_out(line)
+    assert running() == 0
+    assert rig.calls()[-1].ended_by == "agent"
 
 
 async def test_bridge_ends_with_the_port_of_the_agent_and_a_boards_port_is_parted(
