@@ -235,6 +235,34 @@ async def test_a_flow_may_ask_the_own_telephone_for_the_pin(voicemail: Voicemail
     await voicemail.hears(line, "You have 1 new message.")
 
 
+THEN_ASKS = """\
+version: 1
+languages: [en]
+start: messages
+nodes:
+  messages: {kind: messages, say: Welcome, next: grade, refused: grade}
+  grade: {kind: collect, say: How was it, max: 1, into: grade, next: end, failed: end}
+  end: {kind: hang_up}
+"""
+
+
+async def test_keys_pressed_too_early_answer_no_later_question(voicemail: Voicemail) -> None:
+    await voicemail.pin("2001", PIN)
+    flow = ActiveFlow(load_flow(THEN_ASKS, "mailbox"), 1, THEN_ASKS)
+    voicemail.rig.controller.flows = ActiveFlows([flow])
+    line = await voicemail.rig.call("800")
+    await voicemail.hears(line, "Welcome")
+    await voicemail.rig.press(line, "2001#4711#")
+    await voicemail.rig.hear_out(line)
+    await voicemail.hears(line, "Please enter your mailbox number")
+    await voicemail.rig.press(line, "2001##")
+    await voicemail.hears(line, "How was it")
+    await voicemail.rig.press(line, "7")
+    await voicemail.gone(line)
+    [row] = [call for call in voicemail.rig.calls() if call.dnis == "800"]
+    assert row.data["grade"] == "7"
+
+
 async def test_without_its_database_a_visit_goes_on(voicemail: Voicemail) -> None:
     await voicemail.leave(1)
     await voicemail.leave(2)
