@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tortoise.exceptions import DBConnectionError
 from tortoise.transactions import in_transaction
 
 from daemon.config import Config, RecordsOptions
+from daemon.control.app import run_control
 from daemon.control.facade.audit_log import AuditLog
 from daemon.control.journal import Journal
 from daemon.control.journaled.rows import JournaledRows, rows_among
@@ -279,6 +281,25 @@ async def test_control_waits_for_a_server_that_is_not_there_yet(
     server.stop()
     stopping.set_result(None)
     assert await open_when_there(site, stopping) is None
+
+
+async def test_control_that_waits_shows_that_it_does_not_hang(
+    server: PostgresqlCluster, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = SiteDirectory(tmp_path, Config(records=RecordsOptions(database=url)), tmp_path / "run")
+    server.stop()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as inbox:
+        inbox.bind(str(tmp_path / "notify"))
+        inbox.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "30000")
+        waiting = asyncio.create_task(run_control(site))
+        loop = asyncio.get_running_loop()
+        said = {await loop.sock_recv(inbox, 100) for _ in range(3)}
+        assert said == {b"WATCHDOG=1\nEXTEND_TIMEOUT_USEC=30000"}
+        assert not waiting.done()
+        signal.raise_signal(signal.SIGTERM)
+        await waiting
 
 
 async def test_waiting_does_not_help_a_name_that_is_wrong(server: PostgresqlCluster) -> None:
