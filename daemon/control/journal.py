@@ -140,12 +140,12 @@ class Journal:
             self._begin_segment()
         try:
             written = os.write(self._descriptor, records)
+            if written < len(records):
+                # The disk is full. Half a record would hide all that follow it.
+                os.ftruncate(self._descriptor, self._size)
+                raise JournalError(f"{self._directory}: no space left")
         except OSError as error:
             raise JournalError(f"{self._directory}: {error.strerror}") from error
-        if written < len(records):
-            # The disk is full. Half a record would hide all that follow it.
-            os.ftruncate(self._descriptor, self._size)
-            raise JournalError(f"{self._directory}: no space left")
         self._size += written
         self._dirty = True
 

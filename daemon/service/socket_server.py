@@ -202,13 +202,10 @@ class _Connection:
             if operation.streams:
                 async with contextlib.aclosing(method(**given)) as items:
                     async for item in items:
-                        self._settle()
                         await self._send(Reply(id, Kind.ITEM, _raw(item)))
                 await self._send(Reply(id, Kind.END))
             else:
-                answer = _raw(await method(**given))
-                self._settle()
-                await self._send(Reply(id, Kind.DONE, answer))
+                await self._send(Reply(id, Kind.DONE, _raw(await method(**given))))
         except ServiceError as error:
             self._counters[f"error_{error.code}"] += 1
             await self._refuse(id, error)
@@ -241,6 +238,7 @@ class _Connection:
     async def _send(self, reply: Reply) -> None:
         if self._writer.is_closing():
             return
+        self._settle()
         self._writer.write(frame(reply))
         await self._writer.drain()
 

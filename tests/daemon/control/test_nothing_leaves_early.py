@@ -17,6 +17,7 @@ from daemon.control.journal import Journal
 from daemon.control.journaled.files import read_journal
 from daemon.errors import JournalError
 from daemon.link.packets import PacketSocket
+from daemon.service.errors import ServiceError
 from daemon.service.live import LiveState
 from daemon.service.socket_client import ServiceClient
 from daemon.service.socket_server import ServiceServer
@@ -47,11 +48,18 @@ async def test_service_answers_when_the_journal_has_it(journal: Journal, tmp_pat
             journal.append("acd", b"what the answer says")
             return await super().live()
 
+        async def log_out(self, secret: str) -> None:
+            journal.append("acd", b"what was tried")
+            raise ServiceError("not-found", "There is no such session.")
+
     server = ServiceServer(Noting(lambda: NOON), tmp_path / "s", settle=journal.settle)
     await server.start()
     client = ServiceClient(tmp_path / "s")
     await client.service.live()
     assert written(tmp_path) == 1
+    with pytest.raises(ServiceError):
+        await client.service.log_out("secret")
+    assert written(tmp_path) == 2
     await client.close()
     await server.close()
 
