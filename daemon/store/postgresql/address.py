@@ -11,6 +11,8 @@ from daemon.language import pick
 
 PACKAGE: Final = "asyncpg>=0.29,<1"
 SCHEMES: Final = ("postgres", "postgresql")
+UNNAMED: Final = "[records] database"
+"""How a URL is named of which nobody knows where its password ends."""
 
 
 def shown(database: Path | str) -> str:
@@ -19,11 +21,13 @@ def shown(database: Path | str) -> str:
         return str(database)
     try:
         parts = urlsplit(database)
+        parts.port  # noqa: B018 - raises when it is no number
         asked = parse_qs(parts.query).get("host", [""])[-1]
     except ValueError:
-        return "[records] database"
-    if parts.scheme not in SCHEMES:
-        return "[records] database"
+        return UNNAMED
+    # An @ behind the host: the password before it has a letter that ends the host.
+    if parts.scheme not in SCHEMES or "@" in parts.path + parts.query + parts.fragment:
+        return UNNAMED
     host = parts.netloc.rpartition("@")[2]
     return f"postgres://{host}{parts.path}" + (f"?host={asked}" if asked else "")
 
@@ -40,6 +44,8 @@ def checked(database: str) -> str:
     try:
         parts = urlsplit(database)
         parts.port  # noqa: B018 - raises when it is no number
+        if "@" in parts.path:
+            raise ValueError("the password has a / in it, or the database an @")
     except ValueError:
         # What it says may hold a part of the password.
         raise StoreError(

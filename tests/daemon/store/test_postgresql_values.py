@@ -144,6 +144,10 @@ def test_fitted_rows_have_no_nul_and_their_width(
         ("postgres://u:s3cret@/h?host=/run/pg&password=s3cret", "postgres:///h?host=/run/pg"),
         ("mysql://u:s3cret@host/h", "[records] database"),
         ("postgres://u:s3[cret@host/h", "[records] database"),
+        ("postgres://u:12/s3cret@host/h", "[records] database"),
+        ("postgres://u:s3@cr/et@host/h", "[records] database"),
+        ("postgres://u:12?s3cret@host/h", "[records] database"),
+        ("postgres://u:s3#cret@host/h", "[records] database"),
     ],
 )
 def test_a_database_is_shown_without_its_secret(database: Path | str, name: str) -> None:
@@ -158,6 +162,7 @@ def test_a_database_is_shown_without_its_secret(database: Path | str, name: str)
         ("postgres://u:s3[cret@host/h", "is no URL"),
         ("postgres://u:s3cret@host:port/h", "is no URL"),
         ("postgres://u:s3/cret@host/h", "is no URL"),
+        ("postgres://u:12/s3cret@host/h", "is no URL"),
     ],
 )
 def test_a_url_that_cannot_be_is_named_without_its_secret(database: str, fault: str) -> None:
