@@ -47,7 +47,7 @@ class Records:
         self._states: dict[int, AgentStateRow] = {}
         self._wrap_ups: dict[int, SegmentRow] = {}
         self._visits: dict[int, QueueVisitRow] = {}
-        """Visits whose agent is talking or wrapping up, by call."""
+        """Visits whose agent has talked and may wrap up, by call."""
         self._recordings: dict[int, RecordingRow] = {}
         self._left_open: list[CallRow | SegmentRow | QueueVisitRow] = []
         """Rows of calls that were open when control ended."""
@@ -206,7 +206,7 @@ class Records:
             talk_ms=milliseconds(visit.talk_s),
             hold_ms=milliseconds(visit.hold_s),
         )
-        if visit.agent:
+        if visit.agent and visit.closed:
             self._visits[call.id] = row
         self._rows.write(row)
 

@@ -240,7 +240,7 @@ class Call(msgspec.Struct, kw_only=True, omit_defaults=True):
     supervision: Supervision | None = None
     """Lasts at most as long as caller and agent are joined."""
     consult: Consult | None = None
-    guests: list[Guest] = []
+    guests: tuple[Guest, ...] = ()
     parked: Parked | None = None
     direct: Direct | None = None
     phase: Phase = Phase.RINGING
@@ -283,7 +283,7 @@ class Call(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The fax that it is to send; 0 for none."""
     callback: int = 0
     """The call whose kept place this one is to take; 0 for none."""
-    engaged: list[int] = []
+    engaged: tuple[int, ...] = ()
     """Keys of agents who are in it although no queue has put them there."""
     restricted: bool = False
     """The caller withholds the number."""
@@ -348,7 +348,7 @@ class Call(msgspec.Struct, kw_only=True, omit_defaults=True):
     def let_go(self) -> None:
         """Forget everybody but the caller."""
         self.agent_leg = self.onward = self.supervision = self.consult = None
-        self.guests = []
+        self.guests = ()
 
     def rings_no_more(self, agent: int) -> Leg | None:
         """Take an agent off those whose stations ring, and give his leg back."""

@@ -32,7 +32,7 @@ class Conferring(CallPart):
         """Something happened on a guest's line."""
         match event:
             case line_events.Released() | line_events.LineDown():
-                self.call.guests = [each for each in self.call.guests if each is not guest]
+                self._forget(guest)
                 self._log.info("guest left the conference", guest=guest.to)
             case line_events.Transferred(transfer=transfer):
                 transfers = self._context.transfers(self.call)
@@ -49,7 +49,7 @@ class Conferring(CallPart):
         if call.phase not in IN_CONVERSATION:
             for guest in call.guests:
                 await self._life.release(guest.leg.line, Cause.NORMAL)
-            call.guests = []
+            call.guests = ()
             return
         if call.bridge != self._joined:
             self._joined, self._present = call.bridge, set()
@@ -65,7 +65,7 @@ class Conferring(CallPart):
         if not self.call.guests:
             return None
         first, *others = self.call.guests
-        self.call.guests = others
+        self.call.guests = tuple(others)
         return Onward(
             to=first.to,
             leg=first.leg,
@@ -80,5 +80,8 @@ class Conferring(CallPart):
             await self._context.media.join(self.call.bridge, guest.leg.port)
         except LinkError as error:
             self._log.error("guest cannot be let in", guest=guest.to, why=str(error))
-            self.call.guests = [each for each in self.call.guests if each is not guest]
+            self._forget(guest)
             await self._life.release(guest.leg.line, Cause.TEMPORARY_FAILURE)
+
+    def _forget(self, guest: Guest) -> None:
+        self.call.guests = tuple(each for each in self.call.guests if each is not guest)

@@ -142,7 +142,7 @@ class Consulting(CallPart):
         self._context.records.close_segment(call, "consult", now, result="answered")
         await self._silence(consult)
         call.consult = None
-        call.guests = [*call.guests, Guest(to=consult.to, leg=consult.leg, by=consult.by)]
+        call.guests = (*call.guests, Guest(to=consult.to, leg=consult.leg, by=consult.by))
         if call.phase is Phase.ON_HOLD:
             await self._life.conversation.retrieved()
         await self._life.moves.conferring.follow()

@@ -99,7 +99,7 @@ class Handover(CallPart):
         call.step(Step.END, now)
         call.let_go()
         call.bridge = call.player = 0
-        asked.to.call.engaged = sorted({*asked.to.call.engaged, *call.engaged})
+        asked.to.call.engaged = tuple(sorted({*asked.to.call.engaged, *call.engaged}))
         context.keep_together(asked.to.call, call)
         if connected:
             # Not before: a call that its agent has left would be hung up after a restart.

@@ -206,7 +206,7 @@ class Moves(CallPart):
         if not (call.engaged or call.direct or call.onward or call.consult):
             return
         present = self._at_seats()
-        before, self.call.engaged = self.call.engaged, sorted(present)
+        before, call.engaged = call.engaged, tuple(sorted(present))
         for agent in present.difference(before):
             self._context.acd.submit(AgentBusy(agent=AgentId(agent)))
         for agent in set(before).difference(present):
