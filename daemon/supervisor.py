@@ -98,34 +98,51 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def start(self, *, ready_within_s: float = 60.0) -> None:
+    async def start(self, *, ready_within_s: float = 60.0) -> bool:
         """Start every process in order, each after the one before is ready.
+
+        False when told to stop meanwhile.
 
         Raises StartRefused when a process finds its configuration wrong, TimeoutError
         naming the process when it did not become ready in time, nor said that it needs longer.
         """
         self.run_dir.mkdir(parents=True, exist_ok=True)
-        for watched in self.watched.values():
-            task = asyncio.create_task(self._keep(watched), name=f"keep {watched.spec.name}")
-            self._tasks.append(task)
-            waiter = asyncio.create_task(watched.ready.wait())
-            while True:
-                life, asked = watched.restarts, watched.patience_asked
-                done, _ = await asyncio.wait(
-                    {waiter, task}, timeout=ready_within_s, return_when=asyncio.FIRST_COMPLETED
-                )
-                # Who ends again and again is not slow.
-                if done or watched.restarts != life or watched.patience_asked == asked:
-                    break
-            if task in done:
-                waiter.cancel()
-                raise StartRefused(f"{watched.spec.name}: does not start with this configuration")
-            if waiter not in done:
-                waiter.cancel()
-                raise TimeoutError(
-                    f"{watched.spec.name}: not ready after {ready_within_s:.0f} s; "
-                    "its own messages above say why"
-                )
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            for watched in self.watched.values():
+                if not await self._started(watched, stopping, ready_within_s):
+                    return False
+        finally:
+            stopping.cancel()
+        return True
+
+    async def _started(
+        self, watched: Watched, stopping: "asyncio.Task[bool]", ready_within_s: float
+    ) -> bool:
+        task = asyncio.create_task(self._keep(watched), name=f"keep {watched.spec.name}")
+        self._tasks.append(task)
+        waiter = asyncio.create_task(watched.ready.wait())
+        while True:
+            life, asked = watched.restarts, watched.patience_asked
+            done, _ = await asyncio.wait(
+                {waiter, task, stopping},
+                timeout=ready_within_s,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            # Who ends again and again is not slow.
+            if done or watched.restarts != life or watched.patience_asked == asked:
+                break
+        waiter.cancel()
+        if stopping in done:
+            return False
+        if task in done:
+            raise StartRefused(f"{watched.spec.name}: does not start with this configuration")
+        if waiter not in done:
+            raise TimeoutError(
+                f"{watched.spec.name}: not ready after {ready_within_s:.0f} s; "
+                "its own messages above say why"
+            )
+        return True
 
     async def run(self) -> None:
         """Return after ``stop``; the processes are kept running until then."""

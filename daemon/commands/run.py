@@ -30,10 +30,10 @@ async def _run(site: Path) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, supervisor.request_stop)
     try:
-        await supervisor.start()
-        web = endpoints(directory.run_dir, "web")
-        sys.stderr.write(pick("console: ", "控制台：") + str(web.get("url", "")) + "\n")
-        notify("READY=1")
+        if await supervisor.start():
+            web = endpoints(directory.run_dir, "web")
+            sys.stderr.write(pick("console: ", "控制台：") + str(web.get("url", "")) + "\n")
+            notify("READY=1")
         await supervisor.run()
     except StartRefused as error:
         sys.stderr.write(f"hookflash: {error}\n")

@@ -146,6 +146,19 @@ async def test_process_that_asks_for_patience_may_take_longer_to_be_ready(tmp_pa
         await supervisor.stop()
 
 
+async def test_slow_start_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    asks = (sys.executable, "-c", SLOW, "60", "EXTEND_TIMEOUT_USEC=500000")
+    supervisor = Supervisor([ProcessSpec("control", asks)], tmp_path)
+    starting = asyncio.create_task(supervisor.start())
+    watched = supervisor.watched["control"]
+    try:
+        await until(lambda: watched.patience_asked > 0)
+        supervisor.request_stop()
+        assert await starting is False
+    finally:
+        await supervisor.stop()
+
+
 async def test_process_that_only_lives_is_not_waited_for_longer(tmp_path: Path) -> None:
     lives = (sys.executable, "-c", SLOW, "60", "WATCHDOG=1")
     supervisor = Supervisor([ProcessSpec("control", lives)], tmp_path, hangs_after_s=0.5)
