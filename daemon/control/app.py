@@ -49,6 +49,7 @@ from daemon.control.journal import Journal
 from daemon.control.journaled.rows import rows_among
 from daemon.control.records import Records
 from daemon.control.recovery import Recovery
+from daemon.errors import JournalError
 from daemon.link.client import MediaLink
 from daemon.link.lasting import LastingMediaLink
 from daemon.readiness import announce, starting
@@ -342,9 +343,17 @@ class ControlProcess:
             controller.last_agents.remember(row.ani, row.agent_id or 0, row.started_ms / 1000)
 
     async def _sync(self) -> None:
+        failing = False
         while True:
             await asyncio.sleep(SYNC_S)
-            await asyncio.to_thread(self.journal.sync)
+            try:
+                await asyncio.to_thread(self.journal.sync)
+                failing = False
+            except JournalError as error:
+                # The kernel has the records: calls go on, and a killed control loses none.
+                if not failing:
+                    log.error("journal is not on the disk", why=str(error))
+                failing = True
 
 
 async def _end_calls(controller: Controller) -> None:

@@ -173,18 +173,24 @@ class Journal:
         return self.last_sequence
 
     def sync(self) -> None:
-        """Bring all records to the disk; call it every second, from a thread or the loop."""
+        """Bring all records to the disk; call it every second, from a thread or the loop.
+
+        JournalError when the disk fails; the next call tries again.
+        """
         with self._syncing:
-            while self._ended:
-                descriptor = self._ended.pop()
+            try:
+                while self._ended:
+                    os.fdatasync(self._ended[0])
+                    os.close(self._ended.pop(0))
+                # Who begins a file takes it at any moment; nobody closes it before we are done.
+                descriptor = self._descriptor
+                if not self._dirty or descriptor < 0:
+                    return
+                self._dirty = False
                 os.fdatasync(descriptor)
-                os.close(descriptor)
-            # Who begins a file takes it from us at any moment; it is not closed before we are done.
-            descriptor = self._descriptor
-            if not self._dirty or descriptor < 0:
-                return
-            self._dirty = False
-            os.fdatasync(descriptor)
+            except OSError as error:
+                self._dirty = True
+                raise JournalError(f"{self._directory}: {error.strerror}") from error
 
     def prune(self, *, stored: int, keep_s: float, now: float) -> list[Path]:
         """Remove files that nobody needs any more, and return them.

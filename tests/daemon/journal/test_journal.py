@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -202,3 +204,26 @@ def test_last_snapshot_is_what_reading_all_records_finds(
     path.write_bytes(MAGIC + b"".join(map(pack, some)) + tail)
     among = [record for record in read_file(path) if record.kind == SNAPSHOT]
     assert Journal(folder, clock=Clock()).last_snapshot() == (among[-1] if among else None)
+
+
+def test_a_disk_that_fails_is_told_of_until_it_takes_the_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = filled(tmp_path, 1)
+    journal.begin_file()
+    journal.append("acd", b"in the next file")
+    synced: list[int] = []
+
+    def failing(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    for _ in range(2):
+        monkeypatch.setattr(os, "fdatasync", failing)
+        with pytest.raises(JournalError, match="Input/output error"):
+            journal.sync()
+        monkeypatch.setattr(os, "fdatasync", synced.append)
+        journal.sync()
+        journal.append("acd", b"more")
+    assert len(synced) == 3  # the one that ended, and twice the one that goes on
+    journal.close()
+    assert [record.sequence for record in read_journal(tmp_path)] == [1, 2, 3, 4]
