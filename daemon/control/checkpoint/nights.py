@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import structlog
+
 from acd_core.agent import AgentConfig
 from acd_core.call_queue import CallerTier, QueueConfig
 from daemon.config import Config
@@ -16,6 +18,9 @@ from daemon.control.checkpoint.quiet import at_a_quiet_moment, is_quiet, make_ch
 from daemon.control.controller import Controller
 from daemon.control.journal import Journal
 from daemon.control.journaled.files import SNAPSHOT
+from daemon.errors import JournalError
+
+log = structlog.get_logger()
 
 Configured = tuple[Sequence[QueueConfig], Sequence[AgentConfig], Sequence[CallerTier]]
 DriverRecords = Mapping[str, Sequence[tuple[str, bytes]]]
@@ -56,12 +61,15 @@ class Nights:
             self._controller.begin_day()
             await self._stored()
             await at_a_quiet_moment(self._begin_anew, self._clock)
-            await asyncio.to_thread(
-                self._journal.prune,
-                stored=self._applied(),
-                keep_s=self._config.journal.days * 86400.0,
-                now=self._clock(),
-            )
+            try:
+                await asyncio.to_thread(
+                    self._journal.prune,
+                    stored=self._applied(),
+                    keep_s=self._config.journal.days * 86400.0,
+                    now=self._clock(),
+                )
+            except (JournalError, OSError) as error:
+                log.warning("older files of the journal stay", why=str(error))
 
     def _begin_anew(self) -> bool:
         """Let the journal begin anew; False while calls stand, whose state it holds."""

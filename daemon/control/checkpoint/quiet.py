@@ -29,6 +29,7 @@ from acd_core.snapshot import AgentView, Snapshot
 from daemon.control.acd_runner import JOURNAL_KIND as ACD_KIND
 from daemon.control.journaled.rows import JOURNAL_KIND as ROW_KIND
 from daemon.control.journaled.rows import encode_row
+from daemon.errors import JournalError
 from daemon.store.rows import HistoryRow
 
 log = structlog.get_logger()
@@ -70,15 +71,26 @@ async def at_a_quiet_moment(
     patience_s: float = NIGHT_S,
     look_s: float = LOOK_S,
 ) -> bool:
-    """Try ``write`` until it says that it wrote, at least once; False when time ran out."""
+    """Try ``write`` until it says that it wrote, at least once; False when time ran out.
+
+    A disk that is full for an hour is a moment that is not quiet.
+    """
     give_up = clock() + patience_s
-    while not write():
+    while not _wrote(write):
         if clock() >= give_up:
             log.warning("no quiet moment tonight, older files of the journal stay")
             return False
         await asyncio.sleep(look_s)
     log.info("journal begins anew")
     return True
+
+
+def _wrote(write: Callable[[], bool]) -> bool:
+    try:
+        return write()
+    except JournalError as error:
+        log.warning("journal does not begin anew yet", why=str(error))
+        return False
 
 
 def _rests(agent: AgentView) -> bool:

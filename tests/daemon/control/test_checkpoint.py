@@ -17,6 +17,7 @@ from daemon.control.checkpoint.reading import read_back
 from daemon.control.journal import Journal
 from daemon.control.journaled.files import SNAPSHOT
 from daemon.control.journaled.rows import encode_row
+from daemon.errors import JournalError
 from daemon.store.rows import AgentStateRow
 
 QUEUE = QueueConfig(queue=QueueId(1), name="sales")
@@ -175,3 +176,15 @@ async def test_night_without_a_quiet_moment_has_no_checkpoint() -> None:
 
     assert not await at_a_quiet_moment(never, lambda: next(times), patience_s=3.0, look_s=0.0)
     assert len(looks) == 3
+
+
+async def test_a_full_disk_at_midnight_is_waited_for(journal: Journal) -> None:
+    tries = iter([JournalError("no space left"), None])
+
+    def write() -> bool:
+        if (fault := next(tries)) is not None:
+            raise fault
+        return journal.append(SNAPSHOT, b"the floor") == 1
+
+    assert await at_a_quiet_moment(write, lambda: 0.0, look_s=0.0)
+    assert [record.kind for record in journal.read()] == [SNAPSHOT]
