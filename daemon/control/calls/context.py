@@ -209,7 +209,7 @@ class CallPart:
     a flood that is half a minute later.
     """
 
-    __slots__ = ("__weakref__", "_context", "_life_ref", "call")
+    __slots__ = ("_context", "_life_ref", "call")
 
     def __init__(self, life: "CallLife", context: CallContext) -> None:
         self.call = life.call

@@ -94,7 +94,9 @@ class CallLife:
             await (self._resume() if restored else self._begin())
             unkept = False
             while self.call.phase is not Phase.ENDED:
-                happened = await self._inbox.get()
+                while self._inbox.empty():
+                    await self._inbox.filled()
+                happened = self._inbox.get_nowait()
                 changed = await self._handle(happened)
                 unkept = unkept or changed
                 # Many stations ring, or stop, in one go: that is one state to write down.

@@ -42,7 +42,7 @@ MIN_MESSAGE_MS: Final = 1000  # ms; shorter is a click and a hang-up, not a mess
 class CallFlow(CallPart):
     """Binds a call to its flow."""
 
-    __slots__ = ("_runner", "_task")
+    __slots__ = ("__weakref__", "_runner", "_task")
 
     def __init__(self, life: "CallLife", context: CallContext) -> None:
         super().__init__(life, context)

@@ -32,6 +32,14 @@ class Inbox(Generic[Item]):
                 self._reader = None
         return self._items.pop(0)
 
+    def filled(self) -> asyncio.Future[None]:
+        """What to await while nothing is here, and then look again, for one who waits for long.
+
+        He takes with ``get_nowait`` and keeps no frame of ``get`` meanwhile.
+        """
+        reader = self._reader = asyncio.get_running_loop().create_future()
+        return reader
+
     async def get_within(self, patience_s: float | None) -> Item:
         """Take the oldest, and wait for one; TimeoutError when none comes, None waits for ever.
 

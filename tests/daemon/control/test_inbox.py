@@ -34,6 +34,30 @@ async def test_a_reader_that_waits_is_woken_once() -> None:
     assert await box.get() == "second"
 
 
+async def test_a_reader_who_waits_for_long_is_woken_each_time_and_looks_himself() -> None:
+    box: Inbox[str] = Inbox()
+
+    async def read() -> str:
+        while box.empty():
+            await box.filled()
+        return box.get_nowait()
+
+    for word in ("first", "second"):
+        reader = asyncio.create_task(read())
+        await asyncio.sleep(0)
+        box.put_nowait(word)
+        box.put_nowait("beside")
+        assert await reader == word
+        assert box.get_nowait() == "beside"
+    reader = asyncio.create_task(read())
+    await asyncio.sleep(0)
+    reader.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reader
+    box.put_nowait("kept")
+    assert await read() == "kept"
+
+
 async def test_a_wait_given_up_loses_nothing() -> None:
     box: Inbox[str] = Inbox()
     reader = asyncio.create_task(box.get())
