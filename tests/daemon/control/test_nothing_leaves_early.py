@@ -4,10 +4,8 @@ The SIP driver's part is in ``tests/drivers/sip/test_driver.py``.
 """
 
 import asyncio
-import resource
-import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,6 +23,7 @@ from daemon.store.connection import opened_store
 from daemon.store.history import AppliedSequence
 from daemon.store.history_writer import HistoryWriter
 from daemon.store.rows import CallRow
+from tests.fakes.full_disk import full_disk
 from tests.fakes.service import FakeService
 
 NOON = 1_790_000_000.0
@@ -85,36 +84,24 @@ async def test_packet_leaves_when_the_journal_has_it(journal: Journal, tmp_path:
     theirs.close()
 
 
-@pytest.fixture
-def full_disk(journal: Journal) -> Iterator[None]:
-    """Records that wait can not be written: files of this process grow no more."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
-    with capture_logs():  # else pytest keeps them in a file
-        yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
-
-
-@pytest.mark.usefixtures("full_disk")
 async def test_a_full_disk_holds_up_nothing_that_leaves(journal: Journal, tmp_path: Path) -> None:
-    journal.append("call", b"cannot be written")
-    end, theirs = packets(journal.settle)
-    end.send(b"hang up")
-    assert b"hang up" in await asyncio.get_running_loop().sock_recv(theirs, 1000)
-    end.send(b"the last one")
-    end.close()
-    assert end.closed
-    theirs.close()
-    server = ServiceServer(FakeService(lambda: NOON), tmp_path / "s", settle=journal.settle)
-    await server.start()
-    client = ServiceClient(tmp_path / "s")
-    await client.service.live()
-    await client.close()
-    await server.close()
-    with pytest.raises(JournalError):
-        journal.append("call", b"the next one is refused")
+    with capture_logs(), full_disk():  # else pytest keeps the logs in a file
+        journal.append("call", b"cannot be written")
+        end, theirs = packets(journal.settle)
+        end.send(b"hang up")
+        assert b"hang up" in await asyncio.get_running_loop().sock_recv(theirs, 1000)
+        end.send(b"the last one")
+        end.close()
+        assert end.closed
+        theirs.close()
+        server = ServiceServer(FakeService(lambda: NOON), tmp_path / "s", settle=journal.settle)
+        await server.start()
+        client = ServiceClient(tmp_path / "s")
+        await client.service.live()
+        await client.close()
+        await server.close()
+        with pytest.raises(JournalError):
+            journal.append("call", b"the next one is refused")
     assert written(tmp_path) == 0
 
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import resource
-import signal
 import struct
 import subprocess
 import sys
@@ -25,6 +23,7 @@ from daemon.recordings.audio_file import NotARecording, layout
 from daemon.recordings.proof import verify
 from drivers.api import PortId
 from tests.daemon.media.conftest import needs_engine
+from tests.fakes.full_disk import full_disk
 from tests.fakes.rtp_phone import RtpPhone
 
 Dial = Callable[..., Awaitable[tuple[PortId, RtpPhone]]]
@@ -123,16 +122,10 @@ async def test_a_full_disk_ends_the_recording_and_not_the_call(
     (a, caller), (b, agent) = await dial(), await dial()
     await link.bridge(1, a, b)
     caller.say(TONE)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, hard))
+    with full_disk(8_000):
         await link.record(4, a, "recordings/a.wav", stereo=True)
         heard = await agent.hear(60)
         ended = await finished(link)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
     assert ended.reason == "error"  # the system says EFBIG; of a full disk it says ENOSPC
     assert dsp.goertzel(heard[-9_600:], 8000, 1000.0) > -20
     alarms = Alarms(lambda: 5.0)

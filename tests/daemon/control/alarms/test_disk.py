@@ -1,9 +1,6 @@
 """The disk of the recordings: what raises an alarm, what ends it, and who sees it."""
 
 import os
-import resource
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +10,10 @@ from daemon.control.alarms.standing import TEXTS, AlarmKind, Alarms
 from daemon.link.errors import MediaAway, MediaRefused
 from daemon.link.messages import RecordFinished
 from drivers.api import PortId
+from tests.fakes.full_disk import full_disk
 
 NO_DISK_HAS_THIS_MUCH_MB = 1 << 40
+LITTLE = 1000
 
 
 class Bench:
@@ -38,17 +37,6 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
-
-
-@pytest.fixture
-def little_room() -> Iterator[None]:
-    """No file of this process may grow beyond a few octets."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    signal.signal(signal.SIGXFSZ, before)
 
 
 def ended(reason: str, gap_ms: int = 0) -> RecordFinished:
@@ -129,18 +117,20 @@ async def test_room_that_is_scarce_does_not_end_the_alarm(bench: Bench, tmp_path
 
 
 async def test_a_disk_that_cannot_be_written_keeps_its_alarm(
-    bench: Bench, little_room: None
+    bench: Bench,
 ) -> None:
     bench.watch.recorded(ended("error"))
     bench.now += QUIET_S
-    await bench.watch.look()
-    bench.now += 1
-    await bench.watch.look()
+    with full_disk(LITTLE):
+        await bench.watch.look()
+        bench.now += 1
+        await bench.watch.look()
     assert bench.kinds == ["disk-failed"]
 
 
-def test_a_probe_meets_the_limit_that_recordings_meet(tmp_path: Path, little_room: None) -> None:
-    assert probe(tmp_path) is AlarmKind.DISK_FAILED
+def test_a_probe_meets_the_limit_that_recordings_meet(tmp_path: Path) -> None:
+    with full_disk(LITTLE):
+        assert probe(tmp_path) is AlarmKind.DISK_FAILED
 
 
 async def test_a_disk_that_does_not_answer_is_slow_and_asked_once(
