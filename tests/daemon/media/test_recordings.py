@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import struct
 import subprocess
 import sys
