@@ -92,8 +92,8 @@ class T38Changes:
             await found.refuse_t38()
 
     async def leave(self, line: LineId) -> None:
-        """Change a call back to audio."""
-        found = self._line(line)
+        """Change a call back to audio, also where T.38 was switched off while it lasted."""
+        found = self._line(line, always=True)
         if found is not None:
             await found.leave_t38()
 

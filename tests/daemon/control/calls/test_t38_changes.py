@@ -363,12 +363,14 @@ async def test_legs_that_cannot_be_joined_again_end_their_call_in_order(rig: Con
     assert_sound(rig)
 
 
+@pytest.mark.parametrize("allowed", [True, False])
 @pytest.mark.parametrize("terms", [ELSEWHERE, None])
 async def test_call_that_goes_on_without_the_other_leg_has_audio(
-    rig: ControlRig, terms: T38Terms | None
+    rig: ControlRig, terms: T38Terms | None, allowed: bool
 ) -> None:
     caller, near, far = await both(rig)
     await far.answer(rig, terms)
+    rig.controller.faxes.t38.allowed = allowed  # it may be switched off meanwhile
     await rig.hang_up(far.line)
     assert rig.phase(caller) is Phase.FLOW
     assert near.left == 1
