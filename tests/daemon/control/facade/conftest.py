@@ -1,6 +1,5 @@
 """The facade with its database; one empty database is copied for each test."""
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -19,19 +18,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         both = metafunc.module.__name__.rpartition(".")[2] in ON_BOTH
         kinds = ["sqlite", "postgresql"] if both else ["sqlite"]
         metafunc.parametrize("facade_database", kinds, indirect=True, ids=kinds if both else [""])
-
-
-@pytest.fixture(scope="session")
-def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with every table, made once because making it takes its time."""
-    path = tmp_path_factory.mktemp("empty") / "hookflash.db"
-
-    async def make() -> None:
-        async with opened_store(path):
-            pass
-
-    asyncio.run(make())
-    return path
 
 
 @pytest.fixture
