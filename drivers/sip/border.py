@@ -28,6 +28,7 @@ from drivers.sip.trunks.faults import TRUNK_TRANSPORTS
 log = structlog.get_logger()
 
 NAMES_KEPT: Final = 1024
+CHANGED: Final = ".changed"  # behind the name of the bans file: what it holds is not loaded yet
 TIMER_GRAIN: Final = 0.02  # s; deadlines closer together than this share one wake-up
 
 
@@ -376,7 +377,11 @@ def fixed_gateways(trunks: Iterable[TrunkOptions]) -> dict[str, str]:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write the whole file or none of it."""
+    """Write the whole file or none of it, and leave a mark for who loads it.
+
+    The mark stays until it is taken away: a change while the last one is loaded is not missed.
+    """
     fresh = path.with_name(path.name + ".new")
     fresh.write_text(text)
     fresh.replace(path)
+    path.with_name(path.name + CHANGED).touch()

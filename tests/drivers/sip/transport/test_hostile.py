@@ -34,7 +34,7 @@ async def test_scanner_gets_silence_and_a_ban_in_the_file(open_driver, tmp_path)
             sock.recv(2000)
     file = tmp_path / "sip-bans.nft"
     async with asyncio.timeout(5):
-        while not file.exists():
+        while not (tmp_path / "sip-bans.nft.changed").exists():
             await asyncio.sleep(0.005)
     assert "add element inet hookflash sip_banned_v4 { 127.0.0.1 timeout 600s }" in file.read_text()
     assert counted(running, "sources_banned_now") == 1
