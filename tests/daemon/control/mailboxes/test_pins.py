@@ -2,7 +2,7 @@
 
 from argon2 import PasswordHasher
 
-from daemon.control.mailboxes.pins import LIMITED, OPEN, WRONG, Pins
+from daemon.control.mailboxes.pins import DAY_S, FAILURES_A_DAY, LIMITED, OPEN, WRONG, Pins
 from daemon.service.credentials import FAILURES_A_LOGIN, WINDOW_S
 from tests.daemon.control.mailboxes.voicemail import Voicemail
 
@@ -41,6 +41,24 @@ async def test_attempts_at_the_own_telephone_are_limited_too(voicemail: Voicemai
     for _ in range(FAILURES_A_LOGIN):
         assert await pins.refusal("2001", "0000", OWNER, at_home=True) == WRONG
     assert await pins.refusal("2001", "4711", OWNER, at_home=True) == LIMITED
+    assert await pins.refusal("2001", "4711", STRANGER) == OPEN
+
+
+async def test_who_guesses_slowly_has_a_few_attempts_a_day(voicemail: Voicemail) -> None:
+    await voicemail.pin("2001", PIN)
+    clock = Clock()
+    pins = Pins(clock)
+    for number in range(FAILURES_A_DAY):
+        # From another number each time, and never too often within five minutes.
+        assert await pins.refusal("2001", "0000", f"555{number:04}") == WRONG
+        clock.now += WINDOW_S
+        if number < FAILURES_A_DAY - 1:
+            # A right PIN does not open the way for more guesses.
+            assert await pins.refusal("2001", "4711", STRANGER) == OPEN
+    assert await pins.refusal("2001", "4711", STRANGER) == LIMITED
+    assert await pins.refusal("2001", "4711", OWNER, at_home=True) == OPEN
+    assert await pins.refusal("2002", "4711", STRANGER) == WRONG
+    clock.now = 1000.0 + DAY_S
     assert await pins.refusal("2001", "4711", STRANGER) == OPEN
 
 
