@@ -55,6 +55,7 @@ def families(status: SystemStatus, live: LiveState, figures: Figures) -> list[Fa
         *_lines(status),
         *_media(figures),
         *_records(figures.records),
+        *_journal(status),
     ]
 
 
@@ -180,4 +181,28 @@ def _records(counts: Mapping[str, int]) -> list[Family]:
             (Sample(count),),
         )
         for name, count in counts.items()
+    ]
+
+
+def _journal(status: SystemStatus) -> list[Family]:
+    told = {each.name: each.figures for each in status.processes}.get("control", {})
+    gauges = (
+        ("checkpoint_min", "checkpoint_age_minutes", "Minutes since the last checkpoint."),
+        ("checkpoint_records", "records_to_read", "Records that a start would read now."),
+    )
+    counters = (
+        ("checkpoints", "checkpoints", "Checkpoints that were written."),
+        ("checkpoints_failed", "checkpoint_failures", "Checkpoints that could not be written."),
+    )
+    return [
+        *(
+            _gauge(f"journal_{name}", text, Sample(told[key]))
+            for key, name, text in gauges
+            if key in told
+        ),
+        *(
+            Family(f"hookflash_journal_{name}_total", "counter", text, (Sample(told[key]),))
+            for key, name, text in counters
+            if key in told
+        ),
     ]

@@ -71,6 +71,9 @@ async def test_every_part_of_the_hotline_is_told(console: ConsoleRig, sign_in: S
     assert value(found, "rtp_lost_total") == 12
     assert value(found, "records_waiting") == 2
     assert value(found, "records_failures_total") == 1
+    assert value(found, "journal_checkpoint_age_minutes") == 7
+    assert value(found, "journal_records_to_read") == 420
+    assert value(found, "journal_checkpoints_total") == 2
     assert value(found, "stations_reachable") == 3
     assert value(found, "lines", driver="board", state="down") == 1
     assert value(found, "driver_up", driver="trunk", kind="sip") == 1

@@ -252,7 +252,13 @@ def sample_status(now: float) -> SystemStatus:
         started=now - 3600,
         processes=(
             ProcessStatus(name="media", up=True, pid=101, since=now - 3600, detail="fifo 20"),
-            ProcessStatus(name="control", up=True, pid=102, since=now - 3600),
+            ProcessStatus(
+                name="control",
+                up=True,
+                pid=102,
+                since=now - 3600,
+                figures={"checkpoint_min": 7.0, "checkpoint_records": 420, "checkpoints": 2},
+            ),
             ProcessStatus(name="speech", up=False, detail="no model for zh"),
         ),
         drivers=(
