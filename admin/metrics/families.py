@@ -9,7 +9,17 @@ from daemon.service.figures import Figures
 from daemon.service.live import LiveQueue, LiveState
 from daemon.service.messages import SystemStatus
 
-MEDIA_NOW = frozenset({"ports", "load", "cached_bytes", "cached_prompts", "resting_ports"})
+MEDIA_NOW = frozenset(
+    {
+        "ports",
+        "load",
+        "cached_bytes",
+        "cached_prompts",
+        "mapped_bytes",
+        "mapped_prompts",
+        "resting_ports",
+    }
+)
 RECORDS_NOW = frozenset({"waiting"})
 OUTCOMES = (
     "answered",

@@ -335,11 +335,7 @@ class Engine(Bridging, Listening, Playing, Securing):
 
     def counters(self) -> dict[str, float]:
         """Counts, late ticks, and microseconds per phase."""
-        kept = {
-            "cached_bytes": self._clips.size,
-            "cached_prompts": self._clips.count,
-            "resting_ports": len(self._table.resting),
-        }
+        kept = {**self._clips.counters(), "resting_ports": len(self._table.resting)}
         return {**self._core.counters(), **{name: float(of) for name, of in kept.items()}}
 
     def lateness(self) -> list[int]:

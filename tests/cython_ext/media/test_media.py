@@ -1,5 +1,6 @@
 """The engine from Python: what it refuses, what it frees, and how it says it is not there."""
 
+import contextlib
 import gc
 import os
 import struct
@@ -171,6 +172,90 @@ def test_a_prompt_that_is_cut_short_is_played_to_its_end(tmp_path: Path) -> None
     del playing
     gc.collect()
     assert Path("/proc/self/maps").read_text().count("hookflash-prompt") == before - 1
+
+
+def test_prompts_that_are_alike_share_one_mapping_that_is_counted(tmp_path: Path) -> None:
+    cache = ClipCache(most=2)
+    for name, sound in (("a", b"ab"), ("b", b"ab"), ("c", b"cd")):
+        (tmp_path / name).write_bytes(sound * 5000)
+    one, same = (cache.load(str(tmp_path / name)) for name in "ab")
+    assert one.obj is same.obj
+    assert cache.counters() == {
+        "cached_bytes": 20_000,
+        "cached_prompts": 2,
+        "mapped_bytes": 10_000,
+        "mapped_prompts": 1,
+        "prompt_hits": 0,
+        "prompt_misses": 2,
+        "prompt_evictions": 0,
+    }
+    (tmp_path / "new").write_bytes(b"ef" * 5000)
+    (tmp_path / "new").replace(tmp_path / "b")  # as the speech process writes its files
+    assert cache.load(str(tmp_path / "b")) == b"ef" * 5000
+    assert one == b"ab" * 5000
+    cache.load(str(tmp_path / "c"))
+    del same
+    gc.collect()
+    counted = cache.counters()
+    assert (counted["mapped_prompts"], counted["cached_prompts"]) == (3, 2)  # a is still played
+    del one
+    gc.collect()
+    counted = cache.counters()
+    assert (counted["mapped_prompts"], counted["mapped_bytes"]) == (2, 20_000)
+    assert (counted["prompt_misses"], counted["prompt_evictions"]) == (4, 1)
+
+
+def test_nobody_can_shorten_or_change_what_is_played(tmp_path: Path) -> None:
+    path = tmp_path / "a.s16"
+    path.write_bytes(b"ab" * 10_000)
+    before = set(prompt_descriptors())
+    playing = ClipCache().load(str(path))
+    (held,) = set(prompt_descriptors()) - before
+    assert playing.readonly
+    for size in (0, 40_000):
+        with pytest.raises(PermissionError):
+            os.ftruncate(held, size)
+    with pytest.raises(PermissionError):
+        os.pwrite(held, b"x", 0)
+    assert bytes(playing) == b"ab" * 10_000
+
+
+def prompt_descriptors() -> list[int]:
+    found = []
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one that lists them
+            found += [int(link.name)] if "hookflash-prompt" in str(link.readlink()) else []
+    return found
+
+
+@needs_engine
+def test_all_who_play_a_prompt_read_the_same_pages(tmp_path: Path) -> None:
+    size = 655_360  # 41 s; whole pages
+    (tmp_path / "a.s16").write_bytes(os.urandom(size))
+    engine = media.Engine(realtime=False)
+    engine.start()
+    before = prompt_kilobytes()
+    for port in range(1, 51):
+        engine.open_rtp(port, "127.0.0.1")
+        engine.play(port, port, [str(tmp_path / "a.s16")])
+    assert len(engine.players()) == 50
+    assert prompt_kilobytes() - before == size // 1024  # of all 50, by the kernel's own count
+    counted = engine.counters()
+    assert (counted["mapped_bytes"], counted["mapped_prompts"]) == (size, 1)
+    assert (counted["prompt_hits"], counted["prompt_misses"]) == (49, 1)
+    engine.stop()
+
+
+def prompt_kilobytes() -> int:
+    """Memory of this process that prompts take."""
+    found, ours = 0, False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        words = line.split()
+        if "-" in words[0] and not words[0].endswith(":"):
+            ours = "hookflash-prompt" in line
+        elif ours and words[0] == "Rss:":
+            found += int(words[1])
+    return found
 
 
 def test_gains() -> None:
