@@ -35,6 +35,10 @@ class T38Asked(T38Event, frozen=True, kw_only=True):
     terms: T38Terms
 
 
+class T38Withdrawn(T38Event, frozen=True, kw_only=True):
+    """The far end asks no longer: audio stands, and nothing waits for us."""
+
+
 class T38Told(T38Event, frozen=True, kw_only=True):
     """The far end answers what propose_t38 asked."""
 
@@ -67,8 +71,14 @@ class T38Line(Protocol):
         ``like`` are the terms of whom its datagrams are passed on to, without them ours.
         """
 
-    async def refuse_t38(self) -> None:
-        """Stay with audio."""
+    async def refuse_t38(self, *, later: bool = False) -> None:
+        """Stay with audio; the far end may ask again in a moment if it is possible ``later``."""
+
+    async def retell_t38(self, *, like: T38Terms) -> None:
+        """Tell a far end that stands on T.38 others' terms; at the place that it knows.
+
+        T.38 goes on when it refuses, and as it was while another exchange is open.
+        """
 
     async def leave_t38(self) -> None:
         """Change back to audio; nothing happens where audio stands."""

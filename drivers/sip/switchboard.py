@@ -18,6 +18,7 @@ from drivers.sip.core.happenings import (
     StationCame,
     StationWent,
     T38Answered,
+    T38Cancelled,
     T38Over,
     T38Wanted,
 )
@@ -125,7 +126,7 @@ class Switchboard:
         elif isinstance(happened, StationWent):
             name = happened.station
             self.emit(StationDown(line=first_of(name), station=name, reason=happened.reason))
-        elif isinstance(happened, (T38Wanted, T38Answered, T38Over)):
+        elif isinstance(happened, (T38Wanted, T38Answered, T38Cancelled, T38Over)):
             line = self.carrier(happened.call)
             if line is not None:
                 line.t38_happened(happened)

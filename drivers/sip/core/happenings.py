@@ -118,6 +118,12 @@ class T38Answered(msgspec.Struct, frozen=True):
     terms: T38Terms | None
 
 
+class T38Cancelled(msgspec.Struct, frozen=True):
+    """The peer has taken its question for T.38 back."""
+
+    call: "Call"
+
+
 class T38Over(msgspec.Struct, frozen=True):
     """The peer went back to audio."""
 
@@ -160,6 +166,7 @@ Happening = (
     | HoldChanged
     | T38Wanted
     | T38Answered
+    | T38Cancelled
     | T38Over
     | Ended
     | StationCame

@@ -5,8 +5,8 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from drivers.api import LineId, RtpAddress
-from drivers.sip.core.happenings import T38Answered, T38Over, T38Wanted
-from drivers.t38 import T38Asked, T38Left, T38Terms, T38Told
+from drivers.sip.core.happenings import T38Answered, T38Cancelled, T38Over, T38Wanted
+from drivers.t38 import T38Asked, T38Left, T38Terms, T38Told, T38Withdrawn
 
 if TYPE_CHECKING:
     from drivers.events import LineEvent
@@ -66,10 +66,16 @@ class T38Side(ABC):
         self.driver.flush()
         return done
 
-    async def refuse_t38(self) -> None:
-        """Stay with audio."""
+    async def refuse_t38(self, *, later: bool = False) -> None:
+        """Stay with audio; the far end may ask again in a moment if it is possible ``later``."""
         if self.call is not None:
-            self._switching.refuse(self.call)
+            self._switching.refuse(self.call, later=later)
+            self.driver.flush()
+
+    async def retell_t38(self, *, like: T38Terms) -> None:
+        """Tell a far end that stands on T.38 others' terms; T.38 goes on when it refuses."""
+        if self.call is not None and self._t38 is None and not self._proposed:
+            self._switching.retell(self.call, like)
             self.driver.flush()
 
     async def leave_t38(self) -> None:
@@ -78,12 +84,14 @@ class T38Side(ABC):
             self._switching.leave(self.call)
             self.driver.flush()
 
-    def t38_happened(self, happened: T38Wanted | T38Answered | T38Over) -> None:
-        """The far end asks for T.38, answers, or is back at audio."""
+    def t38_happened(self, happened: T38Wanted | T38Answered | T38Cancelled | T38Over) -> None:
+        """The far end asks for T.38 or no longer, answers, or is back at audio."""
         if isinstance(happened, T38Wanted):
             self.tell(T38Asked(line=self.id, terms=happened.terms))
         elif isinstance(happened, T38Over):
             self.tell(T38Left(line=self.id))
+        elif isinstance(happened, T38Cancelled):
+            self.tell(T38Withdrawn(line=self.id))
         elif self._proposed:
             self._proposed = False
             self.tell(T38Told(line=self.id, terms=happened.terms))

@@ -7,7 +7,7 @@ import msgspec
 from cython_ext.sip_wire import Message
 from drivers.api import RtpAddress
 from drivers.errors import ProtocolError
-from drivers.sip.core.happenings import T38Answered, T38Wanted
+from drivers.sip.core.happenings import T38Answered, T38Cancelled, T38Over, T38Wanted
 from drivers.sip.fax.description import describe, own_terms, read_terms, wants_t38
 from drivers.sip.negotiation.session import OfferState
 from drivers.sip.sdp import parse_sdp
@@ -31,6 +31,8 @@ class T38Switching:
         """Re-INVITEs for T.38 that wait for our decision."""
         self._offered: dict[Call, bytes] = {}
         """Our description of before, of calls whose peer is asked."""
+        self._retold: set[Call] = set()
+        """Calls on T.38 whose peer is told other terms of it."""
         self._leaving: set[Call] = set()
         """Calls to go back to audio once no other exchange is open."""
 
@@ -57,6 +59,25 @@ class T38Switching:
         offers.send_offer(call, body)
         return True
 
+    def retell(self, call: "Call", like: T38Terms) -> None:
+        """Describe T.38 that stands in others' terms, at the place where it is.
+
+        Left undone while another exchange is open. Nothing follows but ``T38Over``, from a peer
+        that says yes to something else.
+        """
+        session, offers = call.session, self._offers
+        if session is None or not session.speaks_t38 or not offers.is_free(call):
+            return
+        ours = parse_sdp(session.description)
+        place, others = session.streams
+        image = ours.media[place]
+        self._offered[call] = session.description
+        self._retold.add(call)
+        local = RtpAddress(image.host or ours.host, image.port)
+        body = self._described(session, _terms(local, like), place, others)
+        session.state = OfferState.OFFERED
+        offers.send_offer(call, body)
+
     def answered(self, call: "Call", message: Message) -> bool:
         """Take a 2xx if it is about T.38; False when it answers an offer of audio."""
         session = call.session
@@ -72,19 +93,26 @@ class T38Switching:
         except ProtocolError:
             self._offers.services.count("t38_answer_not_acceptable")
         self._offers.calls.save(call, "confirmed")
-        self._offers.services.happened.append(T38Answered(call, terms))
+        retold = call in self._retold
+        self._retold.discard(call)
+        if not retold:
+            self._offers.services.happened.append(T38Answered(call, terms))
+        elif terms is None:
+            self._offers.services.happened.append(T38Over(call))
         if terms is None:
             self.leave(call)  # it has said yes to something, and it is not what was asked
         return True
 
     def refused(self, call: "Call") -> None:
-        """Our re-INVITE was refused: audio stands as before, if it was about T.38."""
+        """Our re-INVITE was refused: what was before stands, if it was about T.38."""
         before = self._offered.pop(call, None)
         if before is not None:
             if call.session is not None:
                 call.session.put_back(before)
             self._offers.services.count("t38_refused")
-            self._offers.services.happened.append(T38Answered(call, None))
+            if call not in self._retold:
+                self._offers.services.happened.append(T38Answered(call, None))
+            self._retold.discard(call)
 
     def leave(self, call: "Call") -> None:
         """Offer audio again, if T.38 stands; later when another exchange is open."""
@@ -156,12 +184,16 @@ class T38Switching:
         self._offers.accept_offer(call, received, body)
         return True
 
-    def refuse(self, call: "Call") -> None:
-        """Stay with audio: 488, as for any description that has nothing for us."""
+    def refuse(self, call: "Call", *, later: bool = False) -> None:
+        """Stay with audio: 488, as for any description that has nothing for us.
+
+        ``later``: 491, after which a peer asks again within some seconds (RFC 3261 14.1).
+        """
         asked = self._asked.pop(call, None)
         if asked is not None:
-            self._offers.services.count("invite_not_acceptable")
-            self._offers.services.respond(asked[0], 488)
+            self._offers.services.count("t38_put_off" if later else "invite_not_acceptable")
+            self._offers.services.respond(asked[0], 491 if later else 488)
+            self._offers.settled(call)  # hold or keys may have waited for this
 
     def cancelled(self, key: "ServerKey") -> None:
         """The peer takes its re-INVITE back before we decided: 487, and audio stands."""
@@ -169,6 +201,8 @@ class T38Switching:
             if received.key == key:
                 del self._asked[call]
                 self._offers.services.respond(received, 487)
+                self._offers.services.happened.append(T38Cancelled(call))
+                self._offers.settled(call)
                 return
 
     def forget(self, call: "Call") -> None:
@@ -177,6 +211,7 @@ class T38Switching:
         if asked is not None:
             self._offers.services.respond(asked[0], 487)
         self._offered.pop(call, None)
+        self._retold.discard(call)
         self._leaving.discard(call)
 
     def _described(

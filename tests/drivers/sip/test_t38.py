@@ -10,7 +10,7 @@ from daemon.fax.t38.far_end import FarEnd
 from drivers.api import RtpAddress
 from drivers.errors import ProtocolError
 from drivers.sip.core.call import Call, CallState
-from drivers.sip.core.happenings import T38Answered, T38Wanted
+from drivers.sip.core.happenings import T38Answered, T38Cancelled, T38Over, T38Wanted
 from drivers.sip.fax.description import describe, own_terms, read_terms, runs_t38, wants_t38
 from drivers.sip.fax.switching import T38Switching
 from drivers.sip.sdp import parse_sdp
@@ -138,6 +138,66 @@ def test_peer_that_asks_in_vain_keeps_its_audio() -> None:
     assert not call.session.speaks_t38
 
 
+def test_peer_that_asks_too_early_may_ask_again() -> None:
+    bench = Bench()
+    call = bench.talk()
+    reinvite(bench, call, IMAGE)
+    bench.core.set_hold(call, hold=True)  # and what waited meanwhile is done
+    switching(bench).refuse(call, later=True)
+    later, ours = bench.out()
+    assert (later.status, ours.method) == (491, "INVITE")
+    assert parse_sdp(ours.body).media[0].kind == "audio"
+
+
+def test_peer_on_t38_is_told_terms_of_somebody_else() -> None:
+    bench = Bench()
+    call, asked = ask(bench)
+    bench.send(response(asked, 200, body=IMAGE))
+    bench.happened()
+    like = T38Terms(
+        remote=RtpAddress("198.51.100.7", 9), bit_rate=9600, most=200, correction="parity"
+    )
+    told = msgspec.structs.replace(like, remote=LOCAL)
+    switching(bench).retell(call, like)
+    [again] = bench.out()
+    sdp = parse_sdp(again.body)
+    assert read_terms(sdp, 0, own_host="", signalled_from="") == told
+    assert sdp.origin.version == parse_sdp(asked.body).origin.version + 1
+    switching(bench).retell(call, like)  # one after the other
+    assert bench.out() == []
+    bench.send(response(again, 200, body=IMAGE))
+    assert bench.happened() == []
+    assert call.session is not None
+    assert call.session.speaks_t38
+
+
+def test_peer_that_does_not_like_other_terms_stays_with_those_of_before() -> None:
+    bench = Bench()
+    call, asked = ask(bench)
+    bench.send(response(asked, 200, body=IMAGE))
+    bench.happened()
+    assert call.session is not None
+    before = call.session.description
+    switching(bench).retell(call, T38Terms(remote=LOCAL, most=200))
+    [again] = bench.out()
+    bench.send(response(again, 488))
+    assert (bench.happened(), call.session.description) == ([], before)
+    assert call.session.speaks_t38
+
+
+def test_peer_that_answers_other_terms_with_audio_is_back_at_audio() -> None:
+    bench = Bench()
+    call, asked = ask(bench)
+    bench.send(response(asked, 200, body=IMAGE))
+    bench.happened()
+    switching(bench).retell(call, T38Terms(remote=LOCAL, most=200))
+    [again] = bench.out()
+    sent = bench.send(response(again, 200, body=OFFER))
+    assert bench.happened() == [T38Over(call)]
+    assert [each.method for each in sent] == ["ACK", "INVITE"]
+    assert parse_sdp(sent[1].body).media[0].kind == "audio"
+
+
 def test_peer_goes_back_to_audio() -> None:
     bench = Bench()
     call = bench.talk()
@@ -171,6 +231,7 @@ def test_peer_that_takes_its_question_back_keeps_its_audio() -> None:
     reinvite(bench, call, IMAGE)
     sent = bench.send(request("CANCEL", branch="re2", cseq=2, to_tag=call.local_tag))
     assert [(each.status, each.cseq.method) for each in sent] == [(200, "CANCEL"), (487, "INVITE")]
+    assert bench.happened() == [T38Wanted(call, TERMS), T38Cancelled(call)]
     assert not switching(bench).accept(call, LOCAL)
     assert call.state is CallState.CONFIRMED
     assert call.session is not None

@@ -9,7 +9,7 @@ import pytest
 from cython_ext.sip_wire import parse
 from drivers.api import RtpAddress
 from drivers.events import Answered, Released, Ringing
-from drivers.t38 import T38Asked, T38Line, T38Terms, T38Told
+from drivers.t38 import T38Asked, T38Line, T38Terms, T38Told, T38Withdrawn
 from tests.drivers.sip.test_driver import LOOPBACK_OFFER, Caller, tag_of
 from tests.drivers.sip.test_t38 import IMAGE
 from tests.fakes.sip_bench import response
@@ -59,6 +59,22 @@ async def test_far_end_asks_in_vain(running: Any, caller: Caller) -> None:
     await running.wait_for(T38Asked)
     await line.refuse_t38()
     await caller.until("SIP/2.0 488")
+
+
+async def test_far_end_asks_too_early_and_takes_its_question_back(
+    running: Any, caller: Caller
+) -> None:
+    line, tag = await talk(running, caller)
+    caller.send("INVITE", branch="i", cseq=2, to_tag=tag, body=LOOPBACK_IMAGE)
+    await running.wait_for(T38Asked)
+    await line.refuse_t38(later=True)
+    await caller.until("SIP/2.0 491")
+    caller.send("ACK", branch="i", cseq=2, to_tag=tag)
+    caller.send("INVITE", branch="j", cseq=3, to_tag=tag, body=LOOPBACK_IMAGE)
+    await running.wait_for(T38Asked)
+    caller.send("CANCEL", branch="j", cseq=3, to_tag=tag)
+    assert (await running.wait_for(T38Withdrawn)).line == line.id
+    assert not await line.accept_t38(LOCAL)
 
 
 @pytest.mark.parametrize(("status", "terms"), [(200, TERMS), (488, None)])
