@@ -87,6 +87,17 @@ class OpenT38(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """
 
     fax: int
+    port: int = 0
+    """Its UDP port, where one stood before media was started anew; 0: any."""
+
+
+class AskFax(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Ask what became of a fax whose events may be lost: what it told last is told again.
+
+    FaxStarted while it runs; FaxStopped otherwise, and FaxEnded follows if it ``ends``.
+    """
+
+    fax: int
 
 
 class PassT38(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -101,9 +112,12 @@ class PassT38(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     other: int
     """Number of the other socket."""
     other_peer: T38Peer
+    gateway: int = 0
+    """A gateway at whose place this comes: the first socket is the one that it has; its FaxEnded
+    follows. 0: ``OpenT38`` opened that, too."""
 
 
-Request = StartFax | StopFax | OpenT38 | PassT38
+Request = StartFax | StopFax | OpenT38 | PassT38 | AskFax
 
 
 class FaxStarted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -111,6 +125,8 @@ class FaxStarted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     port: int = 0
     """0 for T.38 without audio: nothing is to be bridged."""
+    places: tuple[int, ...] = ()
+    """UDP ports of what is passed on, where it can be opened again at the same ones."""
 
 
 class T38Opened(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -175,6 +191,8 @@ class FaxEnded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Packets of audio that were not there in time."""
     packets: dict[str, int] = {}
     """How the datagrams of T.38 came; of those passed on, the other side's begin with other_."""
+    numbered: int = 0
+    """Number of the next datagram, of a gateway: who takes its socket over goes on from there."""
 
 
 FaxEvent = FaxProgress | FaxEnded

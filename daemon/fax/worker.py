@@ -181,6 +181,7 @@ def _pass_on(audio: socket.socket, events: BinaryIO, given: argparse.Namespace) 
                 rate=gateway.rate(),
                 t38=True,
                 packets=dict(line.receiver.counts),
+                numbered=line.next_number,
             )
             _write(events, encode_line(over))
 

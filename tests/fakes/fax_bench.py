@@ -18,9 +18,12 @@ from drivers.api import PortId
 class FaxBench:
     """A media process with a fax host, and control's end of the link."""
 
-    def __init__(self, site: Path, socket: Path, *, at_once: int = 2) -> None:
+    def __init__(
+        self, site: Path, socket: Path, *, at_once: int = 2, address: str = "127.0.0.1"
+    ) -> None:
         self.site = site
-        self.host = FaxHost(site, at_once=at_once)
+        options = MediaOptions(rtp_address=address)
+        self.host = FaxHost(site, at_once=at_once, options=options)
         setup = MediaSetup(site=site, socket=socket, options=MediaOptions())
         self.media = MediaProcess(setup, [self.host])
         self.link: MediaLink

@@ -37,6 +37,11 @@ class PacketLine:
         self._far = FarEnd(remote)
         self._sender = UdptlSender(redundancy=redundancy, parity=parity, most=most)
 
+    @property
+    def next_number(self) -> int:
+        """The number of the next datagram sent."""
+        return self._sender.next_number
+
     def transmit(self, ifp: bytes, count: int) -> None:
         """Send a packet, important ones several times under the same number."""
         data = self._sender.send(ifp)

@@ -42,6 +42,11 @@ class UdptlSender:
         self._sent: deque[bytes] = deque(maxlen=kept)
         """The newest first."""
 
+    @property
+    def next_number(self) -> int:
+        """The number of the next datagram."""
+        return self._next
+
     def send(self, ifp: bytes) -> bytes:
         """The datagram for the next IFP packet."""
         room = self._most - HEAD - _field_length(ifp)

@@ -30,6 +30,7 @@ from drivers.errors import DriverError
 START_S: Final = 10.0  # s from the process's start to its readiness
 END_S: Final = 15.0  # s from the end of the audio to the end of the process, PDF and all
 REMEMBERED: Final = 64  # ended faxes that are told again to who asks again
+GATEWAY_END_S: Final = 2.0  # s that a gateway has to end where datagrams are passed on instead
 NO_PORT: Final = 0
 RELAYS: Final = 8  # conversations passed on for each terminal that may run: they cost far less
 
@@ -106,9 +107,11 @@ class FaxHost:
             case fax.StartFax():
                 return fax.encode(await self._start(request))
             case fax.OpenT38():
-                return fax.encode(self._open_t38(request.fax))
+                return fax.encode(self._open_t38(request))
             case fax.PassT38():
-                return fax.encode(self._relays.start(request))
+                return fax.encode(await self._pass_on(request))
+            case fax.AskFax():
+                return fax.encode(self._ask(request.fax))
             case fax.StopFax():
                 return fax.encode(self._stop(request.fax))
 
@@ -196,12 +199,40 @@ class FaxHost:
             raise ValueError(f"there is no file {request.path}")
         return path
 
-    def _open_t38(self, number: int) -> fax.Reply:
+    def _ask(self, number: int) -> fax.Reply:
+        """Tell again what was told last, to who may have lost it."""
+        if (running := self._faxes.get(number)) is not None and running.progress.rate:
+            self._emit(running.progress)
+        if number in self._faxes or number in self._starting or number in self._relays:
+            return fax.FaxStarted(port=(running and running.port) or NO_PORT)
+        if (ended := self._over.get(number)) is not None:
+            self._emit(ended)
+        return fax.FaxStopped(ends=ended is not None)
+
+    async def _pass_on(self, request: fax.PassT38) -> fax.Reply:
+        """Pass datagrams on; in the place of a gateway with its socket and its numbers."""
+        goes_on = None
+        running = self._faxes.get(request.gateway)
+        if running is not None and running.datagrams is not None and not self._relays.full:
+            near, running.datagrams = running.datagrams, None
+            self._sockets.put(request.fax, near)
+            self._hang_up(running, fax.DROPPED)
+            if running.task is not None:
+                await asyncio.wait((running.task,), timeout=GATEWAY_END_S)
+            if running.ended is None:
+                # What it sent last is not known: nothing that came after it would be heard.
+                self._kill(running)
+                self._sockets.close(request.fax)
+            else:
+                goes_on = running.ended.numbered
+        return self._relays.start(request, goes_on=goes_on)
+
+    def _open_t38(self, request: fax.OpenT38) -> fax.Reply:
         if len(self._sockets) >= self._at_once:
             self.counts["refused_busy"] += 1
             return fax.FaxRefused(code=fax.BUSY, text=f"{self._at_once} faxes are to begin")
         try:
-            host, port = self._sockets.open(number)
+            host, port = self._sockets.open(request.fax, request.port)
         except (MediaRefused, OSError) as error:
             return fax.FaxRefused(code=fax.NO_AUDIO, text=str(error))
         return fax.T38Opened(host=host, port=port)
@@ -225,6 +256,7 @@ class FaxHost:
             told, given = arguments_of(request, path, theirs, datagrams)
             try:
                 running = Running(request, await self._process(told, given))
+                running.keep(datagrams)
             except BaseException:
                 ours.close()
                 raise
@@ -242,6 +274,7 @@ class FaxHost:
                 self._kill(running)
         if not running.open:
             self.counts["not_started"] += 1
+            running.drop()
             await running.process.wait()
             text = "the fax terminal does not start; is libspandsp2 installed? See the log"
             return fax.FaxRefused(code=fax.NO_TERMINAL, text=text)
@@ -291,6 +324,7 @@ class FaxHost:
         await process.wait()
         if running.request.way == "receive" and not (running.ended or running.progress).pages:
             self._drop_empty(running)
+        running.drop()
         if running.ending is not None:
             running.ending.cancel()
         last = running.progress

@@ -1,8 +1,9 @@
 """T.38 between two legs that both speak it: datagrams go from one socket to the other.
 
 They are looked at, for what is no UDPTL goes nowhere and what was lost is counted, but not
-changed: what one side sends to make up for losses is the other side's. Some hundred datagrams a
-second go over the loop of the media process; the engine does not see them.
+changed: what one side sends to make up for losses is the other side's. Where a gateway stood
+before, their numbers go on from its own, or who heard it would take them for late ones. Some hundred
+datagrams a second go over the loop of the media process; the engine does not see them.
 """
 
 import asyncio
@@ -22,11 +23,12 @@ from daemon.fax.messages import (
 )
 from daemon.fax.t38.far_end import FarEnd
 from daemon.fax.t38.recovery import UdptlReceiver
-from daemon.fax.t38.udptl import SHORTEST
+from daemon.fax.t38.udptl import SEQUENCES, SHORTEST
 from daemon.media.fax.sockets import FaxSockets
 
 LARGEST: Final = 2048  # octets of a datagram read; longer ones are cut and refused
 MOST_AT_ONCE: Final = 64  # datagrams read in one go: one conversation must not hold up the loop
+NUMBER: Final = 2  # octets of a datagram's number, which come first
 MOST_A_SECOND: Final = 1000  # datagrams of a side; a fax has 50 to 100
 
 
@@ -34,13 +36,26 @@ class T38Relay:
     """The two sockets of a conversation; whoever makes one closes it."""
 
     def __init__(
-        self, near: socket.socket, near_peer: T38Peer, far: socket.socket, far_peer: T38Peer
+        self,
+        near: socket.socket,
+        near_peer: T38Peer,
+        far: socket.socket,
+        far_peer: T38Peer,
+        *,
+        goes_on: int | None = None,
     ) -> None:
-        self._near = _Side(near, near_peer)
+        """``goes_on``: number of the first datagram to the near side, where it heard others."""
+        self.renumbers = goes_on is not None
+        self._near = _Side(near, near_peer, goes_on)
         self._far = _Side(far, far_peer)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(near, self._pass, self._near, self._far)
         self._loop.add_reader(far, self._pass, self._far, self._near)
+
+    @property
+    def places(self) -> tuple[int, int]:
+        """UDP ports of both sockets."""
+        return self._near.socket.getsockname()[1], self._far.socket.getsockname()[1]
 
     def counts(self) -> dict[str, int]:
         """How datagrams came, those of the far side with ``other_`` before the name."""
@@ -77,15 +92,22 @@ class FaxRelays:
     def __contains__(self, number: int) -> bool:
         return number in self._running
 
-    def start(self, request: PassT38) -> FaxStarted | FaxRefused:
+    @property
+    def full(self) -> bool:
+        """Whether no more may run."""
+        return len(self._running) >= self._at_once
+
+    def start(self, request: PassT38, *, goes_on: int | None = None) -> FaxStarted | FaxRefused:
         """Join two sockets that were opened; those that are joined stay so."""
-        if request.fax in self._running:
-            return FaxStarted()
+        running = self._running.get(request.fax)
+        if running is not None:
+            return _started(running)
         near, far = self._sockets.take(request.fax), self._sockets.take(request.other)
-        full = len(self._running) >= self._at_once
+        full = self.full
         if near is not None and far is not None and not full:
-            self._running[request.fax] = T38Relay(near, request.peer, far, request.other_peer)
-            return FaxStarted()
+            made = T38Relay(near, request.peer, far, request.other_peer, goes_on=goes_on)
+            self._running[request.fax] = made
+            return _started(made)
         for each in (near, far):
             if each is not None:
                 each.close()
@@ -104,15 +126,23 @@ class FaxRelays:
         return [self.stop(number) for number in tuple(self._running)]
 
 
+def _started(relay: T38Relay) -> FaxStarted:
+    """Numbers that go on from a gateway's are known here alone: such a one is not begun again."""
+    return FaxStarted(places=() if relay.renumbers else relay.places)
+
+
 class _Side:
     """One leg's socket, who is at its other end, and what came from there."""
 
-    def __init__(self, own: socket.socket, peer: T38Peer) -> None:
+    def __init__(self, own: socket.socket, peer: T38Peer, goes_on: int | None = None) -> None:
         self.socket = own
         self._far = FarEnd((peer.host, peer.port))
         self._heard = UdptlReceiver()
         self._others: Counter[str] = Counter()
         self._second, self._in_second = 0, 0
+        self._goes_on = goes_on
+        """Number that the next datagram to this side gets: the first one settles the rest."""
+        self._shift = 0
 
     def takes(self, data: bytes, address: tuple[str, int], now: float) -> bool:
         """Whether a datagram is to be passed on; counted either way."""
@@ -131,6 +161,12 @@ class _Side:
 
     def send(self, data: bytes) -> None:
         """Send to this side's far end; a full buffer or an ICMP error is a lost datagram."""
+        number = int.from_bytes(data[:NUMBER], "big")
+        if self._goes_on is not None:
+            self._shift, self._goes_on = self._goes_on - number, None
+        if self._shift:
+            number = (number + self._shift) % SEQUENCES
+            data = number.to_bytes(NUMBER, "big") + data[NUMBER:]
         try:
             self.socket.sendto(data, self._far.address)
         except OSError:

@@ -20,10 +20,11 @@ class FaxSockets:
     def __len__(self) -> int:
         return len(self._open)
 
-    def open(self, fax: int) -> tuple[str, int]:
+    def open(self, fax: int, port: int = 0) -> tuple[str, int]:
         """Open a socket, or tell of the one that is open: the address for the other side.
 
-        MediaRefused when no port of the range is left.
+        With ``port`` at that one. MediaRefused when no port of the range is left, OSError when
+        the one is taken.
         """
         if fax not in self._open:
             found = socket.socket(
@@ -36,14 +37,21 @@ class FaxSockets:
                 return int(found.getsockname()[1])
 
             try:
-                self._range.bind(bind)
+                if port:
+                    bind(port)
+                else:
+                    self._range.bind(bind)
             except BaseException:
                 found.close()
                 raise
-            loop = asyncio.get_running_loop()
-            self._open[fax] = found, loop.call_later(UNUSED_S, self.close, fax)
+            self.put(fax, found)
         host, port = self._open[fax][0].getsockname()[:2]
         return self._options.rtp_advertise or host, port
+
+    def put(self, fax: int, found: socket.socket) -> None:
+        """Keep a socket that is open for a fax that is to start on it."""
+        loop = asyncio.get_running_loop()
+        self._open[fax] = found, loop.call_later(UNUSED_S, self.close, fax)
 
     def take(self, fax: int) -> socket.socket | None:
         """Give the socket away: whoever takes it closes it; None without one."""

@@ -35,6 +35,8 @@ class Running:
         """The cause when the worker tells none."""
         self.task: asyncio.Task[None] | None = None
         self.ending: asyncio.TimerHandle | None = None
+        self.datagrams: socket.socket | None = None
+        """A gateway's own, for who takes its place when both sides speak T.38."""
 
     @property
     def damage(self) -> tuple[int, int]:
@@ -45,6 +47,17 @@ class Running:
     def open(self) -> bool:
         """Whether it was joined with the engine, or is on its leash."""
         return self.port is not None or self.leash is not None
+
+    def keep(self, datagrams: socket.socket | None) -> None:
+        """Hold on to the socket of a gateway, which its worker reads."""
+        if datagrams is not None and self.request.way == "gateway":
+            self.datagrams = datagrams.dup()
+
+    def drop(self) -> None:
+        """Let go of what is kept; safe to call twice."""
+        if self.datagrams is not None:
+            self.datagrams.close()
+            self.datagrams = None
 
 
 async def next_event(process: asyncio.subprocess.Process) -> fax.WorkerEvent | None:
