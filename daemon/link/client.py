@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
+from sys import intern
 from typing import Final, Self, TypeVar
 
 import msgspec
@@ -92,7 +93,7 @@ class MediaLink(Playing):
 
         def read(reply: Reply, _descriptors: list[int]) -> tuple[PortId, RtpAddress]:
             opened = _expect(reply, told.RtpOpened)
-            return port, RtpAddress(opened.host, opened.rtp_port)
+            return port, RtpAddress(intern(opened.host), opened.rtp_port)  # one for all calls
 
         stream = None if to is None else _stream(port, to.remote, to.fmt)
         return self._channel.ask(ask.OpenRtp(port=port, stream=stream), read)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from drivers.api import CallDetails, DtlsOffer
 from drivers.events import Cause
 from drivers.sip.core.request import PART, Received
+from drivers.sip.core.timers import NONE
 from drivers.sip.dialog import Dialog
 from drivers.sip.journal.records import CallRecord, Peer, RecordState
 from drivers.sip.negotiation.session import Session
@@ -240,7 +241,7 @@ class Call:
         self.local_tag = local_tag
         self.peer = peer
         self.state = CallState.OFFERED if inbound else CallState.CALLING
-        self.timers: dict[int, float] = {}
+        self.timers = NONE
         self.line = ""
         self.port: int | None = None
         self.dialog: Dialog | None = None
@@ -317,6 +318,8 @@ class Call:
 
     def timer_fired(self, timer: int) -> None:
         """Pass a deadline on to the part that set it."""
+        if not self.timers:
+            self.timers = NONE
         self.owner.call_timer(self, CallTimer(timer))
 
     @property
@@ -339,6 +342,8 @@ class Call:
         """Stop deadlines."""
         for timer in timers:
             self.timers.pop(timer, None)
+        if not self.timers:
+            self.timers = NONE  # a dict keeps its room, and a call talks for long
 
     def record(self, state: RecordState) -> CallRecord:
         """The call for the journal; only for calls with a dialog."""

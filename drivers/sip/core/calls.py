@@ -17,6 +17,7 @@ from drivers.sip.core.call import (
 from drivers.sip.core.happenings import Ended
 from drivers.sip.core.request import PART, Received
 from drivers.sip.core.services import Services
+from drivers.sip.core.timers import NONE
 from drivers.sip.dialog import Dialog
 from drivers.sip.in_call.unanswered import given_up, invite_record
 from drivers.sip.journal.records import (
@@ -71,7 +72,7 @@ class Calls:
     def __init__(self, services: Services) -> None:
         self.services = services
         self._calls: dict[tuple[str, str], Call] = {}
-        self._by_station: dict[str, dict[str, Call]] = {}
+        self._by_station: dict[str, tuple[Call, ...]] = {}
         self.left: deque[str] = deque(maxlen=LEFT)
         """Call-IDs of the last calls that the peer ended before a restart."""
 
@@ -82,7 +83,8 @@ class Calls:
         """Take in a new call."""
         self._calls[call.ref, call.local_tag] = call
         if call.peer.is_station:
-            self._by_station.setdefault(call.peer.name, {})[call.local_tag] = call
+            held = self._by_station.get(call.peer.name, ())
+            self._by_station[call.peer.name] = (*held, call)
 
     def find(self, ref: str, local_tag: str) -> Call | None:
         """The call a message belongs to."""
@@ -90,7 +92,7 @@ class Calls:
 
     def of_station(self, station: str) -> list[Call]:
         """Every call with a telephone of the station."""
-        return list(self._by_station.get(station, {}).values())
+        return list(self._by_station.get(station, ()))
 
     def all(self) -> list[Call]:
         """Every call, also those that only wait for the end of their signalling."""
@@ -234,7 +236,7 @@ class Calls:
         call.line, call.port = record.line, record.port
         call.dialog = dialog
         if record.session is not None:
-            call.session = Session.restore(record.session, self.services.random.randbytes)
+            call.session = Session.restore(record.session, self.services.new_key)
         call.wants_hold = call.session is not None and call.session.on_hold
         call.cseq = record.invite_cseq
         call.answered = call.state is CallState.CONFIRMED
@@ -272,7 +274,7 @@ class Calls:
         self._calls.pop((call.ref, call.local_tag), None)
         if call.peer.is_station:
             self._leave_station(call)
-        call.timers.clear()
+        call.timers = NONE
         if call.transaction is not None:
             call.transaction.abandon()
         if call.reinvite is not None:
@@ -290,9 +292,11 @@ class Calls:
         call.recorded = False
 
     def _leave_station(self, call: Call) -> None:
-        held = self._by_station.get(call.peer.name, {})
-        held.pop(call.local_tag, None)
-        if not held:
+        held = self._by_station.get(call.peer.name, ())
+        others = tuple(one for one in held if one is not call)
+        if others:
+            self._by_station[call.peer.name] = others
+        else:
             self._by_station.pop(call.peer.name, None)
 
 

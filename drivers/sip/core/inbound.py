@@ -76,7 +76,7 @@ class InboundCalls:
             host=services.audio_host,
             port=0,
             terms=services.terms(peer, received.source.transport),
-            new_key=services.random.randbytes,
+            new_key=services.new_key,
             session_id=services.session_id(),
             # With a proxy on the way the audio comes from elsewhere than the messages.
             signalled_from=received.source[0] if peer.is_station and not dialog.routes else "",
@@ -91,7 +91,7 @@ class InboundCalls:
             services.count("invite_not_acceptable")
             services.respond(received, 488, headers=[warning(services.host, error)])
             return
-        call = Call(owner, inbound=True, ref=message.call_id, local_tag=tag, peer=peer)
+        call = Call(owner, inbound=True, ref=dialog.call_id, local_tag=tag, peer=peer)
         call.dialog = dialog
         call.session = session
         call.delayed_offer = not message.body

@@ -49,7 +49,7 @@ class OutboundCalls:
             host=host,
             port=port,
             terms=services.terms(call.peer, call.address.transport),
-            new_key=services.random.randbytes,
+            new_key=services.new_key,
             session_id=services.session_id(),
             signalled_from=call.address[0] if call.peer.is_station else "",
             hold_style="sendonly" if trunk is None else trunk.hold,
@@ -331,7 +331,7 @@ class OutboundCalls:
         services.transactions.open_client((branch, "BYE"), bye, dialog.address, user=NOBODY)
 
     def _dialog(self, call: Call, message: Message) -> Dialog:
-        return Dialog.calling(
+        dialog = Dialog.calling(
             message,
             local=call.from_value,
             local_tag=call.local_tag,
@@ -340,6 +340,8 @@ class OutboundCalls:
             fixed=call.peer.is_station,
             fallback=call.uri,
         )
+        dialog.call_id = call.ref  # the same text, kept once
+        return dialog
 
     def _ack(self, dialog: Dialog, number: int) -> bytes:
         via = self.services.via_start + self.services.branch()

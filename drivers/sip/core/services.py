@@ -53,6 +53,7 @@ class Services:
         self._trunks = {trunk.name: trunk for trunk in options.trunks}
         self._terms: dict[tuple[str, str], Terms] = {}
         self.random = rng
+        self.new_key = rng.randbytes  # one for all sessions, instead of a bound method each
         self._tokens: list[str] = []
         self.journal = journal
         self.timers = Timers()

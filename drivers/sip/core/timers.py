@@ -9,11 +9,13 @@ from collections import deque
 from typing import Final, Protocol
 
 NEVER: Final = float("inf")
+NONE: Final[dict[int, float]] = {}
+"""Timers of an owner that has none for long; never written to."""
 TIDIED_ABOVE: Final = 128  # entries of the heap or a line; fewer cost nothing worth mentioning
 
 
 class TimerOwner(Protocol):
-    """Something with deadlines; ``timers`` holds those that still count."""
+    """Something with deadlines; ``timers`` holds those that still count, or is ``NONE``."""
 
     timers: dict[int, float]
 
@@ -65,7 +67,10 @@ class Timers:
     def start(self, owner: TimerOwner, timer: int, delay: float) -> None:
         """Let ``timer`` of the owner fire after ``delay`` seconds; a running one is replaced."""
         when = self.now + delay
-        owner.timers[timer] = when
+        if owner.timers is NONE:
+            owner.timers = {timer: when}
+        else:
+            owner.timers[timer] = when
         self._count += 1
         one: Deadline = (when, self._count, owner, timer)
         line = self._lines.get(delay)

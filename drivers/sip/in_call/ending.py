@@ -7,6 +7,7 @@ from drivers.sip.core.calls import Calls
 from drivers.sip.core.causes import cause_from_reason, reason_values
 from drivers.sip.core.request import Received
 from drivers.sip.core.services import Services
+from drivers.sip.core.timers import NONE
 from drivers.sip.in_call.requests import Requests
 
 
@@ -30,7 +31,7 @@ class Ending:
 
     def send_bye(self, call: Call, cause: Cause) -> None:
         """Send the BYE of a call in ENDING; without a dialog there is nothing to send."""
-        call.timers.clear()
+        call.timers = NONE
         call.ok = b""
         if call.dialog is None:
             self.calls.step(call, CallInput.DONE)
@@ -44,7 +45,7 @@ class Ending:
         self.services.respond(received, 200)
         cause = cause_from_reason(received.message.headers("Reason")) or Cause.NORMAL
         if self.calls.step(call, CallInput.PEER_BYE):
-            call.timers.clear()
+            call.timers = NONE
             self.calls.report_end(call, cause)
 
     def lost(self, call: Call, cause: Cause, *, gone: bool) -> None:

@@ -5,11 +5,12 @@ What the media engine must do follows as ``(RtpAddress, RtpFormat)``.
 
 from collections.abc import Callable
 from enum import Enum, auto
+from sys import intern
 
 from msgspec.structs import replace
 
 from drivers.api import DtlsOffer, DtlsPeer, RtpAddress, RtpFormat, RtpStream, SrtpKeys
-from drivers.sip.fax.described import OtherStreams
+from drivers.sip.fax.described import OtherStreams, written
 from drivers.sip.journal.records import SessionRecord
 from drivers.sip.negotiation.crypto import Crypto, again, answering, every_suite, named
 from drivers.sip.negotiation.dtls import BROWSERS, OwnDtls, TheirDtls, begins
@@ -84,7 +85,8 @@ class Session(OtherStreams):
         """Ours, once the engine has said its part; whoever has a port sees to that."""
         self._new_key = new_key
         self._considered: Offer | None = None
-        self._described = b""
+        self.put_back(b"")
+        self._described_port = 0
         # Place of our stream among the m-lines, and the refused others: their number and
         # order never change within a session (RFC 3264 8).
         self._chosen = 0
@@ -163,14 +165,14 @@ class Session(OtherStreams):
 
     def offer_again(self) -> bytes:
         """Offer what stands, unchanged and under the same version (RFC 4028 7.4)."""
-        if self.state is not OfferState.STABLE or not self._described:
+        if self.state is not OfferState.STABLE or not self.description:
             raise NotAcceptable("an offer is open already, or nothing was described yet")
         self.state = OfferState.OFFERED
         return self.described()
 
     def described(self) -> bytes:
         """Our description as it was last sent."""
-        return self._numbered(self._described)
+        return self._numbered(self.description)
 
     def withdraw(self) -> None:
         """Forget an offer that was refused (491, 488); what stood before still stands."""
@@ -209,7 +211,7 @@ class Session(OtherStreams):
             for place, other in enumerate(offer.sdp.media)
             if place != offer.place
         )
-        self._profile = offer.profile
+        self._profile = intern(offer.profile)
         before = None if self.fmt is None else self.fmt.srtp
         own = None if offer.crypto is None else answering(offer.crypto, before, self._new_key)
         if offer.dtls is not None:
@@ -265,7 +267,7 @@ class Session(OtherStreams):
             codecs=self.terms.codecs,
             on_hold=self.on_hold,
             peer_holds=self.peer_holds,
-            described=self._described,
+            described=self.description,
             refused=self._refused,
             chosen=self._chosen,
             remote=self.remote,
@@ -297,7 +299,7 @@ class Session(OtherStreams):
         session.peer_holds = record.peer_holds
         session.remote = record.remote
         session.fmt = record.fmt
-        session._described = record.described
+        session.put_back(record.described)
         session._refused = record.refused
         session._chosen = record.chosen
         session._profile = record.profile
@@ -364,12 +366,11 @@ class Session(OtherStreams):
         whole = () if dtls is None else dtls.session_lines()
         text = worded(stream, self._refused, self._chosen, self.host, connection, whole)
         lines = "".join([f"a=crypto:{key.value()}\r\n" for key in keys])
-        if dtls is not None:
-            lines += dtls.stream_lines(setup, RtpAddress(self.host, self.port))
-        described = (
-            f"{text.start}{self.session_id} 0{text.middle}{self.port}{text.stream}{lines}{text.end}"
-        ).encode()
-        return self.put(described)
+        if dtls is None:
+            return self.put_words(text, self.port, lines)
+        # Its words are of this call alone, so there is nothing to share.
+        lines += dtls.stream_lines(setup, RtpAddress(self.host, self.port))
+        return self.put(written(text, self.session_id, self.port, lines))
 
 
 def _first_profile(terms: Terms) -> str:
