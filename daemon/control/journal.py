@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from cython_ext.journal import Gathered
 from daemon.control.journaled.files import (
     MAGIC,
     SNAPSHOT,
     Record,
     Segment,
     first_record,
-    header,
     last_of_kind,
     read_journal,
     segments,
@@ -34,7 +34,7 @@ log = get_logger(__name__)
 
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
 MOST_HELD: Final = 256 * 1024
-"""Bytes of payloads that may wait for the end of a turn."""
+"""Bytes that may wait for the end of a turn."""
 
 
 class Journal:
@@ -53,12 +53,10 @@ class Journal:
         self._ended: list[int] = []
         """Descriptors of files that are complete, for ``sync`` to bring to the disk."""
         self._schedule: Callable[[Callable[[], None]], object] | None = None
-        self._held: list[bytes] = []
-        """Parts of records that the kernel has not got yet."""
-        self._held_size = 0
+        self._gathered = Gathered()
+        """Records that the kernel has not got yet."""
         self._turn_will_end = False
         self._failed = False
-        self.last_sequence = 0
         self.torn_bytes = 0
         """Bytes of torn or damaged records found when the journal was opened."""
 
@@ -79,27 +77,29 @@ class Journal:
             raise JournalError(f"{directory}: {error.strerror}") from error
         return journal
 
+    @property
+    def last_sequence(self) -> int:
+        """Number of the newest record, written or gathered; 0 for none."""
+        return self._gathered.last
+
     def gather(self, schedule: Callable[[Callable[[], None]], object]) -> None:
         """Let records wait for ``flush`` from now on; ``schedule`` is the loop's ``call_soon``."""
         self._schedule = schedule
 
     def append(self, kind: str, payload: bytes, now: float | None = None) -> int:
         """Write one record and return its sequence number; JournalError when it cannot."""
-        sequence = self.last_sequence + 1
-        at = self._clock() if now is None else now
-        if self._failed or self._held_size > MOST_HELD:
+        if self._failed or self._gathered.size > MOST_HELD:
             self.flush()
-        head = header(sequence, kind, payload, at)
-        if self._schedule is None:
-            self._write(head + payload)
-        else:
-            self._held.append(head)
-            self._held.append(payload)
-            self._held_size += len(payload)
-            if not self._turn_will_end:
+        try:
+            sequence = self._gathered.add(kind, payload, self._clock() if now is None else now)
+        except ValueError as error:
+            raise JournalError(f"record {self.last_sequence + 1}: {error}") from error
+        if not self._turn_will_end:
+            if self._schedule is None:
+                self._write_alone()
+            else:
                 self._turn_will_end = True
                 self._schedule(self._turn_ends)
-        self.last_sequence = sequence
         return sequence
 
     def flush(self) -> None:
@@ -107,10 +107,10 @@ class Journal:
 
         JournalError when it cannot: the records wait, and no others are taken until it can.
         """
-        if not self._held:
+        if not self._gathered.size:
             return
         try:
-            self._write(b"".join(self._held))
+            self._write(self._gathered.held())
         except JournalError as error:
             if not self._failed:
                 log.error("journal cannot be written", why=str(error))
@@ -119,8 +119,7 @@ class Journal:
         if self._failed:
             log.warning("journal is written again")
         self._failed = False
-        self._held.clear()
-        self._held_size = 0
+        self._gathered.clear()
 
     def settle(self) -> None:
         """Flush for whoever lets something out; never raises.
@@ -134,6 +133,16 @@ class Journal:
     def _turn_ends(self) -> None:
         self._turn_will_end = False
         self.settle()
+
+    def _write_alone(self) -> None:
+        """Write the record at once; one that cannot be written leaves its number to another."""
+        try:
+            self._write(self._gathered.held())
+        except JournalError:
+            self._gathered.last -= 1
+            raise
+        finally:
+            self._gathered.clear()
 
     def _write(self, records: bytes) -> None:
         if self._descriptor < 0 or self._size + len(records) > self._segment_bytes:
@@ -215,7 +224,7 @@ class Journal:
     def close(self, *, lose: bool = False) -> None:
         """Flush, sync and close; closing twice is harmless. With ``lose`` as a kill would."""
         if lose:
-            self._held.clear()
+            self._gathered.clear()
         self._turn_ends()
         self._close_file()
         self.sync()
@@ -238,7 +247,7 @@ class Journal:
             if path == paths[-1]:
                 self._continue(path, segment)
             if last is not None:
-                self.last_sequence = last.sequence
+                self._gathered.last = last.sequence
                 return
 
     def _continue(self, path: Path, segment: Segment) -> None:

@@ -8,7 +8,7 @@ kind in UTF-8 and the payload (msgpack)::
     u8 length of the kind             kind             payload
 
 A record that a power cut tore is the last one of its file: reading stops before it, and counts
-it. ``daemon/control/journal.py`` writes them.
+it. ``daemon/control/journal.py`` writes them, with the bytes that ``cython_ext/journal`` makes.
 """
 
 import re
@@ -31,7 +31,6 @@ LARGEST_BODY: Final = 64 * 1024 * 1024  # a longer length is damage, not a recor
 FIRST_READ: Final = 4096  # bytes that usually hold a file's first record
 _HEADER: Final = struct.Struct("<IIQdB")
 _LENGTH_AND_CRC: Final = struct.Struct("<II")
-_CHECKED: Final = struct.Struct("<QdB")
 _NAME: Final = re.compile(r"\d{8}-\d{4,}\.hfj")
 
 
@@ -84,22 +83,6 @@ def segments_after(directory: Path, after: int) -> list[Path]:
         return sys.maxsize if first is None else first.sequence
 
     return paths[max(bisect_right(paths, after + 1, key=begins) - 1, 0) :] if after else paths
-
-
-def pack(record: Record) -> bytes:
-    """One record as bytes; JournalError when the kind or the payload is too long."""
-    return header(record.sequence, record.kind, record.payload, record.at) + record.payload
-
-
-def header(sequence: int, kind: str, payload: bytes, at: float) -> bytes:
-    """What comes before the payload of a record, its kind included."""
-    named = kind.encode()
-    length = len(named)
-    if not 0 < length < 256 or len(payload) > LARGEST_BODY - 256:
-        raise JournalError(f"record {sequence}: kind or payload too long")
-    checked = _CHECKED.pack(sequence, at, length) + named
-    crc = zlib.crc32(payload, zlib.crc32(checked))
-    return _LENGTH_AND_CRC.pack(length + len(payload), crc) + checked
 
 
 def unpack(data: bytes, start: int = 0) -> tuple[Record, int] | None:

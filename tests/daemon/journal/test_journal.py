@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cython_ext.journal import Gathered
 from daemon.control.journal import Journal
 from daemon.control.journaled.files import (
     MAGIC,
     SNAPSHOT,
     Record,
-    pack,
     read_file,
     read_journal,
     segments,
@@ -22,7 +22,7 @@ from daemon.errors import JournalError
 NOON = 1_790_000_000.0
 records = st.builds(
     Record,
-    st.integers(0, 2**64 - 1),
+    st.integers(1, 2**64 - 1),
     st.text("abc.é", min_size=1, max_size=40),
     st.binary(max_size=300),
     st.floats(allow_nan=False),
@@ -35,6 +35,12 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def pack(record: Record) -> bytes:
+    gathered = Gathered(record.sequence - 1)
+    gathered.add(record.kind, record.payload, record.at)
+    return gathered.held()
 
 
 def filled(directory: Path, count: int, *, segment_bytes: int = 1000) -> Journal:

@@ -1,0 +1,12 @@
+"""Records of the journal as bytes: compiled, or the plain twin where that is asked for."""
+
+from typing import TYPE_CHECKING
+
+from cython_ext.implementation import PURE_PYTHON
+
+if TYPE_CHECKING or not PURE_PYTHON:
+    from cython_ext.journal._gathered import Gathered
+else:
+    from cython_ext.journal.oracle import Gathered
+
+__all__ = ["Gathered"]

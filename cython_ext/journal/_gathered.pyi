@@ -1,0 +1,21 @@
+from typing import final
+
+@final
+class Gathered:
+    """Records that wait to be written, in order; the files' form is in the docs of the journal."""
+
+    last: int
+    """Number of the newest record, gathered or written."""
+    @property
+    def size(self) -> int:
+        """Bytes that wait."""
+
+    def __init__(self, last: int = 0) -> None: ...
+    def add(self, kind: str, payload: bytes, at: float) -> int:
+        """Take one record and return its number; ValueError when kind or payload is too long."""
+
+    def held(self) -> bytes:
+        """All that waits."""
+
+    def clear(self) -> None:
+        """Forget what waits: it is written, or lost; its numbers stay used."""
