@@ -113,7 +113,7 @@ class MediaEvents:
                     if isinstance(event, MediaRestarted):
                         await self._media_restarted(event)
                     else:
-                        await self._recordings_lost(event)
+                        await self._events_lost(event)
                     for driver in self._hosted.values():
                         await _resync(driver, restarted=restarted)
                 case _:
@@ -188,10 +188,14 @@ class MediaEvents:
             control.records.recording_finished(number, left)
         control.dirty.set()
 
-    async def _recordings_lost(self, event: EventsLost) -> None:
-        """Recordings that media holds no longer have ended with the events that were lost."""
+    async def _events_lost(self, event: EventsLost) -> None:
+        """Find out what ended with them: faxes, and recordings that media holds no longer.
+
+        The link has told of players and ports already.
+        """
         control = self._control
         log.error("events of media were lost", missed=event.missed)
+        await control.faxes.events_lost()
         rows = {row.id: row.path for row in control.records.open_recordings()}
         try:
             found = await control.media.snapshot()

@@ -156,6 +156,7 @@ class Recovery:
         count_lost_offers(calls, self._controller.acd.floor(), self._controller.clock())
         for call in found.alive:
             await self._connect(call)
+            await self._controller.faxes.restored(call)
         for call in found.ringing:
             self._ring_again(call)
         for call in found.dead:

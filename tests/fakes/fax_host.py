@@ -23,6 +23,8 @@ class FakeFaxHost:
         self.passed_on: dict[int, fax.PassT38] = {}
         """Conversations by T.38 that are passed on."""
         self.pages = 0
+        self.reopened: list[int] = []
+        """Ports at which sockets were opened again."""
         self.refusal: fax.FaxRefused | None = None
         self._new_port = new_port
         self._tell = tell
@@ -38,18 +40,27 @@ class FakeFaxHost:
                 self.end(code=fax.DROPPED, pages=self.pages)
             if self.passed_on.pop(request.fax, None) is not None:
                 ended = fax.FaxEnded(fax=request.fax, code=fax.OK, t38=True, packets=PACKETS)
+                self.over[request.fax] = ended
                 self._tell(fax.encode(ended))
                 return fax.encode(fax.FaxStopped())
             return fax.encode(fax.FaxStopped(ends=request.fax in started))
+        if isinstance(request, fax.AskFax):
+            return fax.encode(self._ask(request.fax))
         if self.refusal is not None:
             return fax.encode(self.refusal)
         if isinstance(request, fax.OpenT38):
             self.sockets.add(request.fax)
+            if request.port:
+                self.reopened.append(request.port)
+                return fax.encode(fax.T38Opened(host="192.0.2.1", port=request.port))
             return fax.encode(fax.T38Opened(host="192.0.2.1", port=7000 + len(self.sockets)))
         if isinstance(request, fax.PassT38):
             self.sockets -= {request.fax, request.other}
+            if request.gateway:
+                self.end(code=fax.DROPPED, pages=self.pages)
             self.passed_on[request.fax] = request
-            return fax.encode(fax.FaxStarted())
+            places = () if request.gateway else (7001, 7002)
+            return fax.encode(fax.FaxStarted(places=places))
         if request.fax in self.over:
             self._tell(fax.encode(self.over[request.fax]))
             return fax.encode(fax.FaxStopped())
@@ -58,6 +69,18 @@ class FakeFaxHost:
             self.by_packets.add(request.fax)
             port = port if request.way == "gateway" else NO_PORT
         return fax.encode(fax.FaxStarted(port=port))
+
+    def _ask(self, number: int) -> fax.Reply:
+        if number in self.running or number in self.passed_on:
+            return fax.FaxStarted()
+        if number in self.over:
+            self._tell(fax.encode(self.over[number]))
+        return fax.FaxStopped(ends=number in self.over)
+
+    def restart(self) -> None:
+        """The media process is a new one."""
+        for held in (self.running, self.passed_on, self.over, self.by_packets, self.sockets):
+            held.clear()
 
     def progress(self, pages: int) -> None:
         """So many pages are whole."""

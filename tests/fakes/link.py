@@ -11,6 +11,7 @@ from daemon.link.messages import (
     BridgeState,
     DigitDetected,
     DtlsChanged,
+    EventsLost,
     HostEvent,
     MediaEvent,
     MediaRestarted,
@@ -93,6 +94,8 @@ class FakeMedia(FaxWatch):
         """What a request raises, by its name, until it is taken away."""
         self._events: asyncio.Queue[MediaEvent] = asyncio.Queue()
         self._number = 0
+        self.unheard: int | None = None
+        """Events that control has lost, while it loses them."""
         self._last_port = 0
         self.faxes = FakeFaxHost(
             self._new_port, lambda payload: self._tell(HostEvent(host="fax", payload=payload))
@@ -381,6 +384,11 @@ class FakeMedia(FaxWatch):
             held.clear()
         self._tell(MediaRestarted())
 
+    def hears_again(self) -> None:
+        """Control hears events again, and that it has lost those since ``unheard`` was 0."""
+        missed, self.unheard = self.unheard or 0, None
+        self._tell(EventsLost(missed=missed))
+
     # Inside
 
     def _start(self, playing: Playing) -> None:
@@ -417,6 +425,9 @@ class FakeMedia(FaxWatch):
 
     def _tell(self, event: MediaEvent) -> None:
         self._number += 1
+        if self.unheard is not None:
+            self.unheard += 1
+            return
         self._events.put_nowait(msgspec.structs.replace(event, number=self._number))
 
     def _known(self, port: PortId) -> None:

@@ -249,12 +249,14 @@ class CallLife:
             await self.moves.follow()
         if self.attention.is_due:
             await self.attention.follow()
+        if self._context.faxes.waiting:
+            await self._context.faxes.follow(self.call)
         return changed
 
     async def _line_event(self, event: LineEvent) -> bool:
         call = self.call
         if isinstance(event, T38Event):
-            await self._context.faxes.t38_event(call, event)
+            await self._context.faxes.t38_event(call, event, self.flow.signal)
         elif isinstance(event, line_events.Replaced):
             self.moves.replaced(event)
         elif event.line == call.caller.line:

@@ -12,7 +12,8 @@ from daemon.control.calls.call import Call, Leg, Phase
 from daemon.control.calls.context import HangUpRequest
 from daemon.control.calls.moves.asking import CallRequest
 from daemon.control.faxes.spool import OVER, UNDER_WAY, FaxJob, FaxSpool
-from daemon.control.flows.faxing import FaxControl, Faxes, Pages
+from daemon.control.faxes.written import Pages
+from daemon.control.flows.faxing import FaxControl, Faxes
 from daemon.control.flows.prompts import Prompts
 from daemon.fax import messages as fax
 from daemon.fax.convert import convert

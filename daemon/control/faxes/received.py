@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from tortoise.exceptions import BaseORMException
 
 from acd_core.ids import to_text
-from daemon.control.flows.faxing import KIND
+from daemon.control.faxes.written import KIND
 from daemon.fax.texts import text_of
 from daemon.service.fax.faxes import Fax, FaxState
 from daemon.store.history import Call, Recording, Segment

@@ -85,11 +85,17 @@ class T38Changes:
             return None
         return peer_of(asked.terms)
 
-    async def refuse(self, line: LineId) -> None:
-        """Let a call stay with audio."""
+    async def refuse(self, line: LineId, *, later: bool = False) -> None:
+        """Let a call stay with audio; ``later`` lets the far end ask again."""
         found = self._line(line, always=True)
         if found is not None:
-            await found.refuse_t38()
+            await found.refuse_t38(later=later)
+
+    async def retell(self, line: LineId, like: T38Terms) -> None:
+        """Tell a far end that stands on T.38 the terms of who is at the other one now."""
+        found = self._line(line)
+        if found is not None:
+            await found.retell_t38(like=like)
 
     async def leave(self, line: LineId) -> None:
         """Change a call back to audio, also where T.38 was switched off while it lasted."""
@@ -104,6 +110,10 @@ class T38Changes:
         except DriverError:
             return None
         return line if isinstance(line, T38Line) and (self.allowed or always) else None
+
+    async def reopen(self, number: int, port: int) -> bool:
+        """Open a socket where it was before media was started anew."""
+        return isinstance(await self.tell(fax.OpenT38(fax=number, port=port)), fax.T38Opened)
 
     async def _socket(self, number: int) -> RtpAddress | None:
         reply = await self.tell(fax.OpenT38(fax=number))
