@@ -19,7 +19,8 @@ int hf_codec_clock(int law)
     return law == HF_OPUS ? 6 : 1; /* RFC 7587: 48 kHz; RFC 3551 4.5.2: G.722 counts 8 kHz */
 }
 
-int hf_codec_decode(int law, const hf_coders *with, const uint8_t *in, int octets, int16_t *out)
+int hf_codec_decode(int law, const hf_coders *with, const uint8_t *in, int octets, int16_t *out,
+                    int16_t *wide)
 {
     int i;
     switch (law) {
@@ -28,7 +29,7 @@ int hf_codec_decode(int law, const hf_coders *with, const uint8_t *in, int octet
             out[i] = (int16_t)(in[2 * i] << 8 | in[2 * i + 1]);
         return octets / 2;
     case HF_G722:
-        hf_g722_decode(with->g722, in, octets, out);
+        hf_g722_decode(with->g722, in, octets, out, wide);
         return octets;
     case HF_OPUS:
         if (with->opus)

@@ -29,8 +29,6 @@ hf_tap *hf_copies_new(uint64_t id)
     uint32_t head[3] = {1, RING, 0};
     if (!copies)
         return NULL;
-    hf_wide_free(copies->wide);
-    copies->wide = NULL;
     memcpy(copies->map, "HFPC", 4);
     memcpy(copies->map + 4, head, sizeof head);
     return copies;

@@ -1,11 +1,15 @@
+#pragma GCC optimize("O3") /* the filters' loops become vector instructions */
+
 /* Written from ITU-T G.722 (09/2012); names of blocks and tables are those of its clause 6. */
 #include "g722.h"
 
 #include <string.h>
 
+#define MOST HF_HALF_MOST
+#define TAPS (HF_QMF_PAST + 1)
 #define LOW_LIMIT 18432
 #define HIGH_LIMIT 22528
-#define LOW_CEILING 16383 /* LIMIT of the decoder's lower band, and of the higher one */
+#define CEILING 16383 /* LIMIT of both bands */
 
 static const int WL[8] = {-60, -30, 58, 172, 334, 538, 1198, 3042};
 static const int RL42[16] = {0, 7, 6, 5, 4, 3, 2, 1, 7, 6, 5, 4, 3, 2, 1, 0};
@@ -32,7 +36,7 @@ static const uint8_t ILN[32] = {0,  63, 62, 31, 30, 29, 28, 27, 26, 25, 24, 23, 
 static const uint8_t ILP[32] = {0,  61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47,
                                 46, 45, 44, 43, 42, 41, 40, 39, 38, 37, 36, 35, 34, 33, 32, 0};
 /* H of the quadrature mirror filters: those of even index; the odd ones are the same backwards. */
-static const int QMF[12] = {3, -11, 12, 32, -210, 951, 3876, -805, 362, -156, 53, -11};
+static const int QMF[TAPS] = {3, -11, 12, 32, -210, 951, 3876, -805, 362, -156, 53, -11};
 static const uint8_t IHN[3] = {0, 1, 0};
 static const uint8_t IHP[3] = {0, 3, 2};
 
@@ -44,6 +48,11 @@ static int saturate(int value)
 static int limit(int value, int most)
 {
     return value > most ? most : value < -most ? -most : value;
+}
+
+static int limit_band(int value)
+{
+    return value > CEILING ? CEILING : value < -CEILING - 1 ? -CEILING - 1 : value;
 }
 
 static int same_sign(int a, int b)
@@ -147,75 +156,114 @@ static int code_high(hf_band *band, int sample)
 void hf_g722_reset(hf_g722 *g722)
 {
     memset(g722, 0, sizeof *g722);
-    g722->heard.det = g722->low.det = 32;
-    g722->high.det = 8;
+    g722->heard_low.det = g722->low.det = 32;
+    g722->heard_high.det = g722->high.det = 8;
 }
 
-/* The lower band carries half the amplitude of the signal. */
-void hf_g722_decode(hf_g722 *g722, const uint8_t *in, int count, int16_t *out)
+static int heard_low(hf_band *band, int code)
 {
-    hf_band *band = &g722->heard;
-    int i;
-    for (i = 0; i < count; i++) {
-        int code = in[i] & 0x3f;
-        int low = band->s + ((band->det * QM6[code]) >> 15);
-        low = low > LOW_CEILING ? LOW_CEILING : low < -LOW_CEILING - 1 ? -LOW_CEILING - 1 : low;
-        out[i] = (int16_t)(low * 2);
-        follow_low(band, code);
+    int low = limit_band(band->s + ((band->det * QM6[code]) >> 15));
+    follow_low(band, code);
+    return low;
+}
+
+static int heard_high(hf_band *band, int code)
+{
+    int high = limit_band(band->s + ((band->det * QM2[code]) >> 15));
+    follow_high(band, code);
+    return high;
+}
+
+/* The receive QMF of clause 4.4: one sample of each band becomes two of 16 kHz. */
+static void join(const int *sums, const int *differences, int count, int16_t *even, int16_t *odd)
+{
+    int first[MOST] = {0}, second[MOST] = {0}, i, n;
+    for (i = 0; i < TAPS; i++)
+        for (n = 0; n < count; n++) {
+            first[n] += differences[n + i] * QMF[TAPS - 1 - i];
+            second[n] += sums[n + i] * QMF[i];
+        }
+    for (n = 0; n < count; n++) {
+        even[n] = (int16_t)saturate(first[n] >> 11);
+        odd[n] = (int16_t)saturate(second[n] >> 11);
     }
 }
 
-static uint8_t code(hf_g722 *g722, int low, int high)
+static void decode(hf_g722 *g722, const uint8_t *in, int count, int16_t *out, int16_t *wide)
 {
-    int six = code_low(&g722->low, low);
-    return (uint8_t)(code_high(&g722->high, high) << 6 | six);
+    int sums[HF_QMF_PAST + MOST], differences[HF_QMF_PAST + MOST], n;
+    int16_t even[MOST] = {0}, odd[MOST] = {0};
+    memcpy(sums, g722->sums, sizeof g722->sums);
+    memcpy(differences, g722->differences, sizeof g722->differences);
+    for (n = 0; n < count; n++) {
+        int low = heard_low(&g722->heard_low, in[n] & 0x3f);
+        int high = heard_high(&g722->heard_high, in[n] >> 6);
+        sums[HF_QMF_PAST + n] = low + high;
+        differences[HF_QMF_PAST + n] = low - high;
+    }
+    join(sums, differences, count, even, odd);
+    memcpy(g722->sums, sums + count, sizeof g722->sums);
+    memcpy(g722->differences, differences + count, sizeof g722->differences);
+    hf_make_half(&g722->half, even, odd, count, out);
+    for (n = 0; wide && n < count; n++) {
+        wide[2 * n] = even[n];
+        wide[2 * n + 1] = odd[n];
+    }
 }
 
-void hf_g722_encode(hf_g722 *g722, const int16_t *in, int count, uint8_t *out)
+void hf_g722_decode(hf_g722 *g722, const uint8_t *in, int count, int16_t *out, int16_t *wide)
 {
-    int i;
-    for (i = 0; i < count; i++)
-        out[i] = code(g722, in[i] >> 1, 0);
+    int at, size;
+    for (at = 0; at < count; at += size) {
+        size = count - at < MOST ? count - at : MOST;
+        decode(g722, in + at, size, out + at, wide ? wide + 2 * at : NULL);
+    }
+}
+
+/* The transmit QMF of clause 3.1. */
+static void part(const int16_t *even, const int16_t *odd, int count, int16_t *low, int16_t *high)
+{
+    int sum[MOST] = {0}, difference[MOST] = {0}, i, n;
+    for (i = 0; i < TAPS; i++)
+        for (n = 0; n < count; n++) {
+            int a = even[n + i] * QMF[i], b = odd[n + i] * QMF[TAPS - 1 - i];
+            sum[n] += a + b;
+            difference[n] += b - a;
+        }
+    for (n = 0; n < count; n++) {
+        low[n] = (int16_t)limit_band(sum[n] >> 14);
+        high[n] = (int16_t)limit_band(difference[n] >> 14);
+    }
 }
 
 void hf_g722_encode_bands(hf_g722 *g722, const int16_t *low, const int16_t *high, int count,
                           uint8_t *out)
 {
-    int i;
-    for (i = 0; i < count; i++)
-        out[i] = code(g722, low[i], high ? high[i] : 0);
-}
-
-void hf_g722_upper_reset(hf_g722_upper *upper)
-{
-    memset(upper, 0, sizeof *upper);
-    upper->band.det = 8;
-}
-
-/* The receive QMF of clause 4.4: one sample of each band becomes two. */
-static void join(int past[24], int low, int high, int16_t *out)
-{
-    int first = 0, second = 0, i;
-    memmove(past, past + 2, 22 * sizeof *past);
-    past[22] = low + high;
-    past[23] = low - high;
-    for (i = 0; i < 12; i++) {
-        first += past[2 * i + 1] * QMF[11 - i];
-        second += past[2 * i] * QMF[i];
+    int n;
+    for (n = 0; n < count; n++) {
+        int six = code_low(&g722->low, low[n]);
+        out[n] = (uint8_t)(code_high(&g722->high, high[n]) << 6 | six);
     }
-    out[0] = (int16_t)saturate(first >> 11);
-    out[1] = (int16_t)saturate(second >> 11);
 }
 
-void hf_g722_widen(hf_g722_upper *upper, const uint8_t *in, int count, const int16_t *heard,
-                   int16_t *out)
+static void encode(hf_g722 *g722, const int16_t *in, int count, uint8_t *out)
 {
-    hf_band *band = &upper->band;
-    int i;
-    for (i = 0; i < count; i++) {
-        int code = in[i] >> 6, high = band->s + ((band->det * QM2[code]) >> 15);
-        high = high > LOW_CEILING ? LOW_CEILING : high < -LOW_CEILING - 1 ? -LOW_CEILING - 1 : high;
-        follow_high(band, code);
-        join(upper->past, heard[i] / 2, high, out + 2 * i);
+    int16_t even[HF_QMF_PAST + MOST], odd[HF_QMF_PAST + MOST];
+    int16_t low[MOST], high[MOST];
+    memcpy(even, g722->even, sizeof g722->even);
+    memcpy(odd, g722->odd, sizeof g722->odd);
+    hf_make_twice(&g722->twice, in, count, even + HF_QMF_PAST, odd + HF_QMF_PAST);
+    part(even, odd, count, low, high);
+    memcpy(g722->even, even + count, sizeof g722->even);
+    memcpy(g722->odd, odd + count, sizeof g722->odd);
+    hf_g722_encode_bands(g722, low, high, count, out);
+}
+
+void hf_g722_encode(hf_g722 *g722, const int16_t *in, int count, uint8_t *out)
+{
+    int at, size;
+    for (at = 0; at < count; at += size) {
+        size = count - at < MOST ? count - at : MOST;
+        encode(g722, in + at, size, out + at);
     }
 }

@@ -84,14 +84,14 @@ const int16_t *hf_port_samples(hf_port *port)
 {
     if (port->raw_length && !port->decoded) {
         hf_wide *wide = hf_wide_of(port);
-        int samples = hf_codec_decode(port->law, &port->coders, port->raw, port->raw_length,
-                                      port->heard);
+        int samples = hf_wide_decode(wide, port, port->raw, port->raw_length, port->heard,
+                                     wide ? wide->heard : NULL);
         /* Octets that are no Opus are a loss: what was heard before must not sound again. */
-        if (samples < HF_FRAME && opus_of(port))
+        if (samples < HF_FRAME && opus_of(port)) {
             hf_opus_conceal(opus_of(port), NULL, 0, port->heard, HF_FRAME);
-        if (wide)
-            hf_wide_decode(wide, port->law, port->raw, port->raw_length, port->heard, HF_FRAME,
-                           wide->heard);
+            if (wide)
+                hf_opus_conceal(wide->opus, NULL, 0, wide->heard, HF_WIDE_FRAME);
+        }
         port->decoded = 1;
     }
     return port->heard;
@@ -122,12 +122,8 @@ int hf_queue_pull(hf_port *port)
 static int queue_decoded(hf_port *port, const uint8_t *payload, int length)
 {
     hf_wide *wide = hf_wide_of(port);
-    int16_t *at = port->queue + port->queued;
-    int samples = hf_codec_decode(port->law, &port->coders, payload, length, at);
-    if (wide && samples)
-        hf_wide_decode(wide, port->law, payload, length, at, samples,
-                       wide->queue + 2 * port->queued);
-    return samples;
+    return hf_wide_decode(wide, port, payload, length, port->queue + port->queued,
+                          wide ? wide->queue + 2 * port->queued : NULL);
 }
 
 /* As long as the packet was that is lost, from the copy that its successor may hold. */

@@ -168,8 +168,7 @@ static void watch_speech(hf_engine *engine, hf_port *port)
         hf_event_push(engine, &engine->events, &speech);
     for (rate = 0; rate < HF_TAP_RATES; rate++)
         if (port->taps[rate])
-            hf_tap_write(port->taps[rate], port->heard,
-                         own && (rate == HF_TAP_WIDE || port->law == HF_G722) ? own->heard : NULL);
+            hf_tap_write(port->taps[rate], port->heard, own ? own->heard : NULL);
     if (port->caller_id && hf_fsk_listen(&port->caller_id->fsk, port->heard, HF_FRAME))
         tell_caller(engine, port, &port->caller_id->fsk);
 }

@@ -134,7 +134,7 @@ static void from_opus(pair *all, double hz, double peak)
     test_frame(all->engine);
     if (peer_receive(&all->other, packet, &size) && all->got + HF_FRAME <= 2 * SECOND)
         all->got += hf_codec_decode(all->law, &all->coders[1], packet + 12, size - 12,
-                                    all->heard + all->got);
+                                    all->heard + all->got, NULL);
 }
 
 /* Frequency, level and noise of a tone between Opus and each other codec, both ways. */
@@ -198,7 +198,7 @@ static double error_of(pair *all, int lost, double *energy)
         test_frame(all->engine);
         if (peer_receive(&all->other, packet, &size))
             all->got += hf_codec_decode(HF_L16, &all->coders[1], packet + 12, size - 12,
-                                        all->heard + all->got);
+                                        all->heard + all->got, NULL);
     }
     CHECK(all->ports[0]->jitter.lost == (lost ? 8 : 0) && all->ports[0]->counts.underruns == 0);
     end(all);

@@ -155,8 +155,8 @@ static void listen_to(far_end *end)
             return;
         size = end->opens ? hf_srtp_unprotect(end->opens, packet, size) : size;
         CHECK(size > HF_RTP_HEADER && (packet[1] & 0x7f) == end->form->type);
-        CHECK(hf_codec_decode(end->form->law, &end->coders, packet + 12, size - 12, to) ==
-              HF_FRAME);
+        CHECK(hf_codec_decode(end->form->law, &end->coders, packet + 12, size - 12, to,
+                              NULL) == HF_FRAME);
     }
     end->frames++;
 }

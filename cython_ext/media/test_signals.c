@@ -258,7 +258,7 @@ static void g722_keeps_telephone_audio(void)
             int16_t in = (int16_t)(8000 * sin(step * i)), out;
             uint8_t octet;
             hf_g722_encode(&g722, &in, 1, &octet);
-            hf_g722_decode(&g722, &octet, 1, &out);
+            hf_g722_decode(&g722, &octet, 1, &out, NULL);
             if (i < 800)
                 continue;
             dot += out * sin(step * i);
