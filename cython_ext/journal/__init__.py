@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from cython_ext.implementation import PURE_PYTHON
 
 if TYPE_CHECKING or not PURE_PYTHON:
-    from cython_ext.journal._gathered import Gathered
+    from cython_ext.journal._gathered import Gathered, record_at
 else:
-    from cython_ext.journal.oracle import Gathered
+    from cython_ext.journal.oracle import Gathered, record_at
 
-__all__ = ["Gathered"]
+__all__ = ["Gathered", "record_at"]

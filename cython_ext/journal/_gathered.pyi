@@ -1,5 +1,11 @@
 from typing import final
 
+def record_at(data: bytes, start: int) -> tuple[int, str, bytes, float, int] | None:
+    """Number, kind, payload and time of the record at a place, and where the next one begins.
+
+    None when it is torn or damaged, or nothing is there.
+    """
+
 @final
 class Gathered:
     """Records that wait to be written, in order; the files' form is in the docs of the journal."""

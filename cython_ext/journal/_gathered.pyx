@@ -1,7 +1,8 @@
-"""Records of the journal, compiled: straight into one buffer. Same bytes as ``oracle.py``.
+"""Records of the journal, compiled: into one buffer, and out of a file. Same as ``oracle.py``.
 
 A record has some two hundred bytes, and a call writes fifty: in Python its header, its checksum in
-two steps and the pieces that wait cost more than what they are made for.
+two steps and the pieces that wait cost more than what they are made for. A start, and whoever
+makes a checkpoint, reads a hundred thousand.
 """
 
 cimport cython
@@ -12,11 +13,13 @@ from libc.string cimport memcpy
 
 cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(str text, Py_ssize_t *size) except NULL
+    str PyUnicode_DecodeUTF8(const char *text, Py_ssize_t size, const char *errors)
 
 cdef enum:
     HEADER = 25  # bytes before the kind
     AFTER_CRC = 8  # where the bytes begin that the checksum is of
-    LARGEST_PAYLOAD = 64 * 1024 * 1024 - 256
+    LARGEST_BODY = 64 * 1024 * 1024
+    LARGEST_PAYLOAD = LARGEST_BODY - 256
     ROOM = 4096  # most turns of the loop write less
     KEPT = 512 * 1024  # a snapshot's room is given back
 
@@ -40,6 +43,10 @@ cdef void make_tables() noexcept nogil:
 
 cdef inline uint32_t u32_at(const uint8_t *at) noexcept nogil:
     return at[0] | <uint32_t>at[1] << 8 | <uint32_t>at[2] << 16 | <uint32_t>at[3] << 24
+
+
+cdef inline uint64_t u64_at(const uint8_t *at) noexcept nogil:
+    return u32_at(at) | <uint64_t>u32_at(at + 4) << 32
 
 
 cdef inline void put_u32(uint8_t *at, uint32_t value) noexcept nogil:
@@ -80,6 +87,34 @@ cdef uint32_t checksum(const uint8_t *at, Py_ssize_t left) noexcept nogil:
 
 
 make_tables()
+
+
+def record_at(bytes data not None, Py_ssize_t start):
+    """Number, kind, payload and time of the record at a place, and where the next one begins.
+
+    None when it is torn or damaged, or nothing is there.
+    """
+    cdef const uint8_t *at = <const uint8_t *>PyBytes_AS_STRING(data) + start
+    cdef Py_ssize_t left = PyBytes_GET_SIZE(data) - start, length, named
+    cdef uint64_t moment
+    cdef double when
+    cdef str kind
+    if start < 0 or left < HEADER:
+        return None
+    length = u32_at(at)
+    named = at[24]
+    if length > LARGEST_BODY or named > length or length > left - HEADER:
+        return None
+    if checksum(at + AFTER_CRC, HEADER - AFTER_CRC + length) != u32_at(at + 4):
+        return None
+    try:
+        kind = PyUnicode_DecodeUTF8(<const char *>at + HEADER, named, NULL)
+    except UnicodeDecodeError:
+        return None
+    moment = u64_at(at + 16)
+    memcpy(&when, &moment, 8)
+    payload = PyBytes_FromStringAndSize(<const char *>at + HEADER + named, length - named)
+    return u64_at(at + 8), kind, payload, when, start + HEADER + length
 
 
 @cython.final

@@ -4,7 +4,9 @@ import struct
 import zlib
 from typing import Final
 
-LARGEST_PAYLOAD: Final = 64 * 1024 * 1024 - 256  # bytes
+LARGEST_BODY: Final = 64 * 1024 * 1024  # bytes; a longer length is damage, not a record
+LARGEST_PAYLOAD: Final = LARGEST_BODY - 256
+_HEADER: Final = struct.Struct("<IIQdB")
 _LENGTH_AND_CRC: Final = struct.Struct("<II")
 _CHECKED: Final = struct.Struct("<QdB")
 
@@ -42,3 +44,24 @@ class Gathered:
         """Forget what waits: it is written, or lost; its numbers stay used."""
         self._parts.clear()
         self.size = 0
+
+
+def record_at(data: bytes, start: int) -> tuple[int, str, bytes, float, int] | None:
+    """Number, kind, payload and time of the record at a place, and where the next one begins.
+
+    None when it is torn or damaged, or nothing is there.
+    """
+    if start < 0 or len(data) - start < _HEADER.size:
+        return None
+    length, crc, number, at, kind_length = _HEADER.unpack_from(data, start)
+    end = start + _HEADER.size + length
+    if length > LARGEST_BODY or kind_length > length or end > len(data):
+        return None
+    if zlib.crc32(memoryview(data)[start + _LENGTH_AND_CRC.size : end]) != crc:
+        return None
+    body = start + _HEADER.size
+    try:
+        kind = data[body : body + kind_length].decode()
+    except UnicodeDecodeError:
+        return None
+    return number, kind, data[body + kind_length : end], at, end

@@ -1,5 +1,6 @@
 """Records of the journal: the compiled form against the plain one, and against what reads them."""
 
+import struct
 import zlib
 from typing import Any
 
@@ -9,13 +10,14 @@ from hypothesis import strategies as st
 
 from cython_ext.implementation import PURE_PYTHON
 from cython_ext.journal import oracle
-from daemon.control.journaled.files import Record, unpack
 
 FORMS: dict[str, Any] = {"oracle": oracle.Gathered}
+READERS: dict[str, Any] = {"oracle": oracle.record_at}
 if not PURE_PYTHON:
-    from cython_ext.journal._gathered import Gathered
+    from cython_ext.journal._gathered import Gathered, record_at
 
     FORMS["compiled"] = Gathered
+    READERS["compiled"] = record_at
 
 KINDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=60)
 RECORDS = st.lists(
@@ -41,15 +43,49 @@ def test_both_forms_write_the_same_bytes_and_they_are_read_back(
         written.append(gathered.held())
         assert gathered.size == len(written[-1])
     assert set(written) == {written[0]}
-    position, found = 0, []
-    while (next_one := unpack(written[0], position)) is not None:
-        record, position = next_one
-        found.append(record)
-    assert position == len(written[0])
-    assert found == [
-        Record(last + 1 + at, kind, payload, when)
-        for at, (kind, payload, when) in enumerate(records)
-    ]
+    for reader in READERS.values():
+        position, found = 0, []
+        while (record := reader(written[0], position)) is not None:
+            *fields, position = record
+            found.append(tuple(fields))
+        assert position == len(written[0])
+        assert found == [(last + 1 + at, *record) for at, record in enumerate(records)]
+
+
+@given(data=st.data(), records=RECORDS.filter(bool))
+def test_both_forms_find_the_same_in_what_is_damaged(
+    data: st.DataObject, records: list[tuple[str, bytes, float]]
+) -> None:
+    gathered = oracle.Gathered()
+    for record in records:
+        gathered.add(*record)
+    damaged = bytearray(gathered.held())
+    for _ in range(data.draw(st.integers(0, 3))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    some = bytes(damaged[: data.draw(st.integers(0, len(damaged)))])
+    for start in (0, data.draw(st.integers(-2, len(some) + 2))):
+        found = [reader(some, start) for reader in READERS.values()]
+        assert all(repr(one) == repr(found[0]) for one in found)
+
+
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+def test_a_record_is_found_cut_nowhere_and_changed_nowhere(reader: Any) -> None:
+    gathered = oracle.Gathered(8)
+    gathered.add("é", b"payload", 1.5)
+    held = gathered.held()
+    assert reader(b"before" + held + b"behind", 6) == (9, "é", b"payload", 1.5, 6 + len(held))
+    for cut in range(len(held)):
+        assert reader(held[:cut], 0) is None
+    for place in range(len(held)):
+        changed = bytearray(held)
+        changed[place] ^= 1
+        assert reader(bytes(changed), 0) is None
+
+
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+def test_a_kind_that_is_no_text_is_damage(reader: Any) -> None:
+    checked = struct.pack("<QdB", 1, 0.0, 1) + b"\xff"
+    assert reader(struct.pack("<II", 1, zlib.crc32(checked)) + checked, 0) is None
 
 
 @pytest.mark.parametrize("size", [*range(40), 4095, 4096, 4097, 600_000])

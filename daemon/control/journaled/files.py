@@ -8,13 +8,12 @@ kind in UTF-8 and the payload (msgpack)::
     u8 length of the kind             kind             payload
 
 A record that a power cut tore is the last one of its file: reading stops before it, and counts
-it. ``daemon/control/journal.py`` writes them, with the bytes that ``cython_ext/journal`` makes.
+it. ``daemon/control/journal.py`` writes them; ``cython_ext/journal`` makes and reads their bytes.
 """
 
 import re
 import struct
 import sys
-import zlib
 from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,15 +21,14 @@ from typing import Final
 
 import msgspec
 
+from cython_ext.journal import record_at
 from daemon.errors import JournalError
 
 MAGIC: Final = b"HFJ1"
 SNAPSHOT: Final = "snapshot"
 """Kind of the records that hold the whole state: what is older is not needed to recover."""
-LARGEST_BODY: Final = 64 * 1024 * 1024  # a longer length is damage, not a record
 FIRST_READ: Final = 4096  # bytes that usually hold a file's first record
 _HEADER: Final = struct.Struct("<IIQdB")
-_LENGTH_AND_CRC: Final = struct.Struct("<II")
 _NAME: Final = re.compile(r"\d{8}-\d{4,}\.hfj")
 
 
@@ -87,20 +85,11 @@ def segments_after(directory: Path, after: int) -> list[Path]:
 
 def unpack(data: bytes, start: int = 0) -> tuple[Record, int] | None:
     """The record at ``start`` and where the next begins; None when it is torn or damaged."""
-    if len(data) - start < _HEADER.size:
+    found = record_at(data, start)
+    if found is None:
         return None
-    length, crc, sequence, at, kind_length = _HEADER.unpack_from(data, start)
-    end = start + _HEADER.size + length
-    if length > LARGEST_BODY or kind_length > length or end > len(data):
-        return None
-    if zlib.crc32(memoryview(data)[start + _LENGTH_AND_CRC.size : end]) != crc:
-        return None
-    body = start + _HEADER.size
-    try:
-        kind = data[body : body + kind_length].decode()
-    except UnicodeDecodeError:
-        return None
-    return Record(sequence, kind, data[body + kind_length : end], at), end
+    sequence, kind, payload, at, end = found
+    return Record(sequence, kind, payload, at), end
 
 
 def first_record(path: Path) -> Record | None:
@@ -167,7 +156,7 @@ class Segment:
             self.torn_bytes = len(data)
             return
         self.whole_bytes = _skip(data, after)
-        while (found := unpack(data, self.whole_bytes)) is not None:
-            record, self.whole_bytes = found
-            yield record
+        while (found := record_at(data, self.whole_bytes)) is not None:
+            sequence, kind, payload, at, self.whole_bytes = found
+            yield Record(sequence, kind, payload, at)
         self.torn_bytes = len(data) - self.whole_bytes
