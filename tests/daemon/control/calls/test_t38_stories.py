@@ -37,7 +37,7 @@ class End:
         return len(self.packets.proposed) > self.answered
 
 
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("seed", range(24))
 async def test_every_question_has_one_answer_and_nothing_stays(rig: ControlRig, seed: int) -> None:
     chance = random.Random(seed)
     caller, agent = await rig.connect()
@@ -65,7 +65,7 @@ async def test_every_question_has_one_answer_and_nothing_stays(rig: ControlRig, 
 
 async def step(rig: ControlRig, chance: random.Random, end: End) -> None:
     line = end.packets.line
-    match chance.randrange(7):
+    match chance.randrange(8):
         case 0 | 1 | 2:
             # Whoever has our re-INVITE open has 491 for an answer to his.
             if not end.waits and not end.is_asked:
@@ -79,6 +79,9 @@ async def step(rig: ControlRig, chance: random.Random, end: End) -> None:
                 rig.driver.emit(T38Left(line=line.id))
         case 6:
             rig.media.faxes.refusal = None if rig.media.faxes.refusal else REFUSAL
+        case 7:
+            rig.media.faxes.restart()
+            rig.media.restart()
     await rig.settle()
 
 
