@@ -301,7 +301,7 @@ class Controller(Switchboard):
         """Whether a call that rings may be answered; lines kept for green channels count."""
         if self.draining or len(self.calls) > self._max_calls:
             return False
-        kept = max((tier.keep_lines for tier in self.directory.tiers), default=0)
+        kept = self.directory.most_kept_lines
         if not kept or self.directory.tier_of(call.ani) is not None:
             return True
         trunks = self.lines.trunks_beside(call.caller.line)

@@ -74,11 +74,16 @@ class LineTable:
 
     def line(self, line: LineId) -> Line:
         """A line by its name; DriverError when no driver has it."""
-        return self._owner(line).line(line)
+        for item in self._opened.values():
+            try:
+                return item.driver.line(line)
+            except KeyError:
+                continue
+        raise DeviceMissing(f"{line}: no driver has this line")
 
     def station_line(self, station: str) -> Line:
         """A line towards a station; DriverError when nobody can reach it."""
-        why = f"station {station}: not registered and not plugged in"
+        why = ""
         for item in self._opened.values():
             if item.stations is None:
                 continue
@@ -88,7 +93,7 @@ class LineTable:
                 if item.stations.reachable(station):
                     raise
                 why = str(error)
-        raise DeviceMissing(why)
+        raise DeviceMissing(why or f"station {station}: not registered and not plugged in")
 
     def outgoing(self, names: Iterable[str]) -> list[Line]:
         """Trunk lines, those of the drivers, trunks or lines named, in that order; else all."""
@@ -132,7 +137,7 @@ class LineTable:
 
     async def call_detail(self, line: LineId) -> CallDetail | None:
         """What a serial link tells of the call ringing on a board port, waiting for it."""
-        driver = self._detailed.get(self._owner(line).name)
+        driver = self._detailed.get(self._owner(line).name) if self._detailed else None
         if driver is None:
             return None
         links = {

@@ -68,7 +68,12 @@ class CallerEars:
 
 
 async def ask_who_calls(call: Call, context: "CallContext") -> None:
-    """Wait for the message of a line that has audio while it rings, unless the number is known."""
+    """Learn who calls from a serial link, or from the message of a line that is heard ringing."""
+    detail = await context.call_detail(call.caller.line)
+    if detail is not None:
+        call.ani = "" if detail.restricted else detail.ani
+        call.ani_verbatim = detail.ani
+        call.redirecting, call.reason = detail.forwarded_from, detail.reason
     port = None if call.ani_verbatim else context.line(call.caller.line).port
     if port is None:
         return

@@ -5,6 +5,9 @@ in one queue, so a call has one order of events and needs no locks. The flow run
 of its own beside it and changes the call only through the hooks in ``flows/call_flow.py``.
 """
 
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, Final, Literal
+
 from structlog.typing import FilteringBoundLogger as BoundLogger
 
 from acd_core.commands import (
@@ -22,7 +25,8 @@ from acd_core.events import CallAbandoned, CallbackFailed
 from acd_core.ids import CallId
 from daemon.control.audio.attention import Attention
 from daemon.control.audio.caller_ears import ask_who_calls, told_late
-from daemon.control.calls.call import Call, IllegalStep, Phase, Step, outcome_of
+from daemon.control.by_type import ByType
+from daemon.control.calls.call import Call, Direct, IllegalStep, Phase, Step, outcome_of
 from daemon.control.calls.context import (
     CallContext,
     HangUpRequest,
@@ -37,7 +41,12 @@ from daemon.control.calls.moves.asking import CallRequest, MoveRequest
 from daemon.control.calls.moves.moves import Moves
 from daemon.control.calls.offering import Offering, StationAwaited
 from daemon.control.calls.onward import GoingOnward, OnwardDue
-from daemon.control.calls.resuming import half_connected, offers_lost, talks
+from daemon.control.calls.resuming import (
+    answered_meanwhile,
+    half_connected,
+    offers_lost,
+    talks,
+)
 from daemon.control.calls.supervising import Supervising
 from daemon.control.flows.call_flow import CallFlow
 from daemon.control.flows.inbox import Inbox
@@ -50,6 +59,14 @@ from drivers.events import Cause, LineEvent
 from drivers.t38 import T38Event
 
 CallInput = LineEvent | MediaEvent | AcdCommand | CallRequest | StationAwaited | OnwardDue
+Doing = Awaitable[object] | Literal[False] | None
+"""What is to be awaited yet, if anything; False: the call is as it was."""
+ONE_OF_MANY: Final = (OfferToAgent, WithdrawOffer)
+
+
+def nothing(_life: object, _happened: object) -> Doing:
+    """It does not concern the call."""
+    return None
 
 
 class CallLife:
@@ -100,7 +117,7 @@ class CallLife:
                 changed = await self._handle(happened)
                 unkept = unkept or changed
                 # Many stations ring, or stop, in one go: that is one state to write down.
-                goes_on = not changed or isinstance(happened, OfferToAgent | WithdrawOffer)
+                goes_on = not changed or isinstance(happened, ONE_OF_MANY)
                 if unkept and (self._inbox.empty() or not goes_on):
                     self._context.keep(self.call)
                     unkept = False
@@ -134,11 +151,6 @@ class CallLife:
         if call.phase is Phase.DIALLING:
             await self._dial()
             return
-        detail = await context.call_detail(call.caller.line)
-        if detail is not None:
-            call.ani = "" if detail.restricted else detail.ani
-            call.ani_verbatim = detail.ani
-            call.redirecting, call.reason = detail.forwarded_from, detail.reason
         await ask_who_calls(call, context)
         target = context.find_target(call.dnis)
         context.keep(call)
@@ -179,7 +191,7 @@ class CallLife:
         if half_connected(call):
             self.conversation.note_answer(self._context.clock())
         if call.phase is Phase.RINGING and call.direct is None:
-            await self._answered_meanwhile()
+            await answered_meanwhile(self, self._context)
             return
         if call.phase in (Phase.RINGING, Phase.DIALLING):
             await self.end(Cause.TEMPORARY_FAILURE, by="system", failed=True)
@@ -200,143 +212,131 @@ class CallLife:
             self.tell(HangUpRequest(by="system"))  # its end was on its way
         self.log.info("call goes on after a restart", phase=call.phase)
 
-    async def _answered_meanwhile(self) -> None:
-        """Our answer left, and control ended before it was written: Answered follows once more."""
-        call = self.call
-        target = self._context.find_target(call.dnis)
-        if target is None or not (target.flow or target.queue):
-            await self.end(Cause.UNALLOCATED, by="system", outcome="failed")
-            return
-        call.language, call.flow = target.language, target.flow
-        self.flow.prepare(target)
-
     # -- what happens ---------------------------------------------------------------------
 
     async def _handle(self, happened: CallInput) -> bool:
         """Act on what happened; whether it changed the call."""
-        changed = True
+        call, changed = self.call, True
         try:
-            match happened:
-                case LineEvent():
-                    changed = await self._line_event(happened)
-                case CallerHeard():
-                    told_late(self.call, happened, self._context)
-                case SpeakerChanged():
-                    self.attention.spoke(happened)
-                    changed = False
-                case MediaEvent():
-                    await self._media_event(happened)
-                case HangUpRequest(by=by):
-                    await self.end(Cause.NORMAL, by=by)
-                case HoldRequest(on=on):
-                    await self.conversation.hold(on=on)
-                case PauseRecordingRequest():
-                    await self.conversation.pause_recording(happened)
-                case TransferRequest(to=to) if self.call.connected:
-                    await self.onward.from_desk(to)
-                case SupervisingRequest():
-                    await self.supervising.asked(happened)
-                case MoveRequest():
-                    await self.moves.asked(happened)
-                case _:
-                    await self._command(happened)
+            doing = self._DOING[type(happened)](self, happened)
+            if doing is False:
+                changed = False
+            elif doing is not None:
+                await doing
         except IllegalStep as error:
             # Two sides acted at once; the one that came first counts.
             self.log.info("too late for the call", what=type(happened).__name__, why=str(error))
-        if self.call.supervision is not None:
+        if call.supervision is not None:
             await self.supervising.follow()
-        if self.moves.is_due:
-            await self.moves.follow()
+        if call.engaged or call.direct or call.onward or call.consult or call.guests:
+            await self.moves.follow()  # somebody is here whom no queue has put there
         if self.attention.is_due:
             await self.attention.follow()
         if self._context.faxes.waiting:
-            await self._context.faxes.follow(self.call)
+            await self._context.faxes.follow(call)
         return changed
 
-    async def _line_event(self, event: LineEvent) -> bool:
-        call = self.call
-        if isinstance(event, T38Event):
-            await self._context.faxes.t38_event(call, event, self.flow.signal)
-        elif isinstance(event, line_events.Replaced):
-            self.moves.replaced(event)
-        elif event.line == call.caller.line:
-            await self._caller_event(event)
-        elif self.offering.is_stale(event):
+    def _line_event(self, event: LineEvent) -> Doing:
+        call, line = self.call, event.line
+        if line == call.caller.line:
+            if call.direct is not None:
+                return self._event_inside(event, call.direct)
+            return self._CALLERS[type(event)](self, event)
+        if self.offering.is_stale(event):
             return False
-        elif agent := call.rung_on(event.line):
-            return self.offering.happened(event, agent)
-        elif call.agent_leg is not None and event.line == call.agent_leg.line:
-            await self.conversation.happened(event)
-        elif call.onward is not None and event.line == call.onward.leg.line:
-            await self.onward.happened(event, call.onward)
-        elif call.supervision is not None and event.line == call.supervision.leg.line:
-            await self.supervising.happened(event, call.supervision)
-        else:
-            await self.moves.happened(event)
-        return True
+        if agent := call.rung_on(line):
+            return None if self.offering.happened(event, agent) else False
+        if call.agent_leg is not None and line == call.agent_leg.line:
+            return self.conversation.happened(event)
+        if call.onward is not None and line == call.onward.leg.line:
+            return self.onward.happened(event, call.onward)
+        if call.supervision is not None and line == call.supervision.leg.line:
+            return self.supervising.happened(event, call.supervision)
+        return self.moves.happened(event)
 
-    async def _caller_event(self, event: LineEvent) -> None:
+    async def _event_inside(self, event: LineEvent, direct: Direct) -> None:
+        if not await self.moves.direct.caller_event(event, direct):
+            doing = self._CALLERS[type(event)](self, event)
+            if doing:
+                await doing
+
+    def _caller_answered(self, _: line_events.Answered) -> None:
         call, now = self.call, self._context.clock()
-        if call.direct is not None and await self.moves.direct.caller_event(event, call.direct):
+        if call.phase not in (Phase.RINGING, Phase.DIALLING):
             return
-        match event:
-            case line_events.Answered() if call.phase in (Phase.RINGING, Phase.DIALLING):
-                call.step(Step.ANSWER, now)
-                call.caller.answered = now
-                call.caller.port = self._context.line(call.caller.line).port
-                self._context.records.open_segment(call, "ivr", now)
-                if call.caller.line not in self.gone:  # else his end is the next thing we handle
-                    self.flow.start()
-            case line_events.Digit(key=key, duration_ms=duration) if call.caller.port is not None:
-                self.flow.key(call.caller.port, key, duration)
-            case line_events.Released(cause=cause):
-                await self.end(cause, by="caller", caller_released=True)
-            case line_events.Transferred() if event.other is not None:
-                await self.moves.transferred(event)
-            case line_events.LineDown(reason=reason):
-                self.log.error("line of the caller is down", why=reason)
-                await self.end(Cause.DESTINATION_OUT_OF_ORDER, by="system", failed=True)
-            case _:
-                pass
+        call.step(Step.ANSWER, now)
+        call.caller.answered = now
+        call.caller.port = self._context.line(call.caller.line).port
+        self._context.records.open_segment(call, "ivr", now)
+        if call.caller.line not in self.gone:  # else his end is the next thing we handle
+            self.flow.start()
 
-    async def _media_event(self, event: MediaEvent) -> None:
+    def _caller_down(self, event: line_events.LineDown) -> Doing:
+        self.log.error("line of the caller is down", why=event.reason)
+        return self.end(Cause.DESTINATION_OUT_OF_ORDER, by="system", failed=True)
+
+    def _recorded(self, event: RecordFinished) -> Doing:
         recording = self.call.recording
-        if (
-            isinstance(event, RecordFinished)
-            and recording is not None
-            and recording.id == event.recording
-            and recording.kind == "call"
-        ):
-            self.call.recording = None
-            if event.reason == CUT_OFF:
-                await self.conversation.record_again(recording)
-            return
-        self.flow.signal(event)
+        if recording is None or recording.id != event.recording or recording.kind != "call":
+            self.flow.signal(event)
+            return None
+        self.call.recording = None
+        return self.conversation.record_again(recording) if event.reason == CUT_OFF else None
 
-    async def _command(self, command: CallInput) -> None:
-        match command:
-            case OfferToAgent():
-                await self.offering.begin(command)
-            case StationAwaited():
-                await self.offering.ring(command)
-            case WithdrawOffer(agent=agent, why=why):
-                await self.offering.withdraw(agent, why)
-            case ConnectToAgent():
-                await self.conversation.connect(command)
-            case CallTimedOut(reason=reason):
-                await self.visits.left("timed_out", reason)
-            case CallRefused(reason=reason):
-                await self.visits.left("refused", reason)
-            case OnwardDue(leg=leg):
-                await self.onward.due(leg)
-            case CallMoved():
-                self.visits.moved(command)
-            case AnnounceToCaller() if self.call.phase is Phase.WAITING:
-                self.flow.announce(command)
-            case CallWaiting():
-                self._context.changed(self.call)
-            case _:
-                pass
+    def _spoke(self, event: SpeakerChanged) -> Doing:
+        self.attention.spoke(event)
+        return False
+
+    _CALLERS: ClassVar[ByType[Callable[["CallLife", Any], Doing]]] = ByType(
+        {
+            line_events.Answered: _caller_answered,
+            line_events.Digit: lambda life, event: life.flow.key(event.key, event.duration_ms),
+            line_events.LineDown: _caller_down,
+            line_events.Released: lambda life, event: life.end(
+                event.cause, by="caller", caller_released=True
+            ),
+            line_events.Transferred: lambda life, event: (
+                life.moves.transferred(event) if event.other is not None else None
+            ),
+            LineEvent: nothing,
+        }
+    )
+    """What to do with something that happened on the caller's own line."""
+    _DOING: ClassVar[ByType[Callable[["CallLife", Any], Doing]]] = ByType(
+        {
+            LineEvent: _line_event,
+            T38Event: lambda life, event: life._context.faxes.t38_event(
+                life.call, event, life.flow.signal
+            ),
+            line_events.Replaced: lambda life, event: life.moves.replaced(event),
+            MediaEvent: lambda life, event: life.flow.signal(event),
+            RecordFinished: _recorded,
+            CallerHeard: lambda life, event: told_late(life.call, event, life._context),
+            SpeakerChanged: _spoke,
+            HangUpRequest: lambda life, asked: life.end(Cause.NORMAL, by=asked.by),
+            HoldRequest: lambda life, asked: life.conversation.hold(on=asked.on),
+            PauseRecordingRequest: lambda life, asked: life.conversation.pause_recording(asked),
+            TransferRequest: lambda life, asked: (
+                life.onward.from_desk(asked.to) if life.call.connected else None
+            ),
+            SupervisingRequest: lambda life, asked: life.supervising.asked(asked),
+            MoveRequest: lambda life, asked: life.moves.asked(asked),
+            OfferToAgent: lambda life, command: life.offering.begin(command),
+            StationAwaited: lambda life, awaited: life.offering.ring(awaited),
+            WithdrawOffer: lambda life, told: life.offering.withdraw(told.agent, told.why),
+            ConnectToAgent: lambda life, command: life.conversation.connect(command),
+            CallTimedOut: lambda life, told: life.visits.left("timed_out", told.reason),
+            CallRefused: lambda life, told: life.visits.left("refused", told.reason),
+            OnwardDue: lambda life, due: life.onward.due(due.leg),
+            CallMoved: lambda life, command: life.visits.moved(command),
+            AnnounceToCaller: lambda life, told: (
+                life.flow.announce(told) if life.call.phase is Phase.WAITING else None
+            ),
+            CallWaiting: lambda life, _: life._context.changed(life.call),
+            object: nothing,
+        }
+    )
+    """What to do with anything that a call is told."""
 
     # -- leaving --------------------------------------------------------------------------
 

@@ -119,7 +119,7 @@ class KeptPlaces:
 
     def of(self, number: str, queue: int) -> int | None:
         """The place of somebody who calls in himself, in the queue that he left."""
-        if not number:
+        if not number or not self.kept:
             return None
         found = (c.call for c in self.kept.values() if c.number == number and c.queue == queue)
         return next(found, None)

@@ -5,6 +5,7 @@ rows and the distribution engine can be one step apart: here they are brought to
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from acd_core.agent import AgentState
 from acd_core.events import (
@@ -19,7 +20,11 @@ from acd_core.events import (
 from acd_core.ids import CallId
 from acd_core.snapshot import Snapshot
 from daemon.control.calls.call import Call, Leg
-from drivers.events import Ringing
+from drivers.events import Cause, Ringing
+
+if TYPE_CHECKING:
+    from daemon.control.calls.context import CallContext
+    from daemon.control.calls.life import CallLife
 
 WITH_CALLER = (AgentState.TALKING, AgentState.ON_HOLD)
 
@@ -78,6 +83,17 @@ def left_busy(calls: Iterable[Call], floor: Snapshot) -> Iterator[AcdEvent]:
         marked = view.state in (AgentState.BUSY, AgentState.WRAP_UP, *WITH_CALLER)
         if marked and view.agent not in engaged:
             yield AgentFree(agent=view.agent)
+
+
+async def answered_meanwhile(life: "CallLife", context: "CallContext") -> None:
+    """Our answer left, and control ended before it was written: Answered follows once more."""
+    call = life.call
+    target = context.find_target(call.dnis)
+    if target is None or not (target.flow or target.queue):
+        await life.end(Cause.UNALLOCATED, by="system", outcome="failed")
+        return
+    call.language, call.flow = target.language, target.flow
+    life.flow.prepare(target)
 
 
 def arrived(

@@ -75,6 +75,9 @@ class Directory:
         self._tier_of: dict[str, TierInfo] = {}
         self._tier_prefixes: tuple[tuple[str, TierInfo], ...] = ()
         self._queues: dict[int, QueueInfo] = {}
+        self._slugs: dict[str, QueueInfo] = {}
+        self.most_kept_lines = 0
+        """Lines kept for the tier that keeps most; 0 when none keeps any."""
         self._agents: dict[int, AgentInfo] = {}
         self._skills: dict[str, int] = {}
 
@@ -89,6 +92,7 @@ class Directory:
         """Put new settings in force; parts left out stay."""
         if queues is not None:
             self._queues = {queue.key: queue for queue in queues}
+            self._slugs = {queue.slug: queue for queue in reversed(self._queues.values())}
         if agents is not None:
             self._agents = {agent.key: agent for agent in agents}
         if skills is not None:
@@ -113,7 +117,7 @@ class Directory:
 
     def queue_by_slug(self, slug: str) -> QueueInfo | None:
         """A queue by its slug."""
-        return next((queue for queue in self._queues.values() if queue.slug == slug), None)
+        return self._slugs.get(slug)
 
     def agent(self, key: int) -> AgentInfo | None:
         """An agent by key."""
@@ -133,10 +137,14 @@ class Directory:
         found = self._tier_of.get(ani)
         if found is not None:
             return found
-        return next((tier for prefix, tier in self._tier_prefixes if ani.startswith(prefix)), None)
+        for prefix, tier in self._tier_prefixes:
+            if ani.startswith(prefix):
+                return tier
+        return None
 
     def _replace_tiers(self, tiers: Iterable[TierInfo]) -> None:
         self._tiers = tuple(sorted(tiers, key=lambda tier: tier.slug))
+        self.most_kept_lines = max((tier.keep_lines for tier in self._tiers), default=0)
         named = [(number, tier) for tier in self._tiers for number in tier.numbers]
         self._tier_of = {number: tier for number, tier in named if not number.endswith("*")}
         prefixes = [(number[:-1], tier) for number, tier in named if number.endswith("*")]

@@ -106,7 +106,8 @@ class ActiveFlows:
 
     def queue_only(self, slug: str) -> ActiveFlow:
         """A flow that does nothing but enter a queue."""
-        return self._make(f"queue:{slug}", QUEUE_ONLY.format(slug=slug))
+        name = f"queue:{slug}"
+        return self._made.get(name) or self._make(name, QUEUE_ONLY.format(slug=slug))
 
     def called_back(self, slug: str) -> ActiveFlow:
         """A flow that enters a queue once a person says that he is there."""
@@ -114,7 +115,7 @@ class ActiveFlows:
         return self._make(f"callback:{slug}", text)
 
     def _make(self, name: str, text: str) -> ActiveFlow:
-        """Read a flow of ours once: YAML is slow."""
+        """Read a flow of ours: once, for YAML is slow."""
         if name not in self._made:
             self._made[name] = ActiveFlow(load_flow(text, name), 0, text)
         return self._made[name]

@@ -103,9 +103,11 @@ class CallFlow(CallPart):
             runner.rests = False
             self._go(runner, None)
 
-    def key(self, port: PortId, key: str, duration_ms: int) -> None:
-        """Tell the flow of a key that the line itself reported."""
-        self.signal(DigitDetected(port=port, key=key, duration_ms=duration_ms, source="line"))
+    def key(self, key: str, duration_ms: int) -> None:
+        """Tell the flow of a key that the caller's line itself reported."""
+        port = self.call.caller.port
+        if port is not None:
+            self.signal(DigitDetected(port=port, key=key, duration_ms=duration_ms, source="line"))
 
     def over(self, *, caller_left: bool) -> None:
         """The call ends: note where the flow was, and what it knew in the end."""
@@ -186,8 +188,8 @@ class CallFlow(CallPart):
     async def _machine(self) -> bool:
         """Whether a machine has answered, and nothing more is to be said to it."""
         then = await meet(self.call, self._context)
-        if then == "agent" and self.call.caller.port is not None:
-            self.key(self.call.caller.port, CONFIRMS, 0)
+        if then == "agent":
+            self.key(CONFIRMS, 0)
         elif then == "hang_up":
             self._life.tell(HangUpRequest(by="system"))
         return then == "hang_up"
