@@ -67,6 +67,7 @@ class FakeFaxHost:
         port = self.running.setdefault(request.fax, self._new_port())
         if request.t38 is not None or request.fax in self.by_packets:
             self.by_packets.add(request.fax)
+            self.sockets.discard(request.fax)  # its worker has it now
             port = port if request.way == "gateway" else NO_PORT
         return fax.encode(fax.FaxStarted(port=port))
 
