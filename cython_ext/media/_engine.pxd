@@ -8,7 +8,7 @@ cdef extern from "sys/socket.h":
 
 
 cdef extern from "engine.h":
-    enum: HF_MEMBERS, HF_MOST_MEMBERS, HF_LATE_STEPS, HF_TAP_SAMPLES, HF_PHASES, HF_PHASE_PORTS, HF_COMMANDS, HF_FRAME, HF_WIRE, HF_PORT_RECORDERS
+    enum: HF_MEMBERS, HF_MOST_MEMBERS, HF_LATE_STEPS, HF_TAP_SAMPLES, HF_PHASES, HF_PHASE_PORTS, HF_COMMANDS, HF_FRAME, HF_PORT_RECORDERS
     enum: HF_PORT, HF_PLAYER, HF_ROOM, HF_RECORDER, HF_TAP, HF_KEYRING
     enum: HF_RTP, HF_DEVICE, HF_INBAND, HF_HARDWARE
     enum: HF_ALAW, HF_ULAW, HF_S16, HF_L16, HF_G722, HF_OPUS
@@ -79,13 +79,16 @@ cdef extern from "engine.h":
     ctypedef struct hf_keyring:
         hf_object head
 
+    ctypedef struct hf_extra:
+        pass
+
     ctypedef struct hf_stream:
         sockaddr_storage remote
         socklen_t remote_length
         int law, payload_type, key_payload_type, packet_samples, send, receive
         int rtcp_mux, rtcp_fd
         hf_coders coders
-        uint8_t *wire
+        hf_extra *extra
 
     ctypedef struct hf_port_counts:
         uint64_t packets_in, packets_out, bad, foreign, ssrc_changes, other_keys
@@ -153,6 +156,8 @@ cdef extern from "engine.h":
     uint32_t hf_commands_read(const hf_engine *engine)
     int hf_event_pop(hf_event_ring *ring, hf_event *event)
     void hf_look(hf_engine *engine)
+    hf_extra *hf_extra_new()
+    void hf_extras_fill(hf_engine *engine)
     hf_object *hf_retired_take(hf_engine *engine)
     void hf_object_free(hf_object *object)
     hf_port *hf_port_new(uint64_t id, hf_port_kind kind, int fd)

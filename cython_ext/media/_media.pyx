@@ -9,7 +9,7 @@ import os
 from collections import deque
 
 cimport cython
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from cython_ext.media._engine cimport *
@@ -124,6 +124,7 @@ cdef class Core:
         cdef hf_object *following
         found = []
         hf_look(self.engine)
+        hf_extras_fill(self.engine)
         object = hf_retired_take(self.engine)
         while object != NULL:
             following = object.next_retired
@@ -201,10 +202,10 @@ cdef class Core:
                                &stream.remote_length) < 0:
             raise ValueError(f"{host!r} is no IP address")
         if packet_samples != HF_FRAME:
-            stream.wire = new_wire()
+            stream.extra = new_extra()
         port = hf_port_new(number, <hf_port_kind>HF_RTP, fd)
         if port == NULL:
-            free(stream.wire)
+            free(stream.extra)
         handle = handle_of(port)
         command.op, command.subject = HF_ADD_PORT, port
         hf_command_push(self.engine, &command)
@@ -242,9 +243,9 @@ cdef class Core:
         command.object = NULL if keyring is None else keyring.pointer
         put_coder(&command.stream.coders, coder)
         if gathers:
-            command.stream.wire = new_wire()
+            command.stream.extra = new_extra()
         if hf_command_push(self.engine, &command) < 0:
-            free(command.stream.wire)
+            free(command.stream.extra)
             free(command.stream.coders.g722)
             free(command.stream.coders.opus)
             return False

@@ -34,9 +34,9 @@ cdef Handle handle_of(void *pointer, object parts=None):
     return handle
 
 
-cdef uint8_t *new_wire() except NULL:
-    """Room for what is coded and shorter than a packet."""
-    cdef uint8_t *made = <uint8_t *>malloc(HF_WIRE)
+cdef hf_extra *new_extra() except NULL:
+    """Room for packets that are no frames."""
+    cdef hf_extra *made = hf_extra_new()
     if made == NULL:
         raise MemoryError
     return made
@@ -57,10 +57,6 @@ def new_rtp(uint64_t number, int fd):
     if port == NULL:
         os.close(fd)
     return handle_of(port)
-
-
-
-
 
 
 def open_reports(Handle handle):

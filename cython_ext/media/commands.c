@@ -69,6 +69,7 @@ static void connect_port(hf_engine *engine, hf_port *port, const hf_command *com
         if (before)
             hf_retire(engine, &before->head);
     }
+    hf_extra_give(engine, port, command->stream.extra);
     hf_rtp_connect(port, &command->stream);
 }
 
@@ -251,7 +252,7 @@ void hf_object_free(hf_object *object)
     if (object->kind == HF_PORT) {
         close_fd(((hf_port *)object)->fd);
         close_fd(((hf_port *)object)->rtcp_fd);
-        free(((hf_port *)object)->wire);
+        free(((hf_port *)object)->extra);
         free(((hf_port *)object)->coders.g722);
         free(((hf_port *)object)->coders.opus);
     } else if (object->kind == HF_ROOM) {

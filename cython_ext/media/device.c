@@ -30,13 +30,13 @@ static void lost(hf_engine *engine, hf_port *port, int code)
 
 static void enqueue(hf_port *port)
 {
+    int16_t *queue = port->extra->queue;
     if (port->queued >= MOST_FRAMES * HF_FRAME) {
         port->queued -= HF_FRAME;
-        memmove(port->queue, port->queue + HF_FRAME,
-                (size_t)port->queued * sizeof port->queue[0]);
+        memmove(queue, queue + HF_FRAME, (size_t)port->queued * sizeof *queue);
         atomic_fetch_add_explicit(&port->counts.overruns, 1, memory_order_relaxed);
     }
-    hf_g711_decode(port->law, port->raw, HF_FRAME, port->queue + port->queued);
+    hf_g711_decode(port->law, port->extra->cells[0], HF_FRAME, queue + port->queued);
     port->queued += HF_FRAME;
     port->partial_fill = 0;
     atomic_fetch_add_explicit(&port->counts.packets_in, 1, memory_order_relaxed);
@@ -51,7 +51,7 @@ static void read_chunks(hf_engine *engine, hf_port *port)
          * waits in its socket, and a slow moment of it costs nothing. */
         if (port->law == HF_S16 && port->queued >= MOST_FRAMES * HF_FRAME)
             return;
-        got = read(port->fd, port->raw + port->partial_fill,
+        got = read(port->fd, port->extra->cells[0] + port->partial_fill,
                    (size_t)(size - port->partial_fill));
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
             return;
@@ -87,13 +87,14 @@ void hf_device_receive(hf_engine *engine, hf_port *port)
 
 void hf_device_send(hf_engine *engine, hf_port *port)
 {
+    uint8_t *wire = port->extra->wire;
     int size = chunk_size(port);
     ssize_t done;
     port->timestamp += HF_FRAME;
     if (port->dead)
         return;
     if (port->wire_fill + size <= (int)HF_WIRE) {
-        hf_g711_encode(port->law, port->sent, HF_FRAME, port->wire + port->wire_fill);
+        hf_g711_encode(port->law, port->sent, HF_FRAME, wire + port->wire_fill);
         port->wire_fill += size;
     } else {
         atomic_fetch_add_explicit(&port->counts.not_sent, 1, memory_order_relaxed);
@@ -101,7 +102,7 @@ void hf_device_send(hf_engine *engine, hf_port *port)
     /* A whole chunk at a time: message-like devices keep their boundaries. */
     while (port->wire_fill > 0) {
         int part = port->wire_fill % size ? port->wire_fill % size : size;
-        done = write(port->fd, port->wire, (size_t)part);
+        done = write(port->fd, wire, (size_t)part);
         if (done < 0) {
             if (errno != EAGAIN && errno != EINTR && errno != ELAST)
                 lost(engine, port, errno);
@@ -110,6 +111,6 @@ void hf_device_send(hf_engine *engine, hf_port *port)
         if (done == part && port->wire_fill % size == 0)
             atomic_fetch_add_explicit(&port->counts.packets_out, 1, memory_order_relaxed);
         port->wire_fill -= (int)done;
-        memmove(port->wire, port->wire + done, (size_t)port->wire_fill);
+        memmove(wire, wire + done, (size_t)port->wire_fill);
     }
 }

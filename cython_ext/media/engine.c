@@ -50,6 +50,7 @@ hf_engine *hf_engine_new(int realtime, int silence_seconds)
         free(engine);
         return NULL;
     }
+    hf_extras_fill(engine);
     return engine;
 }
 
@@ -224,5 +225,10 @@ void hf_engine_free(hf_engine *engine)
     hf_engine_stop(engine);
     hf_handshakes_stop(engine); /* of an engine that a test has never started */
     close(engine->wake);
+    while (engine->extras) {
+        hf_extra *extra = engine->extras;
+        engine->extras = extra->next;
+        free(extra);
+    }
     free(engine);
 }

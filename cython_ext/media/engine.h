@@ -40,6 +40,7 @@
 #define HF_RAW 320        /* octets of a coded frame that may pass through as it is */
 #define HF_WIRE (HF_PAYLOAD + HF_FRAME * 2)
 #define HF_QUEUE (HF_FRAME * 4) /* samples decoded and not yet heard, the most there can be */
+#define HF_EXTRAS 32 /* that wait for ports that turn out to need one */
 #define HF_LATE_STEPS 64  /* of the histogram of lateness, 0.25 ms each */
 #define HF_PORT_RECORDERS 2
 #define HF_COMMANDS 4096  /* ring sizes are powers of two */
@@ -87,6 +88,14 @@ typedef struct {
     hf_fsk fsk;
 } hf_caller_id;
 
+/* What a port needs beside when its packets are no frames of 20 ms, or when many wait. */
+typedef struct hf_extra {
+    struct hf_extra *next; /* of those that wait */
+    uint8_t cells[HF_MORE_CELLS][HF_CELL]; /* of the jitter buffer; the first for a device's chunk */
+    int16_t queue[HF_QUEUE];
+    uint8_t wire[HF_WIRE]; /* shorter than a packet so far */
+} hf_extra;
+
 /* How the stream of an RTP port is set. */
 typedef struct {
     struct sockaddr_storage remote;
@@ -96,7 +105,7 @@ typedef struct {
     int rtcp_mux; /* RFC 5761: reports share the socket */
     int rtcp_fd;  /* -1: as before; the port takes it over */
     hf_coders coders; /* those not NULL the port takes over */
-    uint8_t *wire;    /* the same; needed once a port, for Opus and packets that are no frames */
+    hf_extra *extra;  /* the same; needed once a port, for Opus and packets that are no frames */
 } hf_stream;
 
 enum hf_port_kind { HF_RTP, HF_DEVICE };
@@ -119,7 +128,6 @@ struct hf_port {
     int latched, marker;
     uint16_t sequence;
     uint32_t timestamp, ssrc;
-    uint8_t *wire; /* HF_WIRE octets, shorter than a packet so far; NULL: packets are frames */
     int wire_fill;
     /* receiving */
     uint32_t peer_ssrc, new_ssrc;
@@ -135,9 +143,9 @@ struct hf_port {
     int has_peer, silent_frames, concealed, primed, dead, polls;
     uint16_t new_ssrc_sequence;
     hf_jitter jitter;
-    int16_t queue[HF_QUEUE];
-    int queued;
-    int partial_fill; /* device: octets in ``raw`` of a chunk that is not whole */
+    hf_extra *extra;  /* NULL: packets are frames, and few of them wait */
+    int queued;       /* samples in the queue */
+    int partial_fill; /* device: octets of a chunk that is not whole */
     /* keys, analysis */
     hf_keys_in keys_in;
     hf_keys_out keys_out;
@@ -146,10 +154,11 @@ struct hf_port {
     hf_faxtone fax;
     hf_level level;
     /* one frame; what is heard stays coded until somebody wants its samples */
-    uint8_t raw[HF_RAW];
+    const uint8_t *raw; /* in the jitter buffer, until the next is got */
     int raw_length; /* 0: only ``heard`` counts */
     int decoded;    /* with raw_length: whether ``heard`` holds the same */
-    int16_t heard[HF_FRAME], sent[HF_FRAME];
+    int16_t heard[HF_FRAME];
+    int16_t *sent;  /* the engine's, for as long as the port speaks */
     /* what is attached */
     hf_room *room;
     int member;
@@ -225,6 +234,9 @@ typedef struct hf_engine {
     _Atomic(struct hf_transport *) answered, finished;
     hf_port *ports[HF_PHASES][HF_PHASE_PORTS];
     int count[HF_PHASES];
+    int16_t sent[HF_FRAME]; /* of the port that speaks */
+    _Atomic(hf_extra *) extras;
+    _Atomic int extra_count;
     hf_engine_counts counts;
     pthread_mutex_t files_lock;
     pthread_cond_t files_wake;
@@ -268,7 +280,15 @@ const int16_t *hf_port_samples(hf_port *port); /* of the frame heard last, decod
 int hf_queue_pull(hf_port *port); /* 20 ms of the queue to heard; 0 when it ran dry */
 
 /* hearing.c */
-void hf_port_pull(hf_port *port); /* of an RTP port: the next 20 ms to ``raw`` or ``heard`` */
+void hf_port_pull(hf_engine *engine, hf_port *port); /* of an RTP port: the next 20 ms to ``raw`` or ``heard`` */
+
+/* extras.c */
+hf_extra *hf_extra_new(void);
+void hf_extras_fill(hf_engine *engine); /* by the owner */
+/* By the engine thread. 1 when the port has one; none is left only until the owner has looked. */
+int hf_extra_take(hf_engine *engine, hf_port *port);
+/* What a command brings becomes the port's, or waits for another. */
+void hf_extra_give(hf_engine *engine, hf_port *port, hf_extra *extra);
 
 /* rtp.c */
 #define HF_RTP_HEADER 12

@@ -100,15 +100,17 @@ const int16_t *hf_port_samples(hf_port *port)
 int hf_queue_pull(hf_port *port)
 {
     hf_wide *wide = hf_wide_of(port);
+    int16_t *queue;
     joint before;
     if (port->queued < HF_FRAME) {
         conceal(port);
         return 0;
     }
     before = joint_of(port);
-    memcpy(port->heard, port->queue, sizeof port->heard);
+    queue = port->extra->queue;
+    memcpy(port->heard, queue, sizeof port->heard);
     port->queued -= HF_FRAME;
-    memmove(port->queue, port->queue + HF_FRAME, (size_t)port->queued * sizeof port->queue[0]);
+    memmove(queue, queue + HF_FRAME, (size_t)port->queued * sizeof *queue);
     if (wide) {
         memcpy(wide->heard, wide->queue, sizeof wide->heard);
         memmove(wide->queue, wide->queue + HF_WIDE_FRAME,
@@ -122,7 +124,7 @@ int hf_queue_pull(hf_port *port)
 static int queue_decoded(hf_port *port, const uint8_t *payload, int length)
 {
     hf_wide *wide = hf_wide_of(port);
-    return hf_wide_decode(wide, port, payload, length, port->queue + port->queued,
+    return hf_wide_decode(wide, port, payload, length, port->extra->queue + port->queued,
                           wide ? wide->queue + 2 * port->queued : NULL);
 }
 
@@ -134,7 +136,7 @@ static void queue_recovered(hf_port *port)
     const uint8_t *next = NULL;
     int length = 0, samples = opus->heard_samples;
     hf_jitter_peek(&port->jitter, &next, &length);
-    hf_opus_conceal(opus, next, length, port->queue + port->queued, samples);
+    hf_opus_conceal(opus, next, length, port->extra->queue + port->queued, samples);
     if (wide)
         hf_opus_conceal(wide->opus, next, length, wide->queue + 2 * port->queued, 2 * samples);
     port->queued += samples;
@@ -155,7 +157,7 @@ static void append_quieter(const hf_port *port, int16_t *at, const int16_t *hear
 static void queue_concealed(hf_port *port)
 {
     hf_wide *wide = hf_wide_of(port);
-    append_quieter(port, port->queue + port->queued, port->heard, HF_FRAME);
+    append_quieter(port, port->extra->queue + port->queued, port->heard, HF_FRAME);
     if (wide)
         append_quieter(port, wide->queue + 2 * port->queued, wide->heard, HF_WIDE_FRAME);
     port->queued += HF_FRAME;
@@ -166,7 +168,7 @@ static void take_frame(hf_port *port, const uint8_t *payload, int length)
     joint before = joint_of(port); /* true while concealed is not 0 */
     if (opus_of(port) && port->raw_length && !port->decoded)
         opus_of(port)->stale = 1;
-    memcpy(port->raw, payload, (size_t)length);
+    port->raw = payload;
     port->raw_length = length;
     port->decoded = 0;
     if (!port->concealed)
@@ -185,7 +187,7 @@ static int is_one_frame(const hf_port *port, const uint8_t *payload, int length)
     return length == HF_FRAME << hf_codec_shift(port->law);
 }
 
-void hf_port_pull(hf_port *port)
+void hf_port_pull(hf_engine *engine, hf_port *port)
 {
     const uint8_t *payload;
     int length;
@@ -205,6 +207,10 @@ void hf_port_pull(hf_port *port)
         }
         hf_port_samples(port);
         port->raw_length = 0;
+        if ((got == HF_GOT || opus_of(port)) && !hf_extra_take(engine, port)) {
+            port->jitter.dropped += got == HF_GOT; /* the owner is on his way */
+            continue;
+        }
         if (got == HF_GOT) {
             port->whole = 0;
             port->queued += queue_decoded(port, payload, length);

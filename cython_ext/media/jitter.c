@@ -15,23 +15,34 @@
 #define CALM 500         /* 10 s without running dry before the target shrinks */
 #define LATE_RESYNC 8    /* late packets in a row: the sender began a new numbering */
 
-#define ALL_CELLS ((1u << HF_CELLS) - 1)
-
 static uint32_t cells_of(int length)
 {
     int count = (length + HF_CELL - 1) / HF_CELL;
     return (1u << count) - 1;
 }
 
-/* First cells side by side that are free, -1 when there are none. */
+/* First of free cells side by side between two cells, -1 when there are none. */
+static int find_between(const hf_jitter *jitter, uint32_t wanted, int first, int behind)
+{
+    for (; wanted << first < 1u << behind; first++)
+        if ((jitter->taken & wanted << first) == 0)
+            return first;
+    return -1;
+}
+
+/* The two parts do not lie side by side. */
 static int find_cells(const hf_jitter *jitter, int length)
 {
     uint32_t wanted = cells_of(length);
-    int at;
-    for (at = 0; (wanted << at & ~ALL_CELLS) == 0; at++)
-        if ((jitter->taken & wanted << at) == 0)
-            return at;
-    return -1;
+    int found = find_between(jitter, wanted, 0, HF_CELLS);
+    if (found < 0 && jitter->more)
+        found = find_between(jitter, wanted, HF_CELLS, HF_CELLS + HF_MORE_CELLS);
+    return found;
+}
+
+int hf_jitter_lacks_cells(const hf_jitter *jitter, int length)
+{
+    return !jitter->more && length <= HF_PAYLOAD && find_cells(jitter, length) < 0;
 }
 
 static int samples_of(const hf_jitter *jitter, const uint8_t *payload, int length)
@@ -43,7 +54,8 @@ static int samples_of(const hf_jitter *jitter, const uint8_t *payload, int lengt
 
 static const uint8_t *payload_of(const hf_jitter *jitter, const hf_slot *slot)
 {
-    return jitter->cells[0] + (size_t)slot->cell * HF_CELL;
+    return slot->cell < HF_CELLS ? jitter->cells[slot->cell]
+                                 : jitter->more[slot->cell - HF_CELLS];
 }
 
 /* Whether a packet is one that the buffer is made for. */
@@ -58,7 +70,6 @@ static int fits(const hf_jitter *jitter, const uint8_t *payload, int length, enu
     return samples <= HF_LONGEST && (samples > 0 || !jitter->opus);
 }
 
-/* The octets stay where they are until the next put. */
 static void release(hf_jitter *jitter, hf_slot *slot)
 {
     if (slot->use == HF_AUDIO) {
@@ -76,7 +87,7 @@ static void forget_queue(hf_jitter *jitter)
             jitter->dropped++;
         jitter->slots[i].use = HF_FREE;
     }
-    jitter->taken = 0;
+    jitter->taken = jitter->lent;
     jitter->waiting = 0;
 }
 
@@ -162,9 +173,11 @@ void hf_jitter_put(hf_jitter *jitter, uint16_t sequence, const uint8_t *payload,
         int cell = find_cells(jitter, length);
         if (cell < 0) {
             jitter->dropped++;
+            jitter->filling = 0; /* it cannot be fuller */
             return;
         }
-        memcpy(jitter->cells[0] + (size_t)cell * HF_CELL, payload, (size_t)length);
+        memcpy(cell < HF_CELLS ? jitter->cells[cell] : jitter->more[cell - HF_CELLS], payload,
+               (size_t)length);
         jitter->taken |= cells_of(length) << cell;
         jitter->waiting += samples_of(jitter, payload, length);
         slot->cell = (uint8_t)cell;
@@ -224,6 +237,8 @@ static enum hf_jitter_result ran_dry(hf_jitter *jitter)
 enum hf_jitter_result hf_jitter_get(hf_jitter *jitter, const uint8_t **payload, int *length)
 {
     hf_slot *slot;
+    jitter->taken &= ~jitter->lent;
+    jitter->lent = 0;
     if (!jitter->started)
         return HF_EMPTY;
     skip_places_without_audio(jitter);
@@ -239,6 +254,8 @@ enum hf_jitter_result hf_jitter_get(hf_jitter *jitter, const uint8_t **payload, 
         *payload = payload_of(jitter, slot);
         *length = slot->length;
         release(jitter, slot);
+        jitter->lent = cells_of(*length) << slot->cell;
+        jitter->taken |= jitter->lent;
         return HF_GOT;
     }
     if (!anything_waits(jitter))

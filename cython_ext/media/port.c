@@ -31,7 +31,7 @@ hf_port *hf_port_new(uint64_t id, enum hf_port_kind kind, int fd)
     port->head.kind = HF_PORT;
     port->head.id = id;
     port->kind = kind;
-    if (kind == HF_DEVICE && !(port->wire = malloc(HF_WIRE))) {
+    if (kind == HF_DEVICE && !(port->extra = hf_extra_new())) {
         free(port);
         return NULL;
     }
@@ -181,7 +181,7 @@ void hf_port_hear(hf_engine *engine, hf_port *port)
         hf_rtp_receive(engine, port);
         hf_reports_frame(engine, port);
         watch_silence(engine, port);
-        hf_port_pull(port);
+        hf_port_pull(engine, port);
     } else {
         hf_device_receive(engine, port);
     }
@@ -194,7 +194,7 @@ void hf_port_hear(hf_engine *engine, hf_port *port)
 
 static void mix(hf_engine *engine, hf_port *port)
 {
-    memset(port->sent, 0, sizeof port->sent);
+    memset(port->sent, 0, sizeof engine->sent);
     if (port->room)
         hf_room_mix(port->room, port->member, port->player ? DUCKED : 1.0f, port->sent);
     if (port->player && hf_player_mix(port->player, port->ducked ? DUCKED : 1.0f, port->sent))
@@ -247,6 +247,7 @@ void hf_port_speak(hf_engine *engine, hf_port *port)
     /* A stream of Opus cannot be joined smoothly, so its samples are not asked for. */
     int joined = !port->changed || port->law == HF_OPUS;
     const hf_port *other = may_send && joined ? untouched(port) : NULL;
+    port->sent = engine->sent;
     if (may_send)
         key = hf_keys_out_frame(&port->keys_out, port->timestamp);
     if (key.step != HF_NO_KEY || (other && !other->raw_length && !passes_hole(other)))
@@ -262,7 +263,7 @@ void hf_port_speak(hf_engine *engine, hf_port *port)
                      HF_FRAME);
     } else if (key.step != HF_NO_KEY) {
         /* A key stands alone: audio around it would only disturb the far detector. */
-        memset(port->sent, 0, sizeof port->sent);
+        memset(port->sent, 0, sizeof engine->sent);
     }
     if (recorded)
         hf_recorder_frame(port);

@@ -142,9 +142,7 @@ void hf_rtp_connect(hf_port *port, const hf_stream *stream)
     port->stream = *stream;
     port->stream.packet_samples =
         hf_codec_packet(stream->law, &port->coders, stream->packet_samples, HF_PAYLOAD);
-    if (stream->wire)
-        port->wire = stream->wire;
-    if (!port->wire)
+    if (!port->extra)
         port->stream.packet_samples = HF_FRAME;
     port->wire_fill = 0;
     port->silent_frames = 0;
@@ -201,6 +199,8 @@ static void take(hf_engine *engine, hf_port *port, const hf_rtp *packet)
     int count, i;
     if (packet->payload_type == port->stream.payload_type) {
         port->noise = 0;
+        if (hf_jitter_lacks_cells(&port->jitter, packet->length))
+            hf_extra_take(engine, port);
         hf_jitter_put(&port->jitter, packet->sequence, packet->payload, packet->length,
                       packet->length ? HF_AUDIO : HF_NO_AUDIO);
         return;

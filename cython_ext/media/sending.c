@@ -32,20 +32,21 @@ static void emit(hf_port *port, int type, int marker, uint32_t timestamp, const 
 static void send_opus(hf_port *port)
 {
     int whole = port->stream.packet_samples * (int)sizeof(int16_t), octets;
-    memcpy(port->wire + port->wire_fill, port->sent, sizeof port->sent);
-    port->wire_fill += (int)sizeof port->sent;
+    uint8_t *wire = port->extra->wire;
+    memcpy(wire + port->wire_fill, port->sent, HF_FRAME * sizeof *port->sent);
+    port->wire_fill += HF_FRAME * (int)sizeof *port->sent;
     while (port->wire_fill >= whole) {
         uint32_t first = port->timestamp + HF_FRAME - (uint32_t)port->wire_fill / 2;
         int16_t samples[HF_LONGEST];
         uint8_t coded[HF_PAYLOAD];
-        memcpy(samples, port->wire, (size_t)whole);
+        memcpy(samples, wire, (size_t)whole);
         octets = hf_opus_encode(port->coders.opus, samples, port->stream.packet_samples, coded,
                                 sizeof coded);
         if (octets > 0)
             emit(port, port->stream.payload_type, port->marker, first, coded, octets);
         port->marker = 0;
         port->wire_fill -= whole;
-        memmove(port->wire, port->wire + whole, (size_t)port->wire_fill);
+        memmove(wire, wire + whole, (size_t)port->wire_fill);
     }
 }
 
@@ -55,7 +56,7 @@ static void send_audio(hf_port *port)
     if (hf_codec_is_opaque(port->law, &port->coders))
         return; /* nothing to pass, and nothing can be made */
     if (port->law == HF_OPUS) {
-        if (port->wire)
+        if (port->extra)
             send_opus(port);
         return;
     }
@@ -67,13 +68,13 @@ static void send_audio(hf_port *port)
         return;
     }
     port->wire_fill += hf_codec_encode(port->law, &port->coders, port->sent, HF_FRAME,
-                                       port->wire + port->wire_fill);
+                                       port->extra->wire + port->wire_fill);
     while (port->wire_fill >= size) {
         uint32_t first = port->timestamp + HF_FRAME - (uint32_t)(port->wire_fill >> shift);
-        emit(port, port->stream.payload_type, port->marker, first, port->wire, size);
+        emit(port, port->stream.payload_type, port->marker, first, port->extra->wire, size);
         port->marker = 0;
         port->wire_fill -= size;
-        memmove(port->wire, port->wire + size, (size_t)port->wire_fill);
+        memmove(port->extra->wire, port->extra->wire + size, (size_t)port->wire_fill);
     }
 }
 

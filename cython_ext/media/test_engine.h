@@ -66,6 +66,7 @@ void test_steering(void); /* test_steering.c: players moved, at other speeds, in
 void test_wide(void);    /* test_wide.c: taps of 16 kHz of legs that have them */
 void test_bands(void);   /* test_bands.c: the filter between 8 and 16 kHz */
 void test_pairs(void);   /* test_pairs.c: tones through every pair of ports and codecs */
+void test_extras(void); /* test_extras.c: room that is given when it is needed */
 void test_passing(void); /* test_passing.c: payload that passes as it came */
 
 #endif

@@ -41,7 +41,7 @@ static hf_port *opus_port(hf_engine *engine, uint64_t id, const peer *to, int *b
     again.stream = (hf_stream){.law = HF_OPUS, .payload_type = OPUS_TYPE, .key_payload_type = 110,
                                .rtcp_fd = -1, .packet_samples = samples, .send = 1, .receive = 1};
     again.stream.coders.opus = hf_opus_new();
-    again.stream.wire = malloc(HF_WIRE);
+    again.stream.extra = hf_extra_new();
     hf_address("127.0.0.1", to->port, &again.stream.remote, &again.stream.remote_length);
     CHECK(hf_command_push(engine, &again) == 0);
     return port;

@@ -87,7 +87,7 @@ static void open_end(hf_engine *engine, far_end *end, const end_form *form, uint
                                .key_payload_type = 101, .rtcp_fd = -1,
                                .packet_samples = HF_FRAME, .send = 1, .receive = 1};
     coders_for(&again.stream.coders, form->law);
-    again.stream.wire = malloc(HF_WIRE);
+    again.stream.extra = hf_extra_new();
     encrypt(end, &again);
     hf_address("127.0.0.1", end->far.port, &again.stream.remote, &again.stream.remote_length);
     CHECK(hf_command_push(engine, &again) == 0);

@@ -161,14 +161,14 @@ static whole whole_open(int secured, int law)
     command.stream.send = command.stream.receive = command.stream.rtcp_mux = 1;
     command.stream.rtcp_fd = -1;
     command.stream.law = law;
-    command.stream.wire = malloc(HF_WIRE);
+    command.stream.extra = hf_extra_new();
     if (law == HF_OPUS && hf_opus_load() == 0)
         command.stream.coders.opus = hf_opus_new();
     if (law == HF_G722)
         command.stream.coders.g722 = calloc(1, sizeof(hf_g722));
     hf_command_push(made.engine, &command);
     command.stream.coders = (hf_coders){0}; /* they are the port's now */
-    command.stream.wire = NULL;
+    command.stream.extra = NULL;
     tap(&made);
     if (secured && hf_handshakes_open(made.engine) == 0) {
         hf_transport *transport = hf_transport_new(made.engine, made.port, &own);
