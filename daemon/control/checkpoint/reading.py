@@ -31,6 +31,17 @@ from drivers.sip.journal.compaction import Compaction, Packed
 log = structlog.get_logger()
 
 MOST_ROWS: Final = 2000  # that are kept before it is looked which of them nobody needs
+MOST_FORMS: Final = 16  # of one call, before the newest of them is read
+
+
+class _Head(msgspec.Struct):
+    """What a call's record tells at once; most are replaced by a newer one and never read whole."""
+
+    id: int
+    phase: Phase = Phase.RINGING
+
+
+_read_head: Final = msgspec.msgpack.Decoder(_Head).decode
 
 
 class Recovered(msgspec.Struct, kw_only=True):
@@ -84,7 +95,8 @@ class Reading:
         self.began_at = 0.0
         self._unseal = unseal
         self._at = 0.0
-        self._calls: dict[int, Call] = {}
+        self._calls: dict[int, list[tuple[int, bytes]]] = {}
+        """Of those that have not ended, the numbers of their records and what these say."""
         self._places: dict[int, KeptCaller] = {}
         self._rows: dict[tuple[str, int], HistoryRow] = {}
         self._most_rows = MOST_ROWS
@@ -96,8 +108,8 @@ class Reading:
         reading = cls(unseal, restore(checkpoint.engine))
         reading.began, reading.began_at = checkpoint.sequence, checkpoint.at
         reading._at = checkpoint.at
-        for call in map(decode_call, checkpoint.calls):
-            reading._calls[call.id] = call
+        for payload in checkpoint.calls:
+            reading._calls[decode_call(payload).id] = [(checkpoint.sequence, payload)]
         for caller in map(decode_place, checkpoint.places):
             reading._places[caller.call] = caller
         for row in map(decode_row, checkpoint.rows):
@@ -129,7 +141,7 @@ class Reading:
             elif record.sequence <= since:
                 return
             elif kind == CALL_KIND:
-                self._keep_call(record.payload)
+                self._keep_call(record.sequence, record.payload)
             elif kind.startswith(DRIVER_KIND):
                 name, _, inner = kind.removeprefix(DRIVER_KIND).partition(":")
                 self._driver(name).take((inner, record.payload))
@@ -138,21 +150,21 @@ class Reading:
                 self._replay(record)
             elif kind == PAIR_KIND:
                 for each in msgspec.msgpack.decode(record.payload, type=list[bytes]):
-                    self._keep_call(each)
+                    self._keep_call(record.sequence, each)
             elif kind == PLACE_KIND:
                 caller = decode_place(record.payload)
                 self._places[caller.call] = caller
             elif kind == PLACE_OVER_KIND:
                 self._places.pop(from_text(record.payload.decode()), None)
         except (msgspec.DecodeError, AcdError, UnicodeDecodeError) as error:
-            self._fault(record, error)
+            self._fault(record.sequence, error)
 
     def _quiet(self, record: Record, applied: int, since: int) -> None:
         """Take a quiet floor, which stands for all records before it."""
         try:
             inside = read_checkpoint(record.payload)
         except msgspec.DecodeError as error:
-            self._fault(record, error)
+            self._fault(record.sequence, error)
             return
         if record.sequence > since:
             self.engine = AcdEngine()
@@ -161,9 +173,9 @@ class Reading:
         for inner in inside:
             self._take(Record(record.sequence, inner.kind, inner.payload, inner.at), applied, since)
 
-    def _fault(self, record: Record, error: Exception) -> None:
+    def _fault(self, sequence: int, error: Exception) -> None:
         self.faults += 1
-        log.error("journal record not understood", sequence=record.sequence, why=str(error))
+        log.error("journal record not understood", sequence=sequence, why=str(error))
 
     @property
     def calls(self) -> int:
@@ -173,10 +185,11 @@ class Reading:
     def recovered(self) -> Recovered:
         """What it all adds up to."""
         self._drop_visits()
+        calls = self._newest_calls()
         return Recovered(
             engine=self.engine,
-            calls=sorted(self._calls.values(), key=lambda call: call.id),
-            driver_records=self._driver_records(),
+            calls=sorted(calls, key=lambda call: call.id),
+            driver_records=self._driver_records(calls),
             places=list(self._places.values()),
             open_rows=list(self._rows.values()),
             unwritten=self.unwritten,
@@ -190,14 +203,15 @@ class Reading:
     def checkpoint(self, sequence: int) -> Checkpoint:
         """The same for the disk; ``sequence`` is the last record that was taken."""
         self._drop_visits()
+        calls = self._newest_calls()
         return Checkpoint(
             sequence=sequence,
             at=self._at,
             engine=save(self.engine),
-            calls=[encode_call(call) for call in self._calls.values()],
+            calls=[encode_call(call) for call in calls],
             places=[encode_place(caller) for caller in self._places.values()],
             rows=[encode_row(row) for row in self._rows.values()],
-            drivers=self._driver_records(),
+            drivers=self._driver_records(calls),
         )
 
     def _driver(self, name: str) -> Compaction:
@@ -206,8 +220,8 @@ class Reading:
             found = self._drivers[name] = Compaction(self._unseal)
         return found
 
-    def _driver_records(self) -> dict[str, list[Packed]]:
-        legs: Container[str] = {leg.ref for call in self._calls.values() for leg in call.legs}
+    def _driver_records(self, calls: list[Call]) -> dict[str, list[Packed]]:
+        legs: Container[str] = {leg.ref for call in calls for leg in call.legs}
         return {name: driver.records(legs) for name, driver in self._drivers.items()}
 
     def _row(self, record: Record, applied: int, since: int) -> None:
@@ -217,17 +231,41 @@ class Reading:
         if record.sequence > applied:
             self.unwritten.append((record.sequence, row))
 
-    def _keep_call(self, payload: bytes) -> None:
-        call = decode_call(payload)
-        self._calls[call.id] = call
-        if call.phase is Phase.ENDED:
-            del self._calls[call.id]
+    def _keep_call(self, sequence: int, payload: bytes) -> None:
+        head = _read_head(payload)
+        if head.phase is Phase.ENDED:
+            self._calls.pop(head.id, None)
+            return
+        forms = self._calls.setdefault(head.id, [])
+        forms.append((sequence, payload))
+        if len(forms) > MOST_FORMS:
+            self._newest(forms)
+
+    def _newest_calls(self) -> list[Call]:
+        newest = map(self._newest, self._calls.values())
+        return [call for call in newest if call is not None]
+
+    def _newest(self, forms: list[tuple[int, bytes]]) -> Call | None:
+        """The newest form that can be read, which is the only one left then."""
+        while forms:
+            sequence, payload = forms[-1]
+            try:
+                call = decode_call(payload)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                self._fault(sequence, error)
+                forms.pop()
+            else:
+                forms[:] = [(sequence, payload)]
+                return call
+        return None
 
     def _keep_open(self, row: HistoryRow) -> None:
-        ended = getattr(row, "ended_ms", None)
-        left = getattr(row, "left_ms", None)
+        if isinstance(row, QueueVisitRow):
+            is_open = row.left_ms is None or row.agent_id is not None
+        else:
+            is_open = row.ended_ms is None
         key = (row.table, row.id)
-        if ended is None and (not isinstance(row, QueueVisitRow) or left is None or row.agent_id):
+        if is_open:
             self._rows[key] = row
             if len(self._rows) > self._most_rows:
                 self._drop_visits()
