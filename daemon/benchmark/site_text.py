@@ -39,7 +39,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     recording: bool = False
     listeners: tuple[str, ...] = ("udp",)
     """Transports, each on loopback and a port of its own; the first one is that of the trunk."""
-    checkpoint_records: int = 100_000
+    checkpoint_records: int = 200_000
     """Records of the journal from one checkpoint to the next."""
 
 
