@@ -63,6 +63,8 @@ typedef struct hf_recorder {
     hf_port *port;
     struct hf_recorder *next; /* list of the file thread */
     int fd, chain_fd, channels, law, paused; /* chain_fd -1: no chain is kept */
+    int was_paused;
+    int16_t last[2]; /* sample of each side */
     int16_t *ring;
     uint32_t size; /* samples, power of two */
     _Atomic uint64_t written, taken, gap; /* gap: samples that found no room */

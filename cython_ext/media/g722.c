@@ -259,6 +259,12 @@ static void encode(hf_g722 *g722, const int16_t *in, int count, uint8_t *out)
     hf_g722_encode_bands(g722, low, high, count, out);
 }
 
+/* 22 samples of 16 kHz late by the codec's filters at both ends, and 2 ms by ours. */
+int16_t hf_g722_said(const hf_g722 *g722)
+{
+    return g722->twice.past[HF_HALF_SIDE - 1 - HF_QMF_PAST];
+}
+
 void hf_g722_encode(hf_g722 *g722, const int16_t *in, int count, uint8_t *out)
 {
     int at, size;

@@ -32,6 +32,7 @@ void hf_g722_reset(hf_g722 *g722);
 /* An octet is one sample of 8 kHz; ``wide``, unless NULL, gets two of 16 kHz, 2 ms earlier. */
 void hf_g722_decode(hf_g722 *g722, const uint8_t *in, int count, int16_t *out, int16_t *wide);
 void hf_g722_encode(hf_g722 *g722, const int16_t *in, int count, uint8_t *out);
+int16_t hf_g722_said(const hf_g722 *g722); /* about what the far end heard last */
 /* Both bands as the codec's own filter makes them of 16 kHz. */
 void hf_g722_encode_bands(hf_g722 *g722, const int16_t *low, const int16_t *high, int count,
                           uint8_t *out);

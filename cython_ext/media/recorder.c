@@ -30,8 +30,25 @@ hf_recorder *hf_recorder_new(uint64_t id, int fd, int stereo, double max_s, doub
     return recorder;
 }
 
+static const int16_t silence[HF_FRAME];
+
+/* A pause begins and ends with a slope: of what is said in it nothing is recorded. */
+static void slope(hf_recorder *recorder, const hf_port *port, int16_t sides[2][HF_FRAME])
+{
+    memset(sides, 0, 2 * sizeof sides[0]);
+    if (!recorder->paused) {
+        memcpy(sides[0], port->heard, sizeof sides[0]);
+        memcpy(sides[1], port->sent, sizeof sides[1]);
+    }
+    hf_smooth(sides[0], recorder->last[0]);
+    hf_smooth(sides[1], recorder->last[1]);
+    recorder->was_paused = recorder->paused;
+}
+
 static void store(hf_recorder *recorder, const hf_port *port)
 {
+    int16_t edge[2][HF_FRAME];
+    const int16_t *heard = port->heard, *sent = port->sent;
     uint64_t written = atomic_load_explicit(&recorder->written, memory_order_relaxed);
     uint64_t taken = atomic_load_explicit(&recorder->taken, memory_order_acquire);
     uint32_t count = (uint32_t)(HF_FRAME * recorder->channels), mask = recorder->size - 1;
@@ -40,17 +57,22 @@ static void store(hf_recorder *recorder, const hf_port *port)
         atomic_fetch_add_explicit(&recorder->gap, count, memory_order_release);
         return;
     }
-    if (recorder->paused) { /* card numbers: silence keeps the times right */
-        for (i = 0; i < (int)count; i++)
-            recorder->ring[written++ & mask] = 0;
+    if (recorder->paused) /* card numbers: silence keeps the times right */
         atomic_fetch_add_explicit(&recorder->paused_frames, 1, memory_order_relaxed);
-    } else {
-        for (i = 0; i < HF_FRAME; i++) {
-            recorder->ring[written++ & mask] = port->heard[i];
-            if (recorder->channels == 2)
-                recorder->ring[written++ & mask] = port->sent[i];
-        }
+    if (recorder->paused != recorder->was_paused) {
+        slope(recorder, port, edge);
+        heard = edge[0];
+        sent = edge[1];
+    } else if (recorder->paused) {
+        heard = sent = silence;
     }
+    for (i = 0; i < HF_FRAME; i++) {
+        recorder->ring[written++ & mask] = heard[i];
+        if (recorder->channels == 2)
+            recorder->ring[written++ & mask] = sent[i];
+    }
+    recorder->last[0] = heard[HF_FRAME - 1];
+    recorder->last[1] = sent[HF_FRAME - 1];
     atomic_store_explicit(&recorder->written, written, memory_order_release);
 }
 

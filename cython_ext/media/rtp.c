@@ -106,6 +106,20 @@ static void take_coders(hf_coders *own, const hf_coders *given)
         own->opus = given->opus;
 }
 
+/* Whose decoder begins anew is silent so far; who heard G.722 heard it later. */
+static void begin_smoothly(hf_port *port, const hf_stream *stream)
+{
+    int begins = !port->connected || !port->stream.send;
+    if (!begins && stream->law == port->law)
+        return;
+    if (begins || stream->law == HF_G722)
+        port->last_sent = 0;
+    else if (port->law == HF_G722)
+        port->last_sent = hf_g722_said(port->coders.g722);
+    port->marker |= begins;
+    port->changed = 1;
+}
+
 void hf_rtp_connect(hf_port *port, const hf_stream *stream)
 {
     int moved = stream->remote_length != port->stream.remote_length ||
@@ -116,6 +130,7 @@ void hf_rtp_connect(hf_port *port, const hf_stream *stream)
         port->latched = 0;
     }
     take_coders(&port->coders, &stream->coders);
+    begin_smoothly(port, stream);
     if (!port->connected || stream->law != port->law || stream->coders.opus) {
         hf_jitter_reset(&port->jitter);
         port->jitter.shift = hf_codec_shift(stream->law);
@@ -129,8 +144,6 @@ void hf_rtp_connect(hf_port *port, const hf_stream *stream)
             port->coders.opus->stale = port->coders.opus->passed = 1;
         hf_wide_reset(port);
     }
-    if (!port->connected || !port->stream.send)
-        port->marker = 1;
     if (!port->connected || stream->key_payload_type != port->stream.key_payload_type) {
         port->key_source = stream->key_payload_type >= 0 ? HF_RFC4733 : HF_INBAND;
         hf_keys_in_reset(&port->keys_in);

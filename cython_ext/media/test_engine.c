@@ -380,7 +380,8 @@ int main(int count, char **arguments)
         test_codecs, test_network, test_signals, test_bridge, test_playing, test_passing,
         test_extras, test_copies, test_fsk, test_long, test_hour, test_rooms, test_levels, test_consent,
         test_chain, test_srtp, test_vectors, test_ice, test_dtls, test_transports, test_reports,
-        test_opus, test_steering, test_pairs, test_wide, test_bands};
+        test_opus, test_steering, test_pairs, test_wide, test_bands,
+        test_clicks};
     static void (*const day[])(void) = {test_day};
     int whole_day = count > 1 && strcmp(arguments[1], "day") == 0;
     void (*const *groups)(void) = whole_day ? day : usual;

@@ -65,6 +65,7 @@ void test_opus(void);    /* test_opus.c: Opus to every other codec and back */
 void test_steering(void); /* test_steering.c: players moved, at other speeds, in step; wide taps */
 void test_wide(void);    /* test_wide.c: taps of 16 kHz of legs that have them */
 void test_bands(void);   /* test_bands.c: the filter between 8 and 16 kHz */
+void test_clicks(void);  /* test_clicks.c: codec, hold, transfer, pause without a click */
 void test_pairs(void);   /* test_pairs.c: tones through every pair of ports and codecs */
 void test_extras(void); /* test_extras.c: room that is given when it is needed */
 void test_passing(void); /* test_passing.c: payload that passes as it came */
