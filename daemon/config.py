@@ -82,8 +82,8 @@ class RecordsOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     database: str = ""
     """URL of a PostgreSQL database, ``postgres:///NAME`` on this machine; empty: ``hookflash.db``
     in the site."""
-    batch_rows: Annotated[int, msgspec.Meta(ge=1, le=5000)] = 500
-    """Rows written in one transaction."""
+    batch_rows: Annotated[int, msgspec.Meta(ge=1, le=5000)] = 2000
+    """Most rows written in one transaction."""
     batch_ms: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 500
     """Longest time a row waits to be written."""
     waiting_rows: Annotated[int, msgspec.Meta(ge=1000)] = 20_000

@@ -57,7 +57,7 @@ class HistoryWriter:
         store: Store,
         spill_directory: Path,
         *,
-        batch_rows: int = 500,
+        batch_rows: int = 2000,
         batch_ms: int = 500,
         waiting_rows: int = 20_000,
         settle: Callable[[], None] = nothing,
@@ -234,17 +234,21 @@ class HistoryWriter:
                 del self._waiting[key]
 
     async def _commit(self, batch: Sequence[Numbered]) -> None:
-        try:
-            await self._transact(batch)
-        except IntegrityError:
-            # One row cannot be stored; it must not keep the others from being stored.
-            for numbered in batch:
-                try:
-                    await self._transact([numbered])
-                except IntegrityError as error:
-                    self._counts["refused"] += 1
-                    log.error("row refused", row=repr(numbered.row), error=str(error))
+        await self._store_what_can_be(batch)
         self._counts["batches"] += 1
+
+    async def _store_what_can_be(self, rows: Sequence[Numbered]) -> None:
+        try:
+            await self._transact(rows)
+        except IntegrityError as error:
+            # One row cannot be stored; it must not keep the others from being stored.
+            if len(rows) > 1:
+                middle = len(rows) // 2
+                await self._store_what_can_be(rows[:middle])
+                await self._store_what_can_be(rows[middle:])
+                return
+            self._counts["refused"] += 1
+            log.error("row refused", row=repr(rows[0].row), error=str(error))
 
     async def _transact(self, batch: Sequence[Numbered]) -> None:
         tables: Tables = {}

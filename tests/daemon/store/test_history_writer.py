@@ -189,6 +189,22 @@ async def test_a_row_that_cannot_be_stored_does_not_stop_the_others(
     await writer.close()
 
 
+@pytest.mark.parametrize("bad", [{1}, {40}, {1, 2, 17, 40}, set(range(1, 41)), {20, 21}])
+async def test_of_many_rows_each_that_can_be_stored_is(
+    store: Store, tmp_path: Path, bad: set[int]
+) -> None:
+    writer = await started(store, tmp_path / "spill")
+    for number in range(1, 41):
+        started_ms = None if number in bad else number
+        writer.write(CallRow(id=number, started_ms=started_ms), number)  # type: ignore[arg-type]
+    await writer.flush()
+    assert writer.counters()["refused"] == len(bad)
+    good = sorted(set(range(1, 41)) - bad)
+    assert await Call.all().order_by("id").values_list("id", flat=True) == good
+    assert writer.applied_sequence == max(good, default=0)
+    await writer.close()
+
+
 async def test_rows_spill_while_the_database_is_locked_and_come_back(tmp_path: Path) -> None:
     database, spill = tmp_path / "hookflash.db", tmp_path / "spill"
     async with opened_store(database) as store:
