@@ -1,10 +1,21 @@
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 
-cdef extern from "sys/socket.h":
+cdef extern from "endpoint.h":
     ctypedef unsigned int socklen_t
-    cdef struct sockaddr_storage:
-        unsigned short ss_family
+    struct in_addr:
+        pass
+    struct in6_addr:
+        pass
+    struct sockaddr_in:
+        unsigned short sin_port
+        in_addr sin_addr
+    struct sockaddr_in6:
+        in6_addr sin6_addr
+    ctypedef union hf_endpoint:
+        unsigned short family
+        sockaddr_in four
+        sockaddr_in6 six
 
 
 cdef extern from "engine.h":
@@ -83,7 +94,7 @@ cdef extern from "engine.h":
         pass
 
     ctypedef struct hf_stream:
-        sockaddr_storage remote
+        hf_endpoint remote
         socklen_t remote_length
         int law, payload_type, key_payload_type, packet_samples, send, receive
         int rtcp_mux, rtcp_fd
@@ -162,7 +173,7 @@ cdef extern from "engine.h":
     void hf_object_free(hf_object *object)
     hf_port *hf_port_new(uint64_t id, hf_port_kind kind, int fd)
     int hf_rtp_bind(const char *host, int port, int *bound)
-    int hf_address(const char *host, int port, sockaddr_storage *out, socklen_t *length)
+    int hf_address(const char *host, int port, hf_endpoint *out, socklen_t *length)
     hf_player *hf_player_new(uint64_t id, uint32_t items, int tones)
     void hf_player_seek(hf_player *player, int64_t sample)
     uint32_t hf_phase_step(double hz)

@@ -189,14 +189,16 @@ cdef class Ports:
         cdef Handle heard = None if agent is None else self.port(agent).handle
         cdef Room room = self.rooms.get(bridge)
         cdef Handle larger
+        cdef int capacity
         if room is None:
             room = Room(new_room(bridge, HF_MEMBERS), HF_MEMBERS)
         elif len(room.ports) >= room.capacity and number not in room.ports:
             if room.capacity >= HF_MOST_MEMBERS:
                 raise EngineError("bridge-full", f"bridge {bridge} has {MOST_MEMBERS} ports")
-            larger = new_room(bridge, HF_MOST_MEMBERS)
+            capacity = min(4 * room.capacity, HF_MOST_MEMBERS)
+            larger = new_room(bridge, capacity)
             self._push(HF_GROW, larger, room.handle)
-            room.handle, room.capacity = larger, HF_MOST_MEMBERS
+            room.handle, room.capacity = larger, capacity
         self._push(HF_JOIN, found.handle, room.handle, heard, part)
         self.rooms[bridge] = room
         if found.bridge != bridge:

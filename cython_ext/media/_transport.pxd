@@ -3,18 +3,13 @@
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from cython_ext.media._engine cimport (hf_address, hf_engine, hf_object, hf_port,
-                                       sockaddr_storage, socklen_t)
+from cython_ext.media._engine cimport (hf_address, hf_endpoint, hf_engine, hf_object,
+                                       hf_port, socklen_t)
 
 
 cdef extern from "netinet/in.h":
     int AF_INET, AF_INET6
     enum: INET6_ADDRSTRLEN
-    cdef struct sockaddr_in:
-        unsigned short sin_port
-        int sin_addr
-    cdef struct sockaddr_in6:
-        int sin6_addr
     unsigned short ntohs(unsigned short value)
 
 
@@ -37,7 +32,7 @@ cdef extern from "transport.h":
         int client, fingerprints
         char ufrag[257]
         hf_fingerprint expected[4]
-        sockaddr_storage remote
+        hf_endpoint remote
         socklen_t remote_length
 
     ctypedef struct hf_transport_counts:
@@ -54,7 +49,7 @@ cdef extern from "transport.h":
                                    const hf_credentials *own)
     int hf_transport_describe(hf_transport *transport, const hf_peer *peer)
     int hf_transport_restart(hf_transport *transport, const hf_credentials *own)
-    void hf_transport_chosen(hf_transport *transport, sockaddr_storage *to, socklen_t *length)
+    void hf_transport_chosen(hf_transport *transport, hf_endpoint *to, socklen_t *length)
 
 
 cdef inline int put_text(char *out, str text) except -1:
@@ -87,11 +82,16 @@ cdef inline int fill_peer(hf_peer *out, str ufrag, list digests, str host, int p
     return 0
 
 
-cdef inline tuple figures_of_transport(hf_transport *transport):
-    cdef sockaddr_storage to
-    cdef socklen_t length
+cdef inline tuple host_and_port(const hf_endpoint *at):
     cdef char host[INET6_ADDRSTRLEN]
-    cdef const void *address
+    inet_ntop(at.family, (<const void *>&at.four.sin_addr if at.family == AF_INET
+                          else <const void *>&at.six.sin6_addr), host, INET6_ADDRSTRLEN)
+    return (<bytes>host).decode(), <int>ntohs(at.four.sin_port)
+
+
+cdef inline tuple figures_of_transport(hf_transport *transport):
+    cdef hf_endpoint to
+    cdef socklen_t length
     counts = &transport.counts
     found = {
         "ice_checks": float(counts.checks), "ice_refused": float(counts.refused),
@@ -101,7 +101,4 @@ cdef inline tuple figures_of_transport(hf_transport *transport):
     hf_transport_chosen(transport, &to, &length)
     if length == 0:
         return found, "", 0
-    address = (<const void *>&(<sockaddr_in *>&to).sin_addr if to.ss_family == AF_INET
-               else <const void *>&(<sockaddr_in6 *>&to).sin6_addr)
-    inet_ntop(to.ss_family, address, host, INET6_ADDRSTRLEN)
-    return found, (<bytes>host).decode(), <int>ntohs((<sockaddr_in *>&to).sin_port)
+    return found, *host_and_port(&to)

@@ -255,9 +255,6 @@ void hf_object_free(hf_object *object)
         free(((hf_port *)object)->extra);
         free(((hf_port *)object)->coders.g722);
         free(((hf_port *)object)->coders.opus);
-    } else if (object->kind == HF_ROOM) {
-        free(((hf_room *)object)->members);
-        free(((hf_room *)object)->gain);
     } else if (object->kind == HF_KEYRING) {
         hf_srtp_free(((hf_keyring *)object)->in);
         hf_srtp_free(((hf_keyring *)object)->out);

@@ -43,7 +43,7 @@ static void put(hf_tap *copies, const void *data, size_t size)
     copies->written += size;
 }
 
-void hf_copies_put(hf_tap *copies, int flags, int64_t wall, const struct sockaddr_storage *far,
+void hf_copies_put(hf_tap *copies, int flags, int64_t wall, const hf_endpoint *far,
                    const uint8_t *data, int size)
 {
     uint8_t head[RECORD] = {0};
@@ -62,7 +62,7 @@ void hf_copies_put(hf_tap *copies, int flags, int64_t wall, const struct sockadd
         clock_gettime(CLOCK_REALTIME, &now);
         wall = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     }
-    if (far->ss_family == AF_INET6) {
+    if (far->family == AF_INET6) {
         words[0] |= SIX;
         memcpy(head + 16, &six->sin6_addr, 16);
     } else {

@@ -18,6 +18,7 @@
 #include "chain.h"
 #include "codec.h"
 #include "dtmf.h"
+#include "endpoint.h"
 #include "faxtone.h"
 #include "fsk.h"
 #include "g711.h"
@@ -34,7 +35,7 @@
 #define HF_PHASES 4       /* a port is served every fourth tick of 5 ms */
 #define HF_TICK_NS 5000000L
 #define HF_PHASE_PORTS 1024
-#define HF_MEMBERS 8      /* ports in a usual room */
+#define HF_MEMBERS 4      /* ports in a usual room: two parties, a supervisor, a trainee */
 #define HF_MOST_MEMBERS 64 /* and in the largest */
 #define HF_SMOOTH 40      /* samples in which a step at a joint is let go */
 #define HF_RAW 320        /* octets of a coded frame that may pass through as it is */
@@ -50,7 +51,7 @@
 typedef struct {
     hf_object head;
     int capacity;
-    hf_port **members;
+    hf_port **members; /* they and the gains lie behind the room */
     float *gain; /* [heard * capacity + by] */
 } hf_room;
 
@@ -100,7 +101,7 @@ typedef struct hf_extra {
 
 /* How the stream of an RTP port is set. */
 typedef struct {
-    struct sockaddr_storage remote;
+    hf_endpoint remote;
     socklen_t remote_length; /* 0: learn the address from the first packet */
     int law, payload_type, key_payload_type; /* key_payload_type -1: keys are tones */
     int packet_samples, send, receive;
@@ -125,7 +126,7 @@ struct hf_port {
     enum hf_key_source key_source;
     hf_stream stream;
     /* sending */
-    struct sockaddr_storage target;
+    hf_endpoint target;
     socklen_t target_length;
     int latched, marker;
     uint16_t sequence;
@@ -191,8 +192,10 @@ typedef struct {
     void *subject, *object, *third;
     int flag;
     float gain;
-    char keys[32];
-    hf_stream stream;
+    union { /* of HF_KEYS, of HF_CONNECT */
+        char keys[32];
+        hf_stream stream;
+    };
 } hf_command;
 
 enum hf_event_kind { HF_ON_KEY, HF_ON_PLAY, HF_ON_RECORD, HF_ON_SPEECH, HF_ON_SILENCE,
@@ -303,10 +306,10 @@ typedef struct {
 int hf_rtp_parse(const uint8_t *data, int size, hf_rtp *out); /* -1: no RTP */
 int hf_rtp_header(uint8_t *out, int payload_type, int marker, uint16_t sequence,
                   uint32_t timestamp, uint32_t ssrc);
-int hf_address(const char *host, int port, struct sockaddr_storage *out, socklen_t *length);
+int hf_address(const char *host, int port, hf_endpoint *out, socklen_t *length);
 void hf_rtp_connect(hf_port *port, const hf_stream *stream);
-int hf_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
-int hf_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
+int hf_same_host(const hf_endpoint *a, const hf_endpoint *b);
+int hf_same_address(const hf_endpoint *a, const hf_endpoint *b);
 void hf_rtp_receive(hf_engine *engine, hf_port *port);
 /* Sends ``sent``, or ``raw`` octets of our codec when given. */
 void hf_rtp_send(hf_port *port, const hf_key_frame *key, const uint8_t *raw, int length);
@@ -364,7 +367,7 @@ void hf_files_stop(hf_engine *engine);
  * HF_OF_PACKETS */
 enum hf_copy { HF_COPY_IN, HF_COPY_OUT, HF_COPY_REPORT };
 hf_tap *hf_copies_new(uint64_t id);
-void hf_copies_put(hf_tap *copies, int flags, int64_t wall, const struct sockaddr_storage *far,
+void hf_copies_put(hf_tap *copies, int flags, int64_t wall, const hf_endpoint *far,
                    const uint8_t *data, int size); /* wall 0: now */
 void hf_copies_end(hf_engine *engine, hf_tap *copies);
 

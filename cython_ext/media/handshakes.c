@@ -26,7 +26,7 @@ typedef struct hf_task {
 /* A datagram on its way from the engine thread. */
 typedef struct {
     hf_transport *transport;
-    struct sockaddr_storage from;
+    hf_endpoint from;
     socklen_t length;
     int size;
     uint8_t data[HF_DTLS_LARGEST];
@@ -93,7 +93,7 @@ int hf_transport_restart(hf_transport *transport, const hf_credentials *own)
     return ask(transport, own, NULL);
 }
 
-void hf_transport_chosen(hf_transport *transport, struct sockaddr_storage *to, socklen_t *length)
+void hf_transport_chosen(hf_transport *transport, hf_endpoint *to, socklen_t *length)
 {
     hf_handshakes *handshakes = atomic_load(&transport->engine->handshakes);
     if (handshakes) /* else its thread has ended */
@@ -134,7 +134,7 @@ static void count(_Atomic uint64_t *counter)
 }
 
 void hf_transport_hand(hf_engine *engine, hf_port *port, const uint8_t *data, int size,
-                       const struct sockaddr_storage *from, socklen_t length)
+                       const hf_endpoint *from, socklen_t length)
 {
     hf_handshakes *handshakes = atomic_load_explicit(&engine->handshakes, memory_order_relaxed);
     uint32_t tail = atomic_load_explicit(&handshakes->tail, memory_order_relaxed);

@@ -27,7 +27,7 @@ void hf_ice_restart(hf_ice *ice, const hf_credentials *own)
         ice->paths[i].nominated_at = 0; /* any nomination from now on counts more */
 }
 
-static int find(const hf_ice *ice, const struct sockaddr_storage *from)
+static int find(const hf_ice *ice, const hf_endpoint *from)
 {
     int i;
     for (i = 0; i < ice->count; i++)
@@ -36,7 +36,7 @@ static int find(const hf_ice *ice, const struct sockaddr_storage *from)
     return -1;
 }
 
-int hf_ice_is_proven(const hf_ice *ice, const struct sockaddr_storage *from)
+int hf_ice_is_proven(const hf_ice *ice, const hf_endpoint *from)
 {
     return find(ice, from) >= 0;
 }
@@ -47,7 +47,7 @@ const hf_ice_path *hf_ice_selected(const hf_ice *ice)
 }
 
 /* The place of an address that has proved itself; the selected one is never given up. */
-static int prove(hf_ice *ice, const struct sockaddr_storage *from, socklen_t length)
+static int prove(hf_ice *ice, const hf_endpoint *from, socklen_t length)
 {
     int at = find(ice, from);
     if (at >= 0)
@@ -106,7 +106,7 @@ static const hf_credentials *authenticate(const hf_ice *ice, const uint8_t *data
 }
 
 int hf_ice_receive(hf_ice *ice, const uint8_t *data, int size,
-                   const struct sockaddr_storage *from, socklen_t length, int64_t now,
+                   const hf_endpoint *from, socklen_t length, int64_t now,
                    uint8_t answer[HF_STUN_ANSWER], int *moved)
 {
     const hf_credentials *with = NULL;

@@ -4,7 +4,6 @@
 #define HF_ICE_H
 
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "stun.h"
 
@@ -16,7 +15,7 @@ typedef struct {
 } hf_credentials;
 
 typedef struct {
-    struct sockaddr_storage address;
+    hf_endpoint address;
     socklen_t length;
     uint32_t priority;
     int64_t nominated_at; /* ns, 0: never */
@@ -37,10 +36,10 @@ void hf_ice_restart(hf_ice *ice, const hf_credentials *own);
 /* A STUN datagram. Writes an answer (its size is returned, 0: none); ``moved`` becomes 1 when
  * another address is the selected one now. */
 int hf_ice_receive(hf_ice *ice, const uint8_t *data, int size,
-                   const struct sockaddr_storage *from, socklen_t length, int64_t now,
+                   const hf_endpoint *from, socklen_t length, int64_t now,
                    uint8_t answer[HF_STUN_ANSWER], int *moved);
 /* Whether an authenticated check came from the address. */
-int hf_ice_is_proven(const hf_ice *ice, const struct sockaddr_storage *from);
+int hf_ice_is_proven(const hf_ice *ice, const hf_endpoint *from);
 const hf_ice_path *hf_ice_selected(const hf_ice *ice); /* NULL: none yet */
 
 #endif

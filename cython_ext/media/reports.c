@@ -39,9 +39,9 @@ int64_t hf_arrival(struct msghdr *message, int64_t otherwise)
 }
 
 /* Where reports of the far end come from and ours go (RFC 3550 11: the next port up). */
-static struct sockaddr_storage far_end(const hf_port *port)
+static hf_endpoint far_end(const hf_port *port)
 {
-    struct sockaddr_storage found = port->target;
+    hf_endpoint found = port->target;
     struct sockaddr_in *four = (struct sockaddr_in *)&found;
     if (!port->stream.rtcp_mux)
         four->sin_port = htons((uint16_t)(ntohs(four->sin_port) + 1));
@@ -58,7 +58,7 @@ void hf_reports_read(hf_engine *engine, hf_port *port, uint8_t *data, int size, 
     else if (size == HF_SRTP_FORGED)
         atomic_fetch_add_explicit(&port->counts.forged, 1, memory_order_relaxed);
     else {
-        struct sockaddr_storage from = far_end(port);
+        hf_endpoint from = far_end(port);
         if (port->copies && size > 0)
             hf_copies_put(port->copies, HF_COPY_IN | HF_COPY_REPORT, wall, &from, data, size);
         hf_rtcp_read(&port->rtcp, data, size, port->ssrc, wall);
@@ -70,7 +70,7 @@ static void receive(hf_engine *engine, hf_port *port)
     uint8_t data[LARGEST];
     int i;
     for (i = 0; i < REPORTS_AT_ONCE; i++) {
-        struct sockaddr_storage from;
+        hf_endpoint from;
         char control[64];
         struct iovec part = {data, sizeof data};
         struct msghdr message = {&from, sizeof from, &part, 1, control, sizeof control, 0};
@@ -89,7 +89,7 @@ static void receive(hf_engine *engine, hf_port *port)
 static void send_report(hf_engine *engine, hf_port *port, int bye)
 {
     uint8_t data[HF_RTCP_LARGEST + HF_SRTP_TRAILER];
-    struct sockaddr_storage to = far_end(port);
+    hf_endpoint to = far_end(port);
     int fd = port->stream.rtcp_mux ? port->fd : port->rtcp_fd, size;
     if (fd < 0 || !port->connected || !port->target_length || (port->transport && !port->keyring))
         return;

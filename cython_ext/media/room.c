@@ -8,18 +8,16 @@
 hf_room *hf_room_new(uint64_t id, int capacity)
 {
     size_t places = (size_t)capacity;
-    hf_room *room = calloc(1, sizeof *room);
+    hf_room *room = calloc(1, sizeof *room + places * (sizeof *room->members +
+                                                       places * sizeof *room->gain));
     if (!room)
         return NULL;
     room->head.kind = HF_ROOM;
     room->head.id = id;
     room->capacity = capacity;
-    room->members = calloc(places, sizeof *room->members);
-    room->gain = calloc(places * places, sizeof *room->gain);
-    if (room->members && room->gain)
-        return room;
-    hf_object_free(&room->head);
-    return NULL;
+    room->members = (hf_port **)(void *)(room + 1);
+    room->gain = (float *)(void *)(room->members + places);
+    return room;
 }
 
 /* What is heard changes at this moment: the next frame must not begin with a click. */

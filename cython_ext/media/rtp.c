@@ -60,7 +60,7 @@ int hf_rtp_header(uint8_t *out, int payload_type, int marker, uint16_t sequence,
     return HF_RTP_HEADER;
 }
 
-int hf_address(const char *host, int port, struct sockaddr_storage *out, socklen_t *length)
+int hf_address(const char *host, int port, hf_endpoint *out, socklen_t *length)
 {
     struct sockaddr_in *four = (struct sockaddr_in *)out;
     struct sockaddr_in6 *six = (struct sockaddr_in6 *)out;
@@ -80,18 +80,18 @@ int hf_address(const char *host, int port, struct sockaddr_storage *out, socklen
     return -1;
 }
 
-int hf_same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+int hf_same_host(const hf_endpoint *a, const hf_endpoint *b)
 {
-    if (a->ss_family != b->ss_family)
+    if (a->family != b->family)
         return 0;
-    if (a->ss_family == AF_INET)
+    if (a->family == AF_INET)
         return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
                ((const struct sockaddr_in *)b)->sin_addr.s_addr;
     return memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
                   &((const struct sockaddr_in6 *)b)->sin6_addr, sizeof(struct in6_addr)) == 0;
 }
 
-int hf_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+int hf_same_address(const hf_endpoint *a, const hf_endpoint *b)
 {
     return hf_same_host(a, b) && ((const struct sockaddr_in *)a)->sin_port ==
                                   ((const struct sockaddr_in *)b)->sin_port;
@@ -165,7 +165,7 @@ void hf_rtp_connect(hf_port *port, const hf_stream *stream)
 /* Symmetric RTP: answer to where the peer really sends from, but believe only the
  * negotiated host, and another port of it only after a silence; the negotiated port at once, so
  * that a packet left over from an earlier call does not make this one deaf. */
-static int from_peer(hf_port *port, const struct sockaddr_storage *from, socklen_t length)
+static int from_peer(hf_port *port, const hf_endpoint *from, socklen_t length)
 {
     if (port->transport)
         return 1; /* is_believable has seen to it */
@@ -263,7 +263,7 @@ static int unwrap(hf_engine *engine, hf_port *port, uint8_t *data, int size, int
 }
 
 /* With ICE or DTLS only where the peer has proved to be, and nothing before there are keys. */
-static int is_believable(hf_port *port, const struct sockaddr_storage *from)
+static int is_believable(hf_port *port, const hf_endpoint *from)
 {
     if (port->transport)
         return port->keyring && hf_same_address(&port->target, from);
@@ -276,7 +276,7 @@ void hf_rtp_receive(hf_engine *engine, hf_port *port)
     int drain = ++port->polls % POLLS_A_ROUND == 0 || port->jitter.filling, i;
     port->handed = 0;
     for (i = 0; i < PACKETS_AT_ONCE; i++) {
-        struct sockaddr_storage from;
+        hf_endpoint from;
         char control[64];
         struct iovec part = {data, sizeof data};
         struct msghdr message = {&from, sizeof from, &part, 1, control, sizeof control, 0};

@@ -13,12 +13,12 @@
 
 int hf_rtp_bind(const char *host, int port, int *bound)
 {
-    struct sockaddr_storage address;
+    hf_endpoint address;
     socklen_t length;
     int fd, error, class = IPTOS_DSCP_EF, priority = 6, on = 1;
     if (hf_address(host, port, &address, &length) < 0)
         return -EINVAL;
-    fd = socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    fd = socket(address.family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     if (bind(fd, (struct sockaddr *)&address, length) < 0 ||
@@ -30,7 +30,7 @@ int hf_rtp_bind(const char *host, int port, int *bound)
     /* Priority is a wish: a network that ignores it still carries the call. */
     setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
     setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof priority);
-    if (address.ss_family == AF_INET)
+    if (address.family == AF_INET)
         setsockopt(fd, IPPROTO_IP, IP_TOS, &class, sizeof class);
     else
         setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &class, sizeof class);
@@ -41,7 +41,7 @@ int hf_rtp_bind(const char *host, int port, int *bound)
 
 int hf_reports_open(const hf_port *port)
 {
-    struct sockaddr_storage here;
+    hf_endpoint here;
     socklen_t length = sizeof here;
     int fd, error, on = 1;
     /* Both families keep the port at the same place. */
@@ -51,7 +51,7 @@ int hf_reports_open(const hf_port *port)
     if (ntohs(four->sin_port) == 65535)
         return -EADDRNOTAVAIL;
     four->sin_port = htons((uint16_t)(ntohs(four->sin_port) + 1));
-    fd = socket(here.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    fd = socket(here.family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     if (bind(fd, (struct sockaddr *)&here, length) < 0) {

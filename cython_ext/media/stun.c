@@ -150,11 +150,11 @@ static int attribute(uint8_t *out, int at, int type, int length)
 }
 
 static int put_address(uint8_t *out, int at, const hf_stun *request,
-                       const struct sockaddr_storage *to)
+                       const hf_endpoint *to)
 {
     const struct sockaddr_in *four = (const struct sockaddr_in *)to;
     const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)to;
-    int is_six = to->ss_family == AF_INET6, octets = is_six ? 16 : 4, i;
+    int is_six = to->family == AF_INET6, octets = is_six ? 16 : 4, i;
     uint8_t mask[16];
     put32(mask, COOKIE);
     memcpy(mask + 4, request->transaction, 12);
@@ -198,7 +198,7 @@ int hf_stun_end(uint8_t *out, int at, const char *password)
 }
 
 int hf_stun_answer(uint8_t out[HF_STUN_ANSWER], const hf_stun *request, enum hf_stun_code code,
-                   const struct sockaddr_storage *to, const char *password)
+                   const hf_endpoint *to, const char *password)
 {
     int at = HEADER;
     put16(out, BINDING | (code == HF_STUN_OK ? 0x0100 : 0x0110));

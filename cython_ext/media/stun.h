@@ -4,7 +4,8 @@
 #define HF_STUN_H
 
 #include <stdint.h>
-#include <sys/socket.h>
+
+#include "endpoint.h"
 
 #define HF_STUN_LARGEST 1280 /* octets that are looked at: ICE stays below the usual MTU */
 #define HF_STUN_ANSWER 256   /* octets of the longest answer */
@@ -36,7 +37,7 @@ int hf_stun_is_sealed(const uint8_t *data, const hf_stun *message, const char *p
 /* The answer to a request: to whom, why not (HF_STUN_OK: success with XOR-MAPPED-ADDRESS);
  * without a password it carries no integrity. Returns its size. */
 int hf_stun_answer(uint8_t out[HF_STUN_ANSWER], const hf_stun *request, enum hf_stun_code code,
-                   const struct sockaddr_storage *to, const char *password);
+                   const hf_endpoint *to, const char *password);
 /* Ends a message of ``at`` octets with integrity (unless without a password), fingerprint and
  * its length; there must be room for 32 octets more. Returns its size. */
 int hf_stun_end(uint8_t *out, int at, const char *password);

@@ -95,14 +95,15 @@ static void fill(int16_t *samples, int value)
 
 static void room_is_a_matrix_of_gains(void)
 {
-    hf_room *room = hf_room_new(1, HF_MEMBERS);
-    hf_port *ports[HF_MEMBERS + 1];
+    enum { PLACES = 8 };
+    hf_room *room = hf_room_new(1, PLACES);
+    hf_port *ports[PLACES + 1];
     int16_t out[HF_FRAME];
     int i;
-    for (i = 0; i <= HF_MEMBERS; i++) {
+    for (i = 0; i <= PLACES; i++) {
         ports[i] = hf_port_new((uint64_t)i, HF_RTP, -1);
         fill(ports[i]->heard, 100 * (i + 1));
-        CHECK(hf_room_join(room, ports[i], HF_TALKS, NULL) == (i < HF_MEMBERS ? 0 : -1));
+        CHECK(hf_room_join(room, ports[i], HF_TALKS, NULL) == (i < PLACES ? 0 : -1));
     }
     memset(out, 0, sizeof out);
     hf_room_mix(room, 0, 1.0f, out);
@@ -118,8 +119,8 @@ static void room_is_a_matrix_of_gains(void)
     CHECK(out[0] == 32767);
     hf_room_leave(ports[2]);
     CHECK(ports[2]->room == NULL && room->members[2] == NULL);
-    CHECK(hf_room_join(room, ports[HF_MEMBERS], HF_TALKS, NULL) == 0 && ports[HF_MEMBERS]->member == 2);
-    for (i = 0; i <= HF_MEMBERS; i++) {
+    CHECK(hf_room_join(room, ports[PLACES], HF_TALKS, NULL) == 0 && ports[PLACES]->member == 2);
+    for (i = 0; i <= PLACES; i++) {
         hf_room_leave(ports[i]);
         hf_object_free(&ports[i]->head);
     }

@@ -90,7 +90,7 @@ static void packets_are_copied_and_pass_untouched(void)
 static void slow_reader_loses_and_is_told(void)
 {
     hf_tap *copies = hf_copies_new(1);
-    struct sockaddr_storage far;
+    hf_endpoint far;
     socklen_t length;
     uint8_t data[172] = {0x80};
     uint64_t lost, nonsense = ~0ull / 2;

@@ -83,7 +83,7 @@ static void garbage_at_a_port_is_counted(void)
     hf_engine *engine = hf_engine_new(0, 1);
     peer a = peer_open();
     hf_event event = {0};
-    struct sockaddr_storage address;
+    hf_endpoint address;
     socklen_t size;
     int at_a, i, n;
     hf_port *port = test_port(engine, 1, HF_ALAW, &a, &at_a);

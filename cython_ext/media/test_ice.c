@@ -40,9 +40,9 @@ static void vectors_of_the_standard_are_understood(void)
     CHECK(found.class == HF_STUN_SUCCESS && hf_stun_is_sealed(SIX, &found, PASSWORD));
 }
 
-static struct sockaddr_storage at(const char *host, int port, socklen_t *length)
+static hf_endpoint at(const char *host, int port, socklen_t *length)
 {
-    struct sockaddr_storage made;
+    hf_endpoint made;
     CHECK(hf_address(host, port, &made, length) == 0);
     return made;
 }
@@ -51,8 +51,8 @@ static struct sockaddr_storage at(const char *host, int port, socklen_t *length)
 static void answers_are_those_of_the_standard(void)
 {
     socklen_t length;
-    struct sockaddr_storage four = at("192.0.2.1", 32853, &length);
-    struct sockaddr_storage six = at("2001:db8:1234:5678:11:2233:4455:6677", 32853, &length);
+    hf_endpoint four = at("192.0.2.1", 32853, &length);
+    hf_endpoint six = at("2001:db8:1234:5678:11:2233:4455:6677", 32853, &length);
     uint8_t out[HF_STUN_ANSWER];
     hf_stun request, answer;
     int size;
@@ -137,7 +137,7 @@ static void check(lite *agent, int port, int64_t now, const char *username, cons
                   uint32_t priority, int flags)
 {
     socklen_t length;
-    struct sockaddr_storage from = at("192.0.2.9", port, &length);
+    hf_endpoint from = at("192.0.2.9", port, &length);
     uint8_t request[256];
     int size = test_check(request, username, password, priority, flags);
     agent->size = hf_ice_receive(&agent->ice, request, size, &from, length, now, agent->answer,
@@ -221,7 +221,7 @@ static void the_best_nominated_path_is_followed(void)
 static void whendis_no_request_is_not_answered(void)
 {
     socklen_t length;
-    struct sockaddr_storage from = at("192.0.2.9", 5, &length);
+    hf_endpoint from = at("192.0.2.9", 5, &length);
     uint8_t out[HF_STUN_ANSWER], data[256];
     hf_ice ice;
     int moved, size = test_check(data, "mine:peer", PASSWORD, 1, 0);

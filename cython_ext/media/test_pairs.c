@@ -106,7 +106,7 @@ static void close_end(hf_engine *engine, far_end *end)
 static void send_sealed(far_end *end, const uint8_t *coded, int octets)
 {
     uint8_t packet[HF_RTP_HEADER + 640 + HF_SRTP_TRAILER];
-    struct sockaddr_storage to;
+    hf_endpoint to;
     socklen_t length;
     int size = HF_RTP_HEADER + octets;
     hf_rtp_header(packet, end->form->type, 0, end->sequence++, (uint32_t)end->spoken, 77);

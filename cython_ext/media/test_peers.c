@@ -16,7 +16,7 @@ peer peer_open(void)
 void peer_send(peer *from, int to, int type, uint32_t ssrc, const uint8_t *payload,
                       int length)
 {
-    struct sockaddr_storage address;
+    hf_endpoint address;
     socklen_t size;
     uint8_t packet[12 + 480];
     hf_address("127.0.0.1", to, &address, &size);

@@ -113,7 +113,7 @@ static void ports_send_and_read_reports(int mux)
     hf_port *port;
     hf_rtcp far;
     ssize_t got;
-    struct sockaddr_storage to;
+    hf_endpoint to;
     socklen_t length;
     while (!mux && (b.fd = hf_rtp_bind("127.0.0.1", a.port + 1, &b.port)) < 0) {
         close(a.fd); /* the port beside is somebody else's */

@@ -27,7 +27,7 @@ typedef struct {
 static void put(void *context, const uint8_t *data, int size)
 {
     browser *from = context;
-    struct sockaddr_storage address;
+    hf_endpoint address;
     socklen_t length;
     hf_address("127.0.0.1", from->to, &address, &length);
     (void)sendto(from->at.fd, data, (size_t)size, 0, (struct sockaddr *)&address, length);
@@ -181,7 +181,7 @@ static void leg_close(leg *at)
 static void a_browser_is_let_in(int client)
 {
     leg *at = leg_open(1, 0);
-    struct sockaddr_storage chosen;
+    hf_endpoint chosen;
     socklen_t length;
     browser *thief = browser_open(at->far->to);
     int i, value = 0;
@@ -317,7 +317,7 @@ static void legs_come_and_go_under_their_handshakes(void)
 {
     struct timespec moment = {.tv_nsec = 2 * MS};
     leg *at = leg_open(1, 1);
-    struct sockaddr_storage chosen;
+    hf_endpoint chosen;
     socklen_t length;
     int i, n, connected = 0;
     leg_describe(at, 0, 0);

@@ -43,7 +43,7 @@ static void report(hf_transport *transport, enum hf_transport_event what, int va
 }
 
 static void send_to(hf_transport *transport, const uint8_t *data, int size,
-                    const struct sockaddr_storage *to, socklen_t length)
+                    const hf_endpoint *to, socklen_t length)
 {
     /* What is not sent now is asked for again, or sent again when its timer ends. */
     if (length)
@@ -57,7 +57,7 @@ static void send_dtls(void *context, const uint8_t *data, int size)
 }
 
 /* The engine thread shall send there. */
-static void point(hf_transport *transport, const struct sockaddr_storage *to, socklen_t length)
+static void point(hf_transport *transport, const hf_endpoint *to, socklen_t length)
 {
     hf_ice_path chosen = {.address = *to, .length = length};
     hf_path *path = calloc(1, sizeof *path);
@@ -140,7 +140,7 @@ static void begin(hf_transport *transport, int is_called, int64_t now)
         look(transport);
 }
 
-static int may_shake(const hf_transport *transport, const struct sockaddr_storage *from)
+static int may_shake(const hf_transport *transport, const hf_endpoint *from)
 {
     if (transport->ice)
         return hf_ice_is_proven(&transport->agent, from);
@@ -152,7 +152,7 @@ static int may_shake(const hf_transport *transport, const struct sockaddr_storag
 /* Keeps a hello that came too early, before the peer's description or its first check: it
  * spares the peer a timer. */
 static void keep(hf_transport *transport, const uint8_t *data, int size,
-                 const struct sockaddr_storage *from, socklen_t length)
+                 const hf_endpoint *from, socklen_t length)
 {
     if (!transport->early)
         transport->early = malloc(HF_DTLS_LARGEST);
@@ -165,7 +165,7 @@ static void keep(hf_transport *transport, const uint8_t *data, int size,
 }
 
 static void received_dtls(hf_transport *transport, const uint8_t *data, int size,
-                          const struct sockaddr_storage *from, socklen_t length, int64_t now)
+                          const hf_endpoint *from, socklen_t length, int64_t now)
 {
     const struct sockaddr_in *four = (const struct sockaddr_in *)from;
     if (!transport->is_described) {
@@ -190,7 +190,7 @@ static void received_dtls(hf_transport *transport, const uint8_t *data, int size
         return;
     /* Port and address lie together in both families (IPv6: with the flow label between). */
     hf_dtls_receive(transport->dtls, data, size, &four->sin_port,
-                    from->ss_family == AF_INET ? 6 : 22, now);
+                    from->family == AF_INET ? 6 : 22, now);
     look(transport);
 }
 
@@ -206,7 +206,7 @@ static void take_early(hf_transport *transport, int64_t now)
 }
 
 static void received_stun(hf_transport *transport, const uint8_t *data, int size,
-                          const struct sockaddr_storage *from, socklen_t length, int64_t now)
+                          const hf_endpoint *from, socklen_t length, int64_t now)
 {
     hf_ice *agent = &transport->agent;
     uint8_t answer[HF_STUN_ANSWER];
@@ -231,7 +231,7 @@ static void received_stun(hf_transport *transport, const uint8_t *data, int size
 }
 
 void hf_transport_received(hf_transport *transport, const uint8_t *data, int size,
-                           const struct sockaddr_storage *from, socklen_t length, int64_t now)
+                           const hf_endpoint *from, socklen_t length, int64_t now)
 {
     if (hf_stun_claimed(data, size))
         received_stun(transport, data, size, from, length, now);

@@ -20,7 +20,7 @@
 /* Where a port sends to, on its way to the engine thread. */
 typedef struct {
     hf_object head;
-    struct sockaddr_storage address;
+    hf_endpoint address;
     socklen_t length;
 } hf_path;
 
@@ -30,7 +30,7 @@ typedef struct {
     char ufrag[HF_ICE_TEXT]; /* of its ICE agent */
     hf_fingerprint expected[HF_DTLS_FINGERPRINTS];
     int fingerprints;
-    struct sockaddr_storage remote; /* without ICE */
+    hf_endpoint remote; /* without ICE */
     socklen_t remote_length;
 } hf_peer;
 
@@ -50,11 +50,11 @@ typedef struct hf_transport {
     int is_described, is_shaking, has_failed;
     int64_t limit; /* for the first record; 0: the peer has not shown itself */
     hf_dtls *dtls;
-    struct sockaddr_storage to; /* where DTLS is sent */
+    hf_endpoint to; /* where DTLS is sent */
     socklen_t to_length;
     uint8_t *early; /* the last DTLS datagram that came before the peer's description */
     int early_size;
-    struct sockaddr_storage early_from;
+    hf_endpoint early_from;
     socklen_t early_length;
     struct hf_transport *next_shaking, *next_closed;
     /* to the engine thread */
@@ -76,14 +76,14 @@ hf_transport *hf_transport_new(hf_engine *engine, const hf_port *port, const hf_
 int hf_transport_describe(hf_transport *transport, const hf_peer *peer); /* -1: no memory */
 int hf_transport_restart(hf_transport *transport, const hf_credentials *own);
 /* The selected address of the peer; length 0 before. */
-void hf_transport_chosen(hf_transport *transport, struct sockaddr_storage *to, socklen_t *length);
+void hf_transport_chosen(hf_transport *transport, hf_endpoint *to, socklen_t *length);
 void hf_transport_free(hf_transport *transport);
 
 /* engine thread */
 void hf_transport_attach(hf_port *port, hf_transport *transport);
 void hf_transport_detach(hf_engine *engine, hf_port *port);
 void hf_transport_hand(hf_engine *engine, hf_port *port, const uint8_t *data, int size,
-                       const struct sockaddr_storage *from, socklen_t length);
+                       const hf_endpoint *from, socklen_t length);
 void hf_transports_tick(hf_engine *engine); /* takes answers; wakes the handshake thread */
 
 /* handshake thread; a test calls the round with a time of its own */
@@ -99,7 +99,7 @@ double hf_handshakes_cpu(const hf_engine *engine); /* seconds that it has comput
 /* transport.c, for handshakes.c: one transport in the handshake thread */
 void hf_transport_described(hf_transport *transport, const hf_peer *peer, int64_t now);
 void hf_transport_received(hf_transport *transport, const uint8_t *data, int size,
-                           const struct sockaddr_storage *from, socklen_t length, int64_t now);
+                           const hf_endpoint *from, socklen_t length, int64_t now);
 void hf_transport_wake(hf_transport *transport, int64_t now);
 int64_t hf_transport_deadline(const hf_transport *transport);
 void hf_transport_finish(hf_transport *transport);

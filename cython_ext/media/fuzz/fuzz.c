@@ -123,7 +123,7 @@ typedef struct {
     hf_engine *engine;
     hf_port *port;
     int fd;
-    struct sockaddr_storage to;
+    hf_endpoint to;
     socklen_t length;
 } whole;
 

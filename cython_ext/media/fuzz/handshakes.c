@@ -56,7 +56,7 @@ void fuzz_stun(const uint8_t *data, int size, uint32_t random)
 {
     static const hf_credentials own = {"mine", PASSWORD};
     static hf_ice ice;
-    struct sockaddr_storage from = {.ss_family = random & 1 ? AF_INET : AF_INET6};
+    hf_endpoint from = {.family = random & 1 ? AF_INET : AF_INET6};
     uint8_t copy[1500], answer[HF_STUN_ANSWER];
     int moved;
     if (!ice.own.ufrag[0] || random % 1000 == 0)
