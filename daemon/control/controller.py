@@ -378,6 +378,16 @@ class Controller(Switchboard):
         """Keys heard on the port of a leg are no caller's any more."""
         self._media.ports.pop(leg.port or NO_PORT, None)
 
+    def wake(self, life: EndingCall) -> None:
+        """Something happened on a call that rests: it lives on, unless control ends."""
+        if self._tasks is None:
+            return
+        living = self.calls[life.call.id].live_on()
+        try:
+            self._tasks.create_task(living, name=f"call {life.call.id}")
+        except RuntimeError:  # the tasks are being cancelled
+            living.close()
+
     def ended(self, life: EndingCall) -> None:
         """The call is over."""
         call = life.call

@@ -10,7 +10,16 @@ import msgspec
 from acd_core.agent import AgentState
 from acd_core.commands import AgentStateChanged
 from acd_core.ids import to_text
-from daemon.control.calls.call import Call, Leg, Onward, OpenRecording, OpenSegment, Visit, ring_of
+from daemon.control.calls.call import (
+    NOTHING,
+    Call,
+    Leg,
+    Onward,
+    OpenRecording,
+    OpenSegment,
+    Visit,
+    ring_of,
+)
 from daemon.control.journaled.rows import JournaledRows, RowJournal, RowSink
 from daemon.link.messages import StreamEnded
 from daemon.recordings.audio_file import Left
@@ -164,7 +173,7 @@ class Records:
             visit=visit,
             queue=call.visit.queue if visit and call.visit else 0,
             agent=agent,
-            detail=detail or {},
+            detail=detail or NOTHING,
         )
         call.segments[ring_of(agent) if kind == "ring" else kind] = segment
         self._rows.write(_segment_row(call, segment))

@@ -7,29 +7,56 @@ Recordings and taps are not among it: their files and descriptors are of the old
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-import msgspec
+from msgspec.structs import replace
 
 from daemon.link import commands as ask
 from daemon.link import messages as told
 from daemon.link.messages import Command, MediaEvent, Reply
 from drivers.api import PortId
 
+MOST_FORMS: Final = 512  # formats of streams that calls share; further ones are kept by each
 _Switch = ask.ArmBargeIn | ask.WatchFax | ask.HearCaller | ask.Attend
 
 
 class _Held:
     """One port."""
 
-    __slots__ = ("connect", "dtls", "member", "open", "plays", "switches")
+    __slots__ = (
+        "bridge",
+        "dtls",
+        "form",
+        "part",
+        "peer",
+        "peer_port",
+        "plays",
+        "rtp_port",
+        "switches",
+    )
 
     def __init__(self) -> None:
-        self.open: ask.OpenRtp | None = None
-        """None: nobody said where it is, so it cannot be opened again."""
+        self.rtp_port = 0
+        """0: nobody said where it is, so it cannot be opened again."""
         self.dtls: ask.OpenDtls | None = None
-        self.connect: ask.ConnectRtp | None = None
-        self.member: ask.Join | None = None
+        self.form: ask.ConnectRtp | None = None
+        """Its stream, but for where it comes from and leads to: many calls share one."""
+        self.peer = ""
+        self.peer_port = 0
+        self.bridge = 0
+        """0: it is in none."""
+        self.part: ask.Join | None = None
+        """What it is there, unless it simply talks."""
         self.plays: ask.Play | ask.PlayTone | None = None
         self.switches: dict[type[Command], _Switch] | None = None
+
+    def connecting(self, port: PortId) -> ask.ConnectRtp | None:
+        """What starts its stream; None when it has none."""
+        if self.form is None:
+            return None
+        return replace(self.form, port=port, host=self.peer, rtp_port=self.peer_port)
+
+    def joining(self, port: PortId) -> ask.Join:
+        """What makes it the member of its bridge that it is."""
+        return self.part or ask.Join(bridge=self.bridge, port=port)
 
 
 class Scene:
@@ -42,16 +69,17 @@ class Scene:
         """By bridge."""
         self._gains: dict[tuple[int, PortId, PortId], ask.SetGain] = {}
         self._while_away: ask.SayWhileAway | None = None
+        self._forms: dict[ask.ConnectRtp, ask.ConnectRtp] = {}
 
     @property
     def rtp_ports(self) -> frozenset[PortId]:
         """Ports that can be opened again."""
-        return frozenset(port for port, held in self._ports.items() if held.open is not None)
+        return frozenset(port for port, held in self._ports.items() if held.rtp_port)
 
     def holds(self, port: PortId) -> bool:
         """Whether a port is open, as far as anybody asked."""
         held = self._ports.get(port)
-        return held is not None and held.open is not None
+        return held is not None and bool(held.rtp_port)
 
     def note(self, command: Command, reply: Reply) -> None:
         """A command was carried out."""
@@ -94,18 +122,18 @@ class Scene:
         """Know what media holds since before this process; what is known already counts."""
         for state in snapshot.ports:
             held = self._held(state.port)
-            if state.kind == "rtp" and held.open is None:
-                held.open = ask.OpenRtp(port=state.port, rtp_port=state.rtp_port)
+            if state.kind == "rtp" and not held.rtp_port:
+                held.rtp_port = state.rtp_port
         for bridge in snapshot.bridges:
             for port in bridge.ports:
-                if self._held(port).member is None:
-                    self._join(ask.Join(bridge=bridge.bridge, port=port))
+                if not self._held(port).bridge:
+                    self._join(port, bridge.bridge)
 
     def openings(self) -> Iterator[Command]:
         """Bring the ports back, first of all."""
-        for held in self._ports.values():
-            if held.open is not None:
-                yield held.open
+        for port, held in self._ports.items():
+            if held.rtp_port:
+                yield ask.OpenRtp(port=port, rtp_port=held.rtp_port)
 
     def settings(self) -> Iterator[Command]:
         """Bring back what the ports do, when those are open that can be.
@@ -115,12 +143,13 @@ class Scene:
         ports = self._ports.values()
         if self._while_away is not None:
             yield self._while_away
-        for held in ports:
+        for port, held in self._ports.items():
             if held.dtls is not None:
                 yield held.dtls
-            if held.connect is not None:
-                yield held.connect
-        members = [held.member for held in ports if held.member is not None]
+            connecting = held.connecting(port)
+            if connecting is not None:
+                yield connecting
+        members = [held.joining(port) for port, held in self._ports.items() if held.bridge]
         # Whoever is whispered to must be there first.
         yield from sorted(members, key=lambda join: join.part == "whispers")
         yield from self._gains.values()
@@ -131,20 +160,26 @@ class Scene:
 
     def _opened(self, command: ask.OpenRtp, reply: Reply) -> None:
         if isinstance(reply, told.RtpOpened):
-            opening = ask.OpenRtp(port=command.port, rtp_port=reply.rtp_port)
             held = self._held(command.port)
-            held.open = opening
+            held.rtp_port = reply.rtp_port
             if command.stream is not None:
-                held.connect = command.stream
+                self._stream(held, command.stream)
 
     def _secured(self, command: ask.OpenDtls, reply: Reply) -> None:
         if isinstance(reply, told.DtlsOpened):
-            self._held(command.port).dtls = msgspec.structs.replace(
+            self._held(command.port).dtls = replace(
                 command, ufrag=reply.ufrag, password=reply.password
             )
 
     def _connected(self, command: ask.ConnectRtp, _reply: Reply) -> None:
-        self._held(command.port).connect = command
+        self._stream(self._held(command.port), command)
+
+    def _stream(self, held: _Held, command: ask.ConnectRtp) -> None:
+        form = replace(command, port=PortId(0), host="", rtp_port=0)
+        known = self._forms.get(form)
+        if known is None and len(self._forms) < MOST_FORMS and not form.srtp_suite:
+            self._forms[form] = form  # keys are of one call alone
+        held.form, held.peer, held.peer_port = known or form, command.host, command.rtp_port
 
     def _closed(self, command: ask.ClosePort, _reply: Reply) -> None:
         self._close(command.port)
@@ -170,14 +205,15 @@ class Scene:
     def _steered(self, player: int, **changed: float) -> None:
         held = self._ports.get(self._players.get(player, PortId(0)))
         if held is not None and isinstance(held.plays, ask.Play):
-            held.plays = msgspec.structs.replace(held.plays, **changed)
+            held.plays = replace(held.plays, **changed)
 
     def _bridged(self, command: ask.Bridge, _reply: Reply) -> None:
         for port in (command.a, command.b):
-            self._join(ask.Join(bridge=command.bridge, port=port))
+            self._join(port, command.bridge)
 
     def _joined(self, command: ask.Join, _reply: Reply) -> None:
-        self._join(command)
+        plain = command.part == "talks" and not command.agent
+        self._join(command.port, command.bridge, None if plain else command)
 
     def _left(self, command: ask.Leave, _reply: Reply) -> None:
         self._leave(command.port)
@@ -214,20 +250,20 @@ class Scene:
     def _held(self, port: PortId) -> _Held:
         return self._ports.setdefault(port, _Held())
 
-    def _join(self, command: ask.Join) -> None:
-        held = self._held(command.port)
-        if held.member is not None and held.member.bridge != command.bridge:
-            self._leave(command.port)
-        held.member = command
-        members = self._members.get(command.bridge, ())
-        if command.port not in members:
-            self._members[command.bridge] = (*members, command.port)
+    def _join(self, port: PortId, bridge: int, part: ask.Join | None = None) -> None:
+        held = self._held(port)
+        if held.bridge and held.bridge != bridge:
+            self._leave(port)
+        held.bridge, held.part = bridge, part
+        members = self._members.get(bridge, ())
+        if port not in members:
+            self._members[bridge] = (*members, port)
 
     def _leave(self, port: PortId) -> None:
         held = self._ports.get(port)
-        if held is None or held.member is None:
+        if held is None or not held.bridge:
             return
-        bridge, held.member = held.member.bridge, None
+        bridge, held.bridge, held.part = held.bridge, 0, None
         members = tuple(other for other in self._members[bridge] if other != port)
         if members:
             self._members[bridge] = members

@@ -126,6 +126,7 @@ class ControlRig:
         clock: Callable[[], float] | None = None,
         telephones: TelephoneOptions = CODES,
         sink: RowSink | None = None,
+        trunks: int = 4,
     ) -> None:
         self.site = site
         self.telephones = telephones
@@ -135,7 +136,7 @@ class ControlRig:
         stations = [agent.station for agent in agents]
         self.media: FakeMedia = before.media if before else FakeMedia()
         self.driver: FakeDriver = (
-            before.driver if before else FakeDriver(self.media, stations=stations)
+            before.driver if before else FakeDriver(self.media, trunks=trunks, stations=stations)
         )
         self.book: RowBook = before.book if before else RowBook()
         self.speech = FakeSpeech(site)

@@ -49,6 +49,11 @@ class Attention(CallPart):
         self._speaking: Mapping[PortId, str] = NOBODY
 
     @property
+    def is_spare(self) -> bool:
+        """Whether media attends to nobody for us."""
+        return not (self._attended or self._names or self._speaking)
+
+    @property
     def is_due(self) -> bool:
         """Whether ``follow`` has anything to do."""
         return self._always or bool(self._attended) or bool(self.call.guests)

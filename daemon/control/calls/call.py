@@ -94,6 +94,11 @@ class Leg(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The driver's reference of it (SIP Call-ID)."""
 
 
+# For the many calls of which there is nothing to say; never written to.
+NOTHING: Final[dict[str, str]] = {}
+NOBODY: Final[dict[int, Leg | None]] = {}
+
+
 class Onward(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Somebody beyond the queues whom the caller is, or is to be, connected with."""
 
@@ -354,7 +359,7 @@ class Call(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Take an agent off those whose stations ring, and give his leg back."""
         leg = self.ringing.get(agent)
         # Made anew: a dict that was emptied keeps its room for as long as the call lasts.
-        self.ringing = {who: rung for who, rung in self.ringing.items() if who != agent}
+        self.ringing = {who: rung for who, rung in self.ringing.items() if who != agent} or NOBODY
         return leg
 
     def rung_on(self, line: LineId) -> int:

@@ -27,7 +27,8 @@ from drivers.api import Line, LineId, PortId, Transfers
 from drivers.ctilink.details import CallDetail
 
 if TYPE_CHECKING:
-    from daemon.control.calls.life import CallInput, CallLife
+    from daemon.control.calls.life import CallLife
+    from daemon.control.calls.parts.told import CallInput, ToldCall
 
 
 class HangUpRequest(CallRequest, frozen=True, kw_only=True):
@@ -198,6 +199,9 @@ class CallContext(Moving, Protocol):
     def changed(self, call: Call) -> None:
         """Show the call as it is now."""
 
+    def wake(self, life: "ToldCall") -> None:
+        """Something happened on a call that rests."""
+
     def ended(self, life: "EndingCall") -> None:
         """The call is over."""
 
@@ -215,6 +219,11 @@ class CallPart:
         self.call = life.call
         self._context = context
         self._life_ref = ref(life)
+
+    @property
+    def is_spare(self) -> bool:
+        """Whether it knows nothing by itself, so that another one may be made later."""
+        return True
 
     @property
     def _log(self) -> BoundLogger:

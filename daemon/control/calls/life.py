@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Final, Literal
 from structlog.typing import FilteringBoundLogger as BoundLogger
 
 from acd_core.commands import (
-    AcdCommand,
     AnnounceToCaller,
     CallMoved,
     CallRefused,
@@ -23,7 +22,6 @@ from acd_core.commands import (
 )
 from acd_core.events import CallAbandoned, CallbackFailed
 from acd_core.ids import CallId
-from daemon.control.audio.attention import Attention
 from daemon.control.audio.caller_ears import ask_who_calls, told_late
 from daemon.control.by_type import ByType
 from daemon.control.calls.call import Call, Direct, IllegalStep, Phase, Step, outcome_of
@@ -36,21 +34,17 @@ from daemon.control.calls.context import (
     TransferRequest,
     log_of,
 )
-from daemon.control.calls.conversation import Conversation
-from daemon.control.calls.moves.asking import CallRequest, MoveRequest
-from daemon.control.calls.moves.moves import Moves
-from daemon.control.calls.offering import Offering, StationAwaited
-from daemon.control.calls.onward import GoingOnward, OnwardDue
+from daemon.control.calls.moves.asking import MoveRequest
+from daemon.control.calls.offering import StationAwaited
+from daemon.control.calls.onward import OnwardDue
+from daemon.control.calls.parts.told import CallInput, ToldCall
 from daemon.control.calls.resuming import (
     answered_meanwhile,
     half_connected,
     offers_lost,
     talks,
 )
-from daemon.control.calls.supervising import Supervising
 from daemon.control.flows.call_flow import CallFlow
-from daemon.control.flows.inbox import Inbox
-from daemon.control.flows.visits import Visits
 from daemon.link.messages import CUT_OFF, CallerHeard, MediaEvent, RecordFinished, SpeakerChanged
 from drivers import events as line_events
 from drivers.api import LineId
@@ -58,7 +52,8 @@ from drivers.errors import DriverError
 from drivers.events import Cause, LineEvent
 from drivers.t38 import T38Event
 
-CallInput = LineEvent | MediaEvent | AcdCommand | CallRequest | StationAwaited | OnwardDue
+RESTING: Final = frozenset({Phase.TALKING, Phase.OUTSIDE})
+"""Where a call may stay for long with nothing to do."""
 Doing = Awaitable[object] | Literal[False] | None
 """What is to be awaited yet, if anything; False: the call is as it was."""
 ONE_OF_MANY: Final = (OfferToAgent, WithdrawOffer)
@@ -69,48 +64,38 @@ def nothing(_life: object, _happened: object) -> Doing:
     return None
 
 
-class CallLife:
+class CallLife(ToldCall):
     """Handles what happens to one call, one thing after the other."""
 
+    __slots__ = ("flow",)
+
     def __init__(self, call: Call, context: CallContext) -> None:
-        self.call = call
+        super().__init__(call, context)
         self.flow = CallFlow(self, context)
-        self.offering = Offering(self, context)
-        self.conversation = Conversation(self, context)
-        self.onward = GoingOnward(self, context)
-        self.supervising = Supervising(self, context)
-        self.visits = Visits(self, context)
-        self.moves = Moves(self, context)
-        self.attention = Attention(self, context)
-        self.gone: dict[LineId, None] = {}  # an empty set takes three times as much
-        """Lines whose release was told, handled or not: they may carry another call by now."""
-        self._context = context
-        self._inbox: Inbox[CallInput] = Inbox()
 
     @property
     def log(self) -> BoundLogger:
         """Names the call in what it says."""
         return log_of(self.call, self._context)
 
-    def tell(self, happened: CallInput) -> None:
-        """Put something into the call's queue."""
-        if isinstance(happened, line_events.Released):
-            self.gone[happened.line] = None
-        self._inbox.put_nowait(happened)
-
-    def pass_on(self, line: LineId, to: "CallLife") -> None:
-        """Let another call hear what has happened on a line that is its own now."""
-        waiting = [self._inbox.get_nowait() for _ in range(self._inbox.qsize())]
-        for happened in waiting:
-            theirs = isinstance(happened, LineEvent) and happened.line == line
-            (to if theirs else self).tell(happened)
-
     async def run(self, *, restored: bool = False) -> None:
-        """Live through the call; returns when it has ended."""
+        """Begin a call, or go on with it, and live through it until it has ended or rests."""
+        await self._live(self._resume if restored else self._begin)
+
+    async def live_on(self) -> None:
+        """Live through what wakes a call that rested, until it has ended or rests again."""
+        await self._live()
+
+    async def _live(self, begin: Callable[[], Awaitable[None]] | None = None) -> None:
         try:
-            await (self._resume() if restored else self._begin())
+            if begin is not None:
+                await begin()
             unkept = False
             while self.call.phase is not Phase.ENDED:
+                if self._inbox.empty() and self.call.phase in RESTING:
+                    # Conversations last: without a task that waits for what is next they cost less.
+                    self.rest()
+                    return
                 while self._inbox.empty():
                     await self._inbox.filled()
                 happened = self._inbox.get_nowait()
@@ -129,8 +114,9 @@ class CallLife:
             self.log.exception("call fails by a fault of ours")
             await self._fail()
         finally:
-            await self.flow.stop()
-            self._context.ended(self)
+            if not self._rests:
+                await self.flow.stop()
+                self._context.ended(self)
 
     async def _fail(self) -> None:
         if self.call.phase is Phase.ENDED:

@@ -67,6 +67,11 @@ class Offering(CallPart):
         self._taken_back: tuple[LineId, ...] = ()
         """Lines that we released and whose end we have not been told."""
 
+    @property
+    def is_spare(self) -> bool:
+        """Whether nobody rings, and no end of a line is awaited."""
+        return not self._offers and not self._taken_back
+
     async def begin(self, offer: OfferToAgent) -> None:
         """Ring one agent's station, beside those that ring already."""
         call, context, now = self.call, self._context, self._context.clock()
@@ -74,7 +79,7 @@ class Offering(CallPart):
             return
         if not call.ringing:
             call.step(Step.OFFER, now)
-        call.ringing[offer.agent] = None
+        call.ringing = {**call.ringing, offer.agent: None}  # when empty it is nobody's own
         self._offers = {**self._offers, offer.agent: offer}
         call.visit.offers += 1
         call.visit.first_offer = call.visit.first_offer or now
@@ -94,7 +99,7 @@ class Offering(CallPart):
             if line is None:
                 self._tell_in(STATION_RETRY, awaited)
                 return
-            self._life.gone.pop(line.id, None)
+            self._life.carries(line.id)
             call.ringing[offer.agent] = leg = Leg(id=context.ids(), line=line.id)
             segment = call.segments[ring_of(offer.agent)]
             segment.leg, segment.line = leg.id, leg.line

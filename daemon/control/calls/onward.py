@@ -171,7 +171,7 @@ class GoingOnward(CallPart):
     async def dial(self, line: Line, number: str, onward: Onward) -> None:
         """Place the call to a target, in the name of this call; DriverError when it cannot be."""
         call, context = self.call, self._context
-        self._life.gone.pop(line.id, None)
+        self._life.carries(line.id)
         context.watch(line.id, self._life)
         inside = context.is_station(onward.to)
         own = "" if inside else context.outgoing.number

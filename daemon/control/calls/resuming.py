@@ -19,7 +19,7 @@ from acd_core.events import (
 )
 from acd_core.ids import CallId
 from acd_core.snapshot import Snapshot
-from daemon.control.calls.call import Call, Leg
+from daemon.control.calls.call import NOTHING, Call, Leg
 from drivers.events import Cause, Ringing
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def arrived(
         reason=event.reason,
         restricted=event.restricted,
         uui=event.uui,
-        headers=dict(event.headers),
+        headers=dict(event.headers) or NOTHING,
         hops=event.hops,
     )
 

@@ -39,6 +39,11 @@ class Supervising(CallPart):
         self._joined = 0
         """The bridge that he is in; hold ends one, and the way back makes another."""
 
+    @property
+    def is_spare(self) -> bool:
+        """Whether no supervisor is in the conversation."""
+        return not self._joined
+
     async def asked(self, request: SupervisingRequest) -> None:
         """A person asks, or his station rang long enough."""
         supervision = self.call.supervision
@@ -115,7 +120,7 @@ class Supervising(CallPart):
                 self._log.info("supervisor's station is in use", station=request.station)
                 return
             leg = Leg(id=context.ids(), line=line.id)
-            self._life.gone.pop(line.id, None)
+            self._life.carries(line.id)
             context.watch(line.id, self._life)
             try:
                 await line.dial(request.station, ani=call.ani, name=call.name)

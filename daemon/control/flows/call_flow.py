@@ -1,7 +1,7 @@
 """The flow of one call: starts and resumes its runner, and is the hooks it acts through."""
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from weakref import proxy
 
 import msgspec
@@ -12,23 +12,23 @@ from acd_core.events import CallbackTaken, CallOffered, CallWithdrawn, Outcome
 from acd_core.ids import CallId, QueueId, to_text
 from acd_core.skills import Requirement
 from daemon.control.audio.answering import meet
-from daemon.control.calls.call import OpenRecording, Phase, Step, Visit
-from daemon.control.calls.context import CallContext, CallPart, HangUpRequest
+from daemon.control.calls.call import Phase, Step, Visit
+from daemon.control.calls.context import CallContext, HangUpRequest
+from daemon.control.calls.parts.recordings import CallRecordings
 from daemon.control.calls.places import DIALLABLE
 from daemon.control.calls.resuming import waits
 from daemon.control.dial_plan import Target
 from daemon.control.flows.active import CONFIRMS, flow_named
 from daemon.control.flows.company import hold_sound
-from daemon.control.flows.hooks import AgentTalks, Replay, Signal, Signals
+from daemon.control.flows.hooks import AgentTalks, Replay, Signal, Signals, told
 from daemon.control.flows.ivr_runner import IvrRunner
 from daemon.control.flows.queue_words import announcement
-from daemon.control.records import recording_path
 from daemon.link.errors import MediaRefused
-from daemon.link.messages import DigitDetected, RecordFinished
+from daemon.link.messages import DigitDetected
 from drivers.api import PortId
 from drivers.errors import DriverError
-from ivr.actions import EnterQueue, MailboxAction, ReceiveFax, RecordMessage, Transfer
-from ivr.inputs import FlowInput, QueueLeft, TransferFailed
+from ivr.actions import EnterQueue, MailboxAction, ReceiveFax, Transfer
+from ivr.inputs import CallerLeft, FlowInput, QueueLeft, TransferFailed
 from ivr.interpreter import IvrSession
 
 if TYPE_CHECKING:
@@ -36,17 +36,17 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-MIN_MESSAGE_MS: Final = 1000  # ms; shorter is a click and a hang-up, not a message
 
-
-class CallFlow(CallPart):
+class CallFlow(CallRecordings):
     """Binds a call to its flow."""
 
-    __slots__ = ("__weakref__", "_runner", "_task")
+    __slots__ = ("__weakref__", "_resting", "_runner", "_task")
 
     def __init__(self, life: "CallLife", context: CallContext) -> None:
         super().__init__(life, context)
         self._runner: IvrRunner | None = None
+        self._resting: IvrSession | None = None
+        """Where the flow stands while an agent talks and nothing runs it."""
         self._task: asyncio.Task[None] | None = None
 
     # -- life of the flow -----------------------------------------------------------------
@@ -96,6 +96,8 @@ class CallFlow(CallPart):
     def signal(self, happened: Signal) -> None:
         """Tell the flow what happened."""
         runner = self._runner
+        if runner is None and self._resting is not None and isinstance(happened, FlowInput):
+            runner = self._wake(self._resting)
         if runner is None or (runner.rests and not isinstance(happened, FlowInput)):
             return
         runner.signal(happened)
@@ -112,9 +114,10 @@ class CallFlow(CallPart):
     def over(self, *, caller_left: bool) -> None:
         """The call ends: note where the flow was, and what it knew in the end."""
         self._context.mailboxes.over(self.call)
-        if self._runner is not None:
+        session = self._session
+        if session is not None:
             if caller_left:
-                self._runner.caller_left()
+                told(session, self, CallerLeft())
             self._note()
 
     def pause_sound(self) -> None:
@@ -148,17 +151,42 @@ class CallFlow(CallPart):
         active = flow_named(context.flows, call.flow, call.flow_version)
         variables = {"ani": call.begun_by or call.ani, "dnis": call.dnis, "name": call.name}
         session = IvrSession(active.flow, variables, call.language)
-        self._runner = IvrRunner(
+        self._resting = None
+        self._runner = self._runner_of(session, call.caller.port)
+        replay = tuple(call.inputs)
+        self._go(self._runner, replay, in_queue=in_queue)
+
+    def _runner_of(self, session: IvrSession, port: PortId) -> IvrRunner:
+        context = self._context
+        return IvrRunner(
             session,
-            call.caller.port,
+            port,
             media=context.media,
             listener=context.listener,
             prompts=context.prompts,
             hooks=proxy(self),  # it is ours, and not to keep us
             ids=context.ids,
         )
-        replay = tuple(call.inputs)
-        self._go(self._runner, replay, in_queue=in_queue)
+
+    def _rest(self, runner: IvrRunner) -> None:
+        """Keep no more than where the flow stands, for as long as the agent talks."""
+        self._task = None
+        if runner.is_spare:
+            self._runner, self._resting = None, runner.session
+
+    def _wake(self, session: IvrSession) -> IvrRunner | None:
+        port = self.call.caller.port
+        if port is None:
+            return None
+        self._resting = None
+        self._runner = runner = self._runner_of(session, port)
+        runner.agent_talks(on=True)
+        runner.rests = True
+        return runner
+
+    @property
+    def _session(self) -> IvrSession | None:
+        return self._resting if self._runner is None else self._runner.session
 
     def _go(self, runner: IvrRunner, replay: Replay | None, *, in_queue: bool = False) -> None:
         flow = self._guarded(runner, replay, in_queue=in_queue)
@@ -172,7 +200,7 @@ class CallFlow(CallPart):
             elif not self.call.callback or replay or in_queue or not await self._machine():
                 await runner.run(replay, in_queue=in_queue)
             if runner.rests:
-                self._task = None
+                self._rest(runner)
         except DriverError as error:
             if self.call.phase is Phase.ENDED or isinstance(error, MediaRefused):
                 # The caller hung up while the flow was asking for something.
@@ -195,8 +223,8 @@ class CallFlow(CallPart):
         return then == "hang_up"
 
     def _note(self) -> None:
-        if self._runner is not None:
-            session = self._runner.session
+        session = self._session
+        if session is not None:
             self.call.path = list(session.path)
             # What people noted of the call stays.
             self.call.data |= {key: str(value) for key, value in session.variables.items()}
@@ -302,79 +330,6 @@ class CallFlow(CallPart):
     def _back_from_queue(self, now: float) -> None:
         self.call.step(Step.LEAVE_QUEUE, now)
         self._context.records.open_segment(self.call, "ivr", now)
-
-    async def record_message(self, action: RecordMessage) -> int:
-        """Record what the caller says."""
-        call = self.call
-        if call.caller.port is None:
-            raise DriverError("a message needs an audio port")
-        return await self.record(
-            "message",
-            call.caller.port,
-            mailbox=action.mailbox,
-            max_s=action.max_s,
-            silence_s=action.silence_s,
-        )
-
-    async def record(
-        self,
-        kind: str,
-        port: PortId,
-        *,
-        mailbox: str = "",
-        max_s: float = 0,
-        silence_s: float = 0,
-        part_of: int = 0,
-    ) -> int:
-        """Start a recording; stereo for conversations, mono for messages."""
-        call, context, now = self.call, self._context, self._context.clock()
-        number, of_call = context.ids(), kind == "call"
-        path = recording_path(kind, call.id, number, now)
-        recording = OpenRecording(
-            id=number, path=path, kind=kind, started=now, mailbox=mailbox, part_of=part_of
-        )
-        await context.media.record(
-            number,
-            port,
-            path,
-            stereo=of_call,
-            max_s=max_s,
-            silence_s=silence_s,
-            chain=of_call,
-            tone_s=self._tone_s() if of_call else 0.0,
-        )
-        call.recording = recording
-        if kind == "message":
-            context.records.open_segment(call, "message", now)
-        context.records.recording(call, recording)
-        context.keep(call)
-        return recording.id
-
-    def _tone_s(self) -> float:
-        """How often both sides are told that they are recorded."""
-        visit = self.call.visit
-        queue = self._context.queue_by_key(visit.queue) if visit is not None else None
-        return 0.0 if queue is None else queue.record_tone_s
-
-    def message_recorded(self, recorded: RecordFinished) -> None:
-        """A message is on disk."""
-        call = self.call
-        recording, call.recording = call.recording, None
-        self._context.records.close_segment(call, "message", self._context.clock())
-        if recording is not None:
-            self._message_left(recording, recorded.duration_ms)
-
-    def message_cut(self, now: float) -> None:
-        """The call ends while the caller speaks: what he said so far is his message."""
-        recording = self.call.recording
-        if recording is not None and recording.kind == "message":
-            self._message_left(recording, round((now - recording.started) * 1000))
-
-    def _message_left(self, recording: OpenRecording, duration_ms: int) -> None:
-        if duration_ms >= MIN_MESSAGE_MS:
-            self.call.message_left = True
-            if recording.mailbox:
-                self._context.message_lamp(recording.mailbox, on=True)
 
     async def at_mailbox(self, action: MailboxAction, signals: Signals) -> FlowInput:
         """Let the caller into a mailbox, or hear what is in it."""

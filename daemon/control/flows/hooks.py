@@ -9,9 +9,12 @@ from daemon.control.flows.inbox import Inbox
 from daemon.fax.messages import FaxEnded
 from daemon.link.messages import MediaEvent, RecordFinished
 from drivers.api import PortId
-from ivr.actions import EnterQueue, MailboxAction, ReceiveFax, RecordMessage, Transfer
+from ivr.actions import EnterQueue, FlowAction, MailboxAction, ReceiveFax, RecordMessage, Transfer
 from ivr.inputs import FlowInput
+from ivr.interpreter import IvrSession
 from speech.api import Grammar, Limits, SpeechEvent
+
+_encoder = msgspec.msgpack.Encoder()
 
 
 class AgentTalks(msgspec.Struct, frozen=True):
@@ -121,3 +124,9 @@ class CallHooks(Protocol):
 
     async def hang_up(self) -> None:
         """End the call."""
+
+
+def told(session: IvrSession, hooks: CallHooks, given: FlowInput) -> Sequence[FlowAction]:
+    """Tell a flow something, which the call keeps first; what the flow asks for then."""
+    hooks.flow_told(given, _encoder.encode(given))
+    return session.handle(given)

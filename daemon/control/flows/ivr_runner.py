@@ -14,7 +14,7 @@ import structlog
 from daemon.control.faxes.listening import FaxEar
 from daemon.control.flows.company import Company, paths
 from daemon.control.flows.ears import Ears, patience
-from daemon.control.flows.hooks import AgentTalks, CallHooks, CallMedia, Listener, Signal
+from daemon.control.flows.hooks import AgentTalks, CallHooks, CallMedia, Listener, Signal, told
 from daemon.control.flows.inbox import Inbox
 from daemon.control.flows.prompts import Prompts
 from daemon.control.flows.queue_words import no_callback
@@ -44,7 +44,6 @@ from ivr.actions import (
 )
 from ivr.actions import Speech as PromptText
 from ivr.inputs import (
-    CallerLeft,
     DigitsEntered,
     FaxFailed,
     FaxHeard,
@@ -69,7 +68,6 @@ BEEP_MS: Final = 300  # ms
 MOST_TYPED: Final = 32  # keys that are kept, the newest
 RECORD_SPARE_S: Final = 5.0  # s beyond a recording's limit, likewise
 
-_encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[FlowInput] = msgspec.msgpack.Decoder(FlowInput)
 
 
@@ -152,12 +150,12 @@ class IvrRunner:
             actions = self._told(given)
 
     def _told(self, given: FlowInput) -> Sequence[FlowAction]:
-        self._hooks.flow_told(given, _encoder.encode(given))
-        return self.session.handle(given)
+        return told(self.session, self._hooks, given)
 
-    def caller_left(self) -> None:
-        """Tell the flow that the caller is gone, for its path and variables."""
-        self._told(CallerLeft())
+    @property
+    def is_spare(self) -> bool:
+        """Whether it rests and knows no more than its session: another one may go on with that."""
+        return self.rests and not self._typed and not self.session.flow.fax
 
     # -- actions --------------------------------------------------------------------------
 

@@ -106,7 +106,7 @@ class Handover(CallPart):
             self._life.conversation.finish(now)
             self._over(now)
         context.watch(leg.line, asked.to)
-        asked.to.gone.pop(leg.line, None)
+        asked.to.carries(leg.line)
         self._life.pass_on(leg.line, asked.to)
         asked.done.set_result(True)
         self._log.info("leg goes to another call", line=leg.line, to=to_text(asked.to.call.id))

@@ -63,6 +63,11 @@ class Moves(CallPart):
         """Legs that come from other calls or go to them."""
         return Handover(self._life, self._context)
 
+    @property
+    def is_spare(self) -> bool:
+        """Whether none of these was ever needed."""
+        return not vars(self)
+
     async def begin(self) -> bool:
         """Begin a call that comes from inside; False for any other."""
         call = self.call

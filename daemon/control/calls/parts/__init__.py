@@ -1,0 +1,1 @@
+"""What a call's life is made of, as long as it needs it."""
