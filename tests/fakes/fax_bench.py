@@ -24,7 +24,7 @@ class FaxBench:
         self.site = site
         options = MediaOptions(rtp_address=address)
         self.host = FaxHost(site, at_once=at_once, options=options)
-        setup = MediaSetup(site=site, socket=socket, options=MediaOptions())
+        setup = MediaSetup(site=site, socket=socket, options=options)
         self.media = MediaProcess(setup, [self.host])
         self.link: MediaLink
         self.told: list[fax.FaxEvent] = []
