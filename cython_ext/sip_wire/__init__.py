@@ -3,7 +3,8 @@
 ``parse(data)`` gives a :class:`Message` or raises :class:`WireError`; ``parse_via``,
 ``parse_name_addr``, ``parse_uri`` and ``parse_auth`` take header values apart;
 ``build_request`` and ``build_response`` write messages with a right Content-Length;
-``read_description`` takes a session description apart (RFC 8866).
+``read_description`` takes a session description apart (RFC 8866), ``usual_description`` says
+what it has in common with others.
 """
 
 from typing import TYPE_CHECKING
@@ -37,6 +38,7 @@ if TYPE_CHECKING or not PURE_PYTHON:
             parse_via,
             read_description,
             split_list,
+            usual_description,
         )
     except ModuleNotFoundError as error:
         raise ImportError(
@@ -52,7 +54,7 @@ else:
         parse_via,
         split_list,
     )
-    from cython_ext.sip_wire.oracle_sdp import read_description
+    from cython_ext.sip_wire.oracle_sdp import read_description, usual_description
 
 __all__ = [
     "Auth",
@@ -77,4 +79,5 @@ __all__ = [
     "quote_string",
     "read_description",
     "split_list",
+    "usual_description",
 ]

@@ -11,13 +11,13 @@ cdef enum:
     MAX_FORWARDS
     CONTENT_LENGTH
     CONTENT_TYPE
-    WATCHED
 
 cdef enum:
     INLINE = 32
     MOST_HEADERS = 256
     MOST_BYTES = 65535
     TABLE = 512
+    NAMES = 80  # at least as many as header_names has
 
 cdef struct Slot:
     int name_at
@@ -32,8 +32,8 @@ cdef struct Head:
     Slot inline_slots[INLINE]
     Slot *slots  # the ones inside, or 256 of our own when those are too few
     int count
-    short first[WATCHED]
-    short seen[WATCHED]
+    short first[NAMES]
+    unsigned char seen[NAMES]  # how often, and 2 for more than that
     bint is_request
     int status
     Cut method

@@ -17,13 +17,12 @@ import re
 from cython_ext.sip_wire.names import CANONICAL
 from cython_ext.sip_wire.structs import WireError
 
-cdef extern from "string.h" nogil:
-    void *memmem(const void *haystack, size_t n, const void *needle, size_t m)
-
 header_names = [
     "Via", "From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length", "Content-Type",
 ]
 header_names += sorted(set(CANONICAL.values()) - set(header_names))
+if len(header_names) > NAMES:
+    raise ImportError("the table of header names is too small")
 _number = {name: number for number, name in enumerate(header_names)}
 header_numbers = {key: _number[name] for key, name in CANONICAL.items()} | _number
 cdef list _keys = [key.encode() for key in CANONICAL]  # keeps the bytes of the table alive
@@ -90,6 +89,16 @@ cdef Cut first_via(Head *head, list kept):
     return element
 
 
+cdef const char *line_break(const char *p, const char *end) noexcept nogil:
+    # The next CR LF; NULL when there is none.
+    while end - p >= 2:
+        p = <const char *>memchr(p, 13, end - p - 1)
+        if p == NULL or p[1] == 10:
+            return p
+        p += 1
+    return NULL
+
+
 cdef int fill(Head *head, const char *p, const char *end, list kept) except -1:
     cdef const char *head_end
     cdef const char *line_end
@@ -98,10 +107,12 @@ cdef int fill(Head *head, const char *p, const char *end, list kept) except -1:
     cdef ScannedVia via
     if end - head.data > MOST_BYTES:
         raise WireError("message too large", 513)
-    head_end = <const char *>memmem(p, end - p, b"\r\n\r\n", 4)
+    head_end = line_break(p, end)
+    while head_end != NULL and not (end - head_end >= 4 and head_end[2] == 13 and head_end[3] == 10):
+        head_end = line_break(head_end + 2, end)
     if head_end == NULL:
         raise WireError("head without end")
-    line_end = <const char *>memmem(p, head_end - p, b"\r\n", 2)
+    line_end = line_break(p, head_end)
     after = line_end + 2
     if line_end == NULL:
         line_end = after = head_end
@@ -259,10 +270,11 @@ cdef int split_headers(Head *head, const char *p, const char *end) except -1:
             trimmed = stripped(trimmed.at, trimmed.len)
         slot.value_at = trimmed.at - head.data
         slot.value_len = trimmed.len
-        if 0 <= slot.known < WATCHED:
+        if slot.known >= 0:
             if not head.seen[slot.known]:
                 head.first[slot.known] = head.count
-            head.seen[slot.known] += 1
+            if head.seen[slot.known] < 2:
+                head.seen[slot.known] += 1
         head.count += 1
         p = stop + 2
     return 0
@@ -282,7 +294,7 @@ cdef int check_counts(Head *head) except -1:
     for known in range(CSEQ + 1):
         if not head.seen[known]:
             raise WireError(f"missing {header_names[known]}")
-    for known in (FROM, TO, CALL_ID, CSEQ, MAX_FORWARDS, CONTENT_LENGTH, CONTENT_TYPE):
+    for known in range(FROM, CONTENT_TYPE + 1):
         if head.seen[known] > 1:
             raise WireError(f"repeated {header_names[known]}")
     return 0

@@ -3,12 +3,12 @@
 What is not ASCII goes to the plain twin: it is rare, and Unicode has its own idea of blanks.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeASCII
-from libc.string cimport memchr, memcmp
+from libc.string cimport memchr, memcmp, memcpy
 
 from cython_ext.sip_wire import oracle_sdp
-from cython_ext.sip_wire.oracle_sdp import MAX_LINES, MAX_MEDIA
+from cython_ext.sip_wire.oracle_sdp import MAX_LINES, MAX_MEDIA, MAX_USUAL
 from cython_ext.sip_wire.structs import WireError
 
 cdef enum:
@@ -16,6 +16,8 @@ cdef enum:
     SHORT = 40  # letters of a bad line that are shown
     NUMBER = 24
     LONG = 60
+    DIGITS = 19  # of a number that surely fits
+    NAMES = 9
 
 cdef struct Piece:
     const char *at
@@ -23,6 +25,14 @@ cdef struct Piece:
 
 cdef int _most_lines = MAX_LINES
 cdef int _most_media = MAX_MEDIA
+cdef Py_ssize_t _most_usual = MAX_USUAL
+cdef const char *_usual[NAMES]
+_usual[:] = [
+    b"rtpmap:", b"fmtp:", b"ptime:", b"maxptime:", b"sendrecv", b"sendonly", b"recvonly",
+    b"inactive", b"rtcp-mux",
+]
+cdef Py_ssize_t _usual_len[NAMES]
+_usual_len[:] = [7, 5, 6, 9, 8, 8, 8, 8, 8]
 
 
 def read_description(bytes data not None):
@@ -232,3 +242,91 @@ cdef object number_of(Piece text, unsigned long long most):
             raise bad("bad number", text, NUMBER)
         number = number * 10 + digit
     return number
+
+
+def usual_description(bytes data not None):
+    """What a description has in common with others of its kind; see ``oracle_sdp``."""
+    cdef Py_ssize_t length = PyBytes_GET_SIZE(data)
+    cdef const char *start = PyBytes_AS_STRING(data)
+    cdef const char *end = start + length
+    cdef const char *p = start + 7
+    cdef const char *numbers
+    cdef const char *behind
+    cdef const char *port = NULL
+    cdef const char *after = NULL
+    cdef int number = 0
+    cdef int place = 0
+    cdef int media = 0
+    if length > _most_usual or length < 8 or memcmp(start, b"v=0\r\no=", 7) != 0:
+        return None
+    while p < end and 33 <= p[0] <= 126:
+        p += 1
+    numbers = p + 1
+    if p == start + 7 or p == end or p[0] != 32:
+        return None
+    behind = digits_end(numbers, end)
+    if behind == NULL or behind == end or behind[0] != 32:
+        return None
+    behind = digits_end(behind + 1, end)
+    if behind == NULL or behind == end or behind[0] != 32:
+        return None
+    p = behind
+    while True:
+        while p < end and 32 <= p[0] <= 126:
+            p += 1
+        if end - p < 2 or p[0] != 13 or p[1] != 10:
+            return None
+        p += 2
+        if p == end:
+            break
+        if not is_usual(p, end):
+            return None
+        if p[0] == 109:  # m
+            if port == NULL and end - p > 8 and memcmp(p, b"m=audio ", 8) == 0:
+                port = p + 8
+                after = port
+                while after < end and after - port < 6 and 48 <= after[0] <= 57:
+                    number = number * 10 + after[0] - 48
+                    after += 1
+                if port[0] == 48 or not 1 <= number <= 65535 or after == end or after[0] != 32:
+                    return None
+                place = media
+            media += 1
+    if port == NULL:
+        return None
+    return joined(start, numbers - start, behind, port - behind, after, end - after), number, place
+
+
+cdef bytes joined(
+    const char *first, Py_ssize_t a, const char *second, Py_ssize_t b, const char *third, Py_ssize_t c
+):
+    cdef bytes text = PyBytes_FromStringAndSize(NULL, a + b + c + 4)
+    cdef char *at = PyBytes_AS_STRING(text)
+    memcpy(at, first, a)
+    memcpy(at + a, b"0 0", 3)
+    memcpy(at + a + 3, second, b)
+    at[a + b + 3] = 49
+    memcpy(at + a + b + 4, third, c)
+    return text
+
+
+cdef const char *digits_end(const char *p, const char *end) noexcept nogil:
+    # Behind a number of up to 19 digits; NULL when there is none.
+    cdef const char *start = p
+    while p < end and 48 <= p[0] <= 57:
+        p += 1
+    return p if 0 < p - start <= DIGITS else NULL
+
+
+cdef bint is_usual(const char *p, const char *end) noexcept nogil:
+    # Whether a line is one of those that hold no keys and say what many others say.
+    cdef int at
+    if end - p < 2 or p[1] != 61:
+        return False
+    if p[0] != 97:  # a
+        return p[0] == 98 or p[0] == 99 or p[0] == 105 or p[0] == 109 or p[0] == 115 or p[0] == 116
+    p += 2
+    for at in range(NAMES):
+        if end - p >= _usual_len[at] and memcmp(p, _usual[at], _usual_len[at]) == 0:
+            return True
+    return False

@@ -10,7 +10,7 @@ from libc.stdlib cimport free
 from libc.string cimport memchr
 
 from cython_ext.sip_wire._sip_head cimport (
-    CALL_ID, CSEQ, Head, Slot, TABLE, VIA, WATCHED, cut_of, fill, first_via,
+    CALL_ID, Head, Slot, NAMES, cut_of, fill, first_via,
 )
 from cython_ext.sip_wire._sip_parts cimport make_via
 from cython_ext.sip_wire._sip_scan cimport (
@@ -22,12 +22,12 @@ from cython_ext.sip_wire._sip_head import header_names, header_numbers
 from cython_ext.sip_wire._sip_parts import (
     parse_auth, parse_name_addr, parse_uri, parse_via, split_list,
 )
-from cython_ext.sip_wire._sip_sdp import read_description
+from cython_ext.sip_wire._sip_sdp import read_description, usual_description
 from cython_ext.sip_wire.names import is_list_header
 from cython_ext.sip_wire.salvage import salvage
 from cython_ext.sip_wire.structs import CSeq, WireError
 
-cdef bint _is_list[TABLE]
+cdef bint _is_list[NAMES]
 for _at, _name in enumerate(header_names):
     _is_list[_at] = is_list_header(_name)
 cdef dict _numbers = header_numbers
@@ -120,8 +120,13 @@ cdef class Message:
         """Return every value of a header; a list header is split at its commas."""
         cdef list values = []
         cdef int at = self.find(name, 0)
-        cdef bint split = at >= 0 and self.head.slots[at].known >= 0 and _is_list[self.head.slots[at].known]
+        cdef short known
+        cdef bint split
         cdef Slot *slot
+        if at < 0:
+            return values
+        known = self.head.slots[at].known
+        split = known >= 0 and _is_list[known]
         while at >= 0:
             slot = &self.head.slots[at]
             if split and (
@@ -132,6 +137,8 @@ cdef class Message:
                 values.extend(split_list(self.value(at)))
             else:
                 values.append(self.value(at))
+            if known >= 0 and self.head.seen[known] == 1:
+                break
             at = self.find(name, at + 1)
         return values
 
@@ -174,9 +181,12 @@ cdef class Message:
         if number is None:
             number = _numbers.get(name.lower(), -1)
         known = <short><int>number
-        if 0 <= known < WATCHED and known != VIA:
-            return self.head.first[known] if self.head.first[known] >= at else -1
-        if known < 0:
+        if known >= 0:
+            if not self.head.seen[known]:
+                return -1
+            if at <= self.head.first[known]:
+                return self.head.first[known]
+        else:
             if not name.isascii():
                 return -1
             wanted = name.encode("ascii")

@@ -3,12 +3,21 @@
 Lenient: LF alone, unknown lines, missing ``s=`` and ``t=``. What the fields mean is elsewhere.
 """
 
+import re
 from typing import Final
 
 from cython_ext.sip_wire.structs import WireError
 
 MAX_LINES: Final = 512
 MAX_MEDIA: Final = 16
+MAX_USUAL: Final = 1024  # bytes; longer ones are not worth remembering
+
+_USUAL_ORIGIN: Final = re.compile(rb"o=([!-~]+) [0-9]{1,19} [0-9]{1,19}( [ -~]*)\Z")
+_USUAL_LINE: Final = re.compile(
+    rb"(?:[bcimst]=|a=(?:rtpmap:|fmtp:|ptime:|maxptime:|sendrecv|sendonly|recvonly|inactive|rtcp-mux))"
+    rb"[ -~]*\Z"
+)
+_USUAL_AUDIO: Final = re.compile(rb"m=audio ([1-9][0-9]{0,4})( .*)\Z")
 
 Attributes = tuple[tuple[str, str], ...]
 """Name and value of each ``a=`` line, in order; the value may be empty."""
@@ -57,6 +66,31 @@ def read_description(data: bytes) -> Description:
     if origin is None:
         raise WireError("no o= line")
     return origin, name, host, tuple(session), tuple(section.finish() for section in media)
+
+
+def usual_description(data: bytes) -> tuple[bytes, int, int] | None:
+    """What a description has in common with those of other calls of its sender.
+
+    That is the description with 0 for number and version of the session and 1 for the port of
+    its first audio stream; with it come that port and the stream's place among the media. None
+    for one with other lines than a plain call needs: what is remembered must hold no keys.
+    """
+    lines = data.split(b"\r\n")
+    if len(data) > MAX_USUAL or len(lines) < 3 or lines[0] != b"v=0" or lines.pop():
+        return None
+    origin = _USUAL_ORIGIN.match(lines[1])
+    if origin is None or not all(_USUAL_LINE.match(line) for line in lines[2:]):
+        return None
+    lines[1] = b"o=%b 0 0%b" % origin.groups()
+    sections = [at for at, line in enumerate(lines) if line.startswith(b"m=")]
+    for place, at in enumerate(sections):
+        if lines[at].startswith(b"m=audio "):
+            audio = _USUAL_AUDIO.match(lines[at])
+            if audio is None or int(audio[1]) > 65535:
+                return None
+            lines[at] = b"m=audio 1%b" % audio[2]
+            return b"\r\n".join(lines) + b"\r\n", int(audio[1]), place
+    return None
 
 
 class _Section:

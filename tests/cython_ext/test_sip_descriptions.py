@@ -19,6 +19,7 @@ LINES = st.sampled_from(
         b"a=crypto:1 S inline:K", "s=Zoë".encode(), b"s=\xff", "a=é:b".encode(), "m=\u2003a".encode(),
     ]
 )  # fmt: skip
+USUAL = [b"s=x", b"c=IN IP4 h", b"t=0 0", b"a=sendrecv", b"a=rtpmap:8 PCMA/8000", b"a=ptime:20"]
 ENDS = st.sampled_from([b"\r\n", b"\n", b"\r\r\n", b"\n\n", b""])
 DESCRIPTIONS = st.lists(st.tuples(LINES, ENDS), max_size=12).map(
     lambda pairs: b"".join(line + end for line, end in pairs)
@@ -49,6 +50,44 @@ def said(function, *args):
 def test_both_read_the_same_of_a_description(data: bytes) -> None:
     found = [said(one.read_description, data) for one in sip_implementations().values()]
     assert found[0] == found[-1]
+    usual = [one.usual_description(data) for one in sip_implementations().values()]
+    assert usual[0] == usual[-1]
+
+
+@given(
+    st.sampled_from([b"-", b"a b", b"", b"u\x7f", b"Z\xc3\xb6e", b"user"]),
+    st.sampled_from([b"0", b"7", b"1" * 19, b"1" * 20, b"x", b"-1", b""]),
+    st.sampled_from([b" IN IP4 h", b"", b" IN IP4", b" \x00"]),
+    st.lists(st.sampled_from([*USUAL, b"m=video 0 RTP/AVP 31", b"a=crypto:1 S k", b"k=p", b""])),
+    st.sampled_from([b"1", b"65535", b"65536", b"655350", b"0", b"01", b"4000/2", b"", b" 5"]),
+)
+@example(b"-", b"1", b" IN IP4 h", [b"a=ptime:20", b"t=0 0"], b"4000")
+@example(b"-", b"1", b" IN IP4 h", [b"s=" + b"x" * 1100], b"4000")
+def test_both_say_the_same_of_what_is_usual(user, number, rest, lines, port) -> None:
+    audio = b"m=audio " + port + b" RTP/AVP 8"
+    for at in range(len(lines) + 1):
+        before, after = lines[:at], lines[at:]
+        origin = b"o=" + user + b" " + number + b" " + number + rest
+        data = b"\r\n".join([b"v=0", origin, *before, audio, *after, b""])
+        found = [one.usual_description(data) for one in sip_implementations().values()]
+        assert found[0] == found[-1]
+        for cut in (data[:-2], data[:-1], data + b"\n", data.replace(b"\r\n", b"\n", 1)):
+            assert len({one.usual_description(cut) for one in sip_implementations().values()}) == 1
+
+
+def test_calls_of_one_telephone_have_their_description_in_common(sip) -> None:
+    lines = ["v=0", "o=- {} {} IN IP4 h", "s=-", "m=video 0 RTP/AVP 31", "m=audio {} RTP/AVP 8"]
+    text = "\r\n".join([*lines, "a=sendrecv", ""])
+    first = sip.usual_description(text.format(7, 8, 4000).encode())
+    assert first == (text.format(0, 0, 1).encode(), 4000, 1)
+    assert sip.usual_description(text.format(9, 123, 65535).encode()) == (first[0], 65535, 1)
+
+
+def test_a_description_with_keys_has_nothing_to_be_remembered(sip) -> None:
+    usual = HEAD + b"m=audio 1 RTP/AVP 8\r\n"
+    assert sip.usual_description(usual) is not None
+    for line in (b"a=crypto:1 S inline:K", b"a=ice-pwd:p", b"a=fingerprint:f", b"k=clear:p"):
+        assert sip.usual_description(usual + line + b"\r\n") is None
 
 
 @given(

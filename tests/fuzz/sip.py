@@ -112,6 +112,8 @@ def compare(compiled: ModuleType, plain: Any, data: bytes) -> Outcome:
             plain.read_description, body
         ):
             raise AssertionError(f"read_description differs on {body.hex()}")
+        if compiled.usual_description(body) != plain.usual_description(body):
+            raise AssertionError(f"usual_description differs on {body.hex()}")
     if len(said) != 3:
         message = compiled.parse(data)
         if rebuilt(compiled, message) != rebuilt(plain, message):
@@ -137,6 +139,7 @@ class Plain:
     build_request = staticmethod(oracle.build_request)
     build_response = staticmethod(oracle.build_response)
     read_description = staticmethod(oracle_sdp.read_description)
+    usual_description = staticmethod(oracle_sdp.usual_description)
 
 
 def run(
