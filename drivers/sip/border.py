@@ -63,6 +63,7 @@ class Border:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = NEVER
         self._busy = False
+        self._gathers = False  # more is on its way in, and what is to leave leaves together
         self._stopped = False
         count = core.services.count
         self._bans_path = folder / options.bans_file if options.bans_file else None
@@ -91,7 +92,7 @@ class Border:
         )
         self.transports = Transports(
             options,
-            datagram=self._datagram,
+            datagrams=self._datagrams,
             streams=StreamUser(
                 received=self._message,
                 unreachable=self._unreachable,
@@ -211,7 +212,7 @@ class Border:
         core, transports = self._core, self.transports
         try:
             while True:
-                if leaving := core.take_out():
+                if not self._gathers and (leaving := core.take_out()):
                     self._settle()
                     for data, address in leaving:
                         transports.send(data, address)
@@ -250,6 +251,18 @@ class Border:
         self.flush()
 
     # What arrives
+
+    def _datagrams(self, found: list[tuple[bytes, Address]]) -> None:
+        self._gathers = True  # records of all are written together, before anything leaves
+        rest = iter(found)
+        try:
+            for data, source in rest:
+                self._datagram(data, source)
+        finally:
+            self._gathers = False
+            if left := list(rest):  # a fault that one of them shows is not the others'
+                asyncio.get_running_loop().call_soon(self._datagrams, left)
+            self.flush()
 
     def _datagram(self, data: bytes, source: Address) -> None:
         now = self._clock()

@@ -38,13 +38,13 @@ class Transports:
         self,
         options: SipOptions,
         *,
-        datagram: Callable[[bytes, Address], None],
+        datagrams: Callable[[list[tuple[bytes, Address]]], None],
         streams: StreamUser,
         rng: Random,
         folder: Path,
     ) -> None:
         self._options = options
-        self._datagram = datagram
+        self._datagrams = datagrams
         self._user = streams
         self._rng = rng
         self._folder = folder
@@ -152,7 +152,7 @@ class Transports:
         for listen in listeners:
             advertised = options.advertised(listen)
             if listen.transport == "udp":
-                endpoint = UdpEndpoint(self._datagram, flow=len(endpoints))
+                endpoint = UdpEndpoint(self._datagrams, flow=len(endpoints))
                 self._udp.append(Udp(endpoint, listen.version, None))
                 await endpoint.open(listen.host, listen.port, receive_buffer=options.receive_buffer)
                 port = endpoint.address.port

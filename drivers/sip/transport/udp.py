@@ -3,65 +3,108 @@
 import asyncio
 import ipaddress
 import socket
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 import structlog
 
+from cython_ext.datagrams import Datagrams
 from drivers.errors import DeviceMissing, DevicePermission, DriverError
 from drivers.sip.transport.address import Address
 
 log = structlog.get_logger()
 
-SOURCES_KEPT: Final = 4096
+MOST_WAITING: Final = 4096  # datagrams that wait for room in the socket's buffer
 SO_RCVBUFFORCE: Final = 33  # Linux; Python's socket module has no name for it
 
 
-class UdpEndpoint(asyncio.DatagramProtocol):
-    """One bound UDP socket; hands each datagram to ``received`` with ``flow`` in its source."""
+class UdpEndpoint:
+    """One bound UDP socket; hands what came to ``received``, with ``flow`` in its source.
 
-    def __init__(self, received: Callable[[bytes, Address], None], *, flow: int = 0) -> None:
+    Several datagrams that are there already come together. What the kernel has no room for waits
+    here, in order, until it has.
+    """
+
+    def __init__(
+        self, received: Callable[[list[tuple[bytes, Address]]], None], *, flow: int = 0
+    ) -> None:
         self._received = received
         self._flow = flow
-        self._transport: asyncio.DatagramTransport | None = None
-        self._seen: dict[tuple[str, int], Address] = {}
+        self._socket: socket.socket | None = None
+        self._datagrams: Datagrams[Address] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: deque[tuple[bytes, tuple[str, int]]] = deque()
+        self._closing = False
         self.errors = 0
         self.address = Address("", 0)
 
     async def open(self, host: str, port: int, *, receive_buffer: int) -> None:
         """Bind the socket; DriverError says why it cannot be."""
-        sock = bind_socket(host, port, receive_buffer=receive_buffer)
+        sock = self._socket = bind_socket(host, port, receive_buffer=receive_buffer)
         host, port = sock.getsockname()[:2]
         self.address = Address(host, port, "udp", self._flow)
-        loop = asyncio.get_running_loop()
-        await loop.create_datagram_endpoint(lambda: self, sock=sock)
+        self._datagrams = Datagrams(sock, self._source)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(sock, self._readable)
 
     def send(self, data: bytes, place: tuple[str, int]) -> None:
         """Send one datagram; nothing happens after ``close``."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.sendto(data, place)
+        if self._datagrams is None or self._closing:
+            return
+        if self._waiting or not self._taken(self._datagrams, data, place):
+            self._wait(data, place)
 
     def close(self) -> None:
         """Close the socket after what is waiting has left."""
-        if self._transport is not None:
-            self._transport.close()
+        self._closing = True
+        if self._socket is not None and self._loop is not None:
+            self._loop.remove_reader(self._socket)
+            if not self._waiting:
+                self._end(self._socket)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport; uvloop's is no DatagramTransport by class, only by methods."""
-        self._transport = transport  # type: ignore[assignment]
+    def _readable(self) -> None:
+        if self._datagrams is None:
+            return
+        try:
+            found = self._datagrams.receive()
+        except OSError:  # what the kernel reports, such as a port that is closed at the peer
+            self.errors += 1
+            return
+        if found:
+            self._received(found)
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Hand a datagram on; addresses of IPv6 lose their flow and scope."""
-        source = self._seen.get(addr)
-        if source is None:
-            if len(self._seen) >= SOURCES_KEPT:
-                self._seen.clear()
-            source = self._seen[addr] = Address(addr[0], addr[1], "udp", self._flow)
-        self._received(data, source)
+    def _writable(self) -> None:
+        datagrams, waiting = self._datagrams, self._waiting
+        while datagrams is not None and waiting and self._taken(datagrams, *waiting[0]):
+            waiting.popleft()
+        if not waiting and self._loop is not None and self._socket is not None:
+            self._loop.remove_writer(self._socket)
+            if self._closing:
+                self._end(self._socket)
 
-    def error_received(self, exc: Exception) -> None:
-        """Count what the kernel reports, such as a port that is closed at the peer."""
-        self.errors += 1
+    def _taken(self, datagrams: "Datagrams[Address]", data: bytes, place: tuple[str, int]) -> bool:
+        """Whether nothing is left to do about a datagram; what cannot be sent is counted."""
+        try:
+            return datagrams.send(data, *place)
+        except (OSError, OverflowError):
+            self.errors += 1
+            return True
+
+    def _wait(self, data: bytes, place: tuple[str, int]) -> None:
+        if len(self._waiting) >= MOST_WAITING:
+            self.errors += 1
+            return
+        if not self._waiting and self._loop is not None and self._socket is not None:
+            self._loop.add_writer(self._socket, self._writable)
+        self._waiting.append((data, place))
+
+    def _source(self, host: str, port: int) -> Address:
+        return Address(host, port, "udp", self._flow)
+
+    def _end(self, sock: socket.socket) -> None:
+        self._socket = self._datagrams = None
+        sock.close()
 
 
 def bind_socket(host: str, port: int, *, receive_buffer: int) -> socket.socket:

@@ -1,0 +1,118 @@
+"""A UDP listener: datagrams that come together, and a socket that has no room."""
+
+import asyncio
+
+from drivers.sip.bench.texts import invite, status_of
+from drivers.sip.transport import udp
+from drivers.sip.transport.address import Address
+from drivers.sip.transport.udp import UdpEndpoint
+
+
+class Full:
+    """Datagrams of a socket that takes none until it is told to."""
+
+    def __init__(self) -> None:
+        self.room = 0
+        self.sent: list[bytes] = []
+
+    def receive(self) -> list[tuple[bytes, Address]]:
+        return []
+
+    def send(self, data: bytes, host: str, port: int) -> bool:
+        if data == b"wrong":
+            raise OSError(90, "too long")
+        if not self.room:
+            return False
+        self.room -= 1
+        self.sent.append(data)
+        return True
+
+
+async def opened(received=lambda found: None) -> UdpEndpoint:
+    endpoint = UdpEndpoint(received, flow=3)
+    await endpoint.open("127.0.0.1", 0, receive_buffer=65536)
+    return endpoint
+
+
+async def test_what_came_together_is_handed_on_together() -> None:
+    told: list[list[tuple[bytes, Address]]] = []
+    news = asyncio.Event()
+
+    def received(found: list[tuple[bytes, Address]]) -> None:
+        told.append(found)
+        news.set()
+
+    endpoint, peer = await opened(received), await opened()
+    for number in range(5):
+        peer.send(b"%d" % number, endpoint.address[:2])
+    async with asyncio.timeout(5):
+        await news.wait()
+    source = Address("127.0.0.1", peer.address.port, "udp", 3)
+    assert told == [[(b"%d" % number, source) for number in range(5)]]
+    endpoint.close()
+    peer.close()
+
+
+async def test_what_has_no_room_waits_in_order_also_over_the_end(monkeypatch) -> None:
+    endpoint = await opened()
+    full = Full()
+    endpoint._datagrams = full
+    place = ("127.0.0.1", 5060)
+    for data in (b"1", b"2", b"wrong", b"3"):
+        endpoint.send(data, place)
+    endpoint.close()  # what waits leaves first
+    endpoint.send(b"late", place)
+    await asyncio.sleep(0)
+    assert full.sent == []
+    full.room = 9
+    async with asyncio.timeout(5):
+        while len(full.sent) < 3:
+            await asyncio.sleep(0)
+    assert full.sent == [b"1", b"2", b"3"]
+    assert endpoint.errors == 1
+    await asyncio.sleep(0)
+    assert endpoint._socket is None
+
+
+async def test_what_waits_has_an_end_and_is_counted(monkeypatch) -> None:
+    monkeypatch.setattr(udp, "MOST_WAITING", 2)
+    endpoint = await opened()
+    endpoint._datagrams = full = Full()
+    for _ in range(5):
+        endpoint.send(b"x", ("127.0.0.1", 5060))
+    assert endpoint.errors == 3
+    full.room = 9
+    async with asyncio.timeout(5):
+        while len(full.sent) < 2:
+            await asyncio.sleep(0)
+    endpoint.close()
+
+
+async def test_what_cannot_be_sent_is_counted_and_nothing_is_raised() -> None:
+    endpoint = await opened()
+    for place in (("::1", 5060), ("a.name.invalid", 5060), ("127.0.0.1", 70_000)):
+        endpoint.send(b"x", place)
+    endpoint.send(b"x" * 70_000, ("127.0.0.1", 5060))
+    assert endpoint.errors == 4
+    endpoint.close()
+    endpoint.close()
+
+
+async def test_records_of_calls_that_came_together_are_written_together(make_running) -> None:
+    written: list[int] = []
+    running = make_running(settle=lambda: written.append(len(running.journal)))
+    await running.open()
+    answered: list[bytes] = []
+    caller = await opened(lambda found: answered.extend(data for data, _ in found))
+    target = ("127.0.0.1", running.driver.port)
+    caller.send(invite(1, "udp"), target)
+    caller.send(b"\r\n\r\n", target)
+    caller.send(b"no message\r\n\r\n", target)
+    caller.send(invite(2, "udp"), target)
+    async with asyncio.timeout(5):
+        while len(answered) < 2:
+            await asyncio.sleep(0.001)
+    assert written == [2]
+    assert sorted(status_of(data) for data in answered) == [180, 180]
+    caller.close()
+    await running.close()
