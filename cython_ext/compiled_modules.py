@@ -117,6 +117,7 @@ SIP: Final = Group(
         "drivers.sip.in_call.unanswered",
         "drivers.sip.line",
         "drivers.sip.line_events",
+        "drivers.sip.machines",
         "drivers.sip.negotiation.crypto",
         "drivers.sip.negotiation.dtls",
         "drivers.sip.negotiation.formats",

@@ -33,18 +33,31 @@ class Dialog:
         "target",
     )
 
-    def __init__(self, record: DialogRecord) -> None:
-        self.call_id = record.call_id
-        self.local = record.local
-        self.local_tag = record.local_tag
-        self.remote = record.remote
-        self.remote_tag = record.remote_tag
-        self.local_cseq = record.local_cseq
-        self.remote_cseq = record.remote_cseq
-        self.target = record.target
-        self.routes = record.routes
-        self.source = record.source
-        self.fixed = record.fixed
+    def __init__(
+        self,
+        call_id: str,
+        local: str,
+        local_tag: str,
+        remote: str,
+        remote_tag: str,
+        local_cseq: int,
+        remote_cseq: int,
+        target: str,
+        routes: tuple[str, ...],
+        source: Address,
+        fixed: bool,  # noqa: FBT001 - the fields of the record, in its order
+    ) -> None:
+        self.call_id = call_id
+        self.local = local
+        self.local_tag = local_tag
+        self.remote = remote
+        self.remote_tag = remote_tag
+        self.local_cseq = local_cseq
+        self.remote_cseq = remote_cseq
+        self.target = target
+        self.routes = routes
+        self.source = source
+        self.fixed = fixed
         """Requests go to ``source`` whatever Contact says: a phone behind NAT."""
         self._address: Address | None = None
 
@@ -64,19 +77,17 @@ class Dialog:
         Without any, as RFC 2543 allowed, the caller is who From says.
         """
         return cls(
-            DialogRecord(
-                call_id=message.call_id,
-                local=f"{message.header('To') or ''};tag={local_tag}",
-                local_tag=local_tag,
-                remote=message.header("From") or "",
-                remote_tag=message.from_tag,
-                local_cseq=0,
-                remote_cseq=message.cseq.number,
-                target=_contact(message, "Contact" if message.headers("Contact") else "From"),
-                routes=tuple(message.headers("Record-Route")),
-                source=source,
-                fixed=fixed,
-            )
+            message.call_id,
+            f"{message.header('To') or ''};tag={local_tag}",
+            local_tag,
+            message.header("From") or "",
+            message.from_tag,
+            0,
+            message.cseq.number,
+            _contact(message, "Contact" if message.headers("Contact") else "From"),
+            tuple(message.headers("Record-Route")),
+            source,
+            fixed,
         )
 
     @classmethod
@@ -97,20 +108,51 @@ class Dialog:
         except ProtocolError:
             target = fallback  # it is against 12.1.1, but must be acknowledged and hung up
         return cls(
-            DialogRecord(
-                call_id=response.call_id,
-                local=local,
-                local_tag=local_tag,
-                remote=response.header("To") or "",
-                remote_tag=response.to_tag,
-                local_cseq=cseq,
-                remote_cseq=-1,
-                target=target,
-                # 12.1.2: the route set of the caller is the Record-Route set reversed.
-                routes=tuple(reversed(response.headers("Record-Route"))),
-                source=source,
-                fixed=fixed,
-            )
+            response.call_id,
+            local,
+            local_tag,
+            response.header("To") or "",
+            response.to_tag,
+            cseq,
+            -1,
+            target,
+            # 12.1.2: the route set of the caller is the Record-Route set reversed.
+            tuple(reversed(response.headers("Record-Route"))),
+            source,
+            fixed,
+        )
+
+    @classmethod
+    def restore(cls, record: DialogRecord) -> "Dialog":
+        """The dialog of a record."""
+        return cls(
+            record.call_id,
+            record.local,
+            record.local_tag,
+            record.remote,
+            record.remote_tag,
+            record.local_cseq,
+            record.remote_cseq,
+            record.target,
+            record.routes,
+            record.source,
+            record.fixed,
+        )
+
+    def fields(self) -> tuple[object, ...]:
+        """What a ``DialogRecord`` of the dialog holds, in its order: the same when packed."""
+        return (
+            self.call_id,
+            self.local,
+            self.local_tag,
+            self.remote,
+            self.remote_tag,
+            self.local_cseq,
+            self.remote_cseq,
+            self.target,
+            self.routes,
+            self.source,
+            self.fixed,
         )
 
     def record(self) -> DialogRecord:

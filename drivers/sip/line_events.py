@@ -48,9 +48,9 @@ OnLine = (
 
 def line_event(line: LineId, happened: OnLine) -> LineEvent:
     """The event of a line."""
-    if isinstance(happened, Connected):
+    if type(happened) is Connected:
         return Answered(line=line)
-    if isinstance(happened, Progressed):
+    if type(happened) is Progressed:
         return Progress(line=line, tone=happened.tone)
     if isinstance(happened, KeyPressed):
         return Digit(line=line, key=happened.key, source="info", duration_ms=happened.duration_ms)

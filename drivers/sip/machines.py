@@ -1,7 +1,7 @@
 """The four transaction machines of RFC 3261 section 17 with RFC 6026, as tables."""
 
 from enum import Enum, IntEnum, auto
-from typing import Final, NamedTuple
+from typing import Final
 
 
 class State(Enum):
@@ -65,15 +65,24 @@ Step = tuple[State, tuple[Action, ...], tuple[Input, ...]]
 """Next state, actions, and the timers that start."""
 
 
-class Machine(NamedTuple):
+class Machine:
     """One of the four state machines: where it starts, with which timers, and its steps."""
 
-    first: State
-    timers: tuple[Input, ...]
-    steps: dict[tuple[State, Input], Step]
-    absorbs: dict[State, Input]
-    """States that only wait for repetitions, and the timer that ends each: what is left of the
-    transaction then is a ``Finished``, which does what the table says of that state."""
+    __slots__ = ("absorbs", "first", "steps", "timers")
+
+    def __init__(
+        self,
+        first: State,
+        timers: tuple[Input, ...],
+        steps: dict[tuple[State, Input], Step],
+        absorbs: dict[State, Input],
+    ) -> None:
+        self.first = first
+        self.timers = timers
+        self.steps = steps
+        self.absorbs = absorbs
+        """States that only wait for repetitions, and the timer that ends each: what is left of the
+        transaction then is a ``Finished``, which does what the table says of that state."""
 
 
 _S, _I, _A = State, Input, Action

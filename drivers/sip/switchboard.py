@@ -10,10 +10,12 @@ from drivers.sip.core.call import Call
 from drivers.sip.core.endpoint import SipCore
 from drivers.sip.core.happenings import (
     AnsweredBy,
+    Connected,
     Ended,
     Happening,
     MediaAgreed,
     Offered,
+    Progressed,
     Replaced,
     StationCame,
     StationWent,
@@ -113,14 +115,19 @@ class Switchboard:
 
     def tell(self, happened: Happening) -> None:
         """Let the line that it is about know, and whoever reads the events."""
-        if isinstance(happened, Offered):
+        # Each is of one exact kind, and a comparison costs a tenth of ``isinstance``.
+        if type(happened) is Offered:
             self._offer(happened)
-        elif isinstance(happened, MediaAgreed):
+        elif type(happened) is MediaAgreed:
             line = self.carrier(happened.call)
             if line is not None:
                 line.connect(happened.remote, happened.fmt)
-        elif isinstance(happened, Ended):
+        elif type(happened) is Ended:
             self._ended(happened)
+        elif type(happened) is Connected or type(happened) is Progressed:
+            line = self.carrier(happened.call)
+            if line is not None:
+                line.tell(line_event(line.id, happened))
         elif isinstance(happened, StationCame):
             self.station_up(happened.station, happened.contact, happened.expires_s)
         elif isinstance(happened, StationWent):

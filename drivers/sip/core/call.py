@@ -9,7 +9,7 @@ from drivers.events import Cause
 from drivers.sip.core.request import PART, Received
 from drivers.sip.core.timers import NONE
 from drivers.sip.dialog import Dialog
-from drivers.sip.journal.records import CallRecord, Peer, RecordState
+from drivers.sip.journal.records import Peer, RecordState
 from drivers.sip.negotiation.session import Session
 from drivers.sip.transaction import ClientTransaction, ServerKey
 from drivers.sip.transport.address import Address
@@ -345,23 +345,26 @@ class Call:
         if not self.timers:
             self.timers = NONE  # a dict keeps its room, and a call talks for long
 
-    def record(self, state: RecordState) -> CallRecord:
-        """The call for the journal; only for calls with a dialog."""
+    def fields(self, state: RecordState) -> tuple[object, ...]:
+        """What a ``CallRecord`` of the call holds, in its order; only for calls with a dialog.
+
+        Packed it is the same, and made at a fraction of the record's price.
+        """
         assert self.dialog is not None
-        return CallRecord(
-            inbound=self.inbound,
-            state=state,
-            line=self.line,
-            port=self.port,
-            peer=self.peer,
-            dialog=self.dialog.record(),
-            session=None if self.session is None else self.session.record(),
-            invite_cseq=self.cseq,
-            ok=self.ok,
-            ok_address=self.ok_address,
-            invite_key=tuple(self.invite_key.split(PART)) if self.ok else (),
-            delayed_offer=self.delayed_offer,
-            interval=self.interval,
-            refreshes=self.refreshes,
-            takes_update=self.takes_update,
+        return (
+            self.inbound,
+            state,
+            self.line,
+            self.port,
+            self.peer,
+            self.dialog.fields(),
+            None if self.session is None else self.session.fields(),
+            self.cseq,
+            self.ok,
+            self.ok_address,
+            tuple(self.invite_key.split(PART)) if self.ok else (),
+            self.delayed_offer,
+            self.interval,
+            self.refreshes,
+            self.takes_update,
         )

@@ -213,7 +213,7 @@ class Calls:
         return OFFER_KIND, packed
 
     def _record(self, call: Call, state: RecordState) -> tuple[str, bytes]:
-        packed = _pack(call.record(state))
+        packed = _pack(call.fields(state))
         if call.session is not None and call.session.holds_keys:
             return KEYED_KIND, self.services.sealer.seal(packed)
         return CALL_KIND, packed
@@ -224,7 +224,7 @@ class Calls:
             self.add(call)
             call.recorded = True
             return call
-        dialog = Dialog(record.dialog)
+        dialog = Dialog.restore(record.dialog)
         call = Call(
             owner,
             inbound=record.inbound,

@@ -230,15 +230,14 @@ class SipCore:
         bindings = [one for one, way in zip(bindings, ways, strict=True) if way in usable]
         if not bindings:
             raise KeyError(station)
-        lead, *others = (
-            self._new_call(peer, binding.contact, way_to(binding), line=line, ani=ani)
-            for binding in bindings
-        )
-        for call, binding in zip((lead, *others), bindings, strict=True):
+        calls = []
+        for binding in bindings:
+            call = self._new_call(peer, binding.contact, way_to(binding), line=line, ani=ani)
             call.routes = [("Route", value) for value in binding.path]
-        if others:
-            Parallel(lead, others)
-        return lead
+            calls.append(call)
+        if len(calls) > 1:
+            Parallel(calls[0], calls[1:])
+        return calls[0]
 
     def start(self, call: Call, *, name: str, host: str, port: int) -> None:
         """Send the INVITE of a prepared call, with our audio address."""

@@ -1,6 +1,6 @@
 """What the core tells the driver, in the core's own terms: calls, not lines."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
 import msgspec
 
@@ -26,6 +26,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     hops: int = 70
 
 
+@final
 class Offered(msgspec.Struct, frozen=True):
     """A call came in; the driver must ``ring`` or ``release`` it."""
 
@@ -33,6 +34,7 @@ class Offered(msgspec.Struct, frozen=True):
     identity: Identity
 
 
+@final
 class Progressed(msgspec.Struct, frozen=True):
     """The far end of our call rings or sends early media."""
 
@@ -40,6 +42,7 @@ class Progressed(msgspec.Struct, frozen=True):
     tone: str
 
 
+@final
 class MediaAgreed(msgspec.Struct, frozen=True):
     """Where a call's audio goes and how, at first or changed."""
 
@@ -48,12 +51,14 @@ class MediaAgreed(msgspec.Struct, frozen=True):
     fmt: RtpFormat
 
 
+@final
 class Connected(msgspec.Struct, frozen=True):
     """The call stands."""
 
     call: "Call"
 
 
+@final
 class AnsweredBy(msgspec.Struct, frozen=True):
     """Of several phones of a station one answered: ``call`` goes on as ``by``."""
 
@@ -61,6 +66,7 @@ class AnsweredBy(msgspec.Struct, frozen=True):
     by: "Call"
 
 
+@final
 class KeyPressed(msgspec.Struct, frozen=True):
     """A key came as INFO."""
 
@@ -69,6 +75,7 @@ class KeyPressed(msgspec.Struct, frozen=True):
     duration_ms: int
 
 
+@final
 class HoldChanged(msgspec.Struct, frozen=True):
     """The peer put us on hold or took us back."""
 
@@ -76,6 +83,7 @@ class HoldChanged(msgspec.Struct, frozen=True):
     held: bool
 
 
+@final
 class Replaced(msgspec.Struct, frozen=True):
     """Another telephone took the call over (RFC 3891): ``call`` goes on as ``by``."""
 
@@ -83,6 +91,7 @@ class Replaced(msgspec.Struct, frozen=True):
     by: "Call"
 
 
+@final
 class TransferAsked(msgspec.Struct, frozen=True):
     """The peer asks to be connected to somebody else (REFER); the outcome is to be reported."""
 
@@ -97,6 +106,7 @@ class TransferAsked(msgspec.Struct, frozen=True):
     referred_by: str
 
 
+@final
 class TransferEnded(msgspec.Struct, frozen=True):
     """How a transfer went that we asked of a peer; ``cause`` None: it was done."""
 
@@ -104,6 +114,7 @@ class TransferEnded(msgspec.Struct, frozen=True):
     cause: Cause | None
 
 
+@final
 class T38Wanted(msgspec.Struct, frozen=True):
     """The peer asks by re-INVITE for T.38; it waits for our decision."""
 
@@ -111,6 +122,7 @@ class T38Wanted(msgspec.Struct, frozen=True):
     terms: T38Terms
 
 
+@final
 class T38Answered(msgspec.Struct, frozen=True):
     """The peer has answered our wish for T.38; None: audio stands."""
 
@@ -118,18 +130,21 @@ class T38Answered(msgspec.Struct, frozen=True):
     terms: T38Terms | None
 
 
+@final
 class T38Cancelled(msgspec.Struct, frozen=True):
     """The peer has taken its question for T.38 back."""
 
     call: "Call"
 
 
+@final
 class T38Over(msgspec.Struct, frozen=True):
     """The peer went back to audio."""
 
     call: "Call"
 
 
+@final
 class Ended(msgspec.Struct, frozen=True):
     """The call is over for its user; what is left of the signalling goes on by itself."""
 
@@ -138,6 +153,7 @@ class Ended(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
+@final
 class StationCame(msgspec.Struct, frozen=True):
     """A station registered or renewed."""
 
@@ -146,6 +162,7 @@ class StationCame(msgspec.Struct, frozen=True):
     expires_s: float
 
 
+@final
 class StationWent(msgspec.Struct, frozen=True):
     """A station has no phone any more."""
 

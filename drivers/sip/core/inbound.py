@@ -39,7 +39,7 @@ class InboundCalls:
         self.calls = calls
         self.in_dialog = in_dialog
         self._offers: dict[ServerKey, Call] = {}
-        services.timers.often(TRYING_AFTER)
+        services.timers.often(TRYING_AFTER, RING_REPEAT)
         in_dialog.reliable.on_acknowledged = self._acknowledged
         in_dialog.reliable.on_given_up = self.refuse
         self.on_replaced: Callable[[Call], None] = _stays

@@ -40,6 +40,7 @@ class OutboundCalls:
         self.failover = Failover(services, calls, self._invite)
         self.retries = Retries(services, in_dialog.timers)
         services.transactions.answered_again = self._answered_again
+        services.timers.often(services.options.ring_timeout_s)
 
     def dial(self, call: Call, *, name: str, host: str, port: int) -> None:
         """Send the INVITE of a new call whose ``uri``, ``address`` and ``ani`` are set."""

@@ -105,7 +105,8 @@ def _known_sender(text: str, source: Address) -> tuple[str, Sender] | None:
     end = text.find(";", at)
     after = "" if end < 0 else text[end:]
     branch = text[at:] if end < 0 else text[at:end]
-    if not _PLAIN.match(branch):
+    bare = branch.replace("-", "")  # most are letters, digits and these: no need of a pattern
+    if len(branch) < 8 or not ((bare.isascii() and bare.isalnum()) or _PLAIN.match(branch)):
         return None
     sender = _sender(text[:at], after, source)
     return None if sender is None else (branch, sender)

@@ -4,7 +4,9 @@ import ipaddress
 from functools import lru_cache
 from typing import Final
 
+from cython_ext.sip_wire import usual_description
 from drivers.api import RtpAddress
+from drivers.errors import ProtocolError
 from drivers.sip.negotiation.crypto import Crypto, usable
 from drivers.sip.negotiation.description import Media, Sdp
 from drivers.sip.negotiation.dtls import TheirDtls, read_dtls
@@ -38,35 +40,71 @@ class Offer:
         "chosen",
         "crypto",
         "dtls",
+        "others",
         "place",
         "profile",
         "ptime_ms",
         "receives",
         "remote",
         "rtcp_mux",
-        "sdp",
         "sends",
     )
 
-    def __init__(self, sdp: Sdp, found: "_Found", remote: RtpAddress, flows: Flows) -> None:
-        media = sdp.media[found.place]
-        self.sdp = sdp
-        self.place = found.place
+    def __init__(
+        self,
+        place: int,
+        profile: str,
+        chosen: Chosen,
+        keys: tuple[Crypto | None, TheirDtls | None],
+        others: tuple[tuple[str, str, str], ...],
+        ptime_ms: int,
+        rtcp_mux: bool,  # noqa: FBT001
+        remote: RtpAddress,
+        flows: Flows,
+    ) -> None:
+        self.place = place
         """Of the stream among the others."""
-        self.profile = media.protocol
-        self.chosen = found.chosen
-        self.crypto = found.crypto
-        """The peer's key, by SDES."""
-        self.dtls = found.dtls
-        """How keys come by DTLS; None with both: the stream is plain."""
-        self.ptime_ms = packet_time(media.attributes)
-        self.rtcp_mux = media.attribute("rtcp-mux") is not None
+        self.profile = profile
+        self.chosen = chosen
+        self.crypto, self.dtls = keys
+        """The peer's key by SDES, and how keys come by DTLS; None with both: the stream is plain."""
+        self.others = others
+        """What is refused: kind, protocol and first format."""
+        self.ptime_ms = ptime_ms
+        self.rtcp_mux = rtcp_mux
         self.remote = remote
         self.sends, self.receives = flows
+
+    def at_port(self, port: int) -> "Offer":
+        """The same offer, with the peer's audio at another port."""
+        return Offer(
+            self.place,
+            self.profile,
+            self.chosen,
+            (self.crypto, self.dtls),
+            self.others,
+            self.ptime_ms,
+            self.rtcp_mux,
+            RtpAddress(self.remote.host, port),
+            (self.sends, self.receives),
+        )
 
 
 def read_offer(body: bytes, terms: Terms, *, own_host: str, signalled_from: str) -> Offer:
     """Read an offer; SdpError, or NotAcceptable for one that has nothing for us."""
+    usual = usual_description(body)
+    if usual is not None:
+        text, port, place = usual
+        try:
+            known = _known_offer(text, terms, own_host, signalled_from)
+        except ProtocolError:
+            known = None  # what is wrong is said of the description as it came
+        if known is not None and known.place == place:
+            return known.at_port(port)
+    return _read_offer(body, terms, own_host, signalled_from)
+
+
+def _read_offer(body: bytes, terms: Terms, own_host: str, signalled_from: str) -> Offer:
     sdp = parse_sdp(body)
     found = _choose(sdp, terms)
     media = sdp.media[found.place]
@@ -75,7 +113,27 @@ def read_offer(body: bytes, terms: Terms, *, own_host: str, signalled_from: str)
         remote, flows = ANYWHERE, _direction(sdp, media)
     else:
         remote, flows = _peer(sdp, media, own_host, signalled_from)
-    return Offer(sdp, found, remote, flows)
+    return Offer(
+        found.place,
+        media.protocol,
+        found.chosen,
+        (found.crypto, found.dtls),
+        tuple(
+            [
+                (other.kind, other.protocol, other.formats[0])
+                for place, other in enumerate(sdp.media)
+                if place != found.place
+            ]
+        ),
+        packet_time(media.attributes),
+        media.attribute("rtcp-mux") is not None,
+        remote,
+        flows,
+    )
+
+
+_known_offer: Final = lru_cache(maxsize=512)(_read_offer)
+"""With a memory: a telephone or carrier describes each of its calls alike but for numbers."""
 
 
 class _Found:

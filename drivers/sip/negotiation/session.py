@@ -5,6 +5,7 @@ What the media engine must do follows as ``(RtpAddress, RtpFormat)``.
 
 from collections.abc import Callable
 from enum import Enum, auto
+from functools import lru_cache
 from sys import intern
 
 from msgspec.structs import replace
@@ -206,11 +207,7 @@ class Session(OtherStreams):
         self.state = OfferState.STABLE
         send, receive = offer.receives, offer.sends and not self.on_hold
         self._chosen = offer.place
-        self._refused = tuple(
-            (other.kind, other.protocol, other.formats[0])
-            for place, other in enumerate(offer.sdp.media)
-            if place != offer.place
-        )
+        self._refused = offer.others
         self._profile = intern(offer.profile)
         before = None if self.fmt is None else self.fmt.srtp
         own = None if offer.crypto is None else answering(offer.crypto, before, self._new_key)
@@ -256,30 +253,29 @@ class Session(OtherStreams):
         if not self.on_hold:
             self.peer_holds = not answer.receives
 
-    def record(self) -> SessionRecord:
-        """Everything needed to go on after a restart."""
-        usual = self.terms == Terms(self.terms.codecs)
-        return SessionRecord(
-            host=self.host,
-            port=self.port,
-            session_id=self.session_id,
-            version=self.version,
-            codecs=self.terms.codecs,
-            on_hold=self.on_hold,
-            peer_holds=self.peer_holds,
-            described=self.description,
-            refused=self._refused,
-            chosen=self._chosen,
-            remote=self.remote,
-            fmt=self.fmt,
-            signalled_from=self.signalled_from,
-            hold_style=self.hold_style,
-            terms=None if usual else self.terms,
-            profile=self._profile,
-            offered=self._offered,
-            offered_mux=self._offered_mux,
-            own_dtls=self.own_dtls,
-            noise=self._noise,
+    def fields(self) -> tuple[object, ...]:
+        """Everything needed to go on after a restart: a ``SessionRecord``, in its order."""
+        return (
+            self.host,
+            self.port,
+            self.session_id,
+            self.version,
+            self.terms.codecs,
+            self.on_hold,
+            self.peer_holds,
+            self.description,
+            self._refused,
+            self._chosen,
+            self.remote,
+            self.fmt,
+            self.signalled_from,
+            self.hold_style,
+            None if _is_usual(self.terms) else self.terms,
+            self._profile,
+            self._offered,
+            self._offered_mux,
+            self.own_dtls,
+            self._noise,
         )
 
     @classmethod
@@ -371,6 +367,12 @@ class Session(OtherStreams):
         # Its words are of this call alone, so there is nothing to share.
         lines += dtls.stream_lines(setup, RtpAddress(self.host, self.port))
         return self.put(written(text, self.session_id, self.port, lines))
+
+
+@lru_cache(maxsize=64)
+def _is_usual(terms: Terms) -> bool:
+    """Whether only the codecs are to be said."""
+    return terms == Terms(terms.codecs)
 
 
 def _first_profile(terms: Terms) -> str:

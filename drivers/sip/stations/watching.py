@@ -295,7 +295,7 @@ class Subscriptions:
         ]
 
     def _rebuild(self, record: SubscriptionRecord) -> None:
-        dialog = Dialog(record.dialog)
+        dialog = Dialog.restore(record.dialog)
         one = Subscription(
             self,
             dialog,
