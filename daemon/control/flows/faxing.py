@@ -131,6 +131,9 @@ class Faxes:
         running = OpenFax(call, segment, tell, start, sent=pages)
         self._open[segment.id] = running
         await self._start(running)
+        asked = self._questions.take(call, call.caller.line)
+        if asked is not None:  # before we had begun
+            await self._t38_asked(call, asked)
         return segment.id
 
     def segment_to_send(self, call: Call, path: str, to: str) -> OpenSegment:

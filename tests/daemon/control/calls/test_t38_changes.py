@@ -207,6 +207,31 @@ async def test_machine_that_we_call_changes_to_t38(sending: ControlRig) -> None:
     assert_sound(rig)
 
 
+async def test_machine_that_asks_before_the_fax_begins_has_its_answer(sending: ControlRig) -> None:
+    """The change comes with the answer, while the fax is still to be started."""
+    rig, outbox = sending, sending.controller.faxes.outbox
+    running = asyncio.create_task(outbox.run())
+    source = write_pages(rig.site / "incoming" / "a.tif", ["a page"])
+    job: FaxJob = outbox.put("0305551", str(source.relative_to(rig.site)), "a.tif", "ann")
+    while job.state is FaxState.PREPARING:
+        await asyncio.sleep(0.01)
+    await rig.settle()
+    packets = Packets(rig.driver.line(rig.driver.dialled[-1].line))
+    rig.driver.emit(T38Asked(line=packets.line.id, terms=TERMS))
+    await rig.settle()
+    assert (packets.accepted, packets.refused, packets.later) == ([], 0, 0)
+    await packets.line.talk()
+    await rig.settle()
+    assert packets.accepted == [RtpAddress("192.0.2.1", 7001)]
+    assert [each.t38 for each in started(rig)] == [None, PEER]
+    rig.media.faxes.end(pages=1)
+    await rig.settle()
+    assert (job.state, job.t38) == (FaxState.SENT, True)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert_sound(rig)
+
+
 async def test_leg_that_changes_in_a_conversation_gets_a_gateway(rig: ControlRig) -> None:
     caller, agent = await rig.connect()
     packets = Packets(agent)

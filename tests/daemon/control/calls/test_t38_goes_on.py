@@ -180,13 +180,19 @@ async def test_media_that_restarts_fails_a_fax_and_its_caller_goes_on(rig: Contr
 # -- control is started anew ------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("way", ["gateway", "passed_on"])
-async def test_control_that_comes_back_finds_t38_over(rig: ControlRig, way: str) -> None:
+async def test_control_that_comes_back_finds_t38_over(
+    rig: ControlRig, way: str, known: bool
+) -> None:
     """Media ended it when nobody was there, or is another process that never knew it."""
     caller, near, far = await both(rig)
     await far.answer(rig, ELSEWHERE if way == "passed_on" else None)
+    [number] = rig.media.faxes.passed_on or rig.media.faxes.running
     await rig.crash()
     rig.media.faxes.restart()
+    if known:
+        rig.media.faxes.over[number] = fax.FaxEnded(fax=number, code=fax.DROPPED, t38=True)
     await rig.again()
     assert (near.left, results(rig)) == (1, ["fax_failed"])
     assert_joined(rig, caller, far)
