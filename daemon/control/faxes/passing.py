@@ -325,10 +325,12 @@ class T38Passing:
 
     async def gone(self, call: Call, event: T38Gone) -> None:
         """What stood between two legs has ended by itself: their faxes go on by audio, or fail."""
-        if KIND not in call.segments:
-            for line in (event.line, event.other):
-                await self._changes.leave(line)
-            await self._join(call)
+        if KIND in call.segments:
+            return
+        for leg in (call.caller, *call.partners):
+            if leg.line in (event.line, event.other):
+                await self._changes.leave(leg.line)
+        await self._join(call)
 
     # -- processes that come and go -------------------------------------------------------
 
