@@ -40,6 +40,7 @@ log = structlog.get_logger()
 
 NO_PORT: Final = PortId(0)
 MOST_LEGS: Final = 20_000
+NO_KEYS: Final = ("failed", "closed")
 
 
 class EventfulMedia(BridgingMedia, Protocol):
@@ -155,7 +156,7 @@ class MediaEvents:
         line = None if leg is None else leg.line
         log.info("keys by DTLS", line=line, port=port, state=event.state, detail=event.detail)
         life = self._control.calls.get(number)
-        if event.state in ("failed", "closed") and life is not None and leg is not None:
+        if event.state in NO_KEYS and life is not None and leg is not None:
             await self._leg_ends(life, leg, f"DTLS {event.state} {event.detail}".rstrip())
 
     def _tell_port(self, port: PortId, event: MediaEvent) -> None:
@@ -189,9 +190,9 @@ class MediaEvents:
         control.dirty.set()
 
     async def _events_lost(self, event: EventsLost) -> None:
-        """Find out what ended with them: faxes, and recordings that media holds no longer.
+        """Find out what ended with them: faxes, keys, and recordings that media holds no longer.
 
-        The link has told of players and ports already.
+        The link has told of players and ports already; taps say themselves that they are closed.
         """
         control = self._control
         log.error("events of media were lost", missed=event.missed)
@@ -202,6 +203,9 @@ class MediaEvents:
         except DriverError as error:
             log.warning("recordings are not looked for", why=str(error))
             return
+        for held in found.ports:
+            if held.dtls in NO_KEYS:
+                await self._dtls_changed(held.port, DtlsChanged(port=held.port, state=held.dtls))
         lives = {
             life.call.recording.id: life for life in control.calls.values() if life.call.recording
         }

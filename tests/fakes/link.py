@@ -94,6 +94,7 @@ class FakeMedia(FaxWatch):
         """What a request raises, by its name, until it is taken away."""
         self._events: asyncio.Queue[MediaEvent] = asyncio.Queue()
         self._number = 0
+        self.dtls: dict[PortId, str] = {}
         self.unheard: int | None = None
         """Events that control has lost, while it loses them."""
         self._last_port = 0
@@ -300,7 +301,10 @@ class FakeMedia(FaxWatch):
     async def snapshot(self) -> Snapshot:
         return Snapshot(
             last_event=self._number,
-            ports=tuple(PortState(port=port, kind="rtp") for port in sorted(self.ports)),
+            ports=tuple(
+                PortState(port=port, kind="rtp", dtls=self.dtls.get(port, ""))
+                for port in sorted(self.ports)
+            ),
             bridges=tuple(
                 BridgeState(bridge=key, ports=tuple(sorted(both)))
                 for key, both in self.bridges.items()
@@ -362,6 +366,7 @@ class FakeMedia(FaxWatch):
 
     def keys_by_dtls(self, port: PortId, state: str, detail: str) -> None:
         """The handshake of a port has ended."""
+        self.dtls[port] = state
         self._tell(DtlsChanged(port=port, state=state, detail=detail))
 
     def restart(self, *, lost: Iterable[PortId] = ()) -> None:

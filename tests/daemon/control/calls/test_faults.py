@@ -145,6 +145,20 @@ async def test_leg_whose_keys_do_not_come_ends(rig: ControlRig) -> None:
     assert_sound(rig)
 
 
+async def test_leg_whose_keys_failed_unheard_ends_when_that_is_known(rig: ControlRig) -> None:
+    line = await rig.call_sales()
+    port = rig.call_on(line).caller.port
+    assert port is not None
+    rig.media.unheard = 0
+    rig.media.keys_by_dtls(port, "failed", "timeout")
+    await rig.settle()
+    assert rig.phase(line) is Phase.WAITING
+    rig.media.hears_again()
+    await rig.settle()
+    assert line.released_with == [Cause.DESTINATION_OUT_OF_ORDER]
+    assert_sound(rig)
+
+
 async def test_every_port_is_taken_and_every_call_ends_with_its_records(rig: ControlRig) -> None:
     await rig.seat("ann")
     talking = await rig.call_sales(ani="1")
