@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 
 SAMPLE_RATE = 8000  # Hz, of everything that goes in or out of this package
+WIDE_RATE = 16_000  # Hz, but taps of wide-band legs
 BYTES_PER_SAMPLE = 2  # 16-bit little-endian, mono
 
 
@@ -126,8 +127,11 @@ class Recognizer(Protocol):
         """What is wrong with the phrases, as sentences; empty when all can be heard."""
         ...
 
-    async def open(self, grammar: Grammar) -> AsrSession:
-        """Begin an utterance; raises GrammarError if no phrase can be heard."""
+    async def open(self, grammar: Grammar, rate: int = SAMPLE_RATE) -> AsrSession:
+        """Begin an utterance of 8000 or 16000 samples a second.
+
+        Raises GrammarError if no phrase can be heard.
+        """
         ...
 
     async def close(self) -> None:

@@ -45,7 +45,6 @@ from speech.synthesizers.remote import EspeakSynthesizer, Pyttsx3Synthesizer
 
 log = structlog.get_logger(__name__)
 
-SAMPLES_PER_S = 8000
 TRIM_EVERY = 3600.0  # s
 SOCKET_MODE = 0o660
 VOICE_NAME = re.compile(r"\w[\w+-]*(/[\w+-]+)*", re.ASCII)  # it is part of a file's path
@@ -71,7 +70,7 @@ class SpeechServer:
         self.listening = 0
         self.counts: dict[str, int] = {}
         """How listening ended, by kind of event and language."""
-        self.lost_samples = 0
+        self.lost_s = 0.0
 
     async def start(self) -> None:
         """Listen on the socket, then load the configured languages in the background."""
@@ -172,7 +171,7 @@ class SpeechServer:
             await Listener(tap, recognizer, grammar, request.limits, count).run()
         finally:
             self.listening -= 1
-            self.lost_samples += tap.lost
+            self.lost_s += tap.lost / tap.rate
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run a task that ends with the server at the latest."""
@@ -236,7 +235,7 @@ class SpeechServer:
             "streams": {"in_use": self.listening, "most": self._capacity},
             "prompts": {"from_cache": self._cache.hits, "made": self._cache.made},
             "outcomes": dict(self.counts),
-            "lost_audio_s": round(self.lost_samples / SAMPLES_PER_S, 1),
+            "lost_audio_s": round(self.lost_s, 1),
         }
 
 
@@ -280,11 +279,10 @@ class _Client:
         def emit(event: SpeechEvent) -> None:
             self._channel.send(encode(Heard(request.id, event)))
 
-        lookback = int(request.limits.lookback_s * SAMPLES_PER_S)
         try:
             # Mapped at once, so that no audio is missed while an engine is being loaded.
             memfd, eventfd = descriptors
-            tap = Tap(memfd, eventfd, lookback=lookback)
+            tap = Tap(memfd, eventfd, lookback=request.limits.lookback_s, rate=None)
         except (TapError, ValueError) as error:
             close_all(descriptors)
             emit(EngineDown(f"no audio to listen to: {error}"))

@@ -3,7 +3,7 @@
 Whatever is asked of it fails at once with the sentence that says what to install.
 """
 
-from speech.api import AsrSession, Grammar
+from speech.api import SAMPLE_RATE, AsrSession, Grammar
 from speech.errors import SpeechError
 
 
@@ -19,7 +19,7 @@ class SilentRecognizer:
     async def check_grammar(self, grammar: Grammar) -> list[str]:
         return [str(self.reason)]
 
-    async def open(self, grammar: Grammar) -> AsrSession:
+    async def open(self, grammar: Grammar, rate: int = SAMPLE_RATE) -> AsrSession:
         raise self.reason
 
     async def close(self) -> None:

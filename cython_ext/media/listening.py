@@ -8,6 +8,7 @@ from cython_ext.media.owner import Owner
 
 NARROW: Final = 8000
 WIDE: Final = 16000
+AS_THE_LEG: Final = 0
 _FAX: Final = 2  # HF_ARM_FAX
 _LEVEL: Final = 1  # HF_LEVELS
 _SPEAKER: Final = 2  # HF_TELLS_SPEAKER
@@ -41,13 +42,18 @@ class Listening(Owner):
 
         A port may have one of 8000 and one of 16000 samples a second. The wide one holds what
         a leg of G.722, or of Opus that is transcoded, says at 16 kHz; of every other leg the
-        telephone band (up to 3.4 kHz) in twice as many samples.
+        telephone band (up to 3.4 kHz) in twice as many samples. ``rate`` 0 is 16000 for a port
+        whose leg has spoken such a codec, else 8000; the ring says which.
         """
+        if rate == AS_THE_LEG:
+            found = self._port(port)
+            rate = WIDE if found.g722 or found.opus else NARROW
         return self._tapped(port, _tap_of(rate))
 
     def untap(self, port: int, *, rate: int = NARROW) -> None:
-        """End a port's tap; nothing happens without one."""
-        self._end_tap(port, _tap_of(rate))
+        """End a port's tap, with ``rate`` 0 both; nothing happens without one."""
+        for each in (NARROW, WIDE) if rate == AS_THE_LEG else (rate,):
+            self._end_tap(port, _tap_of(each))
 
     def copies(self, port: int) -> tuple[int, int, int]:
         """memfd, eventfd and octets of a ring with copies of a port's packets (copies.c).

@@ -216,11 +216,12 @@ class MediaLink(Playing):
 
         Each rate has one ring a port. The one of 16000 holds the leg's own 16 kHz where it has
         them (G.722, Opus that is transcoded), of other legs the telephone band, to 3.4 kHz.
+        ``rate`` 0 is 16000 for a leg that has them, else 8000, as the ring's header says.
         """
         return self._channel.ask(ask.OpenTap(port=port, rate=rate), _ring)
 
     def untap(self, port: PortId, *, rate: int = 8000) -> Awaitable[None]:
-        """End a port's tap of this rate; its ring is marked closed."""
+        """End a port's tap of this rate, 0 of both; its ring is marked closed."""
         return self._do(ask.CloseTap(port=port, rate=rate))
 
     def copy_packets(self, port: PortId) -> Awaitable[Tap]:

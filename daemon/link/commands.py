@@ -274,7 +274,7 @@ class OpenTap(Command, frozen=True, kw_only=True):
     port: Port
     rate: Number16 = 8000
     """Samples a second, 8000 or 16000; a port may have a tap of each. Only G.722, and Opus that
-    is transcoded, have more than 3.4 kHz to fill 16000 with."""
+    is transcoded, have more than 3.4 kHz to fill 16000 with. 0: 16000 of such a leg, else 8000."""
 
 
 class CopyPackets(Command, frozen=True, kw_only=True):
@@ -290,7 +290,7 @@ class EndCopies(Command, frozen=True, kw_only=True):
 
 
 class CloseTap(Command, frozen=True, kw_only=True):
-    """End a port's tap."""
+    """End a port's tap, with the rate 0 both."""
 
     port: Port
     rate: Number16 = 8000

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from speech.api import Limits, SpeechEvent
+from speech.api import SAMPLE_RATE, Limits, SpeechEvent
 
 
 class _Message(msgspec.Struct, frozen=True, tag=True, array_like=True):
@@ -95,10 +95,12 @@ class OpenUtterance(_Message, frozen=True, tag=True):
     """To a recogniser: begin the utterance of that id; answered by Opened."""
 
     phrases: list[str]
+    rate: int = SAMPLE_RATE
+    """Of the audio that will come, 8000 or 16000 samples a second."""
 
 
 class Feed(_Message, frozen=True, tag=True):
-    """To a recogniser: 8 kHz audio of an utterance; answered by Fed."""
+    """To a recogniser: audio of an utterance; answered by Fed."""
 
     pcm: bytes
 

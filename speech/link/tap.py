@@ -10,7 +10,7 @@ import mmap
 import os
 import struct
 
-from speech.api import BYTES_PER_SAMPLE, SAMPLE_RATE
+from speech.api import BYTES_PER_SAMPLE, SAMPLE_RATE, WIDE_RATE
 
 MAGIC = b"HFTP"
 VERSION = 1
@@ -29,7 +29,10 @@ class TapError(Exception):
 class Tap:
     """The reading end; owns both descriptors."""
 
-    def __init__(self, memfd: int, eventfd: int, *, lookback: int, rate: int = SAMPLE_RATE) -> None:
+    def __init__(
+        self, memfd: int, eventfd: int, *, lookback: float, rate: int | None = SAMPLE_RATE
+    ) -> None:
+        """``lookback``: seconds before now that belong to it; ``rate`` None: whatever it has."""
         self.eventfd = eventfd
         self.lost = 0
         """Samples overwritten before they were read."""
@@ -38,8 +41,9 @@ class Tap:
             self._map = mmap.mmap(memfd, os.fstat(memfd).st_size, prot=mmap.PROT_READ)
         except (OSError, ValueError) as error:
             raise TapError(f"cannot map the tap: {error}") from error
-        self._capacity = self._check_header(rate)
-        self.lookback = min(lookback, self._written(), self._capacity // 2)
+        self.rate, self._capacity = self._check_header(rate)
+        wanted = int(lookback * self.rate)
+        self.lookback = min(wanted, self._written(), self._capacity // 2)
         """Samples before now that the first read returns."""
         self._position = self._written() - self.lookback
         os.set_blocking(eventfd, False)
@@ -86,15 +90,17 @@ class Tap:
     def _written(self) -> int:
         return int(WRITTEN.unpack_from(self._map, WRITTEN_AT)[0])
 
-    def _check_header(self, wanted: int) -> int:
+    def _check_header(self, wanted: int | None) -> tuple[int, int]:
         if len(self._map) < RING_AT:
             raise TapError(f"{len(self._map)} bytes are too few for a tap")
         magic, version, rate, capacity = HEADER.unpack_from(self._map, 0)
-        if magic != MAGIC or version != VERSION or rate != wanted:
+        rates = (SAMPLE_RATE, WIDE_RATE) if wanted is None else (wanted,)
+        if magic != MAGIC or version != VERSION or rate not in rates:
+            asked = " or ".join(str(each) for each in rates)
             raise TapError(
-                f"not a tap of version {VERSION} at {wanted} Hz: {self._map[:16].hex(' ')}"
+                f"not a tap of version {VERSION} at {asked} Hz: {self._map[:16].hex(' ')}"
             )
         fits = RING_AT + capacity * BYTES_PER_SAMPLE <= len(self._map)
         if capacity < SAMPLE_RATE // 10 or capacity & (capacity - 1) or not fits:
             raise TapError(f"a tap cannot have a capacity of {capacity} samples")
-        return int(capacity)
+        return int(rate), int(capacity)

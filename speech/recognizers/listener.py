@@ -24,6 +24,7 @@ from speech.endpointer import FRAME_BYTES, Endpointer, Signal, State
 from speech.errors import SpeechError
 from speech.grammar import match
 from speech.link.tap import Tap
+from speech.recognizers.wide_band import Halver
 
 PREROLL_FRAMES = 20  # 0.4 s before speech is certain: the detector's 0.1 and the word's soft start
 BATCH_FRAMES = 5  # 100 ms is a good chunk for every engine
@@ -47,7 +48,9 @@ class Listener:
         self._grammar = grammar
         self._limits = limits
         self._emit = emit
-        self._endpointer = Endpointer(limits, start=-tap.lookback / SAMPLE_RATE)
+        self._endpointer = Endpointer(limits, start=-tap.lookback / tap.rate)
+        self._frame = FRAME_BYTES * tap.rate // SAMPLE_RATE  # octets
+        self._halver = Halver() if tap.rate != SAMPLE_RATE else None
         self._wake = asyncio.Event()
         self._audio = bytearray()
         self._preroll: deque[bytes] = deque(maxlen=PREROLL_FRAMES)
@@ -60,7 +63,7 @@ class Listener:
         loop.add_reader(self._tap.eventfd, self._woken)
         session: AsrSession | None = None
         try:
-            session = await self._recognizer.open(self._grammar)
+            session = await self._recognizer.open(self._grammar, self._tap.rate)
             outcome: SpeechEvent | None = None
             while outcome is None:
                 outcome, session = await self._step(session)
@@ -76,14 +79,14 @@ class Listener:
         """Take the audio there is; wait for more when there is none."""
         ended = self._tap.closed  # asked before reading, so that the last audio is not missed
         self._audio += self._tap.read()
-        while len(self._audio) >= FRAME_BYTES:
-            frame = bytes(self._audio[:FRAME_BYTES])
-            del self._audio[:FRAME_BYTES]
-            signal = self._endpointer.feed(frame)
+        while len(self._audio) >= self._frame:
+            frame = bytes(self._audio[: self._frame])
+            del self._audio[: self._frame]
+            signal = self._endpointer.feed(self._halver.feed(frame) if self._halver else frame)
             if signal is Signal.FALSE_START:
                 # What the engine has taken in belongs to no word.
                 await session.close()
-                session = await self._recognizer.open(self._grammar)
+                session = await self._recognizer.open(self._grammar, self._tap.rate)
             outcome = await self._take(frame, signal, session)
             if outcome is not None:
                 return outcome, session
@@ -108,7 +111,7 @@ class Listener:
             self._batch += frame
         if signal in (Signal.SPEECH_ENDED, Signal.TOO_LONG):
             return await self._finish(session, too_long=signal is Signal.TOO_LONG)
-        if len(self._batch) >= BATCH_FRAMES * FRAME_BYTES:
+        if len(self._batch) >= BATCH_FRAMES * self._frame:
             self._tell_partial(await self._feed(session), at)
         return None
 

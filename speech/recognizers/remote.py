@@ -44,13 +44,13 @@ class WorkerRecognizer:
         order = CheckPhrases(next(self._ids), list(grammar.phrases))
         return (await self.worker.ask(order, Opened)).problems
 
-    async def open(self, grammar: Grammar) -> "WorkerSession":
+    async def open(self, grammar: Grammar, rate: int = SAMPLE_RATE) -> "WorkerSession":
         await self.worker.start(OPEN_TIME)
-        order = OpenUtterance(next(self._ids), list(grammar.phrases))
+        order = OpenUtterance(next(self._ids), list(grammar.phrases), rate)
         opened = await self.worker.ask(order, Opened)
         if not opened.usable:
             raise GrammarError("; ".join(opened.problems) or "no phrase to listen for")
-        return WorkerSession(self, order.id)
+        return WorkerSession(self, order.id, rate)
 
     async def close(self) -> None:
         await self.worker.close()
@@ -59,13 +59,14 @@ class WorkerRecognizer:
 class WorkerSession:
     """One utterance in a worker; satisfies the AsrSession protocol."""
 
-    def __init__(self, recognizer: WorkerRecognizer, utterance: int) -> None:
+    def __init__(self, recognizer: WorkerRecognizer, utterance: int, rate: int) -> None:
         self._recognizer = recognizer
+        self._rate = rate
         self._id = utterance
 
     async def feed(self, pcm: bytes) -> str:
         fed = await self._recognizer.worker.ask(Feed(self._id, pcm), Fed)
-        self._recognizer.audio_s += len(pcm) / (BYTES_PER_SAMPLE * SAMPLE_RATE)
+        self._recognizer.audio_s += len(pcm) / (BYTES_PER_SAMPLE * self._rate)
         self._recognizer.cost_s += fed.cost
         return fed.text
 

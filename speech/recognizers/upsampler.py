@@ -29,13 +29,13 @@ class Upsampler:
     """8 kHz in, 16 kHz out, one gain for all of it."""
 
     def __init__(self, gain: float) -> None:
-        self._gain = gain
+        self.gain = gain
         self._history = np.zeros(len(_TAPS) - 1)
         self._skip = _DELAY
 
     def feed(self, pcm: bytes) -> bytes:
         """Convert a chunk; the first comes out a little shorter, flush gives the rest."""
-        return self._convert(np.frombuffer(pcm, "<i2").astype(np.float64) * self._gain)
+        return self._convert(np.frombuffer(pcm, "<i2").astype(np.float64) * self.gain)
 
     def flush(self) -> bytes:
         """What is left in the filter."""

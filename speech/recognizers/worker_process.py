@@ -33,7 +33,7 @@ from speech.link.messages import (
     encode,
 )
 from speech.recognizers.engine import Engine
-from speech.recognizers.upsampler import Upsampler, gain_for
+from speech.recognizers.wide_band import front_for
 
 GOOD_GUESS = 1.4  # factor of gain, 3 dB: within it both engines hear the same
 
@@ -102,7 +102,7 @@ class _Desk:
     def _begin(self, order: OpenUtterance) -> Outcome:
         heard, problems = self._engine.check(order.phrases)
         if heard:
-            self._open[order.id] = _Utterance(self._engine, heard)
+            self._open[order.id] = _Utterance(self._engine, heard, order.rate)
         return Opened(order.id, problems, len(heard))
 
     def _feed(self, order: Feed) -> Outcome:
@@ -126,40 +126,39 @@ class _Desk:
 
 
 class _Utterance:
-    """Telephone audio for a wide-band engine.
+    """Telephone audio, or a wide-band leg's, for a wide-band engine.
 
-    Partial texts come from decoding as the audio arrives, at a gain guessed from its first
-    piece. At the end the right gain is known: unless the guess was good and the engine's
+    Partial texts come from decoding as the audio arrives, at a gain and a band guessed from its
+    first piece. At the end the right ones are known: unless the guess was good and the engine's
     streaming is as good as its best, the whole is decoded once more (3 % of its length).
     """
 
-    def __init__(self, engine: Engine, phrases: list[str]) -> None:
+    def __init__(self, engine: Engine, phrases: list[str], rate: int) -> None:
         self._engine = engine
         self._phrases = phrases
         self._stream = engine.utterance(phrases)
         self._audio = bytearray()
-        self._gain = 0.0
-        self._upsampler = Upsampler(1.0)
+        self._rate = rate
+        self._front = front_for(b"", rate)
         self._text = ""
 
     def feed(self, pcm: bytes) -> str:
         if not self._audio:
-            self._gain = gain_for(pcm)
-            self._upsampler = Upsampler(self._gain)
+            self._front = front_for(pcm, self._rate)
         self._audio += pcm
-        self._feed_stream(self._upsampler.feed(pcm))
+        self._feed_stream(self._front.feed(pcm))
         return self._text
 
     def finish(self) -> Hypothesis:
         audio = bytes(self._audio)
-        gain = gain_for(audio)
-        good = 1 / GOOD_GUESS < gain / max(self._gain, 1e-3) < GOOD_GUESS
+        front = front_for(audio, self._rate)
+        good = 1 / GOOD_GUESS < front.gain / self._front.gain < GOOD_GUESS
+        good = good and bool(audio) and type(front) is type(self._front)
         if self._engine.streaming_is_final and good:
-            self._feed_stream(self._upsampler.flush())
+            self._feed_stream(self._front.flush())
             return self._stream.finish()
         self._stream.close()
-        upsampler = Upsampler(gain)
-        wide = upsampler.feed(audio) + upsampler.flush()
+        wide = front.feed(audio) + front.flush()
         return self._engine.decode(self._phrases, wide) if audio else Hypothesis("", 0.0)
 
     def close(self) -> None:

@@ -282,13 +282,13 @@ class FakeMedia(FaxWatch):
         self._fail("arm_barge_in")
         (self.armed.add if on else self.armed.discard)(port)
 
-    async def tap(self, port: PortId) -> FakeTap:
+    async def tap(self, port: PortId, *, rate: int = 8000) -> FakeTap:
         self._fail("tap")
         self._known(port)
         self.taps.add(port)
         return FakeTap(os.memfd_create("tap"), os.eventfd(0))
 
-    async def untap(self, port: PortId) -> None:
+    async def untap(self, port: PortId, *, rate: int = 8000) -> None:
         self._fail("untap")
         self.taps.discard(port)
 

@@ -1,14 +1,17 @@
 """A tap written as the media engine writes it, and what callers say into it."""
 
 import asyncio
+import io
 import mmap
 import os
 import struct
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import soundfile
+import soxr
 from numpy.typing import NDArray
 
 from speech.api import Grammar, Limits, SpeechEvent
@@ -23,14 +26,14 @@ Audio = NDArray[np.int16]
 class TapWriter:
     """The media engine's end of a tap: blocks of 20 ms, a wake-up every 100 ms."""
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    def __init__(self, capacity: int = CAPACITY, *, rate: int = 8000) -> None:
         self.memfd = os.memfd_create("tap")
         self.eventfd = os.eventfd(0, os.EFD_NONBLOCK)
         os.ftruncate(self.memfd, 64 + 2 * capacity)
         self._map = mmap.mmap(self.memfd, 0)
         self._capacity = capacity
         self._written = 0
-        self._map[:16] = struct.pack("<4sIII", b"HFTP", 1, 8000, capacity)
+        self._map[:16] = struct.pack("<4sIII", b"HFTP", 1, rate, capacity)
 
     def write(self, samples: Audio) -> None:
         """Append audio."""
@@ -66,6 +69,23 @@ def sample(name: str) -> Audio:
     samples, rate = soundfile.read(SAMPLES / f"{name}.wav", dtype="int16")
     assert rate == 8000
     return samples  # type: ignore[no-any-return]
+
+
+def carried(audio: Audio) -> Audio:
+    """A telephone's audio on a wide-band leg, at 16 kHz."""
+    wide = soxr.resample(audio.astype(float), 8000, 16_000, quality="HQ")
+    return np.rint(wide).clip(-32768, 32767).astype(np.int16)
+
+
+def wide_voice(text: str) -> Audio:
+    """A word as espeak-ng says it, 16 kHz, with silence around it."""
+    words = ["espeak-ng", "-v", "en-us", "-s", "145", "--stdout", text]
+    spoken = subprocess.run(words, capture_output=True, check=True).stdout
+    samples, rate = soundfile.read(io.BytesIO(spoken), dtype="int16")
+    wide = soxr.resample(samples.astype(float), rate, 16_000, quality="HQ")
+    quiet = np.zeros(16_000)
+    whole = np.concatenate([quiet[:8000], wide * (9000 / np.abs(wide).max()), quiet])
+    return np.rint(whole).astype(np.int16)
 
 
 def silence(seconds: float) -> Audio:

@@ -10,7 +10,7 @@ import pytest
 
 from speech.api import EngineDown, Final, Grammar, Limits, NoInput, Partial, TooLong
 from speech.client import SpeechClient
-from tests.fakes.tap import TapWriter, hear, sample, silence, spoken
+from tests.fakes.tap import TapWriter, carried, hear, sample, silence, spoken, wide_voice
 
 pytestmark = pytest.mark.speech
 
@@ -93,6 +93,27 @@ async def test_korean_is_heard(
     assert final.engine == "vosk"
     assert 0 < final.score <= 1
     assert partials
+
+
+@pytest.mark.parametrize("phrase", ["sales", "billing", "operator"])
+async def test_wide_band_voices_are_heard(client: SpeechClient, phrase: str) -> None:
+    tap = TapWriter(rate=16_000)
+    *_, final = await hear(client, tap, wide_voice(phrase), ENGLISH["dept"], "en")
+    assert isinstance(final, Final)
+    assert final.phrase == phrase
+    assert 0.5 < final.at < len(wide_voice(phrase)) / 16_000  # in seconds of its own rate
+    tap.close()
+
+
+@pytest.mark.parametrize(("name", "phrase"), [("ko_i_two", "이"), ("ko_sam_three", "삼")])
+async def test_a_telephone_on_a_wide_band_leg_is_heard(
+    client: SpeechClient, name: str, phrase: str
+) -> None:
+    tap = TapWriter(rate=16_000)
+    *_, final = await hear(client, tap, carried(spoken(name)), KOREAN["digit"], "ko")
+    assert isinstance(final, Final)
+    assert final.phrase == phrase
+    tap.close()
 
 
 async def test_silence_is_no_input_at_our_time(client: SpeechClient, tap: TapWriter) -> None:

@@ -11,7 +11,7 @@ from tests.fakes.tap import TapWriter
 
 
 def reader(writer: TapWriter, *, lookback: int = 0) -> Tap:
-    return Tap(os.dup(writer.memfd), os.dup(writer.eventfd), lookback=lookback)
+    return Tap(os.dup(writer.memfd), os.dup(writer.eventfd), lookback=lookback / 8000)
 
 
 def ramp(start: int, count: int) -> np.ndarray:
@@ -58,6 +58,19 @@ def test_lookback_is_no_more_than_there_is() -> None:
     writer.write(ramp(0, 800))
     tap = reader(writer, lookback=2400)
     assert (tap.lookback, tap.waiting) == (800, 800)
+    tap.close()
+    writer.close()
+
+
+def test_a_wide_tap_is_read_where_it_is_expected() -> None:
+    writer = TapWriter(rate=16_000)
+    writer.write(ramp(0, 4000))
+    descriptors = os.dup(writer.memfd), os.dup(writer.eventfd)
+    with pytest.raises(TapError):
+        Tap(*descriptors, lookback=0)
+    tap = Tap(*descriptors, lookback=0.1, rate=None)
+    assert (tap.rate, tap.lookback) == (16_000, 1600)
+    assert tap.read() == ramp(2400, 1600).tobytes()
     tap.close()
     writer.close()
 

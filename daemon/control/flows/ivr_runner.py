@@ -371,7 +371,7 @@ class IvrRunner:
     async def _ears(self, action: Collect) -> AsyncIterator["Ears"]:
         ears = Ears(self._listener, action, self.signal)
         try:
-            ears.attach(await self._media.tap(self._port))
+            ears.attach(await self._media.tap(self._port, rate=0))  # as wide as the leg is
             await self._media.arm_barge_in(self._port, action.barge_in)
         except LinkError as error:
             log.warning("cannot listen to the caller, going on with keys", why=str(error))
@@ -380,7 +380,7 @@ class IvrRunner:
         finally:
             await ears.end()
             await self._media.arm_barge_in(self._port, on=False)
-            await self._media.untap(self._port)
+            await self._media.untap(self._port, rate=0)
 
 
 def _complete(action: Collect, digits: str) -> bool:

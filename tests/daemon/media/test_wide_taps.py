@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from fractions import Fraction
 
 import av
@@ -10,8 +10,12 @@ import numpy as np
 import pytest
 
 from daemon.link.client import MediaLink, Tap
-from drivers.api import RtpFormat
+from drivers.api import PortId, RtpFormat
+from speech.link import tap as speech_tap
 from tests.daemon.media.test_codecs import Peer, dial_peer, ffmpeg
+from tests.fakes.rtp_phone import RtpPhone
+
+Dial = Callable[..., Awaitable[tuple[PortId, RtpPhone]]]
 
 SECONDS, RATE, PEAK = 1.2, 16_000, 8000
 G722 = RtpFormat(payload_type=9, codec="G722")
@@ -121,3 +125,20 @@ async def test_the_telephone_band_is_the_same_in_both(link: MediaLink) -> None:
     assert abs(usual(level, narrow, 8000, 1000)) < 0.3
     assert usual(distance, wide, RATE, 1000) > 35
     assert usual(distance, narrow, 8000, 1000) > 35
+
+
+async def test_a_recogniser_gets_as_much_as_the_leg_has(link: MediaLink, dial: Dial) -> None:
+    peer = Peer(9)
+    wide, _ = await dial_peer(link, peer, G722)
+    narrow, _ = await dial()
+    for port, rate in ((wide, RATE), (narrow, 8000)):
+        tap = await link.tap(port, rate=0)
+        ring = speech_tap.Tap(tap.memfd, tap.eventfd, lookback=0, rate=None)
+        assert ring.rate == rate
+        assert not ring.closed
+        await link.untap(port, rate=0)
+        async with asyncio.timeout(2):
+            while not ring.closed:
+                await asyncio.sleep(0)
+        ring.close()
+    peer.socket.close()
