@@ -41,6 +41,7 @@ cdef extern from "engine.h":
         hf_kind kind
         uint64_t id
         hf_object *next_retired
+        void *owned
 
     ctypedef struct hf_clip:
         const int16_t *samples
@@ -51,6 +52,7 @@ cdef extern from "engine.h":
 
     ctypedef struct hf_room:
         hf_object head
+        int capacity
 
     ctypedef struct hf_player:
         hf_object head
@@ -116,6 +118,7 @@ cdef extern from "engine.h":
 
     ctypedef struct hf_port:
         hf_object head
+        hf_port_kind kind
         int fd, rtcp_fd, law
         hf_key_source key_source
         hf_jitter jitter

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Final, Self, final
 
+from typing_extensions import disjoint_base
+
 from cython_ext.media.held import Transport
 
 MEMBERS: Final[int]
@@ -68,7 +70,7 @@ OF_SAMPLES: Final[int]
 OF_PACKETS: Final[int]
 OF_WIDE_SAMPLES: Final[int]
 
-@final
+@disjoint_base
 class Handle:
     """An object of the engine; dropping one that was never handed over frees it."""
 
@@ -80,10 +82,10 @@ class Handle:
         """The number it was made with."""
 
 def bind_rtp(host: str, port: int) -> tuple[int, int]: ...
-def new_rtp(number: int, fd: int) -> Handle: ...
+def new_rtp(number: int, fd: int, host: str, rtp_port: int, spare: int) -> OpenPort: ...
 def open_reports(handle: Handle) -> int: ...
 def new_keyring(number: int, suite: int, inward: bytes, outward: bytes) -> Handle: ...
-def new_device(number: int, fd: int, law: int, key_source: int) -> Handle: ...
+def new_device(number: int, fd: int, law: int, key_source: int) -> OpenPort: ...
 def new_player(
     number: int,
     clips: Sequence[bytes | memoryview],
@@ -104,7 +106,6 @@ def new_tones(
     stop_on_key: bool,
 ) -> Handle: ...
 def load_opus() -> bool: ...
-def new_room(number: int, capacity: int) -> Handle: ...
 def new_recorder(
     number: int,
     fd: int,
@@ -148,21 +149,6 @@ class Core:
         gain: float = 0.0,
     ) -> bool: ...
     def record(self, port: Handle, recorder: Handle) -> bool: ...
-    def open_stream(
-        self,
-        number: int,
-        fd: int,
-        rtcp_fd: int,
-        host: str,
-        rtp_port: int,
-        law: int,
-        payload_type: int,
-        key_payload_type: int,
-        packet_samples: int,
-        send: bool,
-        receive: bool,
-        rtcp_mux: bool,
-    ) -> Handle | None: ...
     def connect(
         self,
         port: Handle,
@@ -207,14 +193,11 @@ MOST_RESTING: Final[int]
 LEAST_RESTING: Final[int]
 
 @final
-class OpenPort:
+class OpenPort(Handle):
     """An open port as its owner knows it."""
 
-    handle: Final[Handle]
-    kind: Final[str]
-    local: Final[tuple[str, int]]
     remote: tuple[str, int]
-    bridge: int | None
+    """An empty host where it is learnt."""
     srtp: object
     transport: Transport | None
     reports: bool
@@ -225,20 +208,26 @@ class OpenPort:
     spare: int
     """A socket for RTCP that the engine does not have yet; -1: none."""
 
-    def __init__(
-        self, handle: Handle, kind: str, host: str = "", rtp_port: int = 0, *, spare: int = -1
-    ) -> None: ...
+    @property
+    def is_rtp(self) -> bool:
+        """Whether it has sockets, and is no device."""
+    @property
+    def local(self) -> tuple[str, int]:
+        """Our address."""
+    @property
+    def bridge(self) -> int | None:
+        """The bridge it is in."""
     @property
     def taps(self) -> dict[int, tuple[int, int, int]]:
         """By what they copy: OF_SAMPLES, OF_WIDE_SAMPLES, OF_PACKETS."""
 
 @final
-class Room:
+class Room(Handle):
     """A bridge and its ports."""
 
-    handle: Handle
-    capacity: int
-    ports: Final[list[int]]
+    @property
+    def ports(self) -> list[int]:
+        """Numbers of the ports, in the order in which they came."""
 
 @final
 class Resting:
@@ -279,5 +268,5 @@ class Ports:
     def join(self, bridge: int, number: int, part: int, agent: int | None) -> None: ...
     def leave(self, number: int) -> None: ...
     def close(self, number: int) -> None: ...
-    def closed(self, handle: Handle) -> dict[str, float] | None: ...
+    def closed(self, found: OpenPort) -> dict[str, float] | None: ...
     def stopped(self) -> None: ...

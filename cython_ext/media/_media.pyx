@@ -9,6 +9,7 @@ import os
 from collections import deque
 
 cimport cython
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
@@ -47,16 +48,34 @@ _CARRIES_OBJECT = frozenset({PLAY, JOIN, RECORD, OPEN_TAP, HEAR_CALLER, SECURE})
 include "_objects.pxi"
 
 
+cdef hand_over(Handle handle):
+    """The engine has an object until it is retired, and with it what the owner knows of it."""
+    handle.handed = True
+    if handle.pointer.owned == NULL:  # a room is handed over with each that joins
+        Py_INCREF(handle)
+        handle.pointer.owned = <void *>handle
+
+
+cdef Handle taken_back(hf_object *pointer):
+    cdef Handle handle
+    if pointer.owned == NULL:  # paths and the keys of DTLS are made by the engine's own threads
+        handle = handle_of(pointer)
+    else:
+        handle = <Handle>pointer.owned
+        pointer.owned = NULL
+        Py_DECREF(handle)
+    handle.handed = True
+    return handle
+
+
 @cython.final
 cdef class Core:
     """One engine thread and one file thread; for one Python thread."""
 
     cdef hf_engine *engine
-    cdef dict _held
     cdef object _retired
 
     def __cinit__(self, *, bint realtime, int rtp_silence_s):
-        self._held = {}
         self._retired = deque()
         self.engine = hf_engine_new(realtime, rtp_silence_s)
         if self.engine == NULL:
@@ -128,9 +147,7 @@ cdef class Core:
         object = hf_retired_take(self.engine)
         while object != NULL:
             following = object.next_retired
-            # Paths and the keys of DTLS are made by the engine's own threads.
-            handle = self._held.pop(<size_t>object, None) or handle_of(object)
-            (<Handle>handle).handed = True
+            handle = taken_back(object)
             found.append(handle)
             self._retired.append((hf_commands_pushed(self.engine), handle))
             object = following
@@ -146,12 +163,14 @@ cdef class Core:
             (<Handle>self._retired.popleft()[1]).handed = False  # freed with its last reference
 
     cdef _free_everything(self):
-        for handle in self._held.values():
-            (<Handle>handle).handed = False
-        for _, handle in self._retired:
-            (<Handle>handle).handed = False
-        self._held.clear()
-        self._retired.clear()
+        cdef hf_object *object = hf_retired_take(self.engine)
+        cdef hf_object *following
+        while object != NULL:
+            following = object.next_retired
+            taken_back(object).handed = False
+            object = following
+        while self._retired:
+            (<Handle>self._retired.popleft()[1]).handed = False
 
     def push(self, int op, Handle subject=None, Handle target=None, Handle third=None,
              int flag=0, float gain=0):
@@ -168,14 +187,10 @@ cdef class Core:
         if hf_command_push(self.engine, &command) < 0:
             return False
         if op in _CARRIES_SUBJECT:
-            self._hand_over(subject)
+            hand_over(subject)
         elif op in _CARRIES_OBJECT and target is not None:
-            self._hand_over(target)
+            hand_over(target)
         return True
-
-    cdef _hand_over(self, Handle handle):
-        handle.handed = True
-        self._held[<size_t>handle.pointer] = handle
 
     def record(self, Handle port, Handle recorder):
         """Let the file thread write a recorder and the engine fill it; False when busy."""
@@ -184,14 +199,16 @@ cdef class Core:
         hf_files_add(self.engine, <hf_recorder *>recorder.pointer)
         return True
 
-    def open_stream(self, uint64_t number, int fd, int rtcp_fd, str host, int rtp_port, int law,
-                    int payload_type, int key_payload_type, int packet_samples, bint send,
-                    bint receive, bint rtcp_mux):
+    cdef OpenPort open_stream(self, uint64_t number, str local, int bound, int fd, int rtcp_fd,
+                              str host, int rtp_port, int law, int payload_type,
+                              int key_payload_type, int packet_samples, bint send, bint receive,
+                              bint rtcp_mux):
         """A port on a UDP socket with its plain stream: ``new_rtp`` and ``connect`` in one step.
 
         None when the engine has too many commands waiting, ValueError for a host that is no
         address; the descriptors stay the caller's then.
         """
+        cdef OpenPort opened
         cdef hf_command command
         cdef hf_stream *stream = &command.stream
         cdef hf_port *port
@@ -206,16 +223,20 @@ cdef class Core:
         port = hf_port_new(number, <hf_port_kind>HF_RTP, fd)
         if port == NULL:
             free(stream.extra)
-        handle = handle_of(port)
+        opened = port_of(port, local, bound, -1)
+        opened.far, opened.reports = stream.remote, not rtcp_mux
+        if not host:
+            opened.far.four.sin_port = htons(rtp_port)
+        opened.gathers = packet_samples != HF_FRAME
         command.op, command.subject = HF_ADD_PORT, port
         hf_command_push(self.engine, &command)
-        self._hand_over(handle)
+        hand_over(opened)
         command.op = HF_CONNECT
         stream.law, stream.payload_type, stream.key_payload_type = law, payload_type, key_payload_type
         stream.packet_samples, stream.send, stream.receive = packet_samples, send, receive
         stream.rtcp_mux, stream.rtcp_fd = rtcp_mux, rtcp_fd
         hf_command_push(self.engine, &command)
-        return handle
+        return opened
 
     def connect(self, Handle port, str host, int rtp_port, *, int law, int payload_type,
                 int key_payload_type, int packet_samples, bint send, bint receive,
@@ -250,7 +271,7 @@ cdef class Core:
             free(command.stream.coders.opus)
             return False
         if keyring is not None:
-            self._hand_over(keyring)
+            hand_over(keyring)
         return True
 
     def keys(self, Handle port, bytes keys):

@@ -1,7 +1,6 @@
 # Objects of the C engine as Python holds them, and what makes them; a part of _media.pyx.
 
 
-@cython.final
 cdef class Handle:
     """An object of the engine; dropping one that was never handed over frees it."""
 
@@ -34,6 +33,124 @@ cdef Handle handle_of(void *pointer, object parts=None):
     return handle
 
 
+@cython.final
+cdef class OpenPort(Handle):
+    """An open port as its owner knows it; numbers and addresses lie in it, there are many."""
+
+    cdef str host
+    cdef int rtp_port
+    cdef hf_endpoint far
+    cdef Room room
+    cdef OpenPort beside  # who came into the room after it
+    cdef public object srtp, transport
+    cdef dict copied
+    cdef bint closing
+    cdef public bint reports, g722, opus, gathers
+    cdef public int spare
+
+    @property
+    def is_rtp(self):
+        """Whether it has sockets, and is no device."""
+        return (<hf_port *>self.pointer).kind == HF_RTP
+
+    @property
+    def local(self):
+        """Our address."""
+        return (self.host, self.rtp_port)
+
+    @property
+    def remote(self):
+        """The peer's address; an empty host where it is learnt."""
+        if self.far.family == 0:
+            return ("", <int>ntohs(self.far.four.sin_port))
+        return host_and_port(&self.far)
+
+    @remote.setter
+    def remote(self, tuple address):
+        cdef socklen_t length
+        host, port = address
+        if not host or hf_address((<str>host).encode(), port, &self.far, &length) < 0:
+            memset(&self.far, 0, sizeof(self.far))
+            self.far.four.sin_port = htons(port)
+
+    @property
+    def bridge(self):
+        """The bridge it is in, or None."""
+        return None if self.room is None else self.room.pointer.id
+
+    @property
+    def taps(self):
+        """memfd, eventfd and capacity by what they copy; most ports never have one."""
+        if self.copied is None:
+            self.copied = {}
+        return self.copied
+
+
+cdef OpenPort port_of(hf_port *port, str host, int rtp_port, int spare):
+    cdef OpenPort found
+    if port == NULL:
+        raise MemoryError
+    found = OpenPort()
+    found.pointer = &port.head
+    found.host, found.rtp_port, found.spare = host, rtp_port, spare
+    return found
+
+
+@cython.final
+cdef class Room(Handle):
+    """A bridge and its ports."""
+
+    cdef OpenPort first
+
+    @property
+    def ports(self):
+        """Numbers of the ports, in the order in which they came."""
+        cdef OpenPort each = self.first
+        found = []
+        while each is not None:
+            found.append(each.pointer.id)
+            each = each.beside
+        return found
+
+    cdef enter(self, OpenPort port):
+        cdef OpenPort last = self.first
+        if last is None:
+            self.first = port
+        else:
+            while last.beside is not None:
+                last = last.beside
+            last.beside = port
+        port.room = self
+
+    cdef leave(self, OpenPort port):
+        cdef OpenPort before = self.first
+        if before is port:
+            self.first = port.beside
+        else:
+            while before.beside is not port:
+                before = before.beside
+            before.beside = port.beside
+        port.room = port.beside = None
+
+    cdef int count(self):
+        cdef OpenPort each = self.first
+        cdef int found = 0
+        while each is not None:
+            found += 1
+            each = each.beside
+        return found
+
+
+cdef Room new_room(uint64_t number, int capacity):
+    cdef hf_room *room = hf_room_new(number, capacity)
+    cdef Room made
+    if room == NULL:
+        raise MemoryError
+    made = Room()
+    made.pointer = &room.head
+    return made
+
+
 cdef hf_extra *new_extra() except NULL:
     """Room for packets that are no frames."""
     cdef hf_extra *made = hf_extra_new()
@@ -51,12 +168,12 @@ def bind_rtp(str host, int port):
     return fd, bound
 
 
-def new_rtp(uint64_t number, int fd):
+def new_rtp(uint64_t number, int fd, str host, int rtp_port, int spare):
     """A port on a UDP socket, which becomes the port's own; it is closed by MemoryError."""
     cdef hf_port *port = hf_port_new(number, <hf_port_kind>HF_RTP, fd)
     if port == NULL:
         os.close(fd)
-    return handle_of(port)
+    return port_of(port, host, rtp_port, spare)
 
 
 def open_reports(Handle handle):
@@ -78,7 +195,7 @@ def new_keyring(uint64_t number, int suite, bytes inward, bytes outward):
 def new_device(uint64_t number, int fd, int law, int key_source):
     """A port on a descriptor, which becomes the port's own."""
     cdef hf_port *port = hf_port_new(number, <hf_port_kind>HF_DEVICE, fd)
-    handle = handle_of(port)
+    handle = port_of(port, "", 0, -1)
     port.law, port.key_source = law, <hf_key_source>key_source
     return handle
 
@@ -108,11 +225,6 @@ def new_tones(uint64_t number, list steps, *, uint32_t repeat, float peak, bint 
 def load_opus():
     """Whether Opus can be coded here: loads libopus at the first time."""
     return hf_opus_load() == 0
-
-
-def new_room(uint64_t number, int capacity):
-    """A room without members."""
-    return handle_of(hf_room_new(number, capacity))
 
 
 def new_recorder(uint64_t number, int fd, int chain_fd, *, int law, bint stereo, double max_s,

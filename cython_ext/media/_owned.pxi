@@ -9,47 +9,6 @@ cdef int least_resting = LEAST_RESTING
 
 
 @cython.final
-cdef class OpenPort:
-    """An open port as its owner knows it."""
-
-    cdef readonly Handle handle
-    cdef readonly str kind
-    cdef readonly tuple local
-    cdef public tuple remote
-    cdef public object bridge, srtp, transport
-    cdef public bint reports, g722, opus, gathers
-    cdef public int spare
-    cdef dict _taps
-
-    def __init__(self, Handle handle, str kind, str host="", int rtp_port=0, *, int spare=-1):
-        self.handle, self.kind, self.local = handle, kind, (host, rtp_port)
-        self.remote = NOWHERE
-        self.spare = spare
-
-    @property
-    def taps(self):
-        """memfd, eventfd and capacity by what they copy; most ports never have one."""
-        if self._taps is None:
-            self._taps = {}
-        return self._taps
-
-
-cdef tuple NOWHERE = ("", 0)
-
-
-@cython.final
-cdef class Room:
-    """A bridge and its ports."""
-
-    cdef public Handle handle
-    cdef public int capacity
-    cdef readonly list ports
-
-    def __init__(self, Handle handle, int capacity):
-        self.handle, self.capacity, self.ports = handle, capacity, []
-
-
-@cython.final
 cdef class Resting:
     """Sockets that rest between two RTP ports, the pair that rests longest first.
 
@@ -122,12 +81,12 @@ cdef class Ports:
 
     cdef readonly dict open, rooms
     cdef readonly Resting resting
-    cdef dict _closing
+    cdef int _closing  # ports that the engine has not given back yet
     cdef Core _core
 
     def __init__(self, Core core, int most_resting):
         self._core = core
-        self.open, self.rooms, self._closing = {}, {}, {}
+        self.open, self.rooms = {}, {}
         self.resting = Resting(most_resting)
 
     cpdef OpenPort port(self, number):
@@ -143,7 +102,7 @@ cdef class Ports:
             raise EngineError("stopped", "the media engine does not run")
         if number in self.open:
             raise EngineError("port-exists", f"audio port {number} is already open")
-        if len(self.open) + len(self._closing) >= HF_PHASES * HF_PHASE_PORTS:
+        if len(self.open) + self._closing >= HF_PHASES * HF_PHASE_PORTS:
             raise EngineError("full", f"all {MAX_PORTS} audio ports are in use")
 
     cdef _push(self, int op, Handle subject, Handle target, Handle third=None, int flag=0):
@@ -157,8 +116,7 @@ cdef class Ports:
 
         Its UDP port; 0, and nothing was done, where that cannot be.
         """
-        cdef Handle handle = None
-        cdef OpenPort found
+        cdef OpenPort found = None
         cdef int fd, reports, bound
         self.check_room_for(number)
         bound = self.resting.rested(local)
@@ -167,81 +125,87 @@ cdef class Ports:
         fd, reports = self.resting.take(local, bound)
         try:
             if rtcp_mux == (reports == -1):
-                handle = self._core.open_stream(
-                    number, fd, reports, host, rtp_port, law, payload_type, key_payload_type,
+                found = self._core.open_stream(
+                    number, local, bound, fd, reports, host, rtp_port, law, payload_type, key_payload_type,
                     packet_samples, send, receive, rtcp_mux)
         except ValueError:  # no address
             return 0
         finally:
-            if handle is None:
+            if found is None:
                 self.resting.put((local, bound), fd, reports)
-        if handle is None:
+        if found is None:
             return 0
-        found = OpenPort(handle, "rtp", local, bound)
-        found.remote, found.reports = (host, rtp_port), not rtcp_mux
-        found.gathers = packet_samples != HF_FRAME
         self.open[number] = found
         return bound
 
     def join(self, bridge, number, int part, agent):
         """Put a port into a bridge, made when new; it leaves the one it was in."""
         cdef OpenPort found = self.port(number)
-        cdef Handle heard = None if agent is None else self.port(agent).handle
+        cdef OpenPort heard = None if agent is None else self.port(agent)
         cdef Room room = self.rooms.get(bridge)
-        cdef Handle larger
         cdef int capacity
         if room is None:
-            room = Room(new_room(bridge, HF_MEMBERS), HF_MEMBERS)
-        elif len(room.ports) >= room.capacity and number not in room.ports:
-            if room.capacity >= HF_MOST_MEMBERS:
-                raise EngineError("bridge-full", f"bridge {bridge} has {MOST_MEMBERS} ports")
-            capacity = min(4 * room.capacity, HF_MOST_MEMBERS)
-            larger = new_room(bridge, capacity)
-            self._push(HF_GROW, larger, room.handle)
-            room.handle, room.capacity = larger, capacity
-        self._push(HF_JOIN, found.handle, room.handle, heard, part)
+            room = new_room(bridge, HF_MEMBERS)
+        elif found.room is not room:
+            capacity = (<hf_room *>room.pointer).capacity
+            if room.count() >= capacity:
+                room = self._grown(bridge, room, capacity)
+        self._push(HF_JOIN, found, room, heard, part)
         self.rooms[bridge] = room
-        if found.bridge != bridge:
-            self._out_of_room(number, found)
-            room.ports.append(number)
-            found.bridge = bridge
+        if found.room is not room:
+            self._out_of_room(found)
+            room.enter(found)
+
+    cdef Room _grown(self, bridge, Room room, int capacity):
+        cdef Room larger
+        cdef OpenPort each
+        if capacity >= HF_MOST_MEMBERS:
+            raise EngineError("bridge-full", f"bridge {bridge} has {MOST_MEMBERS} ports")
+        larger = new_room(bridge, min(4 * capacity, HF_MOST_MEMBERS))
+        self._push(HF_GROW, larger, room)
+        larger.first, room.first = room.first, None
+        each = larger.first
+        while each is not None:
+            each.room = larger
+            each = each.beside
+        self.rooms[bridge] = larger
+        return larger
 
     def leave(self, number):
         """Take a port out of its bridge."""
         cdef OpenPort found = self.port(number)
-        self._push(HF_LEAVE, found.handle, None)
-        self._out_of_room(number, found)
+        self._push(HF_LEAVE, found, None)
+        self._out_of_room(found)
 
-    cdef _out_of_room(self, number, OpenPort found):
+    cdef _out_of_room(self, OpenPort found):
         """A bridge that its last port has left ends by itself."""
-        cdef Room room
-        if found.bridge is None:
+        cdef Room room = found.room
+        if room is None:
             return
-        room = self.rooms[found.bridge]
-        room.ports.remove(number)
-        if not room.ports:
-            self._push(HF_END_ROOM, None, room.handle)
-            del self.rooms[found.bridge]
-        found.bridge = None
+        room.leave(found)
+        if room.first is None:
+            self._push(HF_END_ROOM, None, room)
+            del self.rooms[room.pointer.id]
 
     def close(self, number):
         """Give a port back with all that is attached; nothing happens without it."""
         cdef OpenPort found = self.open.get(number)
         if found is None:
             return
-        self._push(HF_CLOSE_PORT, found.handle, None)
-        self._out_of_room(number, found)
-        self._closing[found.handle] = found
+        self._push(HF_CLOSE_PORT, found, None)
+        self._out_of_room(found)
+        found.closing = True
+        self._closing += 1
         del self.open[number]
 
-    def closed(self, Handle handle):
+    def closed(self, OpenPort found):
         """The engine's thread has given a port back; what it counted if it carried anything.
 
         Its sockets rest, unless the handshake thread may still use them.
         """
-        cdef hf_port *port = <hf_port *>handle.pointer
-        cdef OpenPort found = self._closing.pop(handle, None)
-        if found is not None and found.kind == "rtp":
+        cdef hf_port *port = <hf_port *>found.pointer
+        self._closing -= found.closing
+        if found.closing and port.kind == HF_RTP:
             if found.transport is None:
                 self.resting.put(found.local, port.fd,
                                  found.spare if port.rtcp_fd == -1 else port.rtcp_fd)
@@ -258,6 +222,8 @@ cdef class Ports:
         for found in self.open.values():
             if found.spare != -1:
                 os.close(found.spare)
+            if found.room is not None:
+                found.room.leave(found)
         self.open.clear()
         self.rooms.clear()
         self.resting.close()

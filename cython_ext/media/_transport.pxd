@@ -11,6 +11,7 @@ cdef extern from "netinet/in.h":
     int AF_INET, AF_INET6
     enum: INET6_ADDRSTRLEN
     unsigned short ntohs(unsigned short value)
+    unsigned short htons(unsigned short value)
 
 
 cdef extern from "arpa/inet.h":

@@ -37,15 +37,15 @@ class Bridging(Owner):
         room = self._table.rooms.get(bridge)
         if room is None or heard not in room.ports or by not in room.ports:
             raise EngineError("unknown-bridge", f"{heard} and {by} are not in bridge {bridge}")
-        first, second = self._port(heard).handle, self._port(by).handle
-        self._push(_media.GAIN, first, room.handle, second, gain=factor(gain_db))
+        first, second = self._port(heard), self._port(by)
+        self._push(_media.GAIN, first, room, second, gain=factor(gain_db))
 
     def unbridge(self, bridge: int) -> None:
         """End a bridge; its ports stay, and nothing happens without it."""
         room = self._table.rooms.get(bridge)
-        for port in list(room.ports) if room is not None else ():
+        for port in room.ports if room is not None else ():
             self.leave(port)
 
     def bridges(self) -> list[tuple[int, list[int]]]:
         """Bridges with their ports."""
-        return [(bridge, list(room.ports)) for bridge, room in self._table.rooms.items()]
+        return [(bridge, room.ports) for bridge, room in self._table.rooms.items()]

@@ -212,8 +212,13 @@ void hf_engine_stop(hf_engine *engine)
     pthread_join(engine->thread, NULL);
     hf_commands_run(engine); /* objects that were on their way belong to a port now */
     for (phase = 0; phase < HF_PHASES; phase++)
-        while (engine->count[phase] > 0)
-            hf_port_detach(engine, engine->ports[phase][engine->count[phase] - 1]);
+        while (engine->count[phase] > 0) {
+            hf_port *port = engine->ports[phase][engine->count[phase] - 1];
+            hf_room *room = port->room;
+            hf_port_detach(engine, port);
+            if (room && hf_room_is_empty(room))
+                hf_retire(engine, &room->head);
+        }
     hf_handshakes_stop(engine);
     hf_files_stop(engine);
 }

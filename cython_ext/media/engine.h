@@ -340,6 +340,7 @@ void hf_room_gain(hf_room *room, const hf_port *heard, hf_port *by, float gain);
 void hf_room_move(hf_room *from, hf_room *to); /* to one with more places */
 void hf_smooth(int16_t *samples, int16_t before);
 void hf_room_leave(hf_port *port);
+int hf_room_is_empty(const hf_room *room);
 void hf_room_mix(const hf_room *room, int member, float gain, int16_t *out);
 /* The only one that a member hears, at its full level; NULL when there is more to it. */
 hf_port *hf_room_only_other(const hf_room *room, int member);

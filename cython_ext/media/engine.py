@@ -89,7 +89,7 @@ class Engine(Bridging, Listening, Playing, Securing):
         return found
 
     def _forget(self, handle: Handle) -> list[Event]:
-        if handle.kind == _media.PORT:
+        if isinstance(handle, OpenPort):
             counted = self._table.closed(handle)
             if counted is not None:
                 return [("stream", handle.id, counted)]
@@ -122,12 +122,12 @@ class Engine(Bridging, Listening, Playing, Securing):
         if fd == NO_FD:
             fd, rtp_port = _media.bind_rtp(host, rtp_port)
         try:
-            handle = _media.new_rtp(port, fd)
-            self._push(_media.ADD_PORT, handle)
+            opened = _media.new_rtp(port, fd, host, rtp_port, reports)
+            self._push(_media.ADD_PORT, opened)
         except (EngineError, MemoryError):  # its own socket goes with the handle
             streams.give_up(reports)
             raise
-        self._ports[port] = OpenPort(handle, "rtp", host, rtp_port, spare=reports)
+        self._ports[port] = opened
         return rtp_port
 
     def open_stream(
@@ -184,7 +184,7 @@ class Engine(Bridging, Listening, Playing, Securing):
         that is not 10 to 60 ms in steps of 10 becomes 20. Keys that stay the same go on.
         """
         found = self._port(port)
-        if found.kind != "rtp" or law not in streams.LAWS:
+        if not found.is_rtp or law not in streams.LAWS:
             raise EngineError("bad-argument", f"port {port} cannot carry RTP with law {law!r}")
         rtcp_mux = self._muxed(port, rtcp_mux=rtcp_mux, keys=srtp is not None)
         coder = streams.coder(found, law, transcode=transcode)
@@ -196,7 +196,7 @@ class Engine(Bridging, Listening, Playing, Securing):
         done = False
         try:
             done = self._core.connect(
-                found.handle,
+                found,
                 host,
                 rtp_port,
                 law=streams.LAWS[law],
@@ -237,9 +237,9 @@ class Engine(Bridging, Listening, Playing, Securing):
         own = os.dup(fd)
         os.set_blocking(own, False)
         source = _media.INBAND if digits == "inband" else _media.HARDWARE
-        handle = _media.new_device(port, own, _LAWS[law], source)
-        self._push(_media.ADD_PORT, handle)
-        self._ports[port] = OpenPort(handle, "device")
+        opened = _media.new_device(port, own, _LAWS[law], source)
+        self._push(_media.ADD_PORT, opened)
+        self._ports[port] = opened
 
     def close(self, port: int) -> None:
         """Give a port back with all that is attached; nothing happens without it."""
@@ -251,7 +251,7 @@ class Engine(Bridging, Listening, Playing, Securing):
 
     def send_digits(self, port: int, digits: str) -> None:
         """Send keys; a comma is a pause of half a second."""
-        handle = self._port(port).handle
+        handle = self._port(port)
         raw = digits.upper().encode("ascii", "replace")
         if raw.strip(_KEYS):
             raise EngineError("bad-argument", f"{digits!r} holds something that is no key")
@@ -276,7 +276,7 @@ class Engine(Bridging, Listening, Playing, Securing):
         ``law`` is s16, A or U. With ``chain`` the links are written beside it, one a second.
         Every ``tone_s`` the port and its bridge hear a beep, but not while it is paused.
         """
-        handle = self._port(port).handle
+        handle = self._port(port)
         if recording in self._recordings:
             raise EngineError("recording-exists", f"recording {recording} already runs")
         running = sum(owner == port for _, owner, _ in self._recordings.values())
@@ -314,7 +314,8 @@ class Engine(Bridging, Listening, Playing, Securing):
     def ports(self) -> list[tuple[int, str, str, int, str, int]]:
         """Port, kind, our host, our RTP port, remote host, remote RTP port."""
         return [
-            (port, found.kind, *found.local, *found.remote) for port, found in self._ports.items()
+            (port, "rtp" if found.is_rtp else "device", *found.local, *found.remote)
+            for port, found in self._ports.items()
         ]
 
     def recordings(self) -> list[tuple[int, int, str]]:
@@ -323,7 +324,7 @@ class Engine(Bridging, Listening, Playing, Securing):
 
     def port_counters(self, port: int) -> dict[str, float]:
         """Packets, losses and delays of a port."""
-        figures = self._core.port_counters(self._port(port).handle)
+        figures = self._core.port_counters(self._port(port))
         return {**figures, **self._transport_figures(port)}
 
     def heard_by(self, port: int) -> dict[str, float]:

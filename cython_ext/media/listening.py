@@ -19,23 +19,23 @@ class Listening(Owner):
 
     def arm_barge_in(self, port: int, *, on: bool) -> None:
         """Report the first speech on a port once, or stop listening for it."""
-        self._push(_media.ARM, self._port(port).handle, flag=on)
+        self._push(_media.ARM, self._port(port), flag=on)
 
     def attend(self, port: int, *, level: bool, speaker: bool) -> None:
         """Bring what a port says to -20 dBm0 for the others in its bridge; tell when it speaks.
 
         The level moves slowly and only while there is speech, by 12 dB at most (level.c).
         """
-        self._push(_media.ATTEND, self._port(port).handle, flag=_LEVEL * level + _SPEAKER * speaker)
+        self._push(_media.ATTEND, self._port(port), flag=_LEVEL * level + _SPEAKER * speaker)
 
     def watch_fax(self, port: int, *, on: bool) -> None:
         """Report the first fax tone on a port (cng or ced) once, or stop watching for it."""
-        self._push(_media.ARM, self._port(port).handle, flag=_FAX + on)
+        self._push(_media.ARM, self._port(port), flag=_FAX + on)
 
     def hear_caller(self, port: int, *, on: bool) -> None:
         """Read caller identity sent by FSK, Bell 202 or V.23; or stop doing so."""
         handle = _media.new_caller_id(port) if on else None
-        self._push(_media.HEAR_CALLER, self._port(port).handle, handle)
+        self._push(_media.HEAR_CALLER, self._port(port), handle)
 
     def tap(self, port: int, *, rate: int = NARROW) -> tuple[int, int, int]:
         """memfd, eventfd and capacity of a port's tap; the descriptors stay the engine's.
@@ -71,14 +71,14 @@ class Listening(Owner):
         found = self._port(port)
         if tapped not in found.taps:
             handle, memfd, event = _media.new_tap(port, tapped)
-            self._push(_media.OPEN_TAP, found.handle, handle, flag=tapped)
+            self._push(_media.OPEN_TAP, found, handle, flag=tapped)
             found.taps[tapped] = (memfd, event, _media.TAP_SAMPLES)
         return found.taps[tapped]
 
     def _end_tap(self, port: int, tapped: int) -> None:
         found = self._port(port)
         if found.taps.pop(tapped, None) is not None:
-            self._push(_media.CLOSE_TAP, found.handle, flag=tapped)
+            self._push(_media.CLOSE_TAP, found, flag=tapped)
 
 
 def _tap_of(rate: int) -> int:

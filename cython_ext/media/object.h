@@ -14,6 +14,7 @@ typedef struct hf_object {
     enum hf_kind kind;
     uint64_t id;
     struct hf_object *next_retired;
+    void *owned; /* what the owner knows it by; the engine does not look at it */
 } hf_object;
 
 typedef struct hf_port hf_port;

@@ -87,7 +87,7 @@ class Playing(Owner):
             raise EngineError("bad-argument", "there is nothing to play")
 
     def _start(self, port: int, handle: Handle) -> None:
-        self._push(_media.PLAY, self._port(port).handle, handle)
+        self._push(_media.PLAY, self._port(port), handle)
         self._players[handle.id] = (handle, port)
 
     def stop_play(self, player: int) -> None:

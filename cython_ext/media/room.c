@@ -99,6 +99,15 @@ void hf_room_leave(hf_port *port)
     port->room = NULL;
 }
 
+int hf_room_is_empty(const hf_room *room)
+{
+    int i;
+    for (i = 0; i < room->capacity; i++)
+        if (room->members[i])
+            return 0;
+    return 1;
+}
+
 void hf_room_gain(hf_room *room, const hf_port *heard, hf_port *by, float gain)
 {
     if (heard->room != room || by->room != room || heard == by)

@@ -78,7 +78,7 @@ class Securing(Owner):
         Asked again it restarts ICE with other credentials; the association stays.
         """
         found = self._port(port)
-        if found.kind != "rtp" or found.srtp is not None:
+        if not found.is_rtp or found.srtp is not None:
             raise EngineError("bad-argument", f"port {port} has other keys or carries no RTP")
         if ice:
             ufrag = ufrag or "".join(secrets.choice(_ICE_CHARS) for _ in range(_UFRAG))
@@ -96,7 +96,7 @@ class Securing(Owner):
 
     def _open(self, port: int, ufrag: str, password: str) -> None:
         found = self._port(port)
-        opened = self._core.open_transport(found.handle, ufrag, password)
+        opened = self._core.open_transport(found, ufrag, password)
         accepted(opened is not None)
         if opened is not None:
             handle, self._fingerprint = opened

@@ -78,7 +78,7 @@ def reports_socket(found: OpenPort, *, rtcp_mux: bool) -> int:
         spare, found.spare = found.spare, NO_FD
         return spare
     try:
-        return _media.open_reports(found.handle)
+        return _media.open_reports(found)
     except OSError:
         return NO_FD
 

@@ -4,6 +4,7 @@ No I/O and no clock: times are arguments in seconds. Ports of an earlier control
 are kept until the grace time is over; the present one keeps those that it names.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from drivers.api import PortId
@@ -20,7 +21,6 @@ class Holding:
 
     def __init__(self, grace_s: float) -> None:
         self._grace = grace_s
-        self._claimed: set[PortId] = set()
         self._unclaimed: set[PortId] = set()
         self._away_since: float | None = None
         self._close_at: float | None = None
@@ -35,37 +35,28 @@ class Holding:
         """Whether there are ports that control has not named yet."""
         return bool(self._unclaimed)
 
-    def opened(self, port: PortId) -> None:
-        """A port was opened; it is wanted."""
-        self._claimed.add(port)
-
     def closed(self, port: PortId) -> None:
         """A port was closed."""
-        self._claimed.discard(port)
         self._unclaimed.discard(port)
 
     def claim(self, port: PortId) -> None:
         """Control named a port: it is known and wanted."""
-        if port in self._unclaimed:
-            self._unclaimed.discard(port)
-            self._claimed.add(port)
+        self._unclaimed.discard(port)
 
     def is_claimed(self, port: PortId) -> bool:
         """Whether a port is known to the present control process."""
         return port not in self._unclaimed
 
-    def control_went(self, now: float) -> None:
-        """Control's connection is gone."""
+    def control_went(self, now: float, ports: Iterable[PortId]) -> None:
+        """Control's connection is gone; these ports are its own."""
         self._away_since = now
         self._close_at = now + self._grace
-        self._unclaimed |= self._claimed
-        self._claimed.clear()
+        self._unclaimed.update(ports)
 
     def control_came(self, now: float, *, same: bool) -> None:
         """Control is there; the same process knows its ports, another must claim them."""
         self._away_since = None
         if same:
-            self._claimed |= self._unclaimed
             self._unclaimed.clear()
         self._close_at = now + self._grace if self._unclaimed else None
 

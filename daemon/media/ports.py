@@ -109,7 +109,7 @@ class Ports:
         self.emit: Callable[[MediaEvent], None] = lambda _event: None
         self.last_event: Callable[[], int] = lambda: 0
         self._perform: dict[type[Command], Callable[..., told.Reply | Carried | None]] = {
-            ask.OpenRtp: self._open_rtp,
+            ask.OpenRtp: self._rtp.open,
             ask.ConnectRtp: self._rtp.connect,
             ask.OpenDtls: self._open_dtls,
             ask.ConnectDtls: lambda c: engine.connect_dtls(**asdict(c)),
@@ -184,7 +184,8 @@ class Ports:
 
     def control_went(self) -> None:
         """Control is away; the deadlines of its absence run."""
-        self.holding.control_went(self._clock())
+        opened = (PortId(port) for port, kind, *_ in self._engine.ports() if kind == "rtp")
+        self.holding.control_went(self._clock(), opened)
 
     def absent(self, now: float) -> None:
         """Do what is due while control is away or has not claimed everything."""
@@ -263,11 +264,6 @@ class Ports:
     def _hold_ended(self, ended: told.PlayFinished) -> None:
         if ended.reason == "finished" and self.holding.away and self._engine.has_port(ended.port):
             self._beep(ended.port)
-
-    def _open_rtp(self, command: ask.OpenRtp) -> told.RtpOpened:
-        opened = self._rtp.open(command)
-        self.holding.opened(command.port)
-        return opened
 
     def _open_dtls(self, command: ask.OpenDtls) -> told.DtlsOpened:
         return told.DtlsOpened(**self._engine.open_dtls(**asdict(command))._asdict())
