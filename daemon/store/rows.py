@@ -9,7 +9,7 @@ from typing import ClassVar
 import msgspec
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Base of all rows; ``id`` is the key by which a row replaces an older one."""
 
     table: ClassVar[str] = ""

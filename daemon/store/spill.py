@@ -19,7 +19,7 @@ FILE: Final = "history.spill"
 _FRAME: Final = struct.Struct("<II")
 
 
-class Numbered(msgspec.Struct, frozen=True, array_like=True):
+class Numbered(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A row with the number of the journal record it came from."""
 
     sequence: int

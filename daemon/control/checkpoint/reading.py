@@ -34,7 +34,7 @@ MOST_ROWS: Final = 2000  # that are kept before it is looked which of them nobod
 MOST_FORMS: Final = 16  # of one call, before the newest of them is read
 
 
-class _Head(msgspec.Struct):
+class _Head(msgspec.Struct, gc=False):
     """What a call's record tells at once; most are replaced by a newer one and never read whole."""
 
     id: int

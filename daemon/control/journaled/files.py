@@ -32,7 +32,7 @@ _HEADER: Final = struct.Struct("<IIQdB")
 _NAME: Final = re.compile(r"\d{8}-\d{4,}\.hfj")
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One thing that happened."""
 
     sequence: int

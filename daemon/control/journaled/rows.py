@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 JOURNAL_KIND: Final = "row"
 
-_encoder = msgspec.msgpack.Encoder()
+_encode = msgspec.msgpack.Encoder().encode
 _decoder: msgspec.msgpack.Decoder[HistoryRow] = msgspec.msgpack.Decoder(HistoryRow)
 
 
@@ -38,7 +38,7 @@ class RowSink(Protocol):
 
 def encode_row(row: HistoryRow) -> bytes:
     """Write a row for the journal."""
-    return _encoder.encode(row)
+    return _encode(row)
 
 
 def decode_row(payload: bytes) -> HistoryRow:
@@ -67,5 +67,5 @@ class JournaledRows:
 
     def write(self, row: HistoryRow) -> None:
         """Write one row."""
-        sequence = self._journal.append(JOURNAL_KIND, _encoder.encode(row), self._clock())
+        sequence = self._journal.append(JOURNAL_KIND, _encode(row), self._clock())
         self._sink.write(row, sequence)
