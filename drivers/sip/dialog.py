@@ -20,6 +20,8 @@ class Dialog:
 
     __slots__ = (
         "_address",
+        "_tag",
+        "_tag_length",
         "call_id",
         "fixed",
         "local",
@@ -27,7 +29,6 @@ class Dialog:
         "local_tag",
         "remote",
         "remote_cseq",
-        "remote_tag",
         "routes",
         "source",
         "target",
@@ -51,7 +52,10 @@ class Dialog:
         self.local = local
         self.local_tag = local_tag
         self.remote = remote
-        self.remote_tag = remote_tag
+        # Nearly always the last characters of the header, so kept there.
+        ends = remote.endswith(remote_tag)
+        self._tag_length = len(remote_tag) if ends else 0
+        self._tag = "" if ends else remote_tag
         self.local_cseq = local_cseq
         self.remote_cseq = remote_cseq
         self.target = target
@@ -60,6 +64,12 @@ class Dialog:
         self.fixed = fixed
         """Requests go to ``source`` whatever Contact says: a phone behind NAT."""
         self._address: Address | None = None
+
+    @property
+    def remote_tag(self) -> str:
+        """The peer's tag; empty where it gave none."""
+        length = self._tag_length
+        return self.remote[-length:] if length else self._tag
 
     @property
     def address(self) -> Address:

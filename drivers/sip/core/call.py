@@ -162,6 +162,7 @@ class EarlyDialog:
         """The answer it gave to our offer, which its 200 need not repeat."""
 
 
+ANYWHERE: Final = Address("", 0)
 NO_EARLY: Final[dict[str, EarlyDialog]] = {}
 """Early dialogs of a call that has none; never written to."""
 
@@ -291,7 +292,7 @@ class Call:
         """Headers about the parties, the same in each INVITE of the call."""
         self.seat: Seat | None = None
         """What the call takes up on its trunk."""
-        self.address = Address("", 0)
+        self.address = ANYWHERE
         self.places: Sequence[Address] = ()
         """Where to try when ``address`` fails."""
         self.via = ""

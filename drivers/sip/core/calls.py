@@ -71,7 +71,8 @@ class Calls:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self._calls: dict[tuple[str, str], Call] = {}
+        self._calls: dict[str, Call] = {}
+        """By our tag, which are 64 random bits of each call."""
         self._by_station: dict[str, tuple[Call, ...]] = {}
         self.left: deque[str] = deque(maxlen=LEFT)
         """Call-IDs of the last calls that the peer ended before a restart."""
@@ -81,14 +82,15 @@ class Calls:
 
     def add(self, call: Call) -> None:
         """Take in a new call."""
-        self._calls[call.ref, call.local_tag] = call
+        self._calls[call.local_tag] = call
         if call.peer.is_station:
             held = self._by_station.get(call.peer.name, ())
             self._by_station[call.peer.name] = (*held, call)
 
     def find(self, ref: str, local_tag: str) -> Call | None:
         """The call a message belongs to."""
-        return self._calls.get((ref, local_tag))
+        call = self._calls.get(local_tag)
+        return call if call is not None and call.ref == ref else None
 
     def of_station(self, station: str) -> list[Call]:
         """Every call with a telephone of the station."""
@@ -271,7 +273,7 @@ class Calls:
         self.services.happened.append(Ended(call, cause, detail))
 
     def _forget(self, call: Call) -> None:
-        self._calls.pop((call.ref, call.local_tag), None)
+        self._calls.pop(call.local_tag, None)
         if call.peer.is_station:
             self._leave_station(call)
         call.timers = NONE
