@@ -64,6 +64,7 @@ ENGINE: Final = Group(
         "acd_core.floor.roster",
         "acd_core.floor.urgency",
         "acd_core.floor.weighing",
+        "acd_core.ids",
         "acd_core.queue_life.admission",
         "acd_core.queue_life.announcements",
         "acd_core.queue_life.callback_events",

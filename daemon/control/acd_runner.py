@@ -65,19 +65,18 @@ class AcdRunner:
             self.refused[type(error).__name__] += 1
             log.info("distribution refuses event", refused=type(event).__name__, why=str(error))
             return False
-        self._touch(event)
+        agent = getattr(event, "agent", None)
+        if agent is not None:
+            self.touched.add(agent)
         if commands:
             self._journal.append(DECIDED_KIND, digest(commands), now)
         for command in commands:
-            self._touch(command)
+            agent = getattr(command, "agent", None)
+            if agent is not None:
+                self.touched.add(agent)
             self._perform(command, now)
         self._schedule()
         return True
-
-    def _touch(self, happened: AcdEvent | AcdCommand) -> None:
-        agent = getattr(happened, "agent", None)
-        if agent is not None:
-            self.touched.add(agent)
 
     def floor(self) -> Snapshot:
         """Queues and agents as the engine sees them now."""

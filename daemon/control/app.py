@@ -108,7 +108,8 @@ class ControlProcess:
 
     def __init__(self, site: SiteDirectory, store: Store) -> None:
         self.site = site
-        self.clock = SteadyClock()
+        self._steady = SteadyClock()
+        self.clock = self._steady.now
         self.ids = IdSource(self.clock, site.config.site.node)
         self.journal = Journal.open(
             site.journal,
@@ -137,7 +138,7 @@ class ControlProcess:
         )
         engine = recovered.engine
         self.journal.gather(asyncio.get_running_loop().call_soon)
-        self.clock.not_before(engine.now)
+        self._steady.not_before(engine.now)
         for sequence, row in recovered.unwritten:
             self.writer.write(row, sequence)
         self.records.restore(recovered.open_rows, {call.id for call in recovered.calls})

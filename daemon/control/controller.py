@@ -56,6 +56,9 @@ log = structlog.get_logger()
 
 JOURNAL_KIND: Final = CALL_KIND
 CODES: Final = TelephoneOptions()
+OF_A_CALL: Final = frozenset(
+    (line_events.Progress, line_events.Answered, line_events.Digit, line_events.Released)
+)  # what happens all the time, and concerns nobody but the call of the line
 
 
 class Controller(Switchboard):
@@ -160,6 +163,17 @@ class Controller(Switchboard):
                 log.exception("line event cannot be handled", driver=driver, event=repr(event))
 
     def _line_event(self, event: LineEvent) -> None:
+        if type(event) in OF_A_CALL:
+            life = self._watched.get(event.line)
+            if life is not None:
+                life.tell(event)
+                if type(event) is line_events.Released:
+                    del self._watched[event.line]
+        else:
+            self._other_event(event)
+        self.dirty.set()
+
+    def _other_event(self, event: LineEvent) -> None:
         match event:
             case line_events.StationUp(station=station) if station in self.seats:
                 self.acd.submit(AgentReachable(agent=AgentId(self.seats[station])))
@@ -170,14 +184,12 @@ class Controller(Switchboard):
             case line_events.Ringing() if not self._in_use(event.line):
                 self._arrive(event)
             case _:
-                if isinstance(event, line_events.LineDown):
-                    self.down[event.line] = event.reason
                 life = self._watched.get(event.line)
                 if life is not None:
                     life.tell(event)
-                if isinstance(event, line_events.Released | line_events.LineDown):
+                if isinstance(event, line_events.LineDown):
+                    self.down[event.line] = event.reason
                     self._watched.pop(event.line, None)
-        self.dirty.set()
 
     def _in_use(self, line: LineId) -> bool:
         life = self._watched.get(line)
@@ -213,7 +225,7 @@ class Controller(Switchboard):
             self.records.agent_state(command, self._station_of(command.agent))
             if command.state is AgentState.LOGGED_OUT:
                 self.seats = {s: a for s, a in self.seats.items() if a != command.agent}
-        elif isinstance(command, DialCallback | CallbackOver):
+        elif isinstance(command, (DialCallback, CallbackOver)):
             self.places.perform(command)
         else:
             life = self.calls.get(command.call)
@@ -238,10 +250,6 @@ class Controller(Switchboard):
         """The call that an agent is offered or has; not one that goes on without him."""
         calls = (life.call for life in self.calls.values())
         return next((call for call in calls if agent in call.agents), None)
-
-    def take_seat(self, agent: int, station: str) -> None:
-        """An agent sits down at a station, and nowhere else any more."""
-        self.seats = {s: a for s, a in self.seats.items() if a != agent} | {station: agent}
 
     def answered_today(self, agent: int) -> int:
         """Calls that an agent answered since the day began."""
@@ -272,14 +280,6 @@ class Controller(Switchboard):
         self._watched.pop(line, None)
         if life is not None:
             self._watched[line] = self.calls[life.call.id]
-
-    def watched(self, line: LineId) -> bool:
-        """Whether we have not read yet that the last call on a line is over."""
-        return line in self._watched
-
-    def is_station(self, name: str) -> bool:
-        """Whether agents may sit at a station of this name."""
-        return name in self.stations
 
     def free_trunk(self) -> Line | None:
         """A trunk line on which we may call somebody now."""

@@ -21,14 +21,17 @@ from daemon.fax import messages as fax
 from daemon.link.messages import (
     CUT_OFF,
     CallerHeard,
+    DigitDetected,
     DtlsChanged,
     EventsLost,
     HostEvent,
     MediaEvent,
     MediaRestarted,
+    PlayFinished,
     RecordFinished,
     Snapshot,
     SpeakerChanged,
+    SpeechStarted,
     StreamEnded,
 )
 from daemon.recordings.audio_file import Left, what_is_left
@@ -39,6 +42,9 @@ from drivers.events import Cause, LineDown
 log = structlog.get_logger()
 
 NO_PORT: Final = PortId(0)
+NOBODY: Final = (0, None)
+OF_CALLERS: Final = frozenset((DigitDetected, PlayFinished, SpeechStarted))
+"""What comes all the time, and concerns the call of its port alone."""
 MOST_LEGS: Final = 20_000
 NO_KEYS: Final = ("failed", "closed")
 
@@ -86,6 +92,9 @@ class MediaEvents:
         """Pass on every event until cancelled."""
         control = self._control
         async for event in control.media.events():
+            if type(event) in OF_CALLERS:
+                self._tell_port(event.port, event)  # type: ignore[attr-defined]
+                continue
             match event:
                 case RecordFinished(recording=recording):
                     left = Left(event.duration_ms, event.chain, event.paused_ms)
@@ -122,18 +131,25 @@ class MediaEvents:
 
     def follow(self, life: CallLife) -> None:
         """Know a call's legs by their ports, and that the caller's port is this call's."""
-        call, port = life.call, life.call.caller.port
-        if port is not None:
-            self.ports[port] = life
-        hidden = call.supervision.leg if call.supervision is not None else None
-        for leg in call.legs:
-            # An agent who reads his own calls is not to learn of who listens.
-            if leg.port is not None and leg is not hidden:
+        call = life.call
+        caller, agent = call.caller, call.agent_leg
+        if caller.port is not None:
+            self.ports[caller.port] = life
+            self.own(call, caller)
+        if agent is not None:
+            self.own(call, agent)
+        for leg in call.ringing.values():
+            if leg is not None and leg.port is not None:
                 self.own(call, leg)
+        # An agent who reads his own calls is not to learn of who supervises.
+        if call.onward or call.consult or call.guests:
+            for part in (call.onward, call.consult, *call.guests):
+                if part is not None:
+                    self.own(call, part.leg)
 
     def own(self, call: Call, leg: Leg) -> None:
         """Know a leg by its port, until the figures of its stream have come."""
-        if leg.port is not None and self._legs.get(leg.port, (0, None))[1] is not leg:
+        if leg.port is not None and self._legs.get(leg.port, NOBODY)[1] is not leg:
             self._legs[leg.port] = (call.id, leg)
             if len(self._legs) > MOST_LEGS:
                 # Ports of boards have no stream, so nothing takes them away.

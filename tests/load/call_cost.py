@@ -89,7 +89,7 @@ async def measure(folder: Path, kind: str, calls: int, blocks: int) -> list[floa
         writer = HistoryWriter(store, folder / "spill", batch_rows=MOST_ROWS, batch_ms=HOUR_MS)
         await writer.start()
         rig = ControlRig(
-            folder, clock=SteadyClock(), sink=writer, queues=[make_queue(record=False)]
+            folder, clock=SteadyClock().now, sink=writer, queues=[make_queue(record=False)]
         )
         rig.settle = no_turns  # type: ignore[method-assign]
         await rig.start()

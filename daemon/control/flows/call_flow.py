@@ -28,7 +28,7 @@ from daemon.link.messages import DigitDetected
 from drivers.api import PortId
 from drivers.errors import DriverError
 from ivr.actions import EnterQueue, MailboxAction, ReceiveFax, Transfer
-from ivr.inputs import CallerLeft, FlowInput, QueueLeft, TransferFailed
+from ivr.inputs import CallerLeft, FlowInput, Input, QueueLeft, TransferFailed
 from ivr.interpreter import IvrSession
 
 if TYPE_CHECKING:
@@ -96,9 +96,9 @@ class CallFlow(CallRecordings):
     def signal(self, happened: Signal) -> None:
         """Tell the flow what happened."""
         runner = self._runner
-        if runner is None and self._resting is not None and isinstance(happened, FlowInput):
+        if runner is None and self._resting is not None and isinstance(happened, Input):
             runner = self._wake(self._resting)
-        if runner is None or (runner.rests and not isinstance(happened, FlowInput)):
+        if runner is None or (runner.rests and not isinstance(happened, Input)):
             return
         runner.signal(happened)
         if runner.rests:
@@ -190,7 +190,8 @@ class CallFlow(CallRecordings):
 
     def _go(self, runner: IvrRunner, replay: Replay | None, *, in_queue: bool = False) -> None:
         flow = self._guarded(runner, replay, in_queue=in_queue)
-        self._task = asyncio.create_task(flow, name=f"flow {to_text(self.call.id)}")
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(flow, name=f"flow of call {self.call.id}")
 
     async def _guarded(self, runner: IvrRunner, replay: Replay | None, *, in_queue: bool) -> None:
         """Run a flow from its start; without ``replay`` from where it rested."""
@@ -201,6 +202,8 @@ class CallFlow(CallRecordings):
                 await runner.run(replay, in_queue=in_queue)
             if runner.rests:
                 self._rest(runner)
+            elif self._task is asyncio.current_task():
+                self._task = None  # it is over: nothing is left to be stopped
         except DriverError as error:
             if self.call.phase is Phase.ENDED or isinstance(error, MediaRefused):
                 # The caller hung up while the flow was asking for something.

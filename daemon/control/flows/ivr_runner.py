@@ -50,6 +50,7 @@ from ivr.inputs import (
     FaxReceived,
     FlowInput,
     Heard,
+    Input,
     Played,
     QueueLeft,
     Recorded,
@@ -167,6 +168,8 @@ class IvrRunner:
                 if isinstance(given, FaxHeard):
                     await self._stop(self._player)
                 return given
+            case EnterQueue():
+                return await self._queue(action, resumed=in_queue)
             case RecordMessage():
                 return await self._record(action)
             case ReceiveFax():
@@ -174,8 +177,6 @@ class IvrRunner:
             case MailboxAction():
                 self._typed = ""  # it may be a PIN, and no question may put that on record
                 return await self._hooks.at_mailbox(action, self._signals)
-            case EnterQueue():
-                return await self._queue(action, resumed=in_queue)
             case Transfer():
                 return await self._hooks.transfer(action) or await self._flow_input()
             case HangUp():
@@ -314,14 +315,14 @@ class IvrRunner:
                         break
                     case DigitDetected() | PlayFinished() | SpeechStarted():
                         pass
-                    case answer if isinstance(answer, FlowInput):
+                    case Input() as answer:
                         return answer
                     case _:
                         pass
         finally:
             await self._company.end()
         # A conversation lasts: without a task that waits for its end it costs half as much.
-        told = (each for each in self._signals.drained() if isinstance(each, FlowInput))
+        told = (each for each in self._signals.drained() if isinstance(each, Input))
         given = next(told, None)
         self.rests = given is None
         return given
@@ -337,7 +338,7 @@ class IvrRunner:
     async def _flow_input(self) -> FlowInput:
         while True:
             signal = await self._signals.get()
-            if isinstance(signal, FlowInput):
+            if isinstance(signal, Input):
                 return signal
 
     # -- sound ----------------------------------------------------------------------------

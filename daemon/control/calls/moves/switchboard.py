@@ -52,6 +52,18 @@ class Switchboard:
         name = line.removeprefix(STATION).partition("#")[0]
         return name if name in self.stations else ""
 
+    def is_station(self, name: str) -> bool:
+        """Whether agents may sit at a station of this name."""
+        return name in self.stations
+
+    def watched(self, line: LineId) -> bool:
+        """Whether we have not read yet that the last call on a line is over."""
+        return line in self._watched
+
+    def take_seat(self, agent: int, station: str) -> None:
+        """An agent sits down at a station, and nowhere else any more."""
+        self.seats = {s: a for s, a in self.seats.items() if a != agent} | {station: agent}
+
     def seat_of(self, station: str) -> int:
         """Key of the agent who sits at a station; 0 for nobody."""
         return self.seats.get(station, 0)
