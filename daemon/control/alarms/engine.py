@@ -24,6 +24,8 @@ SHOWN: Final = (
     ("ports", "ports", 1.0),
     ("refused", REFUSED, 1.0),
     ("gap_ms", "recordings_gap_ms", 1.0),
+    ("prompts", "mapped_prompts", 1.0),
+    ("prompts_mb", "mapped_bytes", 1e-6),
 )
 """What a technician sees: its name, the engine's name of it, and the scale."""
 

@@ -38,4 +38,5 @@ async def test_the_engine_measures_itself(link: MediaLink, media: MediaProcess) 
     assert shown["worst_late_ms"] >= 0
     assert (shown["refused"], shown["gap_ms"], shown["events_lost"]) == (0, 0, 0)
     assert {"late_ticks", "skipped_ticks", "ports"} <= shown.keys()
+    assert (shown["prompts"], shown["prompts_mb"]) == (0, 0)
     await link.close(port)
