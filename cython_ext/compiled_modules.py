@@ -86,6 +86,7 @@ SIP: Final = Group(
     sources=("drivers/*.py", "drivers/sip/**/*.py", "cython_ext/sip_wire/*.py*"),
     apart=("drivers/sip/bench/", "drivers/sip/simulator/"),
     modules=(
+        "drivers.sip.audio.side",
         "drivers.sip.auth",
         "drivers.sip.border",
         "drivers.sip.core.call",

@@ -184,13 +184,18 @@ cdef class Core:
         command.flag, command.gain = flag, gain
         if self._retired:
             self._free_retired()
-        if hf_command_push(self.engine, &command) < 0:
+        if not self._has_room() or hf_command_push(self.engine, &command) < 0:
             return False
         if op in _CARRIES_SUBJECT:
             hand_over(subject)
         elif op in _CARRIES_OBJECT and target is not None:
             hand_over(target)
         return True
+
+    cdef bint _has_room(self):
+        """Whether others than ports that are granted may send: those were promised their place."""
+        cdef uint32_t waiting = hf_commands_pushed(self.engine) - hf_commands_read(self.engine)
+        return waiting < <uint32_t>(HF_COMMANDS - 2 * most_granted)
 
     def record(self, Handle port, Handle recorder):
         """Let the file thread write a recorder and the engine fill it; False when busy."""
@@ -265,7 +270,7 @@ cdef class Core:
         put_coder(&command.stream.coders, coder)
         if gathers:
             command.stream.extra = new_extra()
-        if hf_command_push(self.engine, &command) < 0:
+        if not self._has_room() or hf_command_push(self.engine, &command) < 0:
             free(command.stream.extra)
             free(command.stream.coders.g722)
             free(command.stream.coders.opus)

@@ -4,8 +4,10 @@
 NO_FD = -1
 MOST_RESTING = 128  # pairs of sockets kept
 LEAST_RESTING = 32  # ports that are closed before one is used again
+MOST_GRANTED = 32  # ports that are promised to one who has not opened them yet
 
 cdef int least_resting = LEAST_RESTING
+cdef int most_granted = MOST_GRANTED
 
 
 @cython.final
@@ -28,6 +30,19 @@ cdef class Resting:
 
     def __len__(self):
         return len(self._pairs)
+
+    def holds(self, str host, int port):
+        """Whether the sockets of this port are here."""
+        return (host, port) in self._pairs
+
+    def kept(self):
+        """Host and port of all, the one that is here longest first."""
+        return list(self._pairs)
+
+    def quiet(self, str host, int port):
+        """Whether nothing has come lately to a port that is here."""
+        cdef tuple pair = self._pairs[host, port]
+        return hf_socket_quiet(pair[0]) != 0
 
     cpdef put(self, tuple local, int rtp, int rtcp):
         """Keep the sockets of a port that was closed."""
@@ -80,7 +95,7 @@ cdef class Ports:
     """The ports that are open, the bridges they are in, and the sockets that rest."""
 
     cdef readonly dict open, rooms
-    cdef readonly Resting resting
+    cdef readonly Resting resting, granted
     cdef int _closing  # ports that the engine has not given back yet
     cdef Core _core
 
@@ -88,6 +103,7 @@ cdef class Ports:
         self._core = core
         self.open, self.rooms = {}, {}
         self.resting = Resting(most_resting)
+        self.granted = Resting(MOST_GRANTED)
 
     cpdef OpenPort port(self, number):
         """An open port; EngineError ``unknown-port``."""
@@ -96,14 +112,26 @@ cdef class Ports:
             raise EngineError("unknown-port", f"no audio port {number} is open")
         return found
 
-    cpdef check_room_for(self, number):
-        """EngineError where a port cannot be opened."""
+    cpdef check_room_for(self, number, bint granted=False):
+        """EngineError where a port cannot be opened; those that are granted have their room."""
+        cdef Py_ssize_t kept = 0 if granted else len(self.granted)
         if not self._core.engine.started:
             raise EngineError("stopped", "the media engine does not run")
         if number in self.open:
             raise EngineError("port-exists", f"audio port {number} is already open")
-        if len(self.open) + self._closing >= HF_PHASES * HF_PHASE_PORTS:
+        if len(self.open) + self._closing + kept >= HF_PHASES * HF_PHASE_PORTS:
             raise EngineError("full", f"all {MAX_PORTS} audio ports are in use")
+
+    cpdef tuple take(self, str host, int port):
+        """The sockets of exactly this port, emptied; -1 for those that are not kept here."""
+        cdef tuple found = self.granted.take(host, port)
+        return self.resting.take(host, port) if found is NO_SOCKETS else found
+
+    cpdef give_back(self, str host, int port):
+        """A port was granted and nobody opened it: its sockets rest. Nothing without it."""
+        cdef tuple found = self.granted.take(host, port)
+        if found is not NO_SOCKETS:
+            self.resting.put((host, port), found[0], found[1])
 
     cdef _push(self, int op, Handle subject, Handle target, Handle third=None, int flag=0):
         if not self._core.push(op, subject, target, third, flag):
@@ -111,18 +139,21 @@ cdef class Ports:
 
     def open_stream(self, number, str local, str host, int rtp_port, int law, int payload_type,
                     int key_payload_type, int packet_samples, bint send, bint receive,
-                    bint rtcp_mux):
+                    bint rtcp_mux, int granted=0):
         """Open a port on sockets that rest and start its plain stream, in one step.
 
-        Its UDP port; 0, and nothing was done, where that cannot be.
+        Those of the UDP port ``granted``, or with 0 any. Its UDP port; 0, and nothing was done
+        but that the sockets rest, where that cannot be.
         """
         cdef OpenPort found = None
         cdef int fd, reports, bound
-        self.check_room_for(number)
-        bound = self.resting.rested(local)
+        self.check_room_for(number, granted != 0)
+        bound = granted or self.resting.rested(local)
         if not bound:
             return 0
-        fd, reports = self.resting.take(local, bound)
+        fd, reports = self.take(local, bound)
+        if fd == NO_FD:
+            return 0
         try:
             if rtcp_mux == (reports == -1):
                 found = self._core.open_stream(
@@ -227,3 +258,4 @@ cdef class Ports:
         self.open.clear()
         self.rooms.clear()
         self.resting.close()
+        self.granted.close()

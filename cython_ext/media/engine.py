@@ -19,6 +19,7 @@ from cython_ext.media.securing import Securing
 
 _LAWS: Final = {"A": _media.ALAW, "U": _media.ULAW, "s16": _media.S16}
 MOST_TONE_S: Final = 3600.0  # between consent tones
+NO_PORT: Final = 0
 _KEYS: Final = b"0123456789*#ABCD,"
 
 
@@ -117,8 +118,8 @@ class Engine(Bridging, Listening, Playing, Securing):
 
     def open_rtp(self, port: int, host: str, rtp_port: int = 0) -> int:
         """Bind a socket and return its port; OSError when that cannot be."""
-        self._table.check_room_for(port)
-        fd, reports = self._table.resting.take(host, rtp_port)
+        self._table.check_room_for(port, self._table.granted.holds(host, rtp_port))
+        fd, reports = self._table.take(host, rtp_port)
         if fd == NO_FD:
             fd, rtp_port = _media.bind_rtp(host, rtp_port)
         try:
@@ -144,22 +145,53 @@ class Engine(Bridging, Listening, Playing, Securing):
         send: bool,
         receive: bool,
         rtcp_mux: bool,
+        granted: int = 0,
     ) -> int:
         """``open_rtp`` and ``connect_rtp`` of a plain stream in one step, on sockets that rest.
 
-        0, and nothing was done, where that cannot be: the two do it then, or say why not.
+        Those of the UDP port that is ``granted``, or any. 0, and nothing was done, where that cannot be: the two do it then, or say why not.
         """
         if law not in streams.UNCODED:
             return 0
         samples, coded = streams.packet_samples(ptime_ms), streams.LAWS[law]
         return self._table.open_stream(
             port, local, host, rtp_port, coded, payload_type, dtmf_payload_type, samples, send,
-            receive, rtcp_mux,
+            receive, rtcp_mux, granted,
         )  # fmt: skip
 
     def rested_rtp(self, host: str) -> int:
         """A port for ``open_rtp`` whose sockets have rested since another call; 0 without."""
         return self._table.resting.rested(host)
+
+    def grant_rtp(self, host: str, rtp_port: int = 0) -> int:
+        """Keep the sockets of a port for one who will open it; OSError when that cannot be.
+
+        Whoever opens exactly this port has it, and room for it, until it is given back.
+        """
+        self._table.check_room_for(NO_PORT)
+        fd, reports = self._table.take(host, rtp_port)
+        if fd == NO_FD:
+            fd, rtp_port = _media.bind_rtp(host, rtp_port)
+        try:
+            # A stream that begins on both at once needs nothing more that could be refused.
+            reports = _media.bind_rtp(host, rtp_port + 1)[0] if reports == NO_FD else reports
+        except OSError:
+            streams.give_up(fd)
+            raise
+        self._table.granted.put((host, rtp_port), fd, reports)
+        return rtp_port
+
+    def granted_rtp(self) -> list[tuple[str, int]]:
+        """Ports that are granted and not opened, oldest first."""
+        return self._table.granted.kept()
+
+    def give_back_rtp(self, host: str, rtp_port: int) -> None:
+        """Nobody will open a port that was granted; nothing happens when somebody has."""
+        self._table.give_back(host, rtp_port)
+
+    def granted_quiet(self, host: str, rtp_port: int) -> bool:
+        """Whether nothing has come lately to a port that is granted."""
+        return self._table.granted.quiet(host, rtp_port)
 
     def connect_rtp(
         self,

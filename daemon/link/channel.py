@@ -1,6 +1,7 @@
 """A channel to media that reconnects: commands wait across the gap, events come once."""
 
 import asyncio
+import math
 import os
 import secrets
 import socket
@@ -9,7 +10,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from daemon.link.commands import Hello, Welcome, is_hurried
+from daemon.link.asking.stock import Stock
+from daemon.link.asking.waiting import Failed, Read, Waiting
+from daemon.link.commands import GrantPorts, Hello, Welcome, is_hurried
 from daemon.link.errors import LinkClosed, LinkError, MediaAway, MediaRefused, MessageError
 from daemon.link.frames import Frame, Unreadable, build_frame, parse_packet
 from daemon.link.messages import (
@@ -19,6 +22,7 @@ from daemon.link.messages import (
     EventsLost,
     MediaEvent,
     MediaRestarted,
+    PortsWithdrawn,
     Refused,
     Reply,
 )
@@ -34,33 +38,11 @@ MOST_EVENTS: Final = 4 * EVENTS_KEPT
 log = get_logger(__name__)
 
 
-Read = Callable[[Reply, list[int]], Any]
-"""Makes of a reply, and of the descriptors that came with it, what the asker gets."""
 Note = Callable[[Command, Reply], None]
 Hear = Callable[[MediaEvent], MediaEvent | None]
 """Makes of an event what the reader gets; None: nothing."""
 
-
-class _Waiting:
-    """A command that has no reply yet."""
-
-    __slots__ = ("ahead", "answer", "command", "deadline", "frame", "read")
-
-    def __init__(
-        self,
-        command: Command,
-        frame: bytes,
-        answer: asyncio.Future[Any],
-        read: Read | None,
-        deadline: float,
-        ahead: bool,  # noqa: FBT001
-    ) -> None:
-        self.command = command
-        self.frame = frame
-        self.answer = answer
-        self.read = read
-        self.deadline = deadline
-        self.ahead = ahead
+DONE: Final = Done()
 
 
 class Channel:
@@ -84,12 +66,14 @@ class Channel:
         self._session = secrets.randbits(63)
         self._instance, self._last_event = last_seen
         self._next_command = 1
-        self._waiting: dict[int, _Waiting] = {}
+        self._waiting: dict[int, Waiting] = {}
         """By number, so the one that waits longest comes first."""
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self.note: Note | None = None
         """Hears of every command that was carried out, but not of those ahead of the rest."""
+        self.stock = Stock()
+        """Ports that media has granted on this connection."""
         self.hear: Hear | None = None
         """Hears of every event that is kept for the reader, when it comes."""
         self._events: deque[MediaEvent] = deque()
@@ -132,8 +116,7 @@ class Channel:
             self._timer.cancel()
             self._timer = None
         for waiting in self._waiting.values():
-            if not waiting.answer.done():
-                waiting.answer.set_exception(LinkClosed("the link to media was closed"))
+            waiting.fail(LinkClosed("the link to media was closed"))
         self._waiting.clear()
         self._ended = True
         self._news.set()
@@ -160,6 +143,20 @@ class Channel:
         if self.connected:
             self._send_waiting(ahead=False)
 
+    @property
+    def silence_s(self) -> float:
+        """How long media has left a command unanswered; infinite when it is not there."""
+        if not self.connected or self.holds_back or self._socket is None or self._socket.closed:
+            return math.inf
+        if not self._waiting:
+            return 0.0
+        return self._loop.time() + self._patience - next(iter(self._waiting.values())).deadline
+
+    def send_now(self) -> None:
+        """Send what was asked so far before anything else leaves this process."""
+        if self._socket is not None:
+            self._socket.send_now()
+
     def ask(
         self, command: Command, read: Read | None = None, *, ahead: bool = False
     ) -> asyncio.Future[Any]:
@@ -174,16 +171,31 @@ class Channel:
         if self._task is None:
             answer.set_exception(LinkClosed("the link to media was closed"))
             return answer
+        self._ask(command, answer, read, ahead=ahead)
+        return answer
+
+    def tell(self, command: Command, failed: Failed, *, hurried: bool = True) -> None:
+        """Send a command that nobody waits for; ``failed`` hears why it was not carried out."""
+        self._ask(command, failed, None, hurried=hurried)
+
+    def _ask(
+        self,
+        command: Command,
+        answer: "asyncio.Future[Any] | Failed",
+        read: Read | None,
+        *,
+        ahead: bool = False,
+        hurried: bool = True,
+    ) -> None:
         number = self._next_command
         frame = build_frame(Frame(number, command))
         self._next_command += 1
         deadline = self._loop.time() + self._patience
-        self._waiting[number] = _Waiting(command, frame, answer, read, deadline, ahead)
+        self._waiting[number] = Waiting(command, frame, answer, read, deadline, ahead)
         if self._timer is None:
             self._timer = self._loop.call_at(deadline, self._give_up)
         if self._socket is not None and self.connected and (ahead or not self.holds_back):
-            self._socket.send(frame, hurried=is_hurried(command))
-        return answer
+            self._socket.send(frame, hurried=hurried and is_hurried(command))
 
     def _give_up(self) -> None:
         """Fail what has waited too long; every command has the same patience."""
@@ -194,9 +206,8 @@ class Channel:
                 self._timer = self._loop.call_at(waiting.deadline, self._give_up)
                 return
             del self._waiting[number]
-            if not waiting.answer.done():
-                kind = type(waiting.command).__name__
-                waiting.answer.set_exception(MediaAway(f"media did not answer {kind}"))
+            kind = type(waiting.command).__name__
+            waiting.fail(MediaAway(f"media did not answer {kind}"))
         self._timer = None
 
     async def _keep_connected(self) -> None:
@@ -252,6 +263,9 @@ class Channel:
 
     def _drop(self) -> None:
         self.connected = False
+        self.stock.clear()
+        for number in [at for at, one in self._waiting.items() if type(one.command) is GrantPorts]:
+            self._waiting.pop(number).fail(LinkClosed("grants end with the connection"))
         self._welcomed.clear()
         if self._socket is not None:
             self._socket.close()
@@ -269,6 +283,9 @@ class Channel:
         for frame in frames:
             match frame.body:
                 case Reply() as reply:
+                    if type(reply) is Done:
+                        for earlier in reply.also:
+                            self._answered(earlier, DONE, [])
                     self._answered(frame.number, reply, descriptors)
                     descriptors = []
                 case MediaEvent() as event:
@@ -306,7 +323,10 @@ class Channel:
     def _happened(self, event: MediaEvent) -> None:
         if event.number > self._last_event:
             self._last_event = event.number
-            self._tell(event)
+            if type(event) is PortsWithdrawn:
+                self.stock.withdrawn(event.ports)
+            else:
+                self._tell(event)
 
     def _tell(self, event: MediaEvent) -> None:
         """Keep an event for the reader; once there were too many, until he has read all."""
@@ -334,8 +354,8 @@ class Channel:
         """A reply fails its command; of an event no more can be said than that it was there."""
         log.error("a message of media was not understood", number=number, reason=reason)
         waiting = self._waiting.pop(number, None)
-        if waiting is not None and not waiting.answer.done():
-            waiting.answer.set_exception(MessageError(reason))
+        if waiting is not None:
+            waiting.fail(MessageError(reason))
 
     def _answered(self, number: int, reply: Reply, descriptors: list[int]) -> None:
         waiting = self._waiting.pop(number, None)
@@ -352,11 +372,12 @@ class Channel:
                 raise unexpected(reply, Done)
         except LinkError as error:
             _close_all(descriptors)
-            if not waiting.answer.done():
-                waiting.answer.set_exception(error)
+            waiting.fail(error)
         else:
             if self.note is not None and not waiting.ahead:
                 self.note(waiting.command, reply)
+            if not isinstance(waiting.answer, asyncio.Future):
+                return
             if waiting.answer.done():  # nobody waits any more, yet it was carried out
                 _close_all(descriptors)
             else:

@@ -9,10 +9,10 @@ import msgspec
 
 from daemon.link import commands as ask
 from daemon.link import messages as told
-from daemon.link.channel import Channel, unexpected
+from daemon.link.asking.granting import Granting, expect, stream_of
+from daemon.link.channel import Channel
 from daemon.link.errors import MessageError
 from daemon.link.messages import MediaEvent, Reply, Snapshot
-from daemon.link.playing import Playing
 from drivers.api import DtlsOffer, DtlsPeer, PortId, RtpAddress, RtpFormat, RtpStream
 
 PATIENCE: Final = 5.0  # s, a command waits this long, reconnects included
@@ -29,7 +29,7 @@ class Tap(msgspec.Struct, frozen=True):
     """Samples in the ring."""
 
 
-class MediaLink(Playing):
+class MediaLink(Granting):
     """Audio ports, players, recorders and bridges of the media process.
 
     A request is made when its method is called; awaiting what it returns tells its end.
@@ -92,10 +92,10 @@ class MediaLink(Playing):
         port = PortId(self._ids())
 
         def read(reply: Reply, _descriptors: list[int]) -> tuple[PortId, RtpAddress]:
-            opened = _expect(reply, told.RtpOpened)
+            opened = expect(reply, told.RtpOpened)
             return port, RtpAddress(intern(opened.host), opened.rtp_port)  # one for all calls
 
-        stream = None if to is None else _stream(port, to.remote, to.fmt)
+        stream = None if to is None else stream_of(port, to.remote, to.fmt)
         return self._channel.ask(ask.OpenRtp(port=port, stream=stream), read)
 
     async def reopen_rtp(self, port: PortId, address: RtpAddress) -> None:
@@ -107,7 +107,7 @@ class MediaLink(Playing):
 
     def connect_rtp(self, port: PortId, remote: RtpAddress, fmt: RtpFormat) -> Awaitable[None]:
         """Start (or change) the stream of a port towards a remote address."""
-        return self._do(_stream(port, remote, fmt))
+        return self._do(stream_of(port, remote, fmt))
 
     async def open_dtls(
         self, port: PortId, *, ice: bool = True, ufrag: str = "", password: str = ""
@@ -284,37 +284,11 @@ class MediaLink(Playing):
         return self._channel.ask(command)
 
     def _ask(self, command: told.Command, kind: type[Kind]) -> Awaitable[Kind]:
-        return self._channel.ask(command, lambda reply, _: _expect(reply, kind))
-
-
-def _stream(port: PortId, remote: RtpAddress, fmt: RtpFormat) -> ask.ConnectRtp:
-    key_type = fmt.dtmf_payload_type
-    return ask.ConnectRtp(
-        port=port,
-        host=remote.host,
-        rtp_port=remote.port,
-        payload_type=fmt.payload_type,
-        codec=fmt.codec,
-        dtmf_payload_type=ask.NO_PAYLOAD_TYPE if key_type is None else key_type,
-        ptime_ms=fmt.ptime_ms,
-        send=fmt.send,
-        receive=fmt.receive,
-        rtcp_mux=fmt.rtcp_mux,
-        srtp_suite=fmt.srtp.suite if fmt.srtp else "",
-        srtp_inward=fmt.srtp.inward if fmt.srtp else b"",
-        srtp_outward=fmt.srtp.outward if fmt.srtp else b"",
-        transcode=fmt.transcode,
-    )
+        return self._channel.ask(command, lambda reply, _: expect(reply, kind))
 
 
 def _ring(reply: Reply, descriptors: list[int]) -> Tap:
-    opened = _expect(reply, told.TapOpened)
+    opened = expect(reply, told.TapOpened)
     if len(descriptors) != 2:
         raise MessageError(f"media answered with {len(descriptors)} descriptors of a ring, not 2")
     return Tap(descriptors[0], descriptors[1], opened.capacity)
-
-
-def _expect(reply: Reply, kind: type[Kind]) -> Kind:
-    if not isinstance(reply, kind):
-        raise unexpected(reply, kind)
-    return reply

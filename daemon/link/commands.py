@@ -24,17 +24,23 @@ NO_PAYLOAD_TYPE: Final = 255
 def is_hurried(command: Command) -> bool:
     """Whether somebody would notice that the command leaves 10 ms later.
 
-    Nobody does for the end of a port: it shares a packet with what comes next.
+    Nobody does for the end of a port, nor for one that nobody talks to yet: they share a packet
+    with what comes next.
     """
-    return type(command) is not ClosePort
+    if type(command) is OpenRtp:
+        return not command.granted or command.stream is not None
+    return type(command) not in (ClosePort, GrantPorts)
 
 
 def is_waited_for(command: Command) -> bool:
     """Whether anything depends on the reply's coming at once.
 
-    What plays is heard whether control knows it or not: only a refusal is news.
+    What plays is heard whether control knows it or not, and a port that was granted is open:
+    only a refusal is news.
     """
-    return type(command) not in (ClosePort, Play, PlayTone)
+    if type(command) is OpenRtp:
+        return not command.granted
+    return type(command) not in (ClosePort, GrantPorts, Play, PlayTone)
 
 
 class Hello(Message, frozen=True, kw_only=True):
@@ -82,13 +88,21 @@ class ConnectRtp(Command, frozen=True, kw_only=True):
 
 
 class OpenRtp(Command, frozen=True, kw_only=True):
-    """Open an RTP port; answered by RtpOpened."""
+    """Open an RTP port; answered by RtpOpened, or by Done where it was granted."""
 
     port: Port
     rtp_port: Number16 = 0
     """Exactly this UDP port, for a leg that was lost with a media process; 0: any."""
     stream: ConnectRtp | None = None
     """The stream to start at once, of the same port; when that cannot be, no port is opened."""
+    granted: Truth = False
+    """``rtp_port`` was promised by ``PortsGranted``: it is not refused for want of time."""
+
+
+class GrantPorts(Command, frozen=True, kw_only=True):
+    """Keep ports for legs to come; answered by PortsGranted, with fewer when there are fewer."""
+
+    count: Number16
 
 
 class OpenDtls(Command, frozen=True, kw_only=True):

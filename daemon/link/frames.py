@@ -23,6 +23,7 @@ from daemon.link.commands import (
     ConnectRtp,
     CopyPackets,
     EndCopies,
+    GrantPorts,
     HearCaller,
     Hello,
     HostCommand,
@@ -71,6 +72,8 @@ from daemon.link.messages import (
     Message,
     PlayFinished,
     PortClosed,
+    PortsGranted,
+    PortsWithdrawn,
     RecordFinished,
     Refused,
     RtpOpened,
@@ -117,6 +120,7 @@ COMMANDS: Final[tuple[type[Message], ...]] = (
     EndCopies,
     SayWhileAway,
     Attend,
+    GrantPorts,
 )
 REPLIES: Final[tuple[type[Message], ...]] = (
     Done,
@@ -127,6 +131,7 @@ REPLIES: Final[tuple[type[Message], ...]] = (
     Counters,
     HostAnswer,
     DtlsOpened,
+    PortsGranted,
 )
 EVENTS: Final[tuple[type[Message], ...]] = (
     DigitDetected,
@@ -145,6 +150,7 @@ EVENTS: Final[tuple[type[Message], ...]] = (
     IceSelected,
     DtlsChanged,
     SpeakerChanged,
+    PortsWithdrawn,
 )
 GREETINGS: Final[tuple[type[Message], ...]] = (Hello, Welcome)
 BODIES: Final = COMMANDS + REPLIES + EVENTS + GREETINGS

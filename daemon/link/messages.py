@@ -10,7 +10,7 @@ import msgspec
 
 from drivers.api import PortId
 
-VERSION: Final = 5
+VERSION: Final = 6
 MAX_FRAME: Final = 65000  # bytes
 MAX_PACKET: Final = 65536  # bytes; below the send buffer that Linux gives without rights
 EVENTS_KEPT: Final = 4096
@@ -64,6 +64,9 @@ class MediaEvent(Message, frozen=True, kw_only=True):
 class Done(Reply, frozen=True, kw_only=True):
     """It was carried out."""
 
+    also: Annotated[tuple[Identifier, ...], NO_MORE] = ()
+    """Commands before this one that were carried out and have no reply of their own."""
+
 
 class Refused(Reply, frozen=True, kw_only=True):
     """It was not carried out; ``code`` is stable, ``text`` is for people."""
@@ -77,6 +80,15 @@ class RtpOpened(Reply, frozen=True, kw_only=True):
 
     host: String
     rtp_port: Number16
+
+
+class PortsGranted(Reply, frozen=True, kw_only=True):
+    """Ports that are kept for control until its connection ends; none when there is no room."""
+
+    host: String
+    """Where peers must send to."""
+    ports: Annotated[tuple[Number16, ...], NO_MORE]
+    """Of UDP."""
 
 
 class DtlsOpened(Reply, frozen=True, kw_only=True):
@@ -295,6 +307,13 @@ class DtlsChanged(MediaEvent, frozen=True, kw_only=True):
     detail: String = ""
     """The SRTP suite, or why it failed: timeout, certificate (not the fingerprint's), profile (no
     SRTP suite in common), alert (the peer refused) or protocol."""
+
+
+class PortsWithdrawn(MediaEvent, frozen=True, kw_only=True):
+    """Ports that were granted are not to be used any more; who uses one meanwhile has it."""
+
+    ports: Annotated[tuple[Number16, ...], NO_MORE]
+    """Of UDP."""
 
 
 class HostEvent(MediaEvent, frozen=True, kw_only=True):

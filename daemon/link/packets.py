@@ -91,6 +91,10 @@ class PacketSocket:
         self._gathered.append(frame)
         self._gathered_size += len(frame)
 
+    def send_now(self) -> None:
+        """Send what is gathered, without waiting for the end of this turn."""
+        self._send_gathered()
+
     def _send_if_hurried(self) -> None:
         self._armed = False
         if self._hurry:
@@ -147,6 +151,8 @@ class PacketSocket:
                 self._sock.send(packet)
         except BlockingIOError:
             return False
+        except (BrokenPipeError, ConnectionResetError):
+            return True  # the peer has ended: what he said last is read first, then his end
         except OSError:
             self.close()
             return False
@@ -169,7 +175,8 @@ class PacketSocket:
         """
         try:
             size, parts, flags, _ = self._sock.recvmsg_into([self._buffer], _ROOM, _CLOEXEC)
-        except BlockingIOError:
+        except (BlockingIOError, ConnectionResetError):
+            # Reset: the peer ended and had not read everything. What he sent is still there.
             return
         except OSError:
             self.close()

@@ -159,9 +159,10 @@ class Scene:
             yield from (held.switches or {}).values()
 
     def _opened(self, command: ask.OpenRtp, reply: Reply) -> None:
-        if isinstance(reply, told.RtpOpened):
+        bound = reply.rtp_port if isinstance(reply, told.RtpOpened) else command.rtp_port
+        if bound:
             held = self._held(command.port)
-            held.rtp_port = reply.rtp_port
+            held.rtp_port = bound
             if command.stream is not None:
                 self._stream(held, command.stream)
 

@@ -23,18 +23,21 @@ from daemon.link.frames import Frame, Unreadable, build_frame, event_frame, pars
 from daemon.link.messages import (
     EVENTS_KEPT,
     Command,
+    Done,
     HostAnswer,
     MediaEvent,
+    PortsGranted,
     Refused,
     Reply,
     TapOpened,
     is_news,
 )
-from daemon.link.packets import PacketSocket
+from daemon.link.packets import UNHURRIED_S, PacketSocket
 from daemon.logs import get_logger
 
 REPLIES_KEPT: Final = 4096
 BACKLOG: Final = 8
+MOST_DONE: Final = 256  # commands that one reply tells of
 
 log = get_logger(__name__)
 
@@ -123,7 +126,7 @@ class LinkServer:
         packet = event_frame(msgspec.structs.replace(event, number=self._last_event))
         self._events.append((self._last_event, packet))
         if self._control is not None:
-            self._control.socket.send(packet, hurried=is_news(event))
+            self._control.send(packet, hurried=is_news(event))
 
     def _accept(self) -> None:
         if self._listener is None:
@@ -174,7 +177,7 @@ class LinkServer:
         key = (guest.session, number)
         known = self._replies.get(key)
         if known is not None:
-            guest.socket.send(_reply_frame(number, known))
+            guest.send(_reply_frame(number, known))
             return
         if type(command) is HostCommand:
             if key in self._at_work:
@@ -221,14 +224,19 @@ class LinkServer:
         hurried: bool = True,
     ) -> None:
         session, number = key
-        # The descriptors of a tap cannot be kept; asking again gives the same tap.
-        if type(reply) is not TapOpened:
+        # The descriptors of a tap cannot be kept; asking again gives the same tap. Grants end
+        # with the connection, so that those of an earlier answer are worth nothing.
+        if type(reply) not in (TapOpened, PortsGranted):
             self._replies[key] = reply
             if len(self._replies) > REPLIES_KEPT:
                 self._replies.popitem(last=False)
         control = self._control
-        if control is not None and control.session == session:
-            control.socket.send(_reply_frame(number, reply), descriptors, hurried=hurried)
+        if control is None or control.session != session:
+            return
+        if type(reply) is Done:
+            control.done(number, hurried=hurried)
+        else:
+            control.send(_reply_frame(number, reply), descriptors, hurried=hurried)
 
 
 class _Guest:
@@ -240,6 +248,32 @@ class _Guest:
         self.socket = PacketSocket(
             sock, on_packet=self._received, on_closed=lambda: server.left(self)
         )
+        self._done: list[int] = []
+        """Commands that were carried out, of which one reply will tell."""
+        self._tell_done: asyncio.TimerHandle | None = None
+
+    def send(self, frame: bytes, descriptors: Sequence[int] = (), *, hurried: bool = True) -> None:
+        """Send a frame behind the replies that wait: what control hears keeps its order."""
+        if self._done:
+            self._send_done()
+        self.socket.send(frame, descriptors, hurried=hurried)
+
+    def done(self, number: int, *, hurried: bool) -> None:
+        """Tell that a command was carried out, with others when that is not hurried."""
+        self._done.append(number)
+        if hurried or len(self._done) == MOST_DONE:
+            self._send_done()
+        elif self._tell_done is None:
+            later = asyncio.get_running_loop().call_later
+            self._tell_done = later(UNHURRIED_S, self._send_done)
+
+    def _send_done(self) -> None:
+        if self._tell_done is not None:
+            self._tell_done.cancel()
+            self._tell_done = None
+        *also, number = self._done
+        self._done = []
+        self.socket.send(build_frame(Frame(number, Done(also=tuple(also)))))
 
     def _received(self, packet: bytes, descriptors: list[int]) -> None:
         for number in descriptors:

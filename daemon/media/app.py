@@ -24,7 +24,7 @@ from daemon.site_directory import SiteDirectory
 from drivers import registry
 
 GARBAGE: Final = (50_000, 20, 50)
-WATCH_S: Final = 0.5  # how exactly the deadlines of an absence are kept
+WATCH_S: Final = 0.5  # how exactly the deadlines of an absence are kept, and grants looked after
 
 log = get_logger(__name__)
 
@@ -68,7 +68,7 @@ class MediaProcess:
             await host.open(self.ports.add_host(host))
         # Nobody has ever been there: that is an absence like any other.
         self.ports.control_went()
-        self._watch = asyncio.create_task(self._watch_absence(), name="absence")
+        self._watch = asyncio.create_task(self._keep_looking(), name="look")
 
     async def close(self) -> None:
         """Release lines, complete recordings, tell control, stop; safe to call twice."""
@@ -83,10 +83,11 @@ class MediaProcess:
         self.ports.tell(await asyncio.to_thread(self.engine.stop))
         await self.server.close()
 
-    async def _watch_absence(self) -> None:
+    async def _keep_looking(self) -> None:
         while True:
             await asyncio.sleep(WATCH_S)
             self.ports.absent(self._clock())
+            self.ports.review_grants()
 
 
 async def run_media(site: SiteDirectory) -> None:

@@ -109,8 +109,9 @@ class Ports:
         self.emit: Callable[[MediaEvent], None] = lambda _event: None
         self.last_event: Callable[[], int] = lambda: 0
         self._perform: dict[type[Command], Callable[..., told.Reply | Carried | None]] = {
-            ask.OpenRtp: self._rtp.open,
+            ask.OpenRtp: self._open_rtp,
             ask.ConnectRtp: self._rtp.connect,
+            ask.GrantPorts: lambda c: self._rtp.grant(c.count),
             ask.OpenDtls: self._open_dtls,
             ask.ConnectDtls: lambda c: engine.connect_dtls(**asdict(c)),
             ask.ClosePort: lambda c: self.close(c.port),
@@ -183,9 +184,15 @@ class Ports:
                 self._engine.stop_play(player)
 
     def control_went(self) -> None:
-        """Control is away; the deadlines of its absence run."""
+        """Control is away; the deadlines of its absence run, and its grants end."""
+        self._rtp.end_grants()
         opened = (PortId(port) for port, kind, *_ in self._engine.ports() if kind == "rtp")
         self.holding.control_went(self._clock(), opened)
+
+    def review_grants(self) -> None:
+        """Withdraw what was granted and should not be used any more."""
+        if withdrawn := self._rtp.withdraw():
+            self.emit(told.PortsWithdrawn(ports=withdrawn))
 
     def absent(self, now: float) -> None:
         """Do what is due while control is away or has not claimed everything."""
@@ -264,6 +271,10 @@ class Ports:
     def _hold_ended(self, ended: told.PlayFinished) -> None:
         if ended.reason == "finished" and self.holding.away and self._engine.has_port(ended.port):
             self._beep(ended.port)
+
+    def _open_rtp(self, command: ask.OpenRtp) -> told.RtpOpened | None:
+        opened = self._rtp.open(command)
+        return None if command.granted else opened  # control knows where it is
 
     def _open_dtls(self, command: ask.OpenDtls) -> told.DtlsOpened:
         return told.DtlsOpened(**self._engine.open_dtls(**asdict(command))._asdict())

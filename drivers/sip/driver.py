@@ -15,6 +15,7 @@ from drivers.events import (
     Cause,
     LineEvent,
 )
+from drivers.granted_ports import GrantedPorts
 from drivers.registry import register
 from drivers.sip.border import Border, nothing
 from drivers.sip.core.call import CallState
@@ -71,6 +72,8 @@ class SipDriver:
             seal_key=seal_key,
         )
         self.ports: AudioPorts | None = None
+        self.granted: GrantedPorts | None = None
+        """The same, where ports are promised."""
         self.board = Switchboard(self, self.core, past=options.messages_kept // 4)
         self.border = Border(
             options,
@@ -90,6 +93,7 @@ class SipDriver:
     async def open(self, ports: AudioPorts) -> Sequence[Line]:
         """Bind the socket and go on with restored calls; DriverError when it cannot be bound."""
         self.ports = ports
+        self.granted = ports if isinstance(ports, GrantedPorts) else None
         await self.border.open()
         for transport, host, port in self.border.transports.places:
             log.info("sip listens", driver=self.name, transport=transport, address=host, port=port)

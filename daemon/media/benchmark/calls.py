@@ -9,7 +9,6 @@ import signal
 import sys
 import tempfile
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
@@ -19,14 +18,14 @@ import uvloop
 from daemon.link.client import MediaLink
 from daemon.logs import set_up_logging
 from daemon.media.options import MediaOptions, MediaSetup
-from drivers.api import RtpAddress, RtpFormat, RtpStream
+from drivers.api import PortId, RtpAddress, RtpFormat, RtpStream
+from drivers.errors import DriverError
 
 HOST: Final = "127.0.0.1"
 RING: Final = 4096  # commands that the engine's ring holds, cython_ext/media/engine.h
 PATIENCE_S: Final = 20.0
 STREAM: Final = RtpStream(RtpAddress(HOST, 9), RtpFormat())  # discard: nobody has to answer
-UNANSWERED: Final = 64  # ports whose end is awaited later
-Pair = Callable[[MediaLink, int], Awaitable[tuple[Awaitable[None], ...]]]
+Pair = Callable[[MediaLink, int], Awaitable[None]]
 
 
 def setup_us(pairs: int, *, outgoing: bool = False) -> float:
@@ -35,10 +34,13 @@ def setup_us(pairs: int, *, outgoing: bool = False) -> float:
     Both peers are known when the ports are opened, as those of incoming calls are; or, with
     ``outgoing``, only afterwards, as that of a leg is whose peer answers our offer.
 
-    One pair after the other, and what control waits for in a call is waited for here: the
-    addresses of the ports, then the bridge, so a pair has two exchanges. The end of a port is
-    what nobody waits for: it leaves with the next packet, and all of them are answered before
-    the clock is read. No packet of audio is sent or comes: that would be the cost of audio.
+    One pair after the other, and what control waits for in a call is waited for here. The
+    addresses of the ports are known at once, because media has granted them; but media is told
+    of the ports in a packet of its own, as it is before an answer or offer leaves in a call.
+    Then the bridge is asked for, with the streams where those were not known, and waited for:
+    a pair is one packet and one exchange. The end of a port is what nobody waits for: it leaves
+    with the next packet, and all of them are answered before the clock is read. New grants are
+    part of it. No packet of audio is sent or comes: that would be the cost of audio.
     """
     with tempfile.TemporaryDirectory(prefix="hookflash-bench-") as folder:
         context = multiprocessing.get_context("spawn")
@@ -90,31 +92,40 @@ async def _pairs(folder: Path, media: int, pairs: int, pair: Pair) -> float:
 
 async def _all(link: MediaLink, pairs: int, pair: Pair) -> None:
     """Set up and clear pairs; returns when the last of their ports is closed."""
-    closing = deque[Awaitable[None]]()
     for number in range(pairs):
-        closing += await pair(link, number)
-        while len(closing) > UNANSWERED:
-            await closing.popleft()
-    for each in closing:
-        await each
+        await pair(link, number)
+    await link.counters()  # answered behind all that was asked before
 
 
-async def _pair(link: MediaLink, number: int) -> tuple[Awaitable[None], ...]:
+async def _pair(link: MediaLink, number: int) -> None:
     """Open both ports with their streams, bridge them, close them."""
-    first, second = link.open_rtp(STREAM), link.open_rtp(STREAM)
-    (a, _), (b, _) = await first, await second
+    a, b = await _opened(link, STREAM), await _opened(link, STREAM)
+    link.send_now()  # here our answers leave in a call
     await link.bridge(number + 1, a, b)
-    return link.close(a), link.close(b)
+    link.close_unwaited(a, _refused)
+    link.close_unwaited(b, _refused)
 
 
-async def _outgoing(link: MediaLink, number: int) -> tuple[Awaitable[None], ...]:
-    """Open both ports, connect and bridge them, close them: what needs no answer does not wait."""
-    first, second = link.open_rtp(), link.open_rtp()
-    (a, _), (b, _) = await first, await second
-    link.connect_rtp(a, STREAM.remote, STREAM.fmt)
-    link.connect_rtp(b, STREAM.remote, STREAM.fmt)
+async def _outgoing(link: MediaLink, number: int) -> None:
+    """Open both ports, connect and bridge them, close them."""
+    a, b = await _opened(link), await _opened(link)
+    link.send_now()  # the peers need longer to answer than we wait for a packet to share
+    for port in (a, b):
+        if not link.connect_unwaited(port, STREAM, _refused):
+            await link.connect_rtp(port, STREAM.remote, STREAM.fmt)
     await link.bridge(number + 1, a, b)
-    return link.close(a), link.close(b)
+    link.close_unwaited(a, _refused)
+    link.close_unwaited(b, _refused)
+
+
+async def _opened(link: MediaLink, to: RtpStream | None = None) -> PortId:
+    """A port, as a line of the SIP driver opens it."""
+    port, _ = link.open_granted(to, _refused) or await link.open_rtp(to)
+    return port
+
+
+def _refused(error: DriverError) -> None:
+    raise RuntimeError("media refused what it had granted") from error
 
 
 def _spent(media: int) -> float:

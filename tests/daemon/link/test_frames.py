@@ -118,7 +118,7 @@ def test_a_packet_cut_anywhere_is_never_a_packet(frame: Frame) -> None:
 def test_what_travels_is_fixed_byte_for_byte() -> None:
     digit = DigitDetected(number=7, port=PortId(258), key="#", duration_ms=100, source="x")
     assert build_packet([event_frame(digit)]) == (
-        b"\x92\x05\xdc\x00\x01"  # two things: version 5, and one frame
+        b"\x92\x06\xdc\x00\x01"  # two things: version 6, and one frame
         b"\x92\x07\x96\xadDigitDetected\x07\xcd\x01\x02\xa1#\x64\xa1x"
     )
 

@@ -19,6 +19,7 @@ from daemon.link.lasting import LastingMediaLink
 from daemon.link.messages import Command, MediaEvent
 from daemon.link.server import Carried, LinkServer
 from drivers.api import PortId, RtpAddress
+from drivers.errors import DriverError
 
 Connect = Callable[..., Awaitable[MediaLink]]
 
@@ -31,10 +32,19 @@ class Desk:
         self.visits: list[str] = []
         self.host_may_answer = asyncio.Event()
         self.pipe = os.pipe()
+        self.refuses = False
 
     def carry_out(self, command: Command) -> Carried:
         self.carried.append(command)
         match command:
+            case ask.GrantPorts():
+                return Carried(told.PortsGranted(host="192.0.2.1", ports=(5000, 5002)))
+            case ask.OpenRtp() if self.refuses:
+                raise MediaRefused("no-port", "somebody took it")
+            case ask.OpenRtp(granted=True):
+                return Carried(told.Done())
+            case ask.ReadCounters():
+                return Carried(told.Counters(values=()))
             case ask.OpenRtp():
                 return Carried(told.RtpOpened(host="127.0.0.1", rtp_port=4000))
             case ask.OpenTap():
@@ -462,3 +472,76 @@ async def test_what_ended_while_events_were_lost_is_found_by_a_snapshot(
         told.PortClosed(port=ports[2], reason="unknown"),
         told.EventsLost(missed=2),
     ]
+
+
+async def test_commands_of_a_process_that_was_killed_are_carried_out(
+    tmp_path: Path, server: LinkServer, desk: Desk
+) -> None:
+    """Nobody waits for a port that was granted: it must be open though control ends at once."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as control:
+        control.connect(str(tmp_path / "media.sock"))
+        hello = ask.Hello(session=7, instance=0, last_event=0)
+        control.send(build_packet([build_frame(Frame(0, hello))]))
+        async with asyncio.timeout(5):
+            while not server.connected:
+                await asyncio.sleep(0)
+        for number in range(1, 6):
+            stop = ask.StopPlay(player=20 + number)
+            control.send(build_packet([build_frame(Frame(number, stop))]))
+        server.emit(speech(1))
+    async with asyncio.timeout(5):
+        while server.connected:
+            await asyncio.sleep(0)
+    assert len(desk.carried) == 5
+
+
+async def test_one_reply_tells_of_what_nobody_waits_for_and_nothing_overtakes_it(
+    tmp_path: Path, server: LinkServer, desk: Desk
+) -> None:
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as control:
+        control.setblocking(False)
+        await loop.sock_connect(control, str(tmp_path / "media.sock"))
+        frames = [Frame(0, ask.Hello(session=7, instance=0, last_event=0))]
+        frames += [Frame(number, ask.ClosePort(port=PortId(number))) for number in (1, 2, 3)]
+        frames += [Frame(4, ask.StopPlay(player=1)), Frame(5, ask.ClosePort(port=PortId(5)))]
+        control.send(build_packet([build_frame(frame) for frame in frames]))
+        found = list[Frame]()
+        async with asyncio.timeout(5):
+            while not any(isinstance(frame.body, told.Done) for frame in found):
+                found += parse_packet(await loop.sock_recv(control, 65536))
+            server.emit(speech(1))
+            while not isinstance(found[-1].body, told.SpeechStarted):
+                found += parse_packet(await loop.sock_recv(control, 65536))
+        assert [frame for frame in found if not isinstance(frame.body, ask.Welcome)] == [
+            Frame(4, told.Done(also=(1, 2, 3))),
+            Frame(5, told.Done()),
+            Frame(1, told.SpeechStarted(number=1, port=PortId(1))),
+        ]
+
+
+async def test_nothing_is_promised_where_media_leaves_a_command_unanswered(
+    connect: Connect, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = list[DriverError]()
+    link = await connect()
+    assert link.open_granted(None, refused.append) is None  # asks for more
+    await link.stop_play(20)
+    await link.counters()
+    asked = asyncio.ensure_future(link.host("board", b"question"))
+    monkeypatch.setattr("daemon.link.asking.granting.SILENCE_S", 0.0)  # as if long ago
+    assert link.open_granted(None, refused.append) is None
+    monkeypatch.undo()
+    found = link.open_granted(None, refused.append)
+    assert found == (1, RtpAddress("192.0.2.1", 5000))
+    desk.host_may_answer.set()
+    await asked
+    assert [command.rtp_port for command in desk.carried if isinstance(command, ask.OpenRtp)] == [
+        5000
+    ]
+    desk.refuses = True
+    assert link.open_granted(None, refused.append) is not None
+    async with asyncio.timeout(5):
+        while not refused:
+            await asyncio.sleep(0)
+    assert isinstance(refused[0], MediaRefused)

@@ -135,6 +135,13 @@ def test_stream_that_began_with_its_port_comes_back_behind_all_ports() -> None:
     assert again(note(scene, changed)) == [*back, changed]
 
 
+def test_a_granted_port_comes_back_where_it_was() -> None:
+    opened = ask.OpenRtp(port=PortId(1), rtp_port=4000, granted=True)
+    scene = Scene()
+    scene.note(opened, told.Done())
+    assert again(scene) == [ask.OpenRtp(port=PortId(1), rtp_port=4000)]
+
+
 def test_what_is_said_in_controls_absence_is_known_to_the_next_process() -> None:
     said = ask.SayWhileAway(files=("b",))
     assert again(note(Scene(), ask.SayWhileAway(files=("a",)), said)) == [said]

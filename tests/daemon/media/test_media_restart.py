@@ -14,6 +14,7 @@ from daemon.link.lasting import LastingMediaLink
 from daemon.media.app import MediaProcess
 from daemon.media.options import MediaOptions, MediaSetup
 from drivers.api import PortId, RtpFormat, RtpStream
+from drivers.errors import DriverError
 from tests.fakes.rtp_phone import RtpPhone
 
 TONE = dsp.ToneGenerator((1000.0,), -10.0).generate(16_000)
@@ -187,3 +188,30 @@ async def test_port_that_somebody_took_meanwhile_is_told_as_lost(rig: Rig) -> No
         finally:
             thief.close()
         assert [state.port for state in (await rig.link.snapshot()).ports] == [b]
+
+
+async def test_granted_port_that_the_old_process_did_not_open_opens_in_the_new_one(
+    rig: Rig,
+) -> None:
+    assert rig.link.open_granted(None, never) is None
+    await until(lambda: len(rig.link._channel.stock) > 0)
+    with RtpPhone() as phone:
+        found = rig.link.open_granted(RtpStream(phone.address, RtpFormat()), never)
+        assert found is not None
+        rig.link.send_now()
+        assert rig._process is not None
+        rig._process.server._control.socket.close()  # before it has read what was sent
+        await rig.end()
+        assert rig.link.open_granted(None, never) is None  # nothing is promised any more
+        await rig.start()
+        await rig.restarted()
+        port, address = found
+        states = {state.port: state.rtp_port for state in (await rig.link.snapshot()).ports}
+        assert states == {port: address.port}
+        phone.call(address)
+        await rig.link.play_tone(port, 1, [(1000.0, 0.0)], [])
+        await hears(phone, 1000.0)
+
+
+def never(error: DriverError) -> None:
+    raise AssertionError("a granted port was refused") from error

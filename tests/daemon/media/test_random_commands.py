@@ -14,7 +14,8 @@ import pytest
 from daemon.link.client import MediaLink, Tap
 from daemon.link.errors import MediaRefused
 from daemon.media.app import MediaProcess
-from drivers.api import DtlsPeer, PortId, RtpAddress, RtpFormat, SrtpKeys
+from drivers.api import DtlsPeer, PortId, RtpAddress, RtpFormat, RtpStream, SrtpKeys
+from drivers.errors import DriverError
 from tests.daemon.media.conftest import Clock
 
 SEQUENCES: Final = 10_000
@@ -38,6 +39,7 @@ class Dice:
         self._random = random.Random(seed)
         self.ports: list[PortId] = [PortId(1)]
         self._last = 0
+        self.from_grants = 0
 
     def sequence(self) -> list[Awaitable[object]]:
         """One to five commands, made in one turn of the loop and so carried out in order."""
@@ -63,7 +65,10 @@ class Dice:
         return chosen()
 
     async def _opened(self) -> None:
-        port, _ = await self._link.open_rtp()
+        to = RtpStream(PEER, RtpFormat()) if self._random.random() < 0.5 else None
+        found = self._link.open_granted(to, never) if self._random.random() < 0.8 else None
+        self.from_grants += found is not None
+        port, _ = found or await self._link.open_rtp(to)
         self.ports.append(port)
 
     def _close(self) -> Awaitable[object]:
@@ -139,6 +144,10 @@ class Dice:
         ]  # fmt: skip
 
 
+def never(error: DriverError) -> None:
+    raise AssertionError("a granted port was refused") from error
+
+
 def held() -> Counter[str]:
     """What this process has open, and how many rings and prompts are mapped into it."""
     gc.collect()
@@ -174,15 +183,25 @@ async def test_ten_thousand_random_sequences_leave_nothing_behind(
                 assert isinstance(done, MediaRefused), done
                 refused[done.code] += 1
     assert set(refused) <= EXPECTED, refused
+    assert dice.from_grants > SEQUENCES / 20
     for port in dice.ports:
         await link.close(port)
     await until_gone(link)
+    await link.disconnect()
+    async with asyncio.timeout(10):
+        while media.server.connected:
+            await asyncio.sleep(0)
+    assert media.engine.granted_rtp() == []
+    assert media.engine.counters()["events_lost"] == 0
     kept = media.ports._engine._clips  # one mapping of what was played stays for the next time
     kept._clips.clear()
-    media.ports._engine._table.resting.close()  # and the sockets that rest for the next calls
-    assert held() - before == Counter()  # what others left in this process may have gone
+    async with asyncio.timeout(10):
+        while True:  # the last objects are freed a moment after the last command
+            media.ports._engine._table.resting.close()  # sockets that rest for the next calls
+            if held() - before == Counter():  # what others left in this process may have gone
+                break
+            await asyncio.sleep(0.01)
     assert not list((site / "recordings" / ".open").iterdir())
-    assert (await link.counters())["events_lost"] == 0
     drain.cancel()
     await asyncio.gather(drain, return_exceptions=True)
 
