@@ -107,6 +107,21 @@ def test_a_fault_is_told_with_its_trace_and_no_value_loses_a_line(lines: io.Stri
     assert all(dt.datetime.fromisoformat(line["timestamp"]) for line in (fault, odd, foreign))
 
 
+def test_lines_can_be_read_along(lines: io.StringIO) -> None:
+    set_up_logging("control", stream=lines, json=True)
+    log = get_logger("daemon.test").bind(call="01HZX3M8Q2K4T")
+    with structlog.testing.capture_logs() as seen:
+        log.warning("line down", line="board/3")
+    log.info("line up", line="board/3")
+    assert [line["event"] for line in seen] == ["line down"]
+    shown = json.loads(lines.getvalue())
+    assert (shown["event"], shown["line"], shown["call"]) == (
+        "line up",
+        "board/3",
+        log._context["call"],
+    )
+
+
 def test_a_terminal_gets_readable_lines(lines: io.StringIO) -> None:
     set_up_logging("control", stream=lines, json=False)
     get_logger("daemon.test").warning("line down", line="board/3")
