@@ -69,7 +69,7 @@ class Plain:
         self._socket.close()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(150)
 async def test_t38_goes_on_whatever_changes(site: RunningSite, tmp_path: Path) -> None:
     site.init()
     town = Town(site, tmp_path)
@@ -80,7 +80,7 @@ async def test_t38_goes_on_whatever_changes(site: RunningSite, tmp_path: Path) -
     try:
         called: dict[str, asyncio.Queue[Call]] = {T38: asyncio.Queue()}
         sorting = asyncio.create_task(sort(town.carrier, called))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(90):
             upgraded = await page_goes_over(town, site, called[T38])
             standing = await two_talk(town, called[T38])
             standing[1].other_media = far.meets
