@@ -145,7 +145,7 @@ class Calls:
     def mark(self, call: Call, state: MarkState) -> None:
         """Write a call's new state to the journal."""
         if call.recorded:
-            self.services.journal(MARK_KIND, _pack(CallMark(tag=call.local_tag, state=state)))
+            self.services.journal(MARK_KIND, _pack((call.local_tag, state)))  # a ``CallMark``
 
     def restore(
         self, records: Iterable[tuple[str, bytes]], owner: TimerUser
