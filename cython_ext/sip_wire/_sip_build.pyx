@@ -25,7 +25,7 @@ cdef struct Buffer:
     bint unwritable  # a text that has no UTF-8
     char inside[ROOM]
 
-# Each message has the same few names: name and colon, ready; None for what we write ourselves.
+# Each message has the same few names: name and colon, ready; empty for what we write ourselves.
 cdef dict _starts = {}
 
 
@@ -66,6 +66,7 @@ cdef bytes written(Buffer *out, str method, str rest, int status, object headers
     cdef str name, value
     cdef bytes start, whole
     cdef char *place
+    cdef Py_ssize_t size
     cdef Py_ssize_t length = PyBytes_GET_SIZE(body)
     if method is not None:
         put_text(out, method)
@@ -79,14 +80,25 @@ cdef bytes written(Buffer *out, str method, str rest, int status, object headers
         put_text(out, rest)
         put(out, b"\r\n", 2)
     for name, value in headers:
-        if name in _starts:
-            start = <bytes>_starts[name]
-        else:
+        start = <bytes>_starts.get(name)
+        if start is None:
             start = start_of(name)
         if has_break(value):
             raise WireError("bad header to build", 500)
-        if start is not None:
-            put(out, PyBytes_AS_STRING(start), PyBytes_GET_SIZE(start))
+        size = PyBytes_GET_SIZE(start)
+        if size and PyUnicode_IS_COMPACT_ASCII(value) and (
+            out.used + size + PyUnicode_GET_LENGTH(value) + 2 <= out.room
+        ):
+            place = out.at + out.used
+            memcpy(place, PyBytes_AS_STRING(start), size)
+            place += size
+            size = PyUnicode_GET_LENGTH(value)
+            memcpy(place, PyUnicode_DATA(value), size)
+            place[size] = 13
+            place[size + 1] = 10
+            out.used = place + size + 2 - out.at
+        elif size:
+            put(out, PyBytes_AS_STRING(start), size)
             put_text(out, value)
             put(out, b"\r\n", 2)
     if out.unwritable:
@@ -103,7 +115,7 @@ cdef bytes written(Buffer *out, str method, str rest, int status, object headers
 
 cdef bytes start_of(str name):
     # Of a name that was not written before; WireError for one that is none.
-    cdef bytes start = None
+    cdef bytes start = b""
     if name is None or not is_token(name):
         raise WireError("bad header to build", 500)
     if canonical_name(name) != "Content-Length":
