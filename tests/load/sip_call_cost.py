@@ -20,11 +20,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Final, TextIO
 
 import uvloop
 
+from drivers.api import PortId, RtpAddress, RtpFormat, RtpStream
 from drivers.events import Cause
 from drivers.sip.auth import credentials, hash_secret
 from drivers.sip.bench.answering import answers
@@ -46,6 +48,35 @@ STATION: Final = "2001"
 TRUNK: Final = TrunkOptions(name="load", addresses=("127.0.0.0/8",), max_calls=100)
 BEGUN: Final = 1_700_000_000.0
 _CHALLENGE: Final = re.compile(rb"\r\nWWW-Authenticate: ([^\r]*)")
+
+
+class Ports:
+    """Ports that answer with futures, as those of media do: no task is made to wait for them."""
+
+    def __init__(self) -> None:
+        self._named = NoAudio()
+
+    def open_rtp(self, to: RtpStream | None = None) -> Awaitable[tuple[PortId, RtpAddress]]:
+        """Name the next port."""
+        return self._named.open_rtp(to)
+
+    def connect_rtp(self, port: PortId, remote: RtpAddress, fmt: RtpFormat) -> Awaitable[None]:
+        """Nothing to connect."""
+        return _done()
+
+    def close(self, port: PortId) -> Awaitable[None]:
+        """Nothing to close."""
+        return _done()
+
+    def send_digits(self, port: PortId, digits: str) -> Awaitable[None]:
+        """Nothing to send on."""
+        return _done()
+
+
+def _done() -> Awaitable[None]:
+    future = asyncio.get_running_loop().create_future()
+    future.set_result(None)
+    return future
 
 
 class Peers:
@@ -174,7 +205,7 @@ class DriverCalls:
     async def calls(self, number: int) -> None:
         """So many more calls, over and done."""
         if not self.number:
-            await self.driver.open(NoAudio())
+            await self.driver.open(Ports())
             self.driver.set_stations(
                 [StationAccount(STATION, hash_secret(STATION, "hookflash", "pw"))]
             )
