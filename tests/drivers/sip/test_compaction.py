@@ -2,13 +2,18 @@
 
 import random
 
+import msgspec
 import pytest
 
+from drivers.sip.core.calls import CALL_KIND, MARK_KIND
 from drivers.sip.journal.compaction import Compaction, Packed
 from drivers.sip.journal.lamps import LAMP_KIND
+from drivers.sip.journal.records import CallMark, CallRecord
 from drivers.sip.journal.sealing import Sealer
 from tests.drivers.sip.test_lossy_network import PLACES, Network, Side
 from tests.fakes.sip_bench import Bench
+
+STRUCTS = {CALL_KIND: CallRecord, MARK_KIND: CallMark}
 
 
 def compacted(records: list[Packed], *, every: int, wanted: set[str]) -> list[Packed]:
@@ -54,6 +59,24 @@ def test_a_core_begins_alike_from_all_records_and_from_those_that_count(seed: in
     assert alive > 100
     assert ended > 100
     assert shorter > 20
+
+
+def test_what_is_packed_without_structs_is_what_they_would_be_packed_to() -> None:
+    network = Network(23, loss=0.1)
+    for _ in range(60):
+        network.dial(network.side())
+        network.run(0.3)
+        for _ in range(4):
+            network.act(network.side())
+            network.run(0.1)
+    seen = dict.fromkeys(STRUCTS, 0)
+    for side in network.sides.values():
+        for kind, payload in side.journal:
+            if kind in STRUCTS:
+                record = msgspec.msgpack.decode(payload, type=STRUCTS[kind])
+                assert msgspec.msgpack.encode(record) == payload
+                seen[kind] += 1
+    assert min(seen.values()) > 20
 
 
 def test_calls_that_their_peers_ended_are_kept_only_where_somebody_asks() -> None:
