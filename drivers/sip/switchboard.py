@@ -143,6 +143,7 @@ class Switchboard:
                 line.call = happened.by
                 if isinstance(happened, Replaced):
                     line.tell(replaced(line.id, happened))
+                    line.t38_replaced(happened.call)
         else:
             line = self.carrier(happened.call)
             if line is not None:

@@ -129,6 +129,8 @@ class CallTimer(IntEnum):
     """Send a provisional response again whose PRACK is due (RFC 3262 3)."""
     SILENCE = 11
     """Nothing came from the place that was tried, and there are others."""
+    T38_LIMIT = 12
+    """The peer has not gone back from T.38 to audio."""
 
 
 class Reliably:

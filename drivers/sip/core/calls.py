@@ -27,6 +27,7 @@ from drivers.sip.journal.records import (
     InviteRecord,
     MarkState,
     OfferRecord,
+    QuestionRecord,
     RecordState,
 )
 from drivers.sip.journal.sealing import SealBroken
@@ -38,6 +39,7 @@ _pack = msgspec.msgpack.Encoder().encode
 _read_call = msgspec.msgpack.Decoder(CallRecord).decode
 _read_invite = msgspec.msgpack.Decoder(InviteRecord).decode
 _read_offer = msgspec.msgpack.Decoder(OfferRecord).decode
+_read_question = msgspec.msgpack.Decoder(QuestionRecord).decode
 _read_mark = msgspec.msgpack.Decoder(CallMark).decode
 _read_binding = msgspec.msgpack.Decoder(BindingRecord).decode
 
@@ -48,6 +50,7 @@ INVITE_KIND: Final = "sip.invite"
 OFFER_KIND: Final = "sip.offer"
 KEYED_OFFER_KIND: Final = "sip.keyed_offer"
 """One whose description holds SRTP keys, sealed."""
+QUESTION_KIND: Final = "sip.question"
 MARK_KIND: Final = "sip.mark"
 BINDING_KIND: Final = "sip.binding"
 
@@ -76,6 +79,8 @@ class Calls:
         self._by_station: dict[str, tuple[Call, ...]] = {}
         self.left: deque[str] = deque(maxlen=LEFT)
         """Call-IDs of the last calls that the peer ended before a restart."""
+        self.questions: dict[str, QuestionRecord] = {}
+        """By our tag, re-INVITEs that wait for a decision; after a restart those of before it."""
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -135,6 +140,22 @@ class Calls:
         call.recorded = True
         self.services.journal(*self._offer(call, received))
 
+    def save_question(self, tag: str, received: Received, put_off: bytes) -> None:
+        """Write down a re-INVITE that is to wait, before its 100 leaves.
+
+        One that came over a connection is not kept: its peer cannot be reached after a restart.
+        """
+        if not received.source.reliable:
+            key = tuple(received.key.split(PART))
+            one = QuestionRecord(tag=tag, key=key, put_off=put_off, address=received.reply_to)
+            self.questions[tag] = one
+            self.services.journal(QUESTION_KIND, _pack(one))
+
+    def close_question(self, tag: str) -> None:
+        """A re-INVITE that waited has its answer; harmless when none did."""
+        if self.questions.pop(tag, None) is not None:
+            self.services.journal(QUESTION_KIND, _pack(QuestionRecord(tag=tag)))
+
     def save_next(self, call: Call) -> None:
         """Write a standing call with the number that its next request will have."""
         if call.dialog is not None and call.recorded:
@@ -166,8 +187,15 @@ class Calls:
                     keyed = kind == KEYED_OFFER_KIND
                     offer = _read_offer(self.services.sealer.open(payload) if keyed else payload)
                     latest[offer.tag] = offer
+                elif kind == QUESTION_KIND:
+                    question = _read_question(payload)
+                    self.questions.pop(question.tag, None)
+                    if question.put_off:
+                        self.questions[question.tag] = question
                 elif kind == MARK_KIND:
                     mark = _read_mark(payload)
+                    if mark.state == "ended":
+                        self.questions.pop(mark.tag, None)
                     self._note_end(latest.get(mark.tag), mark)
                     _apply(latest, mark)
                 elif kind == BINDING_KIND:
@@ -191,7 +219,8 @@ class Calls:
 
     def snapshot(self) -> list[tuple[str, bytes]]:
         """Records that say the same as all written so far, for a shorter journal."""
-        return [self._latest(call) for call in self._calls.values() if call.recorded]
+        found = [self._latest(call) for call in self._calls.values() if call.recorded]
+        return found + [(QUESTION_KIND, _pack(one)) for one in self.questions.values()]
 
     def _latest(self, call: Call) -> tuple[str, bytes]:
         if call.state in _STATE_NAMES:
@@ -290,6 +319,7 @@ class Calls:
         call.invite = call.session = None
         if call.inbound:
             call.dialog = None  # one that we called may still repeat its 200, and needs its ACK
+        self.questions.pop(call.local_tag, None)
         self.mark(call, "ended")
         call.recorded = False
 

@@ -102,6 +102,7 @@ class SipCore:
             CallTimer.SESSION_END: self.in_dialog.timers.expire,
             CallTimer.RELIABLE: self.in_dialog.reliable.repeat,
             CallTimer.SILENCE: self.outbound.failover.silent,
+            CallTimer.T38_LIMIT: self.in_dialog.offers.t38.stays,
         }
         self.incoming = Incoming(
             services,
@@ -345,6 +346,7 @@ class SipCore:
         for offer in self._offers:
             self.incoming.inbound.again(offer, self)
         self._offers = []
+        self.in_dialog.offers.t38.resume()
         self.watching.resume()
 
     def snapshot(self) -> list[tuple[str, bytes]]:

@@ -24,8 +24,8 @@ class T38Side(ABC):
     id: LineId
     call: "Call | None"
     _t38: "asyncio.Future[T38Terms | None] | None" = None
-    _proposed: bool = False
-    """The far end was asked, and its answer is an event."""
+    _proposed: asyncio.TimerHandle | None = None
+    """The far end was asked, and its answer is an event; it comes in time, or is a no."""
 
     @abstractmethod
     def tell(self, event: "LineEvent") -> None:
@@ -34,28 +34,33 @@ class T38Side(ABC):
     async def offer_t38(self, local: RtpAddress) -> T38Terms | None:
         """Ask the far end to change to T.38; None when it does not, then audio stands."""
         call = self.call
-        if call is None or self._t38 is not None or self._proposed:
+        if call is None or self._t38 is not None or self._proposed is not None:
             return None
-        self._t38 = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[T38Terms | None] = asyncio.get_running_loop().create_future()
+        self._t38 = answer
         try:
             if not self._switching.offer(call, local):
                 return None
             self.driver.flush()
             async with asyncio.timeout(ANSWER_S):
-                return await self._t38
+                return await answer
         except TimeoutError:
-            return None
+            # A yes of the last moment counts, for T.38 stands.
+            return answer.result() if answer.done() and not answer.cancelled() else None
         finally:
             self._t38 = None
 
     async def propose_t38(self, local: RtpAddress, *, like: T38Terms) -> bool:
         """Ask as offer_t38 does, in others' terms; ``T38Told`` follows. False: it does not."""
         call = self.call
-        if call is None or self._t38 is not None or self._proposed:
+        if call is None or self._t38 is not None or self._proposed is not None:
             return False
-        self._proposed = self._switching.offer(call, local, like)
+        if not self._switching.offer(call, local, like):
+            return False
+        loop = asyncio.get_running_loop()
+        self._proposed = loop.call_later(ANSWER_S, self._tell_answer, None)
         self.driver.flush()
-        return self._proposed
+        return True
 
     async def accept_t38(self, local: RtpAddress, *, like: T38Terms | None = None) -> bool:
         """Do what the far end asked for; False when it asks no longer.
@@ -74,7 +79,7 @@ class T38Side(ABC):
 
     async def retell_t38(self, *, like: T38Terms) -> None:
         """Tell a far end that stands on T.38 others' terms; T.38 goes on when it refuses."""
-        if self.call is not None and self._t38 is None and not self._proposed:
+        if self.call is not None and self._t38 is None and self._proposed is None:
             self._switching.retell(self.call, like)
             self.driver.flush()
 
@@ -92,11 +97,19 @@ class T38Side(ABC):
             self.tell(T38Left(line=self.id))
         elif isinstance(happened, T38Cancelled):
             self.tell(T38Withdrawn(line=self.id))
-        elif self._proposed:
-            self._proposed = False
-            self.tell(T38Told(line=self.id, terms=happened.terms))
+        elif self._proposed is not None:
+            self._tell_answer(happened.terms)
         elif self._t38 is not None and not self._t38.done():
             self._t38.set_result(happened.terms)
+        elif happened.terms is not None:
+            self._switching.leave(happened.call)  # a yes that nobody waits for any longer
+
+    def t38_replaced(self, old: "Call") -> None:
+        """Another call has taken the place of one, with audio: nobody asks in that any more."""
+        spoke = old.session is not None and old.session.speaks_t38
+        self.drop_t38(old)
+        if spoke:
+            self.tell(T38Left(line=self.id))
 
     def drop_t38(self, call: "Call | None") -> None:
         """The call is over."""
@@ -104,9 +117,14 @@ class T38Side(ABC):
             self._switching.forget(call)
         if self._t38 is not None and not self._t38.done():
             self._t38.set_result(None)
-        if self._proposed:
-            self._proposed = False
-            self.tell(T38Told(line=self.id, terms=None, over=True))
+        if self._proposed is not None:
+            self._tell_answer(None, over=True)
+
+    def _tell_answer(self, terms: T38Terms | None, *, over: bool = False) -> None:
+        if self._proposed is not None:
+            self._proposed.cancel()
+            self._proposed = None
+        self.tell(T38Told(line=self.id, terms=terms, over=over))
 
     @property
     def _switching(self) -> "T38Switching":

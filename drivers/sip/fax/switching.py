@@ -1,13 +1,16 @@
 """The change of a call from audio to T.38 and back by re-INVITE, asked for by either side."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from cython_ext.sip_wire import Message
 from drivers.api import RtpAddress
 from drivers.errors import ProtocolError
+from drivers.events import Cause
+from drivers.sip.core.call import CallState, CallTimer
 from drivers.sip.core.happenings import T38Answered, T38Cancelled, T38Over, T38Wanted
+from drivers.sip.core.request import PART
 from drivers.sip.fax.description import describe, own_terms, read_terms, wants_t38
 from drivers.sip.negotiation.session import OfferState
 from drivers.sip.sdp import parse_sdp
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
     from drivers.sip.negotiation.description import Sdp
     from drivers.sip.negotiation.session import Session
     from drivers.sip.transaction import ServerKey
+
+LEAVES_S: Final = 20.0  # s that a peer has to go back to audio; then there is nobody for it
+LEAVES_AGAIN_S: Final = 4.0  # s after it has refused, until it is asked again
 
 
 class T38Switching:
@@ -35,6 +41,8 @@ class T38Switching:
         """Calls on T.38 whose peer is told other terms of it."""
         self._leaving: set[Call] = set()
         """Calls to go back to audio once no other exchange is open."""
+        self._goes_back: dict[Call, bytes] = {}
+        """Our description of T.38, of calls whose peer is asked to go back to audio."""
 
     def is_open(self, call: "Call") -> bool:
         """Whether the peer waits for our decision."""
@@ -84,7 +92,7 @@ class T38Switching:
         if session is None or not session.speaks_t38:
             return False
         session.state = OfferState.STABLE
-        self._offered.pop(call, None)
+        asked = self._offered.pop(call, None) is not None  # else it was a refresh
         terms = None
         try:
             sdp = parse_sdp(message.body)
@@ -93,9 +101,9 @@ class T38Switching:
         except ProtocolError:
             self._offers.services.count("t38_answer_not_acceptable")
         self._offers.calls.save(call, "confirmed")
-        retold = call in self._retold
+        asked = asked and call not in self._retold
         self._retold.discard(call)
-        if not retold:
+        if asked:
             self._offers.services.happened.append(T38Answered(call, terms))
         elif terms is None:
             self._offers.services.happened.append(T38Over(call))
@@ -105,6 +113,15 @@ class T38Switching:
 
     def refused(self, call: "Call") -> None:
         """Our re-INVITE was refused: what was before stands, if it was about T.38."""
+        back = self._goes_back.pop(call, None)
+        if back is not None and call.session is not None:
+            offers = self._offers
+            call.session.put_back(back)
+            self._leaving.add(call)
+            offers.services.count("t38_leave_refused")
+            if call.state is CallState.CONFIRMED:
+                offers.calls.save(call, "confirmed")
+                offers.services.timers.start(call, CallTimer.GLARE, LEAVES_AGAIN_S)
         before = self._offered.pop(call, None)
         if before is not None:
             if call.session is not None:
@@ -115,7 +132,10 @@ class T38Switching:
             self._retold.discard(call)
 
     def leave(self, call: "Call") -> None:
-        """Offer audio again, if T.38 stands; later when another exchange is open."""
+        """Offer audio again, if T.38 stands; later when another exchange is open.
+
+        Who refuses is asked again, and hung up by ``stays`` if it never goes back.
+        """
         session, offers = call.session, self._offers
         if session is None or not session.speaks_t38:
             return
@@ -123,11 +143,29 @@ class T38Switching:
             self._leaving.add(call)
             return
         self._leaving.discard(call)
+        before = session.description
         try:
             body = session.offer()
         except ProtocolError:
             return
+        self._goes_back[call] = before
+        if CallTimer.T38_LIMIT not in call.timers:
+            offers.services.timers.start(call, CallTimer.T38_LIMIT, LEAVES_S)
         offers.send_offer(call, body)
+
+    def is_back(self, call: "Call") -> None:
+        """The peer is at audio, if we waited for that, or T.38 begins anew."""
+        self._leaving.discard(call)
+        self._goes_back.pop(call, None)
+        call.stop(CallTimer.T38_LIMIT)
+
+    def stays(self, call: "Call") -> None:
+        """The peer has not gone back to audio in time: nobody is there for its T.38."""
+        if call in self._leaving or call in self._goes_back:
+            offers = self._offers
+            offers.services.count("t38_not_left")
+            offers.calls.report_end(call, Cause.INCOMPATIBLE, "does not leave T.38")
+            offers.ending.release(call, Cause.INCOMPATIBLE)
 
     def settled(self, call: "Call") -> bool:
         """No offer is open any more: leave, if that is still to be done."""
@@ -151,15 +189,19 @@ class T38Switching:
         place = wants_t38(sdp)
         if place is None or not _may(session):
             return False
-        if session.speaks_t38:  # a refresh
+        if session.speaks_t38 and call not in self._leaving:  # a refresh
             self._offers.accept_offer(call, received, session.described())
             return True
         terms = self._terms(session, sdp, place)
         if terms is None:
             return False
+        services = self._offers.services
         self._asked[call] = received, sdp, place
-        self._offers.services.respond(received, 100)
-        self._offers.services.happened.append(T38Wanted(call, terms))
+        put_off = received.response(491, headers=[services.server])
+        self._offers.calls.save_question(call.local_tag, received, put_off)
+        call.stop(CallTimer.T38_LIMIT)  # until it has its answer
+        services.respond(received, 100)
+        services.happened.append(T38Wanted(call, terms))
         return True
 
     def accept(self, call: "Call", local: RtpAddress, like: T38Terms | None = None) -> bool:
@@ -181,7 +223,9 @@ class T38Switching:
         terms = own_terms(local, correction) if like is None else _terms(local, like)
         body = self._described(session, terms, place, others)
         session.take_streams(place, others)
+        self.is_back(call)
         self._offers.accept_offer(call, received, body)
+        self._offers.calls.close_question(call.local_tag)
         return True
 
     def refuse(self, call: "Call", *, later: bool = False) -> None:
@@ -193,6 +237,7 @@ class T38Switching:
         if asked is not None:
             self._offers.services.count("t38_put_off" if later else "invite_not_acceptable")
             self._offers.services.respond(asked[0], 491 if later else 488)
+            self._offers.calls.close_question(call.local_tag)
             self._offers.settled(call)  # hold or keys may have waited for this
 
     def cancelled(self, key: "ServerKey") -> None:
@@ -201,6 +246,7 @@ class T38Switching:
             if received.key == key:
                 del self._asked[call]
                 self._offers.services.respond(received, 487)
+                self._offers.calls.close_question(call.local_tag)
                 self._offers.services.happened.append(T38Cancelled(call))
                 self._offers.settled(call)
                 return
@@ -210,9 +256,24 @@ class T38Switching:
         asked = self._asked.pop(call, None)
         if asked is not None:
             self._offers.services.respond(asked[0], 487)
+            self._offers.calls.close_question(call.local_tag)
+        self._goes_back.pop(call, None)
         self._offered.pop(call, None)
         self._retold.discard(call)
         self._leaving.discard(call)
+
+    def resume(self) -> None:
+        """Put off who asked before a restart: whoever waits for our final answer is silent."""
+        calls, services = self._offers.calls, self._offers.services
+        for tag, one in tuple(calls.questions.items()):
+            key = PART.join(one.key)
+            if key not in services.transactions.servers:  # else it was sent once more
+                services.count("t38_put_off")
+                server = services.transactions.open_server(
+                    key, one.address, invite=True, merge=None
+                )
+                server.respond(491, one.put_off)
+            calls.close_question(tag)
 
     def _described(
         self,

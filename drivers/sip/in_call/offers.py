@@ -219,6 +219,7 @@ class Offers:
         if message.body:
             self._report(call, held=held)
             if was_t38:
+                self.t38.is_back(call)
                 services.happened.append(T38Over(call))
 
     def accept_offer(self, call: Call, received: Received, body: bytes) -> None:
@@ -254,7 +255,7 @@ class Offers:
                 services.count("glare")
                 services.respond(received, 491)
                 return
-            if session.state is OfferState.CONSIDERED or call.ok:
+            if session.state is OfferState.CONSIDERED or call.ok or self.t38.is_open(call):
                 services.count("update_too_soon")
                 wait = str(services.random.randrange(0, 11))
                 services.respond(received, 500, headers=[("Retry-After", wait)])
@@ -294,7 +295,9 @@ class Offers:
             session.accept(message.body)
         except ProtocolError:
             self.services.count("answer_not_acceptable")
+            self.t38.refused(call)
             return
+        self.t38.is_back(call)
         self.calls.save(call, "confirmed")
         self._report(call, held=held)
 

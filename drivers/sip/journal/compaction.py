@@ -19,6 +19,7 @@ from drivers.sip.core.calls import (
     LEFT,
     MARK_KIND,
     OFFER_KIND,
+    QUESTION_KIND,
 )
 from drivers.sip.journal.lamps import LAMP_KIND, SUBSCRIPTION_KIND
 from drivers.sip.journal.sealing import SealBroken
@@ -50,6 +51,12 @@ class _Tagged(msgspec.Struct, array_like=True):
     """Of an INVITE or an offer."""
 
     tag: str
+
+
+class _Question(msgspec.Struct, array_like=True):
+    tag: str
+    key: msgspec.Raw
+    put_off: bytes
 
 
 class _Mark(msgspec.Struct, array_like=True):
@@ -96,6 +103,7 @@ def _reader(kind: type[Any]) -> Callable[[bytes], Any]:
 
 _read_call: Final = _reader(_Call)
 _read_tagged: Final = _reader(_Tagged)
+_read_question: Final = _reader(_Question)
 _read_mark: Final = _reader(_Mark)
 _read_binding: Final = _reader(_Binding)
 _read_subscription: Final = _reader(_Subscription)
@@ -114,6 +122,7 @@ class Compaction:
         self._left: dict[str, list[Packed]] = {}
         """Records of calls that their peer ended, by Call-ID, the newest last."""
         self._bindings: dict[tuple[str, str], Packed] = {}
+        self._questions: dict[str, Packed] = {}
         self._lamps: dict[str, Packed] = {}
         self._subscriptions: dict[str, Packed] = {}
         self._strange: list[Packed] = []
@@ -124,6 +133,7 @@ class Compaction:
             INVITE_KIND: self._tagged,
             OFFER_KIND: self._tagged,
             KEYED_OFFER_KIND: self._tagged,
+            QUESTION_KIND: self._question,
             MARK_KIND: self._mark,
             BINDING_KIND: self._binding,
             LAMP_KIND: self._lamp,
@@ -144,7 +154,7 @@ class Compaction:
         """
         found = [one for ref, pair in self._left.items() if ref in wanted for one in pair]
         found += [one for call in self._calls.values() for one in call.records]
-        for latest in (self._bindings, self._lamps, self._subscriptions):
+        for latest in (self._questions, self._bindings, self._lamps, self._subscriptions):
             found += latest.values()
         return found + self._strange
 
@@ -160,8 +170,16 @@ class Compaction:
     def _tagged(self, record: Packed) -> None:
         self._calls[_read_tagged(self._opened(record)).tag] = _Alive(record)
 
+    def _question(self, record: Packed) -> None:
+        question = _read_question(record[1])
+        self._questions.pop(question.tag, None)
+        if question.put_off:
+            self._questions[question.tag] = record
+
     def _mark(self, record: Packed) -> None:
         mark = _read_mark(record[1])
+        if mark.state == "ended":
+            self._questions.pop(mark.tag, None)
         call = self._calls.get(mark.tag)
         if call is None:
             return

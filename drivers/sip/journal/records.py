@@ -126,6 +126,18 @@ class OfferRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     peer: Peer
 
 
+class QuestionRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A re-INVITE that has our 100 and waits for a decision; its peer repeats it no longer."""
+
+    tag: str
+    """Our tag, by which other records name the call."""
+    key: tuple[str, ...] = ()
+    """Of its transaction."""
+    put_off: bytes = b""
+    """What it is answered with after a restart; empty: it has its answer."""
+    address: Address = Address("", 0)
+
+
 class CallMark(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A change of a recorded call's state; ``ended`` takes it out.
 

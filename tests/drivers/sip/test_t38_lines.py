@@ -8,8 +8,9 @@ import pytest
 
 from cython_ext.sip_wire import parse
 from drivers.api import RtpAddress
-from drivers.events import Answered, Released, Ringing
-from drivers.t38 import T38Asked, T38Line, T38Terms, T38Told, T38Withdrawn
+from drivers.events import Answered, Released, Replaced, Ringing
+from drivers.sip.fax.line import ANSWER_S
+from drivers.t38 import T38Asked, T38Left, T38Line, T38Terms, T38Told, T38Withdrawn
 from tests.drivers.sip.test_driver import LOOPBACK_OFFER, Caller, tag_of
 from tests.drivers.sip.test_t38 import IMAGE
 from tests.fakes.sip_bench import response
@@ -138,3 +139,80 @@ async def test_call_that_ends_while_we_decide_is_told(running: Any, caller: Call
     await line.release()
     await caller.until("SIP/2.0 487")
     assert not await line.accept_t38(LOCAL)
+
+
+def answer(caller: Caller, invite: str, body: bytes) -> None:
+    """The far end's yes to our re-INVITE."""
+    contact = (("Contact", f"<sip:caller@{caller.place}>"),)
+    data = response(parse(invite.encode()), 200, headers=contact, body=body)
+    caller.sock.sendto(data, caller.target)
+
+
+async def test_yes_that_nobody_waits_for_any_longer_leads_back_to_audio(
+    running: Any, caller: Caller
+) -> None:
+    line, _ = await talk(running, caller)
+    asking = asyncio.create_task(line.offer_t38(LOCAL))
+    invite = await caller.until("INVITE")
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    answer(caller, invite, LOOPBACK_IMAGE)
+    assert "m=audio" in await caller.until("INVITE")
+
+
+async def test_who_does_not_answer_a_proposal_in_time_stays_with_audio(
+    running: Any, caller: Caller
+) -> None:
+    line, _ = await talk(running, caller)
+    assert await line.propose_t38(LOCAL, like=TERMS)
+    invite = await caller.until("INVITE")
+    loop = asyncio.get_running_loop()
+    assert 0 < line._proposed.when() - loop.time() <= ANSWER_S
+    line._tell_answer(None)  # as when that time is over
+    assert (await running.wait_for(T38Told)).terms is None
+    answer(caller, invite, LOOPBACK_IMAGE)
+    assert "m=audio" in await caller.until("INVITE")
+    assert len([each for each in running.told if isinstance(each, T38Told)]) == 1
+
+
+async def test_call_that_another_one_replaces_answers_who_asked_in_it(
+    running: Any, caller: Caller
+) -> None:
+    line, tag = await talk(running, caller)
+    caller.send("INVITE", branch="i", cseq=2, to_tag=tag, body=LOOPBACK_IMAGE)
+    await running.wait_for(T38Asked)
+    replaces = ("Replaces", f"c1;to-tag={tag};from-tag=peer")
+    caller.send(
+        "INVITE",
+        call_id="c2",
+        branch="r",
+        from_tag="third",
+        headers=(replaces,),
+        body=LOOPBACK_OFFER,
+    )
+    await running.wait_for(Replaced)
+    texts = [await caller.receive()]
+    while not texts[-1].startswith("SIP/2.0 487"):
+        texts.append(await caller.receive())
+    assert not await line.accept_t38(LOCAL)
+
+
+async def test_call_that_another_one_replaces_takes_its_t38_along(
+    running: Any, caller: Caller
+) -> None:
+    line, tag = await talk(running, caller)
+    caller.send("INVITE", branch="i", cseq=2, to_tag=tag, body=LOOPBACK_IMAGE)
+    await running.wait_for(T38Asked)
+    assert await line.accept_t38(LOCAL)
+    caller.send("ACK", branch="b", cseq=2, to_tag=tag)
+    replaces = ("Replaces", f"c1;to-tag={tag};from-tag=peer")
+    caller.send(
+        "INVITE",
+        call_id="c2",
+        branch="r",
+        from_tag="third",
+        headers=(replaces,),
+        body=LOOPBACK_OFFER,
+    )
+    await running.wait_for(Replaced)
+    assert (await running.wait_for(T38Left)).line == line.id
