@@ -13,6 +13,7 @@ import structlog
 from acd_core.ids import to_text
 from daemon.control.calls.call import Call, OpenSegment
 from daemon.control.faxes.listening import CALLS
+from daemon.control.faxes.passing import KIND as T38_KIND
 from daemon.control.faxes.passing import PassingControl, T38Again, T38Gone, T38Passing
 from daemon.control.faxes.questions import QuestionDue, T38Questions
 from daemon.control.faxes.t38 import MARK as T38_MARK
@@ -173,8 +174,16 @@ class Faxes:
             await self.t38.refuse(asked.line)
 
     async def restored(self, call: Call) -> None:
-        """A call of a control process before this one goes on: T.38 may be over meanwhile."""
-        await self._passing.restored(call)
+        """A call of a control process before this one goes on: T.38 may be over meanwhile.
+
+        Or it has begun in a leg just when that process ended, and there is nobody for it.
+        """
+        own = call.segments.get(KIND)
+        if T38_KIND in call.segments:
+            await self._passing.restored(call)
+        elif own is None or not own.detail.get(T38_MARK):
+            for leg in (call.caller, *call.partners):
+                await self.t38.leave(leg.line)
 
     async def parted(self, call: Call) -> None:
         """Two who talked do no longer: T.38 between them is over."""

@@ -80,6 +80,8 @@ def record_words(detail: Mapping[str, str], language: str) -> list[str]:
             made, lost = count.get(f"{prefix}recovered", 0), count.get(f"{prefix}lost", 0)
             en = f"{side[0]}{got} packets, {made} recovered, {lost} lost"
             words.append((en, f"{side[1]}{got} 个数据包，恢复 {made}，丢失 {lost}"))
+    if detail.get("interrupted"):
+        words.append(("interrupted for a moment", "曾短暂中断"))
     if detail.get("cut"):
         words.append(("the line was cut before the good-bye", "结束信号前线路中断"))
     return [_said(each, language) for each in words]

@@ -54,12 +54,14 @@ def test_record_of_what_was_passed_on_says_both_ways() -> None:
         "packets_recovered": "2",
         "packets_other_received": "90",
         "packets_other_lost": "1",
+        "interrupted": "1",
     }
     assert record_words(detail, "en") == [
         "300 packets, 2 recovered, 0 lost",
         "back: 90 packets, 0 recovered, 1 lost",
+        "interrupted for a moment",
     ]
-    assert record_words(detail, "zh")[1] == "反向：90 个数据包，恢复 0，丢失 1"
+    assert record_words(detail, "zh")[1:] == ["反向：90 个数据包，恢复 0，丢失 1", "曾短暂中断"]
     sent = {"pages": "2", "rate": "9600", "ecm": "1", "cut": "49", "slips": "0", "gaps": ""}
     assert record_words(sent, "en") == [
         "2 pages",

@@ -213,6 +213,36 @@ async def test_control_that_comes_back_hears_how_it_goes(rig: ControlRig) -> Non
     assert results(rig) == ["gateway"]
 
 
+async def test_leg_that_t38_began_in_when_control_ended_goes_back_to_audio(
+    rig: ControlRig,
+) -> None:
+    """It was asked, and said yes when nobody was there to join it with the other one."""
+    caller, near, far = await both(rig)
+    await rig.again()
+    assert (near.left, far.left, results(rig)) == (1, 1, [])
+    await rig.hang_up(caller)
+    assert_sound(rig)
+
+
+async def test_legs_on_t38_stay_there_when_control_comes_back(rig: ControlRig) -> None:
+    caller, near, far = await both(rig)
+    await far.answer(rig, ELSEWHERE)
+    await rig.again()
+    assert (near.left, far.left) == (0, 0)
+    await rig.hang_up(caller)
+    assert results(rig) == ["passed_on"]
+
+
+async def test_fax_of_ours_stays_on_t38_when_control_comes_back(rig: ControlRig) -> None:
+    line, packets = await receive(rig, TERMS)
+    await rig.again()
+    assert packets.left == 0
+    rig.media.faxes.end(pages=1)
+    await rig.settle()
+    assert packets.left == 1
+    await rig.hear_out(line)
+
+
 # -- events are lost --------------------------------------------------------------------------
 
 
