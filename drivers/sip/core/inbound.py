@@ -324,9 +324,12 @@ class InboundCalls:
         call.stop(CallTimer.OK_REPEAT, CallTimer.ACK_LIMIT)
         call.ok = b""
         call.delayed_offer = False
+        t38 = self.in_dialog.offers.t38
         try:
             if call.session is None or not message.body:
                 raise ProtocolError("no answer in the ACK")
+            if t38.acknowledged(call, message.body):
+                return True
             call.session.accept(message.body)
         except ProtocolError as error:
             self.services.count("answer_not_acceptable")
@@ -334,6 +337,7 @@ class InboundCalls:
             self.calls.step(call, CallInput.NO_ACK)
             self.in_dialog.ending.send_bye(call, Cause.INCOMPATIBLE)
             return False
+        t38.is_back(call)
         self._report_media(call)
         if call.answered and call.session.peer_holds:
             self.services.happened.append(HoldChanged(call, held=True))

@@ -93,13 +93,7 @@ class T38Switching:
             return False
         session.state = OfferState.STABLE
         asked = self._offered.pop(call, None) is not None  # else it was a refresh
-        terms = None
-        try:
-            sdp = parse_sdp(message.body)
-            place = wants_t38(sdp)
-            terms = None if place is None else self._terms(session, sdp, place)
-        except ProtocolError:
-            self._offers.services.count("t38_answer_not_acceptable")
+        terms = self._agreed(session, message.body)
         self._offers.calls.save(call, "confirmed")
         asked = asked and call not in self._retold
         self._retold.discard(call)
@@ -109,6 +103,17 @@ class T38Switching:
             self._offers.services.happened.append(T38Over(call))
         if terms is None:
             self.leave(call)  # it has said yes to something, and it is not what was asked
+        return True
+
+    def acknowledged(self, call: "Call", body: bytes) -> bool:
+        """Take the answer in an ACK to T.38 that we offered as it stands; False: it is audio's."""
+        session = call.session
+        if session is None or not session.speaks_t38:
+            return False
+        session.state = OfferState.STABLE
+        if self._agreed(session, body) is None:
+            self._leaving.add(call)
+            self._offers.services.happened.append(T38Over(call))
         return True
 
     def refused(self, call: "Call") -> None:
@@ -152,6 +157,10 @@ class T38Switching:
         if CallTimer.T38_LIMIT not in call.timers:
             offers.services.timers.start(call, CallTimer.T38_LIMIT, LEAVES_S)
         offers.send_offer(call, body)
+
+    def leaves(self, call: "Call") -> bool:
+        """Whether the peer is to go back to audio, and has not done so."""
+        return call in self._leaving
 
     def is_back(self, call: "Call") -> None:
         """The peer is at audio, if we waited for that, or T.38 begins anew."""
@@ -203,6 +212,13 @@ class T38Switching:
         services.respond(received, 100)
         services.happened.append(T38Wanted(call, terms))
         return True
+
+    def refreshed(self, call: "Call", message: Message) -> bytes:
+        """The answer to an UPDATE that says T.38 again while it stands; empty for another one."""
+        session = call.session
+        if session is None or not session.speaks_t38 or call in self._leaving:
+            return b""
+        return b"" if wants_t38(parse_sdp(message.body)) is None else session.described()
 
     def accept(self, call: "Call", local: RtpAddress, like: T38Terms | None = None) -> bool:
         """Change to T.38 as the peer asked; False when it asks no longer.
@@ -285,6 +301,16 @@ class T38Switching:
         return session.put(
             describe(session.session_id, session.host, place=place, others=others, terms=terms)
         )
+
+    def _agreed(self, session: "Session", body: bytes) -> T38Terms | None:
+        """The T.38 of an answer; None when it has none."""
+        try:
+            sdp = parse_sdp(body)
+        except ProtocolError:
+            self._offers.services.count("t38_answer_not_acceptable")
+            return None
+        place = wants_t38(sdp)
+        return None if place is None else self._terms(session, sdp, place)
 
     def _terms(self, session: "Session", sdp: "Sdp", place: int) -> T38Terms | None:
         behind = session.signalled_from

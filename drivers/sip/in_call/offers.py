@@ -209,6 +209,8 @@ class Offers:
             if message.body:
                 session.consider(message.body)
                 body = session.answer()
+            elif was_t38 and not self.t38.leaves(call):
+                body = session.offer_again()
             else:
                 body = session.offer()
         except ProtocolError:
@@ -249,7 +251,7 @@ class Offers:
         if self._too_brief(received):
             return
         headers: Headers = [services.contact, ALLOW, services.supported]
-        held, body = call.held, b""
+        held, body, was_t38 = call.held, b"", session.speaks_t38
         if message.body:
             if session.state is OfferState.OFFERED or call.reinvite is not None:
                 services.count("glare")
@@ -261,8 +263,10 @@ class Offers:
                 services.respond(received, 500, headers=[("Retry-After", wait)])
                 return
             try:
-                session.consider(message.body)
-                body = session.answer()
+                body = self.t38.refreshed(call, message)
+                if not body:
+                    session.consider(message.body)
+                    body = session.answer()
             except ProtocolError:
                 services.count("update_not_acceptable")
                 services.respond(received, 488)
@@ -274,8 +278,11 @@ class Offers:
             headers += self.timers.agree_as_server(call, message)
             self.calls.save(call, "confirmed")
         services.respond(received, 200, headers=headers, body=body)
-        if body:
+        if body and not session.speaks_t38:
             self._report(call, held=held)
+            if was_t38:
+                self.t38.is_back(call)
+                services.happened.append(T38Over(call))
 
     def _too_brief(self, received: Received) -> bool:
         """Refuse a session that would have to be refreshed too often."""

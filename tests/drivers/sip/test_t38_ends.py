@@ -6,6 +6,7 @@ from cython_ext.sip_wire import Message
 from drivers.events import Cause
 from drivers.sip.core.call import Call, CallState
 from drivers.sip.core.happenings import Ended, T38Answered, T38Over, T38Wanted
+from drivers.sip.fax.description import wants_t38
 from drivers.sip.fax.switching import LEAVES_AGAIN_S, LEAVES_S
 from drivers.sip.sdp import parse_sdp
 from drivers.sip.transport.address import Address
@@ -217,3 +218,57 @@ def test_refresh_of_what_stands_is_no_answer_to_a_question() -> None:
     [refresh] = bench.out()
     assert [each.method for each in bench.send(response(refresh, 200, body=IMAGE))] == ["ACK"]
     assert bench.happened() == []
+
+
+def standing() -> tuple[Bench, Call]:
+    """A call that stands on T.38, as its peer wanted."""
+    bench = Bench()
+    call = bench.talk()
+    reinvite(bench, call, IMAGE)
+    switching(bench).accept(call, LOCAL)
+    bench.out()
+    acknowledge(bench, call)
+    bench.happened()
+    return bench, call
+
+
+@pytest.mark.parametrize("answer", [IMAGE, OFFER, AUDIO_OFF, b"nonsense"])
+def test_peer_that_wants_an_offer_while_t38_stands_gets_t38(answer: bytes) -> None:
+    bench, call = standing()
+    [ok] = reinvite(bench, call, b"", cseq=3)
+    assert wants_t38(parse_sdp(ok.body)) == 0
+    sent = bench.send(request("ACK", branch="ack3", cseq=3, to_tag=call.local_tag, body=answer))
+    assert call.session is not None
+    if answer is IMAGE:
+        assert (sent, bench.happened()) == ([], [])
+        assert call.session.speaks_t38
+        return
+    assert bench.happened() == [T38Over(call)]
+    [back] = offers(sent)
+    bench.send(response(back, 200, body=OFFER))
+    assert not call.session.speaks_t38
+    assert call.state is CallState.CONFIRMED
+
+
+def test_peer_that_wants_an_offer_while_it_is_to_leave_t38_gets_audio() -> None:
+    bench, call = standing()
+    switching(bench).leave(call)
+    [back] = bench.out()
+    bench.send(response(back, 488))
+    [ok] = reinvite(bench, call, b"", cseq=3)
+    assert parse_sdp(ok.body).media[0].kind == "audio"
+    bench.send(request("ACK", branch="ack3", cseq=3, to_tag=call.local_tag, body=OFFER))
+    assert bench.names() == ["MediaAgreed"]
+    assert offers(bench.pass_time(2 * LEAVES_S)) == []
+    assert call.state is CallState.CONFIRMED
+
+
+@pytest.mark.parametrize(("body", "told"), [(IMAGE, []), (OFFER, ["MediaAgreed", "T38Over"])])
+def test_update_says_t38_again_or_goes_back_to_audio(body: bytes, told: list[str]) -> None:
+    bench, call = standing()
+    update = request("UPDATE", branch="up", cseq=3, to_tag=call.local_tag, body=body)
+    [ok] = bench.send(update)
+    assert ok.status == 200
+    assert bench.names() == told
+    assert call.session is not None
+    assert call.session.speaks_t38 is (body is IMAGE)
