@@ -3,6 +3,7 @@ import datetime as dt
 import io
 import json
 import logging
+import math
 from pathlib import Path
 
 import msgspec
@@ -105,6 +106,50 @@ def test_a_fault_is_told_with_its_trace_and_no_value_loses_a_line(lines: io.Stri
     assert "test_bus_and_logs" in stack["stack"]
     assert "RuntimeError: gone" in foreign["exception"]
     assert all(dt.datetime.fromisoformat(line["timestamp"]) for line in (fault, odd, foreign))
+
+
+class Mute:
+    def __repr__(self) -> str:
+        raise ReferenceError("gone")
+
+
+def no_json(constant: str) -> float:
+    raise ValueError(f"{constant} is no JSON")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (math.nan, None),
+        (-math.inf, None),
+        (b"\xff\x00", "/wA="),
+        ("caf\udce9", "caf\udce9"),
+        (["caf\udce9", math.nan], "['caf\\udce9', nan]"),
+        (-1 << 80, -1 << 80),
+        (10**5000, "<int that cannot be shown: ValueError>"),
+        (Mute(), "<Mute that cannot be shown: ReferenceError>"),
+        ([Mute()], ["<Mute that cannot be shown: ReferenceError>"]),
+        (OSError("torn"), "OSError('torn')"),
+    ],
+    ids=range(10),
+)
+@pytest.mark.parametrize("beside", ["plain", "half \ud800"], ids=["plain", "half"])
+def test_whatever_is_logged_makes_a_line_of_json(
+    lines: io.StringIO, value: object, shown: object, beside: str
+) -> None:
+    set_up_logging("control", stream=lines, json=True)
+    get_logger("daemon.test").info("odd", value=value, beside=beside, method="INVITE", steps=1)
+    line = json.loads(lines.getvalue(), parse_constant=no_json)
+    assert (line["value"], line["beside"], line["method"]) == (shown, beside, "INVITE")
+    assert line["timestamp"].endswith("Z")
+
+
+def test_what_holds_itself_is_logged_as_well(lines: io.StringIO) -> None:
+    set_up_logging("control", stream=lines, json=True)
+    own: list[object] = []
+    own.append(own)
+    get_logger("daemon.test").info("odd", value=own)
+    assert json.loads(lines.getvalue())["value"] == "[[...]]"
 
 
 def test_lines_can_be_read_along(lines: io.StringIO) -> None:
