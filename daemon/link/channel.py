@@ -22,6 +22,7 @@ from daemon.link.messages import (
     EventsLost,
     MediaEvent,
     MediaRestarted,
+    PortsGranted,
     PortsWithdrawn,
     Refused,
     Reply,
@@ -360,6 +361,8 @@ class Channel:
     def _answered(self, number: int, reply: Reply, descriptors: list[int]) -> None:
         waiting = self._waiting.pop(number, None)
         if waiting is None:  # given up, or sent twice and answered twice
+            if type(reply) is PortsGranted:  # late, but media keeps them for us
+                self.stock.came(reply)
             _close_all(descriptors)
             return
         value = None

@@ -89,14 +89,18 @@ class Granting(Playing):
         command = ask.GrantPorts(count=stock.wanted)
         stock.asked = True
 
-        def came(done: "asyncio.Future[told.PortsGranted]") -> None:
+        def came(reply: Reply, _descriptors: list[int]) -> None:
+            """At once: what media withdraws comes behind it, perhaps in the same packet."""
+            stock.came(expect(reply, told.PortsGranted))
+
+        def asked(done: "asyncio.Future[None]") -> None:
             try:
-                stock.came(done.result())
+                done.result()
             except LinkError as error:
                 stock.asked = False
                 log.info("media grants no ports", why=str(error))
 
-        self._channel.ask(command, _granted).add_done_callback(came)
+        self._channel.ask(command, came).add_done_callback(asked)
 
 
 def stream_of(port: PortId, remote: RtpAddress, fmt: RtpFormat) -> ask.ConnectRtp:
@@ -125,7 +129,3 @@ def expect(reply: Reply, kind: type[Kind]) -> Kind:
     if not isinstance(reply, kind):
         raise unexpected(reply, kind)
     return reply
-
-
-def _granted(reply: Reply, _descriptors: list[int]) -> told.PortsGranted:
-    return expect(reply, told.PortsGranted)

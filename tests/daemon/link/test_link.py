@@ -63,6 +63,9 @@ class Desk:
         await self.host_may_answer.wait()
         return told.HostAnswer(payload=command.payload[::-1])
 
+    def wrong(self, error: DriverError) -> None:
+        raise AssertionError("a granted port was refused") from error
+
     def control_came(self, *, same: bool) -> None:
         self.visits.append("same" if same else "new")
 
@@ -545,3 +548,48 @@ async def test_nothing_is_promised_where_media_leaves_a_command_unanswered(
         while not refused:
             await asyncio.sleep(0)
     assert isinstance(refused[0], MediaRefused)
+
+
+async def asked_for_ports(link: MediaLink, desk: Desk) -> None:
+    """Have the link ask for grants; media has carried it out, and its answer is on its way."""
+    assert link.open_granted(None, desk.wrong) is None
+    async with asyncio.timeout(5):
+        while not any(isinstance(command, ask.GrantPorts) for command in desk.carried):
+            await asyncio.sleep(0)
+
+
+async def test_what_is_withdrawn_right_behind_its_grant_is_not_used(
+    connect: Connect, server: LinkServer, desk: Desk
+) -> None:
+    link = await connect()
+    await asked_for_ports(link, desk)
+    server.emit(told.PortsWithdrawn(ports=(5000,)))
+    await link.counters()
+    assert link.open_granted(None, desk.wrong) == (1, RtpAddress("192.0.2.1", 5002))
+    assert link.open_granted(None, desk.wrong) is None
+
+
+async def test_a_grant_that_comes_late_is_used_all_the_same(connect: Connect, desk: Desk) -> None:
+    """Media keeps it for this connection: nobody else would ever have it."""
+    link = await connect()
+    link._channel._patience = 0.0
+    await asked_for_ports(link, desk)
+    async with asyncio.timeout(5):
+        while not len(link._channel.stock):
+            await asyncio.sleep(0.001)
+    link._channel._patience = 5.0
+    assert link.open_granted(None, desk.wrong) == (1, RtpAddress("192.0.2.1", 5000))
+
+
+async def test_a_grant_that_comes_with_the_end_of_the_connection_is_not_used(
+    connect: Connect, server: LinkServer, desk: Desk
+) -> None:
+    link = await connect()
+    await asked_for_ports(link, desk)
+    await server.close()
+    async with asyncio.timeout(5):
+        while link._channel.connected:
+            await asyncio.sleep(0)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert len(link._channel.stock) == 0
