@@ -33,6 +33,7 @@ from daemon.control.calls.last_agents import LastAgents
 from daemon.control.calls.life import CallLife
 from daemon.control.calls.moves.asking import CallRequest
 from daemon.control.calls.moves.switchboard import Switchboard
+from daemon.control.calls.parts.quiet_calls import QuietCalls
 from daemon.control.calls.places import ANY_LINE, KeptPlaces
 from daemon.control.calls.resuming import arrived
 from daemon.control.dial_plan import DialPlan, Target
@@ -99,6 +100,7 @@ class Controller(Switchboard):
         self.acd = AcdRunner(engine, journal, clock, self._perform)
         self.calls: dict[int, CallLife] = {}
         self.places = KeptPlaces(journal, self)
+        self.quiet = QuietCalls(self.calls)
         self.faxes = faxes_of(self)
         self.mailboxes = Mailboxes(self)
         self.last_agents = LastAgents()
@@ -144,11 +146,11 @@ class Controller(Switchboard):
             for call in restored:
                 self._start(call, restored=True)
             for _, line in lost_legs:
-                gone = line_events.Released(line=line, cause=Cause.TEMPORARY_FAILURE)
-                self._line_event(gone)
+                self._line_event(line_events.Released(line=line, cause=Cause.TEMPORARY_FAILURE))
             self.acd.start()
             tasks.create_task(self._media.run(), name="media events")
             tasks.create_task(self._lamps.run(), name="message lamps")
+            tasks.create_task(self.quiet.run(), name="calls that rest")
             for name, events in self.lines.streams():
                 tasks.create_task(self._line_events(name, events), name=f"events of {name}")
 

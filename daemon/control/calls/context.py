@@ -14,6 +14,7 @@ from daemon.control.alarms.disk import DiskWatch
 from daemon.control.audio.caller_ears import CallerEars
 from daemon.control.calls.call import Call, Part
 from daemon.control.calls.moves.asking import CallRequest, Moving
+from daemon.control.calls.parts.quiet_calls import QuietCalls
 from daemon.control.calls.places import KeptPlaces
 from daemon.control.dial_plan import Target
 from daemon.control.facade.directory import QueueInfo
@@ -123,6 +124,7 @@ class CallContext(Moving, Protocol):
     records: Records
     flows: FlowSource
     places: KeptPlaces
+    quiet: QuietCalls
     faxes: Faxes
     mailboxes: Mailboxes
     outgoing: OutgoingOptions

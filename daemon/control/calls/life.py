@@ -52,8 +52,6 @@ from drivers.errors import DriverError
 from drivers.events import Cause, LineEvent
 from drivers.t38 import T38Event
 
-RESTING: Final = frozenset({Phase.TALKING, Phase.OUTSIDE})
-"""Where a call may stay for long with nothing to do."""
 Doing = Awaitable[object] | Literal[False] | None
 """What is to be awaited yet, if anything; False: the call is as it was."""
 ONE_OF_MANY: Final = (OfferToAgent, WithdrawOffer)
@@ -92,12 +90,9 @@ class CallLife(ToldCall):
                 await begin()
             unkept = False
             while self.call.phase is not Phase.ENDED:
-                if self._inbox.empty() and self.call.phase in RESTING:
-                    # Conversations last: without a task that waits for what is next they cost less.
+                if self._inbox.empty() and not await self.until_told():
                     self.rest()
                     return
-                while self._inbox.empty():
-                    await self._inbox.filled()
                 happened = self._inbox.get_nowait()
                 changed = await self._handle(happened)
                 unkept = unkept or changed

@@ -11,6 +11,7 @@ from acd_core.events import OfferAccepted, OfferRejected, OfferRinging
 from acd_core.ids import AgentId, CallId
 from daemon.control.calls.call import Leg, Phase, Step, ring_of
 from daemon.control.calls.context import CallContext, CallPart
+from daemon.control.calls.moves.passing_on import ring
 from drivers import events as line_events
 from drivers.api import Line, LineId
 from drivers.errors import DriverError, LineBusy
@@ -104,7 +105,7 @@ class Offering(CallPart):
             segment = call.segments[ring_of(offer.agent)]
             segment.leg, segment.line = leg.id, leg.line
             context.watch(line.id, self._life)
-            await line.dial(offer.station, ani=call.ani, name=call.name)
+            await ring(line, offer.station, call)
         except DriverError as error:
             self._log.warning("station cannot be rung", station=offer.station, why=str(error))
             rung, call.ringing[offer.agent] = call.ringing[offer.agent], None

@@ -16,6 +16,7 @@ from daemon.control.calls.context import (
     SupervisingRequest,
     SupervisorDue,
 )
+from daemon.control.calls.moves.passing_on import ring
 from daemon.link.errors import LinkError
 from drivers import events as line_events
 from drivers.errors import DriverError
@@ -123,7 +124,7 @@ class Supervising(CallPart):
             self._life.carries(line.id)
             context.watch(line.id, self._life)
             try:
-                await line.dial(request.station, ani=call.ani, name=call.name)
+                await ring(line, request.station, call)
             except DriverError:
                 context.watch(line.id, None)
                 raise

@@ -59,6 +59,11 @@ class Inbox(Generic[Item]):
             raise TimeoutError
         return self._items.pop(0)
 
+    def stir(self) -> None:
+        """Let who awaits ``filled`` look again, though nothing was put here."""
+        if self._reader is not None:
+            _wake(self._reader)
+
     def get_nowait(self) -> Item:
         """Take the oldest; IndexError when there is none."""
         return self._items.pop(0)

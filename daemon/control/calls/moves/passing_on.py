@@ -29,6 +29,15 @@ def details_of(call: Call, onward: Onward, *, own_number: bool) -> CallDetails:
     )
 
 
+async def ring(line: Line, station: str, call: Call) -> None:
+    """Ring a telephone inside for a call; its display is told who calls, or that he hides it."""
+    if call.restricted:
+        hidden = CallDetails(restricted=True)
+        await dial(line, station, hidden, ani=call.ani, name=call.name)
+    else:
+        await line.dial(station, ani=call.ani, name=call.name)
+
+
 async def dial(line: Line, number: str, details: CallDetails, *, ani: str, name: str) -> None:
     """Place a call, with all there is to say where the line can say it."""
     if isinstance(line, DetailedDialing):

@@ -37,6 +37,14 @@ async def talking(rig: ControlRig, number: int) -> tuple[FakeLine, FakeLine]:
     return line, await rig.answer(str(3000 + agent))
 
 
+async def a_quiet_while(rig: ControlRig) -> None:
+    """What two seconds without an event are for the calls."""
+    await rig.settle()
+    for _ in range(2):
+        rig.controller.quiet.look()
+    await rig.settle()
+
+
 def forget_seen(rig: ControlRig) -> None:
     """Let the fakes keep nothing of what they saw."""
     rig.book.written.clear()
@@ -53,11 +61,13 @@ async def test_memory_of_calls_that_stand(make_rig: MakeRig) -> None:
     try:
         for number in range(FIRST):
             await talking(rig, number)
+        await a_quiet_while(rig)
         forget_seen(rig)
         gc.collect()
         before, _ = tracemalloc.get_traced_memory()
         for number in range(FIRST, FIRST + CALLS):
             await talking(rig, number)
+        await a_quiet_while(rig)
         forget_seen(rig)
         gc.collect()
         after, _ = tracemalloc.get_traced_memory()
@@ -71,6 +81,7 @@ async def test_a_call_that_talks_has_neither_a_task_nor_parts(make_rig: MakeRig)
     rig = await make_rig(agents=AGENTS[:1])
     await rig.seat("a1")
     line, _ = await talking(rig, 0)
+    await a_quiet_while(rig)
     assert rig.call_on(line).phase is Phase.TALKING
     assert not tasks_of(rig)
     gc.collect()
@@ -82,13 +93,17 @@ async def test_whatever_happens_wakes_it_and_it_rests_again(make_rig: MakeRig) -
     rig = await make_rig(agents=AGENTS[:1])
     await rig.seat("a1")
     line, station = await talking(rig, 0)
+    await a_quiet_while(rig)
     call = rig.call_on(line)
+    assert not tasks_of(rig)
     rig.driver.emit(Held(line=station.id))
     await rig.settle()
     assert call.phase is Phase.ON_HOLD
     rig.driver.emit(Retrieved(line=station.id))
     await rig.settle()
     assert call.phase is Phase.TALKING
+    assert tasks_of(rig)
+    await a_quiet_while(rig)
     assert not tasks_of(rig)
     rig.controller.request(call.id, HangUpRequest(by="agent"))
     await rig.settle()
@@ -96,10 +111,29 @@ async def test_whatever_happens_wakes_it_and_it_rests_again(make_rig: MakeRig) -
     assert (line.state, station.state) == (State.IDLE, State.IDLE)
 
 
+async def test_what_happened_in_between_keeps_it_awake(make_rig: MakeRig) -> None:
+    rig = await make_rig(agents=AGENTS[:1])
+    await rig.seat("a1")
+    line, station = await talking(rig, 0)
+    rig.controller.quiet.look()
+    rig.driver.emit(Held(line=station.id))
+    rig.driver.emit(Retrieved(line=station.id))
+    await rig.settle()
+    rig.controller.quiet.look()
+    await rig.settle()
+    # It may rest by the look before; what is told as it grows tired is heard all the same.
+    life = rig.controller.calls[rig.call_on(line).id]
+    rig.controller.quiet.look()
+    life.tell(HangUpRequest(by="agent"))
+    await rig.settle()
+    assert not rig.controller.calls
+
+
 async def test_what_is_told_while_control_ends_is_heard_by_nobody(make_rig: MakeRig) -> None:
     rig = await make_rig(agents=AGENTS[:1])
     await rig.seat("a1")
     line, _ = await talking(rig, 0)
+    await a_quiet_while(rig)
     life = rig.controller.calls[rig.call_on(line).id]
     await rig.crash()
     life.tell(HangUpRequest(by="agent"))
@@ -111,6 +145,7 @@ async def test_a_part_that_knows_something_is_kept(make_rig: MakeRig) -> None:
     rig = await make_rig(agents=AGENTS[:1])
     await rig.seat("a1")
     line, _ = await talking(rig, 0)
+    await a_quiet_while(rig)
     life = rig.controller.calls[rig.call_on(line).id]
     parts: list[CallPart] = [getattr(life, name) for name in PARTS]
     life.moves.consulting  # noqa: B018 - made by asking for it

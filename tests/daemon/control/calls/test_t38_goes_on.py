@@ -6,7 +6,7 @@ import pytest
 
 from daemon.fax import messages as fax
 from daemon.store.rows import RecordingRow, SegmentRow
-from drivers.t38 import T38Left
+from drivers.t38 import T38Left, T38Withdrawn
 from tests.daemon.control.calls.test_t38_changes import (
     ELSEWHERE,
     PEER,
@@ -220,6 +220,18 @@ async def test_leg_that_t38_began_in_when_control_ended_goes_back_to_audio(
     caller, near, far = await both(rig)
     await rig.again()
     assert (near.left, far.left, results(rig)) == (1, 1, [])
+    await rig.hang_up(caller)
+    assert_sound(rig)
+
+
+async def test_who_takes_its_question_back_and_asks_again_meanwhile_is_put_off(
+    rig: ControlRig,
+) -> None:
+    caller, near, far = await both(rig)
+    rig.driver.emit(T38Withdrawn(line=near.line.id))
+    await rig.settle()
+    await near.ask(rig)
+    assert (near.later, near.refused, len(far.proposed)) == (1, 0, 1)
     await rig.hang_up(caller)
     assert_sound(rig)
 
