@@ -119,6 +119,10 @@ class T38Passing:
             return True
         return await self._gateway(call, asking)
 
+    def waits(self, call: Call) -> bool:
+        """Whether a leg was asked and has not answered: who asks us now may ask again."""
+        return call.id in self._asking
+
     async def told(self, call: Call, told: T38Told) -> None:
         """The other leg answers."""
         asking = self._asking.get(call.id)

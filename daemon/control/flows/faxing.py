@@ -171,7 +171,7 @@ class Faxes:
         """Something has changed in a call while somebody waits: the call may be joined by now."""
         asked = self._questions.joined(call)
         if asked is not None and not await self._passing.asked(call, asked):
-            await self.t38.refuse(asked.line)
+            await self.t38.refuse(asked.line, later=self._passing.waits(call))
 
     async def restored(self, call: Call) -> None:
         """A call of a control process before this one goes on: T.38 may be over meanwhile.
@@ -207,7 +207,7 @@ class Faxes:
         if early and self.t38.allowed and self._questions.hold(call, asked):
             return
         if running is not None or not await self._passing.asked(call, asked):
-            await self.t38.refuse(asked.line)
+            await self.t38.refuse(asked.line, later=self._passing.waits(call))
 
     async def _change(self, running: OpenFax, peer: fax.T38Peer | None) -> None:
         """Let a fax go by T.38 from its next start on, if there is a peer."""

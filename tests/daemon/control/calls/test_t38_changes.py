@@ -283,8 +283,8 @@ async def test_t38_is_passed_on_between_legs_that_both_take_it(rig: ControlRig) 
     # In the terms of who asks; the answer waits for that of the other leg.
     assert far.proposed == [msgspec.structs.replace(TERMS, remote=RtpAddress("192.0.2.1", 7001))]
     assert (near.accepted, near.refused) == ([], 0)
-    await far.ask(rig)  # and another change meanwhile is none
-    assert far.refused == 1
+    await far.ask(rig)  # and another change meanwhile has to wait
+    assert (far.refused, far.later) == (0, 1)
     await far.answer(rig, ELSEWHERE)
     assert (near.accepted, near.like) == ([RtpAddress("192.0.2.1", 7002)], [ELSEWHERE])
     [request] = rig.media.faxes.passed_on.values()
