@@ -140,7 +140,7 @@ async def seat_agents(site: RunningSite, logins: Sequence[tuple[str, str]]) -> N
         await client.close()
 
 
-async def until(condition: Any, *, seconds: float = 20.0, every: float = 0.05) -> None:
+async def until(condition: Any, *, seconds: float = 30.0, every: float = 0.05) -> None:
     """Wait until a condition about another process holds."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not condition():

@@ -104,7 +104,7 @@ class RtpPhone:
     async def hear(self, frames: int) -> bytes:
         """Wait for so many more audio packets; what they carry, as 16-bit audio."""
         start = len(self.audio())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(self.audio()) < start + frames:
                 self._heard.clear()
                 await self._heard.wait()

@@ -12,7 +12,7 @@ from typing import Self
 from tests.drivers.sip.interop.terminal import Terminal, needs
 
 PACKAGE = "rtpengine-daemon"
-ANSWER_S = 5.0
+ANSWER_S = 30.0
 NAMES = {"flags_t38": "T.38"}
 
 Value = str | int | list[str]
@@ -66,7 +66,7 @@ class Rtpengine:
             *("--interface=127.0.0.1", f"--listen-ng=127.0.0.1:{self._place[1]}"),
             *("--num-threads=1", "--media-num-threads=1", "--log-level=5"),
         )
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while text_at(await self._once(0.2, command="ping"), "result") != "pong":
                 pass  # it does not listen yet
         return self

@@ -30,7 +30,7 @@ TALK = "recordings/{}.wav"
 
 
 async def until(found: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not found():
             await asyncio.sleep(0.01)
 
@@ -96,7 +96,7 @@ async def test_what_ended_with_lost_events_is_on_record(
         await link.host(fax.HOST, fax.encode(fax.StopFax(fax=number)))
         await other.hear(5)
         host = fax.encode(fax.AskFax(fax=number))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while fax.decode_reply(await link.host(fax.HOST, host)) != fax.FaxStopped():
                 await other.hear(2)
         assert (link.events_dropped, told) == (0, [])

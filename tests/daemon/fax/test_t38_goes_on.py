@@ -38,7 +38,7 @@ def machine(host: str = "127.0.0.1") -> socket.socket:
     """The socket of a machine somewhere else."""
     made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
     made.bind((host, 0))
-    made.settimeout(5)
+    made.settimeout(30)
     return made
 
 

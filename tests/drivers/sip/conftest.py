@@ -17,7 +17,7 @@ from drivers.sip.driver import SipDriver
 from drivers.sip.options import SipOptions, StationAccount, TrunkOptions
 from tests.fakes.udp_audio_ports import UdpAudioPorts
 
-LIMIT_S = 20.0  # for a driver to open, close or die, on a machine that is busy with other tests
+LIMIT_S = 30.0  # for a driver to open, close or die, on a machine that is busy with other tests
 SCENARIOS = Path(__file__).parents[2] / "e2e" / "scenarios"
 
 
@@ -70,7 +70,7 @@ class Running:
         await asyncio.sleep(0)
 
     async def wait_for(
-        self, kind: type[LineEvent], count: int = 1, limit_s: float = 10.0
+        self, kind: type[LineEvent], count: int = 1, limit_s: float = 30.0
     ) -> LineEvent:
         """The event of this kind, once there are ``count`` of them."""
         async with asyncio.timeout(limit_s):
@@ -129,7 +129,7 @@ class Process:
 
     async def listening(self, port: int) -> None:
         """Wait until it takes connections."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 try:
                     _, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -35,7 +35,7 @@ class Caller:
         self.sock.sendto(data, self.target)
 
     async def receive(self) -> str:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             data = await asyncio.get_running_loop().sock_recv(self.sock, 65536)
         return data.decode()
 
