@@ -63,7 +63,7 @@ cdef enum:
 cdef int _most = min(AT_ONCE, MOST)
 cdef int _largest = min(LARGEST, ROOM)
 cdef Py_ssize_t _kept = SOURCES_KEPT
-# One for all sockets: what is received leaves it before anybody else receives.
+# One for all sockets: what is received is copied before anything of Python runs.
 cdef char _room[MOST][ROOM]
 cdef iovec _pieces[MOST]
 cdef sockaddr_storage _names[MOST]
@@ -91,6 +91,7 @@ cdef class Datagrams:
     def receive(self):
         """Datagrams that have come, and from where; see ``oracle.py``."""
         cdef list found = []
+        cdef list names = []
         cdef int at
         cdef int count
         cdef bytes name
@@ -109,15 +110,18 @@ cdef class Datagrams:
                 return found
             raise OSError(errno, os.strerror(errno))
         for at in range(count):
-            name = PyBytes_FromStringAndSize(
-                <char *>&_names[at], _messages[at].msg_hdr.msg_namelen
+            found.append(PyBytes_FromStringAndSize(&_room[at][0], _messages[at].msg_len))
+            names.append(
+                PyBytes_FromStringAndSize(<char *>&_names[at], _messages[at].msg_hdr.msg_namelen)
             )
+        for at in range(count):
+            name = <bytes>names[at]
             source = self.sources.get(name)
             if source is None:
                 if len(self.sources) >= _kept:
                     self.sources.clear()
-                source = self.sources[name] = self.named(&_names[at])
-            found.append((PyBytes_FromStringAndSize(&_room[at][0], _messages[at].msg_len), source))
+                source = self.sources[name] = self.named(name)
+            found[at] = (found[at], source)
         return found
 
     def send(self, bytes data not None, str host not None, int port):
@@ -142,11 +146,12 @@ cdef class Datagrams:
             if errno != EINTR:
                 raise OSError(errno, os.strerror(errno))
 
-    cdef object named(self, sockaddr_storage *name):
+    cdef object named(self, bytes name):
         cdef char text[HOST]
-        cdef sockaddr_in *four = <sockaddr_in *>name
-        cdef sockaddr_in6 *six = <sockaddr_in6 *>name
-        if name.ss_family == AF_INET6:
+        cdef char *at = PyBytes_AS_STRING(name)
+        cdef sockaddr_in *four = <sockaddr_in *>at
+        cdef sockaddr_in6 *six = <sockaddr_in6 *>at
+        if self.family == AF_INET6:
             inet_ntop(AF_INET6, &six.sin6_addr, text, HOST)
             return self.place(text.decode("ascii"), ntohs(six.sin6_port))
         inet_ntop(AF_INET, &four.sin_addr, text, HOST)
@@ -156,6 +161,8 @@ cdef class Datagrams:
         cdef sockaddr_in four
         cdef sockaddr_in6 six
         cdef bytes text = host.encode("ascii", "replace")
+        if b"\0" in text:
+            raise OSError(22, "an address with a zero in it")
         if not 0 <= port <= 65535:
             raise OverflowError("port must be 0-65535.")
         if self.family == AF_INET6:

@@ -1,5 +1,6 @@
 """Datagrams in plain Python: what the compiled ones must agree with."""
 
+import errno
 import socket
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
@@ -36,7 +37,10 @@ class Datagrams(Generic[Place]):
 
     def send(self, data: bytes, host: str, port: int) -> bool:
         """Send one; False when the buffer is full, OSError when it cannot be sent."""
-        socket.inet_pton(self._sock.family, host)  # a name would be looked up, and waited for
+        try:
+            socket.inet_pton(self._sock.family, host)  # a name would be looked up, and waited for
+        except ValueError as error:  # what is no text at all
+            raise OSError(errno.EINVAL, f"{host[:64]!r} is no address") from error
         try:
             self._sock.sendto(data, (host, port))
         except BlockingIOError:

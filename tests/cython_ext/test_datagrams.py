@@ -82,13 +82,35 @@ def test_what_cannot_be_sent_is_said(datagrams, sockets) -> None:
     host, (ours, _, _) = sockets
     subject = datagrams(ours, tuple_of)
     other = "::1" if host == "127.0.0.1" else "127.0.0.1"
-    for wrong in ("a.name.invalid", other, "", "é"):
-        with pytest.raises((OSError, UnicodeError)):
+    for wrong in ("a.name.invalid", other, "", "é", "\udc80", f"{host}\0", f"{host}\0.invalid"):
+        with pytest.raises(OSError, match=r".") as said:
             subject.send(b"x", wrong, 5060)
+        assert not isinstance(said.value, BlockingIOError)
     with pytest.raises(OverflowError):
         subject.send(b"x", host, 65536)
     with pytest.raises(OSError, match="long"):
         subject.send(b"x" * 70_000, host, 5060)
+
+
+def test_what_one_receives_while_another_names_its_sources_changes_nothing(
+    datagrams, sockets
+) -> None:
+    """They share the place that datagrams come to."""
+    host, (ours, peer, theirs) = sockets
+    other, between = datagrams(theirs, tuple_of), []
+
+    def place(*source):
+        between.extend(other.receive())
+        return source
+
+    subject = datagrams(ours, place)
+    for number in range(3):
+        peer.sendto(b"ours %d" % number, ours.getsockname())
+        ours.sendto(b"theirs %d" % number, theirs.getsockname())
+    source = (host, peer.getsockname()[1])
+    assert subject.receive() == [(b"ours %d" % number, source) for number in range(3)]
+    source = (host, ours.getsockname()[1])
+    assert between == [(b"theirs %d" % number, source) for number in range(3)]
 
 
 def tuple_of(*source):

@@ -116,3 +116,81 @@ async def test_records_of_calls_that_came_together_are_written_together(make_run
     assert sorted(status_of(data) for data in answered) == [180, 180]
     caller.close()
     await running.close()
+
+
+async def test_a_fault_of_one_is_not_that_of_others_that_came_together(make_running) -> None:
+    faults: list[BaseException | None] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: faults.append(context.get("exception")))
+
+    class Journal(list[tuple[str, bytes]]):
+        """Breaks with the second and the fourth record."""
+
+        asked = 0
+
+        def append(self, record: tuple[str, bytes]) -> None:
+            self.asked += 1
+            if self.asked in (2, 4):
+                raise ArithmeticError
+            super().append(record)
+
+    running = make_running()
+    running.journal = Journal()
+    await running.open()
+    answered: list[bytes] = []
+    caller = await opened(lambda found: answered.extend(data for data, _ in found))
+    for number in range(1, 7):
+        caller.send(invite(number, "udp"), ("127.0.0.1", running.driver.port))
+    async with asyncio.timeout(5):
+        while len(answered) < 4:
+            await asyncio.sleep(0.001)
+    assert [call_of(data) for data in answered] == [call_of(invite(n, "udp")) for n in (1, 3, 5, 6)]
+    assert [status_of(data) for data in answered] == [180] * 4
+    assert [type(fault) for fault in faults] == [ArithmeticError] * 2
+    caller.close()
+    await running.close()
+
+
+def call_of(data: bytes) -> bytes:
+    return data.partition(b"Call-ID: ")[2].partition(b"\r\n")[0]
+
+
+async def test_what_the_kernel_reports_is_counted_and_the_next_datagram_comes() -> None:
+    told: list[bytes] = []
+    endpoint = await opened(lambda found: told.extend(data for data, _ in found))
+    peer = await opened()
+    usual = endpoint._datagrams
+
+    class Failing(Full):
+        def receive(self) -> list[tuple[bytes, Address]]:
+            endpoint._datagrams = usual
+            raise ConnectionRefusedError(111, "a port is closed at the peer")
+
+    endpoint._datagrams = Failing()
+    peer.send(b"there", endpoint.address[:2])
+    async with asyncio.timeout(5):
+        while not told:
+            await asyncio.sleep(0)
+    assert (told, endpoint.errors) == ([b"there"], 1)
+    endpoint.close()
+    peer.close()
+
+
+async def test_a_listener_may_be_closed_by_what_it_receives() -> None:
+    told: list[bytes] = []
+
+    def received(found: list[tuple[bytes, Address]]) -> None:
+        told.extend(data for data, _ in found)
+        endpoint.close()
+        for _, source in found:
+            endpoint.send(b"late", source[:2])
+
+    endpoint, peer = await opened(received), await opened()
+    for _ in range(3):
+        peer.send(b"x", endpoint.address[:2])
+    async with asyncio.timeout(5):
+        while not told:
+            await asyncio.sleep(0)
+    assert told == [b"x"] * 3
+    assert (endpoint.errors, endpoint._socket) == (0, None)
+    peer.close()
