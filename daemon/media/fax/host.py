@@ -228,9 +228,11 @@ class FaxHost:
         return self._relays.start(request, goes_on=goes_on)
 
     def _open_t38(self, request: fax.OpenT38) -> fax.Reply:
-        if len(self._sockets) >= self._at_once:
+        # After a restart of media all that was passed on comes back at the same time.
+        most = 2 * RELAYS * self._at_once
+        if request.fax not in self._sockets and len(self._sockets) >= most:
             self.counts["refused_busy"] += 1
-            return fax.FaxRefused(code=fax.BUSY, text=f"{self._at_once} faxes are to begin")
+            return fax.FaxRefused(code=fax.BUSY, text=f"{most} sockets wait for their faxes")
         try:
             host, port = self._sockets.open(request.fax, request.port)
         except (MediaRefused, OSError) as error:

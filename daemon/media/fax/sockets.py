@@ -20,6 +20,9 @@ class FaxSockets:
     def __len__(self) -> int:
         return len(self._open)
 
+    def __contains__(self, fax: int) -> bool:
+        return fax in self._open
+
     def open(self, fax: int, port: int = 0) -> tuple[str, int]:
         """Open a socket, or tell of the one that is open: the address for the other side.
 
