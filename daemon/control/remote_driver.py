@@ -14,8 +14,9 @@ from daemon.link import lines as ask
 from daemon.link.errors import LinkError
 from daemon.link.lines import HostRequest, LineState
 from daemon.logs import get_logger
-from drivers.api import AudioPorts, Capability, Line, LineId, PortId
-from drivers.ctilink.details import CallDetail, CallDetails
+from drivers.api import AudioPorts, CallDetails, Capability, Line, LineId, PortId
+from drivers.ctilink.details import CallDetail
+from drivers.ctilink.details import CallDetails as LinkDetails
 from drivers.errors import DriverError, LineBusy, LinkLost, ProtocolError
 from drivers.events import Cause, LineDown, LineEvent, LineUp, Released, Ringing
 
@@ -75,8 +76,17 @@ class RemoteLine:
             self._state = state
 
     async def dial(self, number: str, *, ani: str = "", name: str = "") -> None:
-        """Place a call; a board line ignores ``ani`` and ``name``."""
+        """Place a call; a telephone at a board is told ``ani`` and ``name``."""
         await self._ask(ask.DialLine(line=self.id, number=number, ani=ani, name=name))
+
+    async def dial_with(
+        self, number: str, details: CallDetails, *, ani: str = "", name: str = ""
+    ) -> None:
+        """Like ``dial``, with whether the caller withholds the number."""
+        restricted = details.restricted
+        await self._ask(
+            ask.DialLine(line=self.id, number=number, ani=ani, name=name, restricted=restricted)
+        )
 
     async def answer(self) -> None:
         """Answer the ringing call; Answered follows."""
@@ -232,7 +242,7 @@ class RemoteDriver:
                 await self.ask(ask.SetLineLamp(line=line.id, on=on))
 
     async def call_detail(
-        self, line: LineId, links: Mapping[str, CallDetails], wait_s: float | None = None
+        self, line: LineId, links: Mapping[str, LinkDetails], wait_s: float | None = None
     ) -> CallDetail | None:
         """Ask the serial link that knows this port why and from whom it rings.
 

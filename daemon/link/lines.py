@@ -28,6 +28,8 @@ class DialLine(HostRequest, frozen=True, kw_only=True):
     number: str
     ani: str = ""
     name: str = ""
+    restricted: bool = False
+    """The caller withholds the number."""
 
 
 class AnswerLine(HostRequest, frozen=True, kw_only=True):

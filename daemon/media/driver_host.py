@@ -17,11 +17,13 @@ from typing import Any, Protocol
 import msgspec
 
 from cython_ext.media import EngineError
+from daemon.link import commands as ask
 from daemon.link import lines as told
+from daemon.link.errors import MediaRefused
 from daemon.link.lines import HostReply, LineState
 from daemon.logs import get_logger
 from daemon.media.ports import HostServices
-from drivers.api import Line, LineId, PortId
+from drivers.api import CallDetails, DetailedDialing, Line, LineId, PortId
 from drivers.backoff import Backoff
 from drivers.errors import DriverError, NotCapable, ProtocolError
 from drivers.events import Cause, LineDown, LineEvent, Released
@@ -89,8 +91,38 @@ class EnginePorts:
         return port
 
     def close(self, port: PortId) -> None:
-        """Give a port back; closing twice is harmless."""
+        """Give a port back with all that it plays; closing twice is harmless."""
         self._services.close(port)
+
+    def play_caller(self, port: PortId, message: bytes, standard: str) -> None:
+        """Send a caller-identity message by FSK; DriverError when that cannot be."""
+        player = next(self._ids)
+        self._play(ask.PlayCaller(port=port, player=player, message=message, standard=standard))
+
+    def play_tones(
+        self,
+        port: PortId,
+        pairs: Sequence[tuple[float, float]],
+        step_ms: tuple[int, int],
+        level_dbm0: float,
+    ) -> None:
+        """Play pairs of frequencies in turn, each for so long on and off; DriverError."""
+        self._play(
+            ask.PlayTone(
+                port=port,
+                player=next(self._ids),
+                frequencies=tuple(pairs),
+                cadence_ms=(step_ms,) * len(pairs),
+                repeat=1,
+                level_dbm0=level_dbm0,
+            )
+        )
+
+    def _play(self, command: ask.PlayCaller | ask.PlayTone) -> None:
+        try:
+            self._services.play(command)
+        except MediaRefused as error:
+            raise DriverError(f"the media engine does not play: {error}") from error
 
 
 class DriverHost:
@@ -186,7 +218,7 @@ class DriverHost:
         line = self._line(request.line)
         match request:
             case told.DialLine():
-                await line.dial(request.number, ani=request.ani, name=request.name)
+                await self._dial(line, request)
             case told.AnswerLine():
                 await line.answer()
             case told.ReleaseLine():
@@ -202,6 +234,13 @@ class DriverHost:
             case told.SetLineLamp():
                 await line.set_lamp(on=request.on)
         return told.Done(state=self._state(line))
+
+    async def _dial(self, line: DeviceLine, request: told.DialLine) -> None:
+        if isinstance(line, DetailedDialing):
+            details = CallDetails(restricted=request.restricted)
+            await line.dial_with(request.number, details, ani=request.ani, name=request.name)
+        else:
+            await line.dial(request.number, ani=request.ani, name=request.name)
 
     def _line(self, name: str) -> DeviceLine:
         if self._driver is None:

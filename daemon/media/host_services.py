@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from daemon.link import commands as ask
 from daemon.link import messages as told
 from drivers.api import PortId
 
@@ -24,6 +25,10 @@ class ServicesOf:
     def open_device(self, port: PortId, fd: int, law: str, *, digits: str = "inband") -> None:
         """Make a descriptor an audio port."""
         self._ports.open_device(self._host, port, fd, law, digits=digits)
+
+    def play(self, command: ask.PlayCaller | ask.PlayTone) -> None:
+        """Play to a port of the host's; MediaRefused."""
+        self._ports.carry_out(command)
 
     def heard_by(self, port: PortId) -> Mapping[str, float]:
         """Counters of the one whom a port hears."""

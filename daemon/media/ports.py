@@ -76,6 +76,9 @@ class HostServices(Protocol):
         device when the hardware reports keys. Such a port is never closed by media itself.
         """
 
+    def play(self, command: ask.PlayCaller | ask.PlayTone) -> None:
+        """Play to a port of the host's; MediaRefused when that cannot be."""
+
     def heard_by(self, port: PortId) -> Mapping[str, float]:
         """Counters of the one whom a port hears in its bridge; nothing where it is alone."""
 

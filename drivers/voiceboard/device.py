@@ -65,6 +65,17 @@ def device_error(number: int, what: str) -> DriverError:
     return DriverError(f"{what}: {os.strerror(number)}")
 
 
+async def cancel_echo(device: BoardDevice, taps: int) -> bool:
+    """Switch a port's echo canceller on; False when the board has none."""
+    try:
+        await device.command(Request.ECHOCANCEL, dahdi.pack_int(taps))
+    except LinkLost:
+        raise
+    except DriverError:
+        return False
+    return True
+
+
 class DahdiDevice:
     """A port behind ``/dev/dahdi``."""
 

@@ -11,9 +11,11 @@ from drivers.errors import LineBusy, LinkLost
 from drivers.events import LineEvent
 from drivers.registry import register
 from drivers.voiceboard.device import BoardDevice, DahdiDevice
+from drivers.voiceboard.display.formats import format_of
+from drivers.voiceboard.display.teller import DevicePorts
 from drivers.voiceboard.fxo import FxoPort
 from drivers.voiceboard.fxs import FxsPort
-from drivers.voiceboard.line import BoardLine, DevicePorts
+from drivers.voiceboard.line import BoardLine
 from drivers.voiceboard.options import ChannelOptions, VoiceBoardOptions
 from drivers.voiceboard.port import PortMachine
 from drivers.voiceboard.socket_device import SocketDevice
@@ -115,7 +117,7 @@ class VoiceBoardDriver:
     def wake(self, port: PortId, *, lost: bool = False) -> None:
         """The media engine met an event, or the end, on a port's descriptor."""
         for line in self._lines.values():
-            if line.port == port:
+            if port in (line.port, line.telling_port):
                 line.wake(lost=lost)
 
     def _station(self, station: str) -> BoardLine | None:
@@ -138,7 +140,13 @@ class VoiceBoardDriver:
                 hears_caller=options.caller_id == "fsk",
             )
         else:
-            machine = FxsPort(line, options.timing, extension=channel.number)
+            told = format_of(options.station_caller_id, options.country)
+            machine = FxsPort(
+                line,
+                options.timing,
+                extension=channel.number,
+                tells=None if told is None else told.when,
+            )
         return BoardLine(
             line,
             channel,

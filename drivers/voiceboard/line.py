@@ -7,37 +7,28 @@ engine, timers, and opening the device again after it failed.
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
 
 import structlog
 
-from drivers.api import Capability, LineId, PortId
+from drivers.api import CallDetails, Capability, LineId, PortId
 from drivers.backoff import Backoff
 from drivers.errors import DeviceMissing, DriverError, LineBusy, LinkLost, NotCapable
 from drivers.events import Cause, Digit, LineDown, LineEvent, LineUp, Released
 from drivers.voiceboard import dahdi, port
 from drivers.voiceboard.dahdi import Event, Hook, Request
-from drivers.voiceboard.device import BoardDevice
+from drivers.voiceboard.device import BoardDevice, cancel_echo
+from drivers.voiceboard.display.message import Caller
+from drivers.voiceboard.display.teller import CallerTeller, DevicePorts
 from drivers.voiceboard.fxs import FxsPort
-from drivers.voiceboard.listening import CallerListener, ToneListener
+from drivers.voiceboard.listening import CallerListener, ProgressListener
 from drivers.voiceboard.options import ChannelOptions, VoiceBoardOptions
 from drivers.voiceboard.port import IllegalTransition, PortInput, PortMachine
-from drivers.voiceboard.progress import ProgressDetector
 
 log = structlog.get_logger()
 
 MOST_DIGITS = 64
 PHASES_WITH_CALL = ("ringing", "dialling", "talking")
-
-
-class DevicePorts(Protocol):
-    """How a device's audio becomes a port of the media engine."""
-
-    def open_device(self, fd: int, law: str) -> PortId:
-        """Make a descriptor with 20 ms chunks of G.711 a port (``alaw`` or ``ulaw``)."""
-
-    def close(self, port: PortId) -> None:
-        """Give a port back; closing twice is harmless."""
 
 
 class BoardLine:
@@ -69,7 +60,10 @@ class BoardLine:
         self._lock = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._listener: ToneListener[PortInput] | None = None
+        self._progress = ProgressListener(options, self._heard)
+        told = partial(self._later, PortInput.TOLD)
+        self._teller = CallerTeller(line, device, options, told, self.counts)
+        self._calling = Caller()
         self._caller = CallerListener(machine, options)
         if self._caller.told or (channel.kind == "fxo" and options.caller_id == "fsk"):
             self.can |= Capability.ANI
@@ -96,6 +90,11 @@ class BoardLine:
         return self.channel.number if self.channel.kind == "fxs" else ""
 
     @property
+    def telling_port(self) -> PortId | None:
+        """Audio port in which the telephone is told who calls, while it is."""
+        return self._teller.port
+
+    @property
     def reachable(self) -> bool:
         """Whether the port can be dialled now."""
         hung_up = not isinstance(self._machine, FxsPort) or self._machine.hung_up
@@ -104,21 +103,19 @@ class BoardLine:
     async def run(self, ports: DevicePorts) -> None:
         """Keep the port open until cancelled; a failing one is tried again, ever later."""
         self._ports = ports
-        loop = asyncio.get_running_loop()
         try:
             while True:
                 try:
                     await self._work()
                 except DriverError as error:
                     missing = isinstance(error, DeviceMissing)
-                    pause = self.backoff.absent() if missing else self.backoff.failed(loop.time())
+                    pause = self.backoff.absent() if missing else self.backoff.failed(self._now())
                     await self._failed(error, pause)
                     self._tried.set()
                     await asyncio.sleep(pause)
         finally:
             self._stop_timers()
-            await self._listen(on=False)
-            self._close_audio()
+            await self._quiet()
             self._device.close()
 
     async def tried(self) -> None:
@@ -126,11 +123,18 @@ class BoardLine:
         await self._tried.wait()
 
     async def dial(self, number: str, *, ani: str = "", name: str = "") -> None:
-        """Place a call; a board line cannot send a caller number."""
+        """Place a call; a telephone is told who calls, an exchange cannot be."""
+        await self.dial_with(number, CallDetails(), ani=ani, name=name)
+
+    async def dial_with(
+        self, number: str, details: CallDetails, *, ani: str = "", name: str = ""
+    ) -> None:
+        """Like ``dial``; a telephone is told that a number is withheld, too."""
         if not self.up:
             raise LinkLost(f"{self.id}: out of service")
         self._check_digits(number)
-        await self._control(PortInput.DIAL, number=number)
+        calling = Caller(number=ani, name=name, restricted=details.restricted)
+        await self._control(PortInput.DIAL, number=number, calling=calling)
 
     async def answer(self) -> None:
         """Go off-hook; Answered follows."""
@@ -153,8 +157,7 @@ class BoardLine:
         if self.phase != "talking":
             raise NotCapable(f"{self.id}: no conversation to send keys in")
         self._check_digits(digits)
-        tones = dahdi.pack_dial(digits, operation=dahdi.DIAL_APPEND)
-        await self._command(Request.DIAL, tones)
+        await self._command(Request.DIAL, dahdi.pack_dial(digits, operation=dahdi.DIAL_APPEND))
 
     async def flash(self) -> None:
         """Flash the hook, as a telephone does to reach the exchange's functions."""
@@ -187,8 +190,7 @@ class BoardLine:
     async def _work(self) -> None:
         await self._device.open()
         await self._command(Request.HOOK, dahdi.pack_int(Hook.ONHOOK))
-        loop = asyncio.get_running_loop()
-        self.backoff.worked(loop.time())
+        self.backoff.worked(self._now())
         self.counts["opened"] += 1
         self._tell(LineUp(line=self.id))
         self._caller.listen(self._device.audio_fd)
@@ -230,13 +232,16 @@ class BoardLine:
         elif self.phase == "idle":
             self._caller.key(key)
 
-    async def _control(self, cause: PortInput, *, number: str = "") -> None:
+    async def _control(
+        self, cause: PortInput, *, number: str = "", calling: Caller | None = None
+    ) -> None:
         async with self._lock:
             try:
                 effects = self._machine.handle(cause, self._now(), number=number)
             except IllegalTransition as error:
                 kind = LineBusy if cause is PortInput.DIAL else NotCapable
                 raise kind(f"{self.id}: {error}") from error
+            self._calling = calling or self._calling
             try:
                 await self._perform(effects)
             except LinkLost:
@@ -268,6 +273,10 @@ class BoardLine:
                 self._close_audio()
             case port.ListenForTones(on):
                 await self._listen(on=on)
+            case port.TellCaller():
+                self._teller.begin(self._ports, self._calling)
+            case port.EndTelling():
+                await self._teller.stop()
             case port.Report(event):
                 self._tell(event)
 
@@ -292,15 +301,10 @@ class BoardLine:
 
     async def _set_hook(self, hook: Hook) -> None:
         await self._command(Request.HOOK, dahdi.pack_int(hook))
-        if hook is Hook.OFFHOOK and self._options.echo_taps:
-            try:
-                taps = dahdi.pack_int(self._options.echo_taps)
-                await self._command(Request.ECHOCANCEL, taps)
-            except LinkLost:
-                raise
-            except DriverError:
-                # A board without a canceller works; the call has echo and this counts it.
-                self.counts["no_echo_canceller"] += 1
+        taps = self._options.echo_taps if hook is Hook.OFFHOOK else 0
+        if taps and not await cancel_echo(self._device, taps):
+            # A board without a canceller works; the call has echo and this counts it.
+            self.counts["no_echo_canceller"] += 1
 
     async def _command(self, request: Request, argument: bytes = b"") -> bytes:
         return await self._device.command(request, argument)
@@ -323,15 +327,14 @@ class BoardLine:
         self.port = None
 
     async def _listen(self, *, on: bool) -> None:
-        if on and self._listener is None:
+        if on and not self._progress.listens:
             await self._device.flush()
-            detector = ProgressDetector(self._options.country, self._options.law)
-            self._listener = ToneListener(self._device.audio_fd, detector, self._heard)
-        elif on and self._listener is not None:
-            self._listener.restart()
-        elif self._listener is not None:
-            self._listener.close()
-            self._listener = None
+        self._progress.listen(self._device.audio_fd if on else -1)
+
+    async def _quiet(self) -> None:
+        self._progress.listen(-1)
+        await self._teller.drop()
+        self._close_audio()
 
     def _heard(self, cause: PortInput) -> None:
         self.counts["tone_" + cause.name.lower()] += 1
@@ -345,8 +348,7 @@ class BoardLine:
             self._timer = None
         deadline = self._machine.deadline
         if deadline is not None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(deadline, self._later, None)
+            self._timer = asyncio.get_running_loop().call_at(deadline, self._later, None)
 
     def _later(self, cause: PortInput | None) -> None:
         task = asyncio.create_task(self._take(cause), name=f"{self.id} {cause}")
@@ -356,12 +358,11 @@ class BoardLine:
     async def _take(self, cause: PortInput | None) -> None:
         """Give the machine a tone, or None: its deadline."""
         async with self._lock:
-            now = self._now()
             try:
                 if cause is None:
-                    effects = self._machine.expire(now)
+                    effects = self._machine.expire(self._now())
                 else:
-                    effects = self._machine.handle(cause, now)
+                    effects = self._machine.handle(cause, self._now())
                 await self._perform(effects)
             except IllegalTransition:
                 self.counts["unexpected_tones"] += 1
@@ -373,16 +374,15 @@ class BoardLine:
     async def _failed(self, error: DriverError, pause: float) -> None:
         async with self._lock:
             self.counts["failures"] += 1
-            await self._listen(on=False)
-            self._close_audio()
+            await self._quiet()
             self._device.close()
             self._stop_timers()
             in_call = self.phase in PHASES_WITH_CALL
             self._machine.reset()
             quarantined = self.backoff.quarantined
         if in_call:
-            gone = Cause.DESTINATION_OUT_OF_ORDER
-            self._tell(Released(line=self.id, cause=gone, detail=str(error)))
+            out = Cause.DESTINATION_OUT_OF_ORDER
+            self._tell(Released(line=self.id, cause=out, detail=str(error)))
         if self.up or self.counts["failures"] == 1 or quarantined:
             log.warning("board port is down", line=self.id, why=str(error), retry_s=pause)
             reason = f"quarantined after {self.backoff.failures} failures: " if quarantined else ""

@@ -11,7 +11,8 @@ from drivers.voiceboard import dahdi
 from drivers.voiceboard.caller import CallerDigits
 from drivers.voiceboard.fxo import FxoPort
 from drivers.voiceboard.options import VoiceBoardOptions
-from drivers.voiceboard.port import PortMachine
+from drivers.voiceboard.port import PortInput, PortMachine
+from drivers.voiceboard.progress import ProgressDetector
 
 Found = TypeVar("Found")
 Told = TypeVar("Told", covariant=True)
@@ -83,6 +84,31 @@ class ToneListener(Generic[Found]):
             return
         for cause in self._detector.feed(audio):
             self._heard(cause)
+
+
+class ProgressListener:
+    """Hears call-progress tones on a trunk port that dials."""
+
+    def __init__(self, options: VoiceBoardOptions, heard: Callable[[PortInput], None]) -> None:
+        self._options = options
+        self._heard = heard
+        self._tones: ToneListener[PortInput] | None = None
+
+    @property
+    def listens(self) -> bool:
+        """Whether a descriptor is read."""
+        return self._tones is not None
+
+    def listen(self, audio_fd: int) -> None:
+        """Read this audio, or forget what was heard in it; below zero: none."""
+        if audio_fd >= 0 and self._tones is None:
+            detector = ProgressDetector(self._options.country, self._options.law)
+            self._tones = ToneListener(audio_fd, detector, self._heard)
+        elif audio_fd >= 0 and self._tones is not None:
+            self._tones.restart()
+        elif self._tones is not None:
+            self._tones.close()
+            self._tones = None
 
 
 class CallerListener:

@@ -77,6 +77,10 @@ class VoiceBoardOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """How exchanges send the caller's number: by DTMF before they ring, or with a name by FSK
     (Bell 202 or V.23) between the first two rings. Tones are heard while a trunk port is idle,
     where ``digits`` says that keys come from; FSK is heard by the media engine while it rings."""
+    station_caller_id: Literal["country", "off", "bell202", "v23", "dtmf"] = "country"
+    """How telephones at station ports are told who calls: as their ``country`` does, by FSK (with
+    the name) in Bell 202 or V.23, by DTMF (the number only), or not at all. The media engine makes
+    the sound, behind the first burst of ringing or before it, as the form says."""
     answered_by: Literal["polarity", "time", "tone"] = "tone"
     """What tells that an outgoing call was answered: a line reversal, the end of ringback,
     or nothing but time."""

@@ -33,7 +33,10 @@ class PortInput(Enum):
     """The polarity of the line changed."""
     FLASHED = auto()
     RINGER = auto()
-    """The telephone's ringer was switched on or off."""
+    """The telephone's ringer was switched on."""
+    RINGER_OFF = auto()
+    TOLD = auto()
+    """The telephone was told who calls, or never will be."""
     ALARM = auto()
     NO_ALARM = auto()
     # from what is heard while dialling
@@ -77,7 +80,7 @@ INPUT_OF_EVENT: dict[int, PortInput] = {
     Event.POLARITY: PortInput.REVERSED,
     Event.WINKFLASH: PortInput.FLASHED,
     Event.RINGERON: PortInput.RINGER,
-    Event.RINGEROFF: PortInput.RINGER,
+    Event.RINGEROFF: PortInput.RINGER_OFF,
     Event.ALARM: PortInput.ALARM,
     Event.NOALARM: PortInput.NO_ALARM,
 }
@@ -113,13 +116,23 @@ class ListenForTones(msgspec.Struct, frozen=True):
     on: bool
 
 
+class TellCaller(msgspec.Struct, frozen=True):
+    """Tell the telephone who calls; TOLD follows."""
+
+
+class EndTelling(msgspec.Struct, frozen=True):
+    """End that where it is."""
+
+
 class Report(msgspec.Struct, frozen=True):
     """Tell control."""
 
     event: LineEvent
 
 
-Effect = SetHook | SendTones | OpenAudio | CloseAudio | ListenForTones | Report
+Effect = (
+    SetHook | SendTones | OpenAudio | CloseAudio | ListenForTones | TellCaller | EndTelling | Report
+)
 
 
 class IllegalTransition(DriverError):

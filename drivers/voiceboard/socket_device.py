@@ -114,7 +114,10 @@ class SocketDevice:
                     raise LinkLost(f"channel {self.channel}: the board was removed")
 
     async def flush(self) -> None:
-        """Read away what has piled up in the audio socket."""
+        """Read away what has piled up in the audio socket; what waits at the board goes, too."""
+        if self._audio is None:
+            return
+        await self.command(Request.FLUSH, dahdi.pack_int(dahdi.FLUSH_WRITE))
         while self._audio is not None:
             try:
                 if not self._audio.recv(dahdi.CHUNK):

@@ -10,7 +10,11 @@ from ctypes import CFUNCTYPE, POINTER, c_char, c_char_p, c_int, c_ubyte, c_void_
 from typing import Final
 
 _HEARD = CFUNCTYPE(None, c_void_p, POINTER(c_char), c_int)
-_CLIP_DTMF: Final = 5  # of its enumeration of caller identity standards
+# Of its enumeration of caller identity standards.
+_CLASS: Final = 1
+_CLIP: Final = 2
+_CLIP_DTMF: Final = 5
+_STANDARDS: Final = {"bell202": _CLASS, "v23": _CLIP, "dtmf": _CLIP_DTMF}
 _LONGEST: Final = 80000  # samples of a transmission
 
 Field = tuple[str, str]
@@ -56,6 +60,29 @@ class DtmfReceiver:
     def close(self) -> None:
         """Give the receiver's memory back."""
         library().dtmf_rx_free(self._state)
+
+
+class CallerReceiver:
+    """Hears caller identity in 16-bit audio of 8 kHz, as a display does."""
+
+    def __init__(self, standard: str) -> None:
+        """``standard`` is bell202, v23 or dtmf."""
+        self.messages: list[bytes] = []
+        """Whole messages without their checksum, or the keys."""
+        self._callback = _HEARD(self._message)
+        self._state = library().adsi_rx_init(None, _STANDARDS[standard], self._callback, None)
+
+    def _message(self, _user: int, octets: "ctypes._Pointer[c_char]", count: int) -> None:
+        self.messages.append(ctypes.string_at(octets, count))
+
+    def listen(self, audio: bytes) -> list[bytes]:
+        """Take more audio; returns all messages heard so far."""
+        library().adsi_rx(self._state, audio, len(audio) // 2)
+        return self.messages
+
+    def close(self) -> None:
+        """Give the receiver's memory back."""
+        library().adsi_rx_free(self._state)
 
 
 def keys_as_audio(keys: str) -> bytes:

@@ -8,7 +8,7 @@ import struct
 from collections import deque
 from collections.abc import Callable
 
-from drivers.voiceboard.simulator.sound import CHUNK, SILENCE
+from drivers.voiceboard.simulator.sound import CHUNK, SILENCE, TICK_S
 
 GETEVENT, HOOK, DIAL, GET_PARAMS, CHANNO = (
     0x8004DA08,
@@ -21,6 +21,8 @@ ACCEPTED = frozenset(
     # block size, flush, law, buffers, echo canceller and its training, tone detector
     (0x4004DA01, 0x4004DA03, 0x4004DA27, 0x4018DA1B, 0x4004DA21, 0x4004DA32, 0x4004DA5B)
 )
+FLUSH, ONHOOKTRANSFER, SETPOLARITY = 0x4004DA03, 0x4004DA33, 0x4004DA5C
+FLUSH_WRITE = 2
 VMWI = 0xC004DA5E
 EV_ONHOOK, EV_RINGOFFHOOK, EV_WINKFLASH, EV_ALARM, EV_NOALARM = 1, 2, 3, 4, 5
 EV_DIALCOMPLETE, EV_RINGERON, EV_RINGEROFF, EV_REMOVED = 9, 10, 11, 20
@@ -138,6 +140,8 @@ class SimulatedPort:
             return 0, struct.pack("<12i40s12i", *fields, b"simulated", *[0] * 12)
         if number == CHANNO:
             return 0, struct.pack("<i", self.channel)
+        if number == FLUSH and struct.unpack("<i", argument)[0] & FLUSH_WRITE:
+            self._taken()
         if number in ACCEPTED:
             return 0, argument
         return -errno.ENOTTY, argument
@@ -187,33 +191,53 @@ class SimulatedPort:
         return self.source() if self.source is not None else None
 
     def _move_audio(self) -> None:
+        # A board's time goes on whether the line carries sound or not.
+        chunks = self._taken()
         if self._audio is None or not (self.board_off_hook or self.on_hook_sound()):
             return
-        while True:
+        for chunk in chunks:
+            self.hear(chunk)
+        # A full buffer means that nobody reads: the board drops, as real ones do.
+        with contextlib.suppress(OSError):
+            self._audio.send(self.speech() or SILENCE[self.law])
+
+    def hear(self, chunk: bytes) -> None:
+        """The outside hears 20 ms of what the board sends."""
+        if self.heard is not None:
+            self.heard(chunk)
+
+    def _taken(self) -> list[bytes]:
+        chunks: list[bytes] = []
+        while self._audio is not None:
             try:
                 chunk = self._audio.recv(CHUNK)
             except OSError:
                 break
             if not chunk:
                 break
-            if self.heard is not None:
-                self.heard(chunk)
-        # A full buffer means that nobody reads: the board drops, as real ones do.
-        with contextlib.suppress(OSError):
-            self._audio.send(self.speech() or SILENCE[self.law])
+            chunks.append(chunk)
+        return chunks
 
 
 class SimulatedTelephone(SimulatedPort):
     """A station port and the telephone in it; ``board_off_hook`` is the board's talk state."""
 
     signalling = 0x1020
-    RING_TICKS, PAUSE_TICKS = 50, 200
 
-    def __init__(self, channel: int, *, law: str = "alaw") -> None:
+    def __init__(
+        self, channel: int, *, law: str = "alaw", ring_s: tuple[float, float] = (1.0, 4.0)
+    ) -> None:
         super().__init__(channel, law=law)
         self.ringing = False
         self.lifted = False
         self.lamp = False
+        self.shown: Callable[[bytes], None] | None = None
+        """Takes each 160 bytes that reach the telephone while it is hung up, as its display."""
+        self.reversals = 0
+        """How often the polarity of the line changed."""
+        self._reversed = 0
+        self._on_hook_until = 0
+        self._ring_ticks = (round(ring_s[0] / TICK_S), round(ring_s[1] / TICK_S))
         self._ring_since = 0
 
     def lift(self) -> None:
@@ -240,11 +264,37 @@ class SimulatedTelephone(SimulatedPort):
         await self.until(lambda: self.ringing)
 
     def request(self, number: int, argument: bytes) -> tuple[int, bytes]:
-        """The telephone's message lamp, else what every port knows."""
-        if number != VMWI:
+        """Message lamp, on-hook sound and polarity, else what every port knows."""
+        if number not in (VMWI, ONHOOKTRANSFER, SETPOLARITY):
             return super().request(number, argument)
-        self.lamp = struct.unpack("<i", argument)[0] > 0
+        value = struct.unpack("<i", argument)[0]
+        if number == VMWI:
+            self.lamp = value > 0
+        elif number == ONHOOKTRANSFER:
+            self._on_hook_until = self._ticks + round(value / 1000 / TICK_S)
+        else:
+            self.reversals += value != self._reversed
+            self._reversed = value
+            self.changed()
         return 0, argument
+
+    def on_hook_sound(self) -> bool:
+        """A display hears the line for as long as the board was told, but not while it rings."""
+        return not self.lifted and self._ticks < self._on_hook_until and not self._rings_now()
+
+    def hear(self, chunk: bytes) -> None:
+        """The display hears a telephone that is hung up, the handset one that is lifted."""
+        if self.board_off_hook:
+            super().hear(chunk)
+        elif self.shown is not None:
+            self.shown(chunk)
+
+    def _rings_now(self) -> bool:
+        return self.ringing and self._place() < self._ring_ticks[0]
+
+    def _place(self) -> int:
+        """Steps of the clock since the present burst of ringing began."""
+        return (self._ticks - self._ring_since - 1) % sum(self._ring_ticks)
 
     def hook(self, state: int) -> int:
         """Ring the telephone, stop ringing, or give it the line."""
@@ -261,8 +311,8 @@ class SimulatedTelephone(SimulatedPort):
         """Ring in the board's cadence."""
         if not self.ringing:
             return
-        place = (self._ticks - self._ring_since - 1) % (self.RING_TICKS + self.PAUSE_TICKS)
+        place = self._place()
         if place == 0:
             self.event(EV_RINGERON)
-        elif place == self.RING_TICKS:
+        elif place == self._ring_ticks[0]:
             self.event(EV_RINGEROFF)

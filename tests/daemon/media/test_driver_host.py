@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from daemon.control.remote_driver import RemoteDriver
 from daemon.link import lines as messages
+from daemon.link.commands import PlayCaller, PlayTone
 from daemon.link.errors import MediaRefused
 from daemon.link.lines import LineState
 from daemon.media.driver_host import DriverHost, EnginePorts
@@ -54,6 +55,9 @@ class Media:
 
     def open_device(self, port: PortId, fd: int, law: str, *, digits: str = "inband") -> None:
         self.open[port] = f"{law} {digits}"
+
+    def play(self, command: PlayCaller | PlayTone) -> None:
+        assert command.port in self.open
 
     def heard_by(self, port: PortId) -> dict[str, float]:
         return {}

@@ -1,6 +1,6 @@
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,14 +38,31 @@ class Ports:
         self.open: dict[PortId, int] = {}
         self.opened = 0
         self.full = False
+        self.was_opened = asyncio.Event()
+        self.played: list[tuple[str, bytes]] = []
 
     def open_device(self, fd: int, law: str) -> PortId:
         if self.full:
             raise DriverError("no more ports")
         self.opened += 1
+        self.was_opened.set()
         port = PortId(self.opened)
         self.open[port] = os.dup(fd)
         return port
+
+    def play_caller(self, port: PortId, message: bytes, standard: str) -> None:
+        assert port in self.open
+        self.played.append((standard, message))
+
+    def play_tones(
+        self,
+        port: PortId,
+        pairs: Sequence[tuple[float, float]],
+        step_ms: tuple[int, int],
+        level_dbm0: float,
+    ) -> None:
+        assert port in self.open
+        self.played.append(("tones", bytes(len(pairs))))
 
     def close(self, port: PortId) -> None:
         if port in self.open:

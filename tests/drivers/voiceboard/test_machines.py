@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 
 from drivers.api import LineId
 from drivers.events import Answered, LineEvent, Released, Ringing, Seized
+from drivers.voiceboard.display.formats import When
 from drivers.voiceboard.fxo import FxoPort, FxoState
 from drivers.voiceboard.fxs import FxsPort, FxsState
 from drivers.voiceboard.options import TimingOptions
 from drivers.voiceboard.port import (
     CloseAudio,
     Effect,
+    EndTelling,
     IllegalTransition,
     ListenForTones,
     OpenAudio,
@@ -22,6 +24,7 @@ from drivers.voiceboard.port import (
     Report,
     SendTones,
     SetHook,
+    TellCaller,
 )
 
 LINE = LineId("board/1")
@@ -33,8 +36,9 @@ def fxo(**options: object) -> FxoPort:
     return FxoPort(LINE, TimingOptions(), dnis="5551000", **options)  # type: ignore[arg-type]
 
 
-def fxs() -> FxsPort:
-    return FxsPort(LINE, TimingOptions(), extension="301")
+def fxs(tells: str = "") -> FxsPort:
+    when = When[tells] if tells else None
+    return FxsPort(LINE, TimingOptions(), extension="301", tells=when)
 
 
 def say(effect: Effect) -> str:
@@ -50,6 +54,10 @@ def say(effect: Effect) -> str:
             return "audio closed"
         case ListenForTones(on):
             return f"listen {'on' if on else 'off'}"
+        case TellCaller():
+            return "tell caller"
+        case EndTelling():
+            return "end telling"
         case Report(event):
             return describe(event)
     raise AssertionError(effect)
@@ -74,7 +82,7 @@ def test_transcript(name: str) -> None:
         if word == "port":
             kind, *options = rest.split()
             settings = dict(option.split("=") for option in options)
-            machine = fxs() if kind == "fxs" else fxo(**settings)
+            machine = fxs(**settings) if kind == "fxs" else fxo(**settings)
         elif word == "@":
             now = float(rest)
             said += [say(effect) for effect in machine.expire(now)]

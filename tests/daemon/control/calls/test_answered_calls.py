@@ -17,6 +17,17 @@ from tests.fakes.sound_records import assert_sound
 MakeRig = Callable[..., Awaitable[ControlRig]]
 
 
+@pytest.mark.parametrize("restricted", [False, True])
+async def test_an_agents_telephone_is_told_that_a_number_is_withheld(
+    rig: ControlRig, *, restricted: bool
+) -> None:
+    await rig.seat("ann")
+    await rig.call_sales(ani="5550100", restricted=restricted)
+    [rung] = rig.driver.dialled
+    shown = "" if restricted else "5550100"
+    assert (rung.ani, rung.details.restricted) == (shown, restricted)
+
+
 async def test_call_is_answered_and_the_caller_ends_it(rig: ControlRig) -> None:
     await rig.seat("ann")
     line = await rig.call(ani="5550100", name="Mr Brown")
