@@ -84,6 +84,10 @@ class CallLife(ToldCall):
         """Live through what wakes a call that rested, until it has ended or rests again."""
         await self._live()
 
+    async def leave(self) -> None:
+        """Control ends: the flow does, also that of a call that rests and has no task."""
+        await self.flow.stop()
+
     async def _live(self, begin: Callable[[], Awaitable[None]] | None = None) -> None:
         try:
             if begin is not None:

@@ -13,6 +13,9 @@ class Waiting(Protocol):
     def grow_tired(self) -> None:
         """Rest, unless something has happened since it began to wait."""
 
+    async def leave(self) -> None:
+        """Control ends: what goes on beside the call ends as well."""
+
 
 class QuietCalls:
     """Calls that wait in a phase in which they may rest: they do after one to two seconds."""
@@ -34,7 +37,12 @@ class QuietCalls:
                 life.grow_tired()
 
     async def run(self) -> None:
-        """Look every second, until cancelled."""
-        while True:
-            await asyncio.sleep(QUIET_S)
-            self.look()
+        """Look every second, until cancelled; then no flow of a call is left behind."""
+        try:
+            while True:
+                await asyncio.sleep(QUIET_S)
+                self.look()
+        finally:
+            # Those who live end by themselves; for those who rest nobody would.
+            for life in tuple(self._calls.values()):
+                await life.leave()

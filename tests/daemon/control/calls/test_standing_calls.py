@@ -141,6 +141,20 @@ async def test_what_is_told_while_control_ends_is_heard_by_nobody(make_rig: Make
     assert life.call.phase is Phase.TALKING
 
 
+async def test_no_flow_outlives_control_when_its_call_rests(make_rig: MakeRig) -> None:
+    rig = await make_rig()
+    line = await rig.call()
+    await rig.press(line, "4")
+    await rig.driver.line(rig.driver.dialled[-1].line).talk()
+    await a_quiet_while(rig)
+    assert rig.phase(line) is Phase.OUTSIDE
+    assert not tasks_of(rig)
+    flow = f"flow of call {rig.call_on(line).id}"
+    assert flow in {task.get_name() for task in asyncio.all_tasks()}
+    await rig.crash()
+    assert flow not in {task.get_name() for task in asyncio.all_tasks()}
+
+
 async def test_a_part_that_knows_something_is_kept(make_rig: MakeRig) -> None:
     rig = await make_rig(agents=AGENTS[:1])
     await rig.seat("a1")
