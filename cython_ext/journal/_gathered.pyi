@@ -18,7 +18,7 @@ class Gathered:
 
     def __init__(self, last: int = 0) -> None: ...
     def add(self, kind: str, payload: bytes, at: float) -> int:
-        """Take one record and return its number; ValueError when kind or payload is too long."""
+        """Take one record and return its number; ValueError when it is too long, or behind 2**64 - 1."""
 
     def held(self) -> bytes:
         """All that waits."""

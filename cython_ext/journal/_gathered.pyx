@@ -140,6 +140,8 @@ cdef class Gathered:
         cdef uint64_t number = self.last + 1, moment
         if not 0 < named < 256 or length > LARGEST_PAYLOAD:
             raise ValueError("kind or payload too long")
+        if number == 0:
+            raise ValueError("no number is left")
         if self._room - self.size < HEADER + named + length:
             self._grow(self.size + HEADER + named + length)
         head = self._at + self.size

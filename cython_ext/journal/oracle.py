@@ -6,6 +6,7 @@ from typing import Final
 
 LARGEST_BODY: Final = 64 * 1024 * 1024  # bytes; a longer length is damage, not a record
 LARGEST_PAYLOAD: Final = LARGEST_BODY - 256
+LAST_NUMBER: Final = 2**64 - 1
 _HEADER: Final = struct.Struct("<IIQdB")
 _LENGTH_AND_CRC: Final = struct.Struct("<II")
 _CHECKED: Final = struct.Struct("<QdB")
@@ -28,6 +29,8 @@ class Gathered:
         if not 0 < length < 256 or len(payload) > LARGEST_PAYLOAD:
             raise ValueError("kind or payload too long")
         number = self.last + 1
+        if number > LAST_NUMBER:
+            raise ValueError("no number is left")
         checked = _CHECKED.pack(number, at, length) + named
         crc = zlib.crc32(payload, zlib.crc32(checked))
         head = _LENGTH_AND_CRC.pack(length + len(payload), crc) + checked

@@ -116,6 +116,15 @@ def test_a_kind_that_no_header_can_name_is_refused_and_takes_no_number(
     assert (gathered.last, gathered.held()) == (3, b"")
 
 
+def test_numbers_do_not_begin_again(form: Any) -> None:
+    gathered = form(2**64 - 2)
+    assert gathered.add("row", b"", 0.0) == 2**64 - 1
+    held = gathered.held()
+    with pytest.raises(ValueError, match="no number"):
+        gathered.add("row", b"", 0.0)
+    assert (gathered.last, gathered.held()) == (2**64 - 1, held)
+
+
 def test_a_kind_without_utf8_is_refused(form: Any) -> None:
     gathered = form()
     with pytest.raises(UnicodeEncodeError):
