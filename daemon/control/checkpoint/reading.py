@@ -242,8 +242,11 @@ class Reading:
             self._newest(forms)
 
     def _newest_calls(self) -> list[Call]:
-        newest = map(self._newest, self._calls.values())
-        return [call for call in newest if call is not None]
+        newest = {number: self._newest(forms) for number, forms in self._calls.items()}
+        for number, call in newest.items():
+            if call is None:
+                del self._calls[number]
+        return [call for call in newest.values() if call is not None]
 
     def _newest(self, forms: list[tuple[int, bytes]]) -> Call | None:
         """The newest form that can be read, which is the only one left then."""

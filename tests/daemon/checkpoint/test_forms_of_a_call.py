@@ -52,6 +52,16 @@ def test_a_call_of_which_no_form_can_be_read_is_left_out_and_counted() -> None:
     assert found.faults == 3
 
 
+def test_a_call_that_cannot_be_read_is_not_counted_as_one_in_progress() -> None:
+    unread = msgspec.msgpack.encode({"id": 5, "caller": "nobody"})
+    reading = Reading(sealed_stays)
+    reading.take_all(numbered(unread, form(6)), applied=0)
+    assert reading.checkpoint(2).calls == [form(6)]
+    assert (reading.calls, reading.faults) == (1, 1)
+    assert reading.checkpoint(2).calls == [form(6)]
+    assert reading.faults == 1
+
+
 def test_a_checkpoint_holds_the_newest_form_and_goes_on_from_it() -> None:
     reading = Reading(sealed_stays)
     reading.take_all(numbered(form(5), form(5, ani="newest")), applied=0)
