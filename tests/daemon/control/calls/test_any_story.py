@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from acd_core.agent import AgentState
 from acd_core.events import AgentPaused, AgentReady
 from acd_core.ids import AgentId
-from daemon.control.calls.call import Part
+from daemon.control.calls.call import NOBODY, NOTHING, Part
 from daemon.control.calls.context import (
     HangUpRequest,
     HoldRequest,
@@ -188,6 +188,13 @@ async def control_killed(rig: ControlRig) -> None:
     await rig.again()
 
 
+async def everybody_talks_on(rig: ControlRig) -> None:
+    """What two seconds without an event are for calls in a conversation: they rest."""
+    for _ in range(2):
+        rig.controller.quiet.look()
+    await rig.settle()
+
+
 async def moment(rig: ControlRig) -> None:
     await rig.later(1)
 
@@ -248,9 +255,10 @@ ACTIONS: tuple[Callable[[ControlRig], Awaitable[None]], ...] = (
 @given(
     story=st.lists(st.sampled_from(ACTIONS), min_size=5, max_size=40),
     rule=st.sampled_from(("longest_idle", "ring_all", "ring_progressively")),
+    rest=st.booleans(),
 )
 async def test_any_story_ends_with_sound_records(
-    story: list[Callable[[ControlRig], Awaitable[None]]], rule: str, tmp_path: Path
+    story: list[Callable[[ControlRig], Awaitable[None]]], rule: str, rest: bool, tmp_path: Path
 ) -> None:
     queue = make_queue(
         strategy=rule,
@@ -266,11 +274,14 @@ async def test_any_story_ends_with_sound_records(
     await rig.seat("ann", "bob")
     for action in story:
         await action(rig)
+        if rest:
+            await everybody_talks_on(rig)
         assert_in_a_conversation_or_free(rig)
     for line in callers(rig):
         await rig.hang_up(line)
     await rig.later(60)
     assert rig.controller.calls == {}
+    assert (NOTHING, NOBODY) == ({}, {})  # all calls share them
     assert_identity(rig)
     assert [rig.state(login) for login in ("ann", "bob") if rig.state(login) not in AT_REST] == []
     assert all(view.visits.in_system == 0 for view in rig.engine.snapshot(rig.clock()).queues)

@@ -21,6 +21,7 @@ from tests.daemon.control.calls.test_any_story import (
     control_killed,
     decline,
     everybody_ready,
+    everybody_talks_on,
     hear_out,
     hold,
     media_deaf_for_a_moment,
@@ -164,9 +165,10 @@ ACTIONS: tuple[Action, ...] = (
 @given(
     story=st.lists(st.sampled_from(ACTIONS), min_size=5, max_size=40),
     rule=st.sampled_from(("longest_idle", "ring_all")),
+    rest=st.booleans(),
 )
 async def test_any_story_of_moves_ends_with_sound_records(
-    story: list[Action], rule: str, tmp_path: Path
+    story: list[Action], rule: str, rest: bool, tmp_path: Path
 ) -> None:
     queue = make_queue(strategy=rule, ring_step_s=1.0, wrap_up_s=3.0, max_wait_s=40.0)
     site = tmp_path / str(next(numbers))
@@ -175,6 +177,8 @@ async def test_any_story_of_moves_ends_with_sound_records(
     await rig.seat("ann", "bob")
     for action in story:
         await action(rig)
+        if rest:
+            await everybody_talks_on(rig)
         two = [both for both in rig.media.bridges.values() if len(both) != 2]
         assert two == []
     for _ in range(2):
