@@ -34,6 +34,8 @@ class SimulatedPort:
     """What both kinds of port have: the connection of the driver, events, and audio."""
 
     signalling = 0
+    buffers = 0
+    """How many chunks of 20 ms the board holds before they are heard."""
 
     def __init__(self, channel: int, *, law: str = "alaw") -> None:
         self.channel = channel
@@ -49,6 +51,8 @@ class SimulatedPort:
         self._control: socket.socket | None = None
         self._audio: socket.socket | None = None
         self._events: deque[int] = deque()
+        self._buffered: deque[tuple[int, bytes]] = deque()
+        """20 ms each, with the step of the clock at which it is heard."""
         self._later: list[tuple[int, Callable[[], None]]] = []
         self._ticks = 0
 
@@ -119,6 +123,7 @@ class SimulatedPort:
         if self._audio is not None:
             self._audio.close()
         self._control = self._audio = None
+        self._buffered.clear()
         self.connected.clear()
         self._set_off_hook(off=False)
 
@@ -141,7 +146,8 @@ class SimulatedPort:
         if number == CHANNO:
             return 0, struct.pack("<i", self.channel)
         if number == FLUSH and struct.unpack("<i", argument)[0] & FLUSH_WRITE:
-            self._taken()
+            self._take()
+            self._buffered.clear()
         if number in ACCEPTED:
             return 0, argument
         return -errno.ENOTTY, argument
@@ -192,11 +198,14 @@ class SimulatedPort:
 
     def _move_audio(self) -> None:
         # A board's time goes on whether the line carries sound or not.
-        chunks = self._taken()
-        if self._audio is None or not (self.board_off_hook or self.on_hook_sound()):
+        self._take()
+        carries = self._audio is not None and (self.board_off_hook or self.on_hook_sound())
+        while self._buffered and self._buffered[0][0] <= self._ticks:
+            chunk = self._buffered.popleft()[1]
+            if carries:
+                self.hear(chunk)
+        if self._audio is None or not carries:
             return
-        for chunk in chunks:
-            self.hear(chunk)
         # A full buffer means that nobody reads: the board drops, as real ones do.
         with contextlib.suppress(OSError):
             self._audio.send(self.speech() or SILENCE[self.law])
@@ -206,8 +215,8 @@ class SimulatedPort:
         if self.heard is not None:
             self.heard(chunk)
 
-    def _taken(self) -> list[bytes]:
-        chunks: list[bytes] = []
+    def _take(self) -> None:
+        """Take what the driver has written; it is heard when the buffers before it are."""
         while self._audio is not None:
             try:
                 chunk = self._audio.recv(CHUNK)
@@ -215,14 +224,14 @@ class SimulatedPort:
                 break
             if not chunk:
                 break
-            chunks.append(chunk)
-        return chunks
+            self._buffered.append((self._ticks + self.buffers, chunk))
 
 
 class SimulatedTelephone(SimulatedPort):
     """A station port and the telephone in it; ``board_off_hook`` is the board's talk state."""
 
     signalling = 0x1020
+    buffers = 4
 
     def __init__(
         self, channel: int, *, law: str = "alaw", ring_s: tuple[float, float] = (1.0, 4.0)
