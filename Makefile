@@ -102,6 +102,7 @@ fuzz: build dev
 	$(BIN)/python -m tests.fuzz.t38 $(FUZZ_SECONDS)
 	$(BIN)/python -m tests.fuzz.sanitized
 	$(SANITIZED) $(BIN)/python -P -m tests.fuzz.sip $(FUZZ_SECONDS)
+	$(SANITIZED) $(BIN)/python -P -m tests.fuzz.kernels $(FUZZ_SECONDS)
 
 ## make soak       a million events through the distribution kernel, a call of 24 hours through the engine
 soak: build

@@ -94,13 +94,15 @@ def record_at(bytes data not None, Py_ssize_t start):
 
     None when it is torn or damaged, or nothing is there.
     """
-    cdef const uint8_t *at = <const uint8_t *>PyBytes_AS_STRING(data) + start
-    cdef Py_ssize_t left = PyBytes_GET_SIZE(data) - start, length, named
+    cdef const uint8_t *at
+    cdef Py_ssize_t left = PyBytes_GET_SIZE(data), length, named
     cdef uint64_t moment
     cdef double when
     cdef str kind
-    if start < 0 or left < HEADER:
+    if start < 0 or left - start < HEADER:
         return None
+    at = <const uint8_t *>PyBytes_AS_STRING(data) + start
+    left -= start
     length = u32_at(at)
     named = at[24]
     if length > LARGEST_BODY or named > length or length > left - HEADER:

@@ -1,4 +1,4 @@
-"""Builds the SIP parser under the sanitizers into ``build/sanitized``: ``python -m tests.fuzz.sanitized``.
+"""Builds leaf kernels under the sanitizers into ``build/sanitized``: ``python -m tests.fuzz.sanitized``.
 
 The same sources with bounds checks, address and undefined-behaviour sanitizers, beside a copy of
 the plain modules, so that ``PYTHONPATH=build/sanitized`` takes the place of the usual build.
@@ -12,6 +12,7 @@ from Cython.Build import cythonize
 from setuptools import Distribution, Extension
 
 ROOT = Path(__file__).parents[2]
+KERNELS = ("datagrams", "journal", "sip_wire")
 TARGET = ROOT / "build" / "sanitized"
 FLAGS = ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined"]
 FLAGS += ["-fno-sanitize-recover=undefined"]
@@ -29,10 +30,11 @@ def build() -> None:
     )  # fmt: skip
     extensions = [
         Extension(
-            f"cython_ext.sip_wire.{source.stem}", [str(source.relative_to(ROOT))],
+            f"cython_ext.{kernel}.{source.stem}", [str(source.relative_to(ROOT))],
             extra_compile_args=FLAGS, extra_link_args=FLAGS,
         )
-        for source in sorted((ROOT / "cython_ext" / "sip_wire").glob("_*.pyx"))
+        for kernel in KERNELS
+        for source in sorted((ROOT / "cython_ext" / kernel).glob("_*.pyx"))
     ]  # fmt: skip
     made = cythonize(
         extensions, compiler_directives=DIRECTIVES, build_dir="build/sanitized/c", quiet=True
