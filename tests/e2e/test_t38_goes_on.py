@@ -3,7 +3,7 @@
 One asks for T.38 before the other's telephone is answered, and waits. The other refuses, so a
 gateway stands between them, and asks itself a moment later: then the page goes over as it is.
 When media is killed, one conversation goes on at the same ports, and the one that began with a
-gateway goes back to audio.
+gateway goes back to audio. When control is killed, who waits for its answer is put off.
 """
 
 import asyncio
@@ -18,13 +18,14 @@ from test_fax import T38, TO_T38, Town, configure, sort
 
 from daemon.fax.messages import OK
 from daemon.fax.t38.recovery import UdptlSender
-from drivers.sip.simulator.call import Call
+from drivers.sip.simulator.call import Call, Refused
 from drivers.sip.simulator.packets import Media
 from tests.fakes.fax_pages import dots
 
 pytestmark = pytest.mark.e2e
 
 SPEED = 5
+WAITS = "T.38 waits for another leg"
 FIRST, OTHER = "t38UDPRedundancy", "T38FaxMaxDatagram:200"
 
 
@@ -93,6 +94,7 @@ async def test_t38_goes_on_whatever_changes(site: RunningSite, tmp_path: Path) -
                 await each.wait()
             for call in (upgraded[0], standing[0]):
                 await call.hang_up()
+            await question_outlives_control(town, site, near.description)
         sorting.cancel()
         await asyncio.gather(sorting, return_exceptions=True)
         t38 = "SELECT result, detail FROM segment WHERE kind = 't38' AND ended_ms IS NOT NULL"
@@ -130,7 +132,7 @@ async def page_goes_over(
     await call.answered()
     outside = await called.get()
     asking = asyncio.create_task(sender.change(call))
-    await until(lambda: "T.38 waits for another leg" in site.log.read_text())
+    await until(lambda: WAITS in site.log.read_text())
     assert not asking.done()
     await town.answer(outside, Ear())
     assert FIRST in await asking  # the other one refuses: a gateway
@@ -165,6 +167,18 @@ def back_at_audio(call: Call) -> asyncio.Event:
 
     call.media_changed = changed
     return asked
+
+
+async def question_outlives_control(town: Town, site: RunningSite, description: str) -> None:
+    call = await town.call(town.carrier, TO_T38, Ear())
+    await call.answered()
+    asked = site.log.read_text().count(WAITS)
+    asking = asyncio.create_task(call.offer(description))
+    await until(lambda: site.log.read_text().count(WAITS) > asked)
+    site.kill("control")
+    with pytest.raises(Refused, match="491"):
+        await asking
+    await call.hang_up()
 
 
 async def media_is_killed(site: RunningSite) -> None:

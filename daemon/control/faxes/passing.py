@@ -252,9 +252,9 @@ class T38Passing:
             return
         passed_on = segment.detail["way"] == PASSED_ON
         await self.over(call)
-        other = other_leg(call, line)
-        if passed_on and other is not None:
-            await self._changes.leave(other.line)
+        for leg in (call.caller, *call.partners):  # somebody else may be there by now
+            if passed_on and leg.line in lines and leg.line != line:
+                await self._changes.leave(leg.line)
         await self._join(call)
 
     async def _join(self, call: Call) -> None:

@@ -7,6 +7,7 @@ import pytest
 from daemon.fax import messages as fax
 from daemon.store.rows import RecordingRow, SegmentRow
 from drivers.t38 import T38Left, T38Withdrawn
+from tests.daemon.control.calls.test_supervising import supervise
 from tests.daemon.control.calls.test_t38_changes import (
     ELSEWHERE,
     PEER,
@@ -220,6 +221,17 @@ async def test_leg_that_t38_began_in_when_control_ended_goes_back_to_audio(
     caller, near, far = await both(rig)
     await rig.again()
     assert (near.left, far.left, results(rig)) == (1, 1, [])
+    await rig.hang_up(caller)
+    assert_sound(rig)
+
+
+async def test_leg_that_goes_back_takes_the_other_along_whoever_listens(rig: ControlRig) -> None:
+    caller, near, far = await both(rig)
+    await far.answer(rig, ELSEWHERE)
+    await supervise(rig, caller)
+    rig.driver.emit(T38Left(line=near.line.id))
+    await rig.settle()
+    assert (near.left, far.left, results(rig)) == (0, 1, ["passed_on"])
     await rig.hang_up(caller)
     assert_sound(rig)
 
