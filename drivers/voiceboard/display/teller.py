@@ -139,8 +139,9 @@ class CallerTeller:
             lasts = (FRAMING_BITS + 10 * len(message)) / BAUD
         alert = ALERT_MS / 1000 + ALERT_GAP_S if fmt.alert else 0.0
         window = round(1000 * (LEAD_S + alert + lasts + TAIL_S))
-        await self._device.command(Request.ONHOOKTRANSFER, dahdi.pack_int(window))
-        await self._reverse(fmt, on=True)
+        await self._prepare(Request.ONHOOKTRANSFER, window)
+        if fmt.reversal:
+            await self._prepare(Request.SETPOLARITY, 1)
         try:
             await self._device.flush()
             self.port = port = ports.open_device(self._device.audio_fd, self._law)
@@ -157,16 +158,16 @@ class CallerTeller:
             if self.port is not None:
                 ports.close(self.port)
             self.port = None
-            await self._reverse(fmt, on=False)
+            if fmt.reversal:
+                await self._prepare(Request.SETPOLARITY, 0)
 
-    async def _reverse(self, fmt: DisplayFormat, *, on: bool) -> None:
-        if not fmt.reversal:
-            return
+    async def _prepare(self, request: Request, value: int) -> None:
         try:
-            await self._device.command(Request.SETPOLARITY, dahdi.pack_int(int(on)))
+            await self._device.command(request, dahdi.pack_int(value))
         except DriverError:
-            # Most displays listen without it; a lost board is seen by the reader of events.
-            self._counts["no_line_reversal"] += 1
+            # Boards carry sound for a while after a ring anyway, and most displays listen without
+            # a reversal; a lost board is seen by the reader of events.
+            self._counts["no_" + request.name.lower()] += 1
 
 
 def _pair(key: str) -> tuple[float, float]:

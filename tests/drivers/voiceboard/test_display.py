@@ -1,6 +1,7 @@
 """What a display is told: bytes of the reference sheet, what does not fit, and the forms."""
 
 import asyncio
+import errno
 from datetime import UTC, datetime
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from drivers.api import CallDetails
 from drivers.errors import DriverError
 from drivers.events import Answered, Progress, Released, Seized
+from drivers.voiceboard.dahdi import Request
 from drivers.voiceboard.display import formats
 from drivers.voiceboard.display.formats import When, format_of
 from drivers.voiceboard.display.message import Caller, as_keys, as_message
@@ -144,6 +146,27 @@ async def test_a_telephone_rings_all_the_same_when_the_engine_takes_no_port(
     assert bench.ports.played == []
     await line.release()
     await bench.happens(Released)
+
+
+async def test_a_board_that_cannot_reverse_the_line_tells_all_the_same(
+    make_bench: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench: Bench = make_bench(station_caller_id="dtmf")  # type: ignore[operator]
+    plain = bench.phone.request
+
+    def request(number: int, argument: bytes) -> tuple[int, bytes]:
+        refused = number in (Request.SETPOLARITY, Request.ONHOOKTRANSFER)
+        return (-errno.ENOTTY, argument) if refused else plain(number, argument)
+
+    monkeypatch.setattr(bench.phone, "request", request)
+    await bench.open()
+    await bench.line(3).dial("301", ani="302")
+    await bench.happens(Seized)
+    await bench.phone.rings()
+    assert bench.ports.played == [("tones", bytes(len("A302C")))]
+    counted = bench.driver.counters()
+    assert (counted["no_setpolarity"], counted["no_onhooktransfer"]) == (2, 1)
+    assert counted["callers_told"] == 1
 
 
 async def test_a_second_call_is_refused_and_tells_nothing(make_bench: object) -> None:
