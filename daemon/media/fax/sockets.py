@@ -52,7 +52,8 @@ class FaxSockets:
         return self._options.rtp_advertise or host, port
 
     def put(self, fax: int, found: socket.socket) -> None:
-        """Keep a socket that is open for a fax that is to start on it."""
+        """Keep a socket that is open for a fax that is to start on it, in the place of another."""
+        self.close(fax)
         loop = asyncio.get_running_loop()
         self._open[fax] = found, loop.call_later(UNUSED_S, self.close, fax)
 

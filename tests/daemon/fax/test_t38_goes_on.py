@@ -12,6 +12,8 @@ from daemon.fax import messages as fax
 from daemon.fax.messages import AskFax, FaxStarted, OpenT38, PassT38, StartFax, StopFax
 from daemon.fax.t38.recovery import UdptlReceiver, UdptlSender
 from daemon.media.fax.relay import _Side
+from daemon.media.fax.sockets import FaxSockets
+from daemon.media.options import MediaOptions
 from tests.daemon.fax.test_t38_host import FAST, NOBODY, opened, peer
 from tests.fakes.fax_bench import FaxBench
 from tests.fakes.fax_pages import dots, write_pages
@@ -164,6 +166,15 @@ async def test_next_media_process_passes_on_at_the_same_ports(
             assert await heard(one) == datagram
         finally:
             await following.close()
+
+
+async def test_a_socket_that_is_kept_takes_the_place_of_another() -> None:
+    sockets = FaxSockets(MediaOptions(rtp_address="127.0.0.1"))
+    sockets.open(11)
+    before, kept = sockets._open[11][0], machine()
+    sockets.put(11, kept)
+    assert (before.fileno(), sockets.take(11), len(sockets)) == (-1, kept, 0)
+    kept.close()
 
 
 async def test_what_was_told_last_is_told_again(bench: FaxBench) -> None:
