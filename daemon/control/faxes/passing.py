@@ -158,10 +158,8 @@ class T38Passing:
             running.passed, running.places = passed, reply.places
             return
         log.error("T.38 is not passed on", call=to_text(call.id), why=str(reply))
-        for line, number in (
-            (asking.asked.line, asking.number),
-            (asking.other, asking.other_number),
-        ):
+        both = (asking.asked.line, asking.number), (asking.other, asking.other_number)
+        for line, number in both:
             await self._changes.leave(line)
             await self._stop(number)
 
@@ -260,16 +258,20 @@ class T38Passing:
     async def _join(self, call: Call) -> None:
         """Let both hear each other, as before T.38; the bridge keeps its number."""
         ports = [leg.port for leg in (call.caller, *call.partners) if leg.port is not None]
-        if not call.bridge or len(ports) != 2:
+        media, bridge = self._control.media, call.bridge
+        if not bridge or len(ports) < 2:
             return
         try:
-            await self._control.media.unbridge(call.bridge)
-            await self._control.media.bridge(call.bridge, *ports)
+            if len(ports) > 2:  # a supervisor is in it, too
+                await media.join(bridge, ports[0])
+                await media.join(bridge, ports[1])
+            else:
+                await media.unbridge(bridge)
+                await media.bridge(bridge, *ports)
+            log.info("legs of T.38 are joined", call=to_text(call.id))
         except DriverError as error:
             # One of them hangs up in this moment: that is the next thing the call hears.
             log.warning("legs are not joined again", call=to_text(call.id), why=str(error))
-        else:
-            log.info("legs of T.38 are joined", call=to_text(call.id))
 
     async def parted(self, call: Call) -> None:
         """The two do not talk any more, and the call may go on: its legs need their audio."""

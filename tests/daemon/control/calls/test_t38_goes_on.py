@@ -236,6 +236,18 @@ async def test_leg_that_goes_back_takes_the_other_along_whoever_listens(rig: Con
     assert_sound(rig)
 
 
+async def test_leg_that_had_a_gateway_is_heard_again_whoever_listens(rig: ControlRig) -> None:
+    caller, near, far = await gateway(rig)
+    await supervise(rig, caller)
+    rig.driver.emit(T38Left(line=near.line.id))
+    await rig.settle()
+    for line in (caller, far.line):
+        assert line.port is not None
+        assert rig.media.parts[line.port] == (rig.call_on(caller).bridge, "talks", None)
+    await rig.hang_up(caller)
+    assert_sound(rig)
+
+
 async def test_who_takes_its_question_back_and_asks_again_meanwhile_is_put_off(
     rig: ControlRig,
 ) -> None:
