@@ -69,6 +69,15 @@ class OtherStreams:
         """What was put was refused: this stands again."""
         self._described, self._worded, self._keys = described, None, ""
 
+    @property
+    def pieces(self) -> tuple[bytes, Worded | None, str]:
+        """Our description as it is kept, for ``put_pieces``."""
+        return self._described, self._worded, self._keys
+
+    def put_pieces(self, pieces: tuple[bytes, Worded | None, str]) -> None:
+        """This stands again, as it was kept."""
+        self._described, self._worded, self._keys = pieces
+
     def _numbered(self, described: bytes) -> bytes:
         start = f"o=- {self.session_id} "
         return described.replace(f"{start}0 ".encode(), f"{start}{self.version} ".encode(), 1)

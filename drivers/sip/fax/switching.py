@@ -157,6 +157,11 @@ class T38Switching:
         if CallTimer.T38_LIMIT not in call.timers:
             offers.services.timers.start(call, CallTimer.T38_LIMIT, LEAVES_S)
         offers.send_offer(call, body)
+        # Until it has taken audio it is on T.38, also for a process that comes after this one.
+        pieces = session.pieces
+        session.put_back(before)
+        offers.calls.save(call, "confirmed")
+        session.put_pieces(pieces)
 
     def leaves(self, call: "Call") -> bool:
         """Whether the peer is to go back to audio, and has not done so."""

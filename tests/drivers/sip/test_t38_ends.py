@@ -143,6 +143,28 @@ def test_peer_that_refuses_audio_is_asked_again(status: int) -> None:
     assert (bench.names(), call.state) == ([], CallState.CONFIRMED)
 
 
+@pytest.mark.parametrize("answered", [False, True])
+def test_peer_that_is_asked_for_audio_when_we_end_is_asked_again(*, answered: bool) -> None:
+    """What it has answered meanwhile nobody knows; audio that it took already harms nothing."""
+    old, call, back = on_t38()
+    assert call.session is not None
+    assert not call.session.speaks_t38
+    if answered:
+        old.send(response(back, 200, body=OFFER))
+    bench, (again,) = restarted(old)
+    assert again.session is not None
+    assert again.session.speaks_t38 is not answered
+    switching(bench).leave(again)
+    asked = offers(bench.out())
+    assert len(asked) == (not answered)
+    for each in asked:
+        sdp = parse_sdp(each.body)
+        assert sdp.origin.version == parse_sdp(back.body).origin.version + 1
+        assert each.cseq.number == back.cseq.number + 1
+        bench.send(response(each, 200, body=OFFER))
+        assert not again.session.speaks_t38
+
+
 def test_peer_that_never_goes_back_to_audio_is_hung_up() -> None:
     bench, call, back = on_t38()
     asked, sent = 0, [back]
