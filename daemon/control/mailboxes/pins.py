@@ -72,8 +72,11 @@ class Pins:
         return failed is not None and len(failed) == FAILURES_A_DAY and now - failed[0] < DAY_S
 
     def _count(self, mailbox: str, now: float) -> None:
-        if len(self._days) >= MOST_NAMES:
+        if len(self._days) >= MOST_NAMES and mailbox not in self._days:
             self._days = {name: at for name, at in self._days.items() if now - at[-1] < DAY_S}
+            if len(self._days) >= MOST_NAMES:
+                # Who tries many names once each does not make us forget one that he tries often.
+                del self._days[min(self._days, key=lambda name: len(self._days[name]))]
         self._days.setdefault(mailbox, deque(maxlen=FAILURES_A_DAY)).append(now)
 
     async def is_known(self, mailbox: str) -> bool:

@@ -2,7 +2,15 @@
 
 from argon2 import PasswordHasher
 
-from daemon.control.mailboxes.pins import DAY_S, FAILURES_A_DAY, LIMITED, OPEN, WRONG, Pins
+from daemon.control.mailboxes.pins import (
+    DAY_S,
+    FAILURES_A_DAY,
+    LIMITED,
+    MOST_NAMES,
+    OPEN,
+    WRONG,
+    Pins,
+)
 from daemon.service.credentials import FAILURES_A_LOGIN, WINDOW_S
 from tests.daemon.control.mailboxes.voicemail import Voicemail
 
@@ -60,6 +68,23 @@ async def test_who_guesses_slowly_has_a_few_attempts_a_day(voicemail: Voicemail)
     assert await pins.refusal("2002", "4711", STRANGER) == WRONG
     clock.now = 1000.0 + DAY_S
     assert await pins.refusal("2001", "4711", STRANGER) == OPEN
+
+
+async def test_who_tries_many_names_fills_no_memory_and_opens_no_closed_mailbox(
+    voicemail: Voicemail,
+) -> None:
+    await voicemail.pin("2001", PIN)
+    clock = Clock()
+    pins = Pins(clock)
+    for _ in range(FAILURES_A_DAY):
+        pins._count("2001", clock.now)
+    for name in range(MOST_NAMES + 50):
+        pins._count(f"name {name}", clock.now)
+    assert len(pins._days) == MOST_NAMES
+    assert await pins.refusal("2001", "4711", STRANGER) == LIMITED
+    clock.now += DAY_S
+    pins._count("3", clock.now)
+    assert len(pins._days) == 1
 
 
 async def test_a_database_that_is_away_counts_as_no_attempt(voicemail: Voicemail) -> None:
