@@ -28,6 +28,8 @@ def seeds() -> list[bytes]:
         ask.OpenRtp(port=port, stream=stream),
         stream,
         ask.ClosePort(port=port),
+        ask.OpenRtp(port=port, rtp_port=4000, granted=True),
+        ask.GrantPorts(count=32),
         ask.Play(port=port, player=3, files=("cache/prompts/a.8k.s16",)),
         ask.PlayTone(port=port, player=3, frequencies=((425.0, 0.0),), cadence_ms=((1, 2),)),
         ask.Claim(ports=(port, PortId(8))),
@@ -37,6 +39,9 @@ def seeds() -> list[bytes]:
         told.DigitDetected(port=port, key="5", duration_ms=100, source="rfc4733"),
         told.PlayFinished(player=3, port=port, reason="stopped"),
         told.EventsLost(missed=3),
+        told.Done(also=(1, 2, 3)),
+        told.PortsGranted(host="192.0.2.1", ports=(4000, 4002)),
+        told.PortsWithdrawn(ports=(4000,)),
     ]
     frames = [build_frame(Frame(1, body)) for body in bodies]
     return [build_packet([frame]) for frame in frames] + [build_packet(frames)]
