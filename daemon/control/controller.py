@@ -162,7 +162,7 @@ class Controller(Switchboard):
                 self._line_event(event)
             except Exception:
                 # One bad event must not deafen us to all lines of the driver.
-                log.exception("line event cannot be handled", driver=driver, event=repr(event))
+                log.exception("line event cannot be handled", driver=driver, what=repr(event))
 
     def _line_event(self, event: LineEvent) -> None:
         if type(event) in OF_A_CALL:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+import structlog
 
 from acd_core.agent import AgentState
 from acd_core.engine import AcdEngine
@@ -129,6 +130,19 @@ async def test_leg_whose_port_is_taken_after_a_restart_of_media_ends(rig: Contro
     await rig.hang_up(talking)
     outcomes = {row.ani: row.outcome for row in rig.calls()}
     assert outcomes == {"1": "answered", "2": "abandoned"}
+    assert_sound(rig)
+
+
+async def test_an_event_that_nobody_understands_does_not_deafen_us(rig: ControlRig) -> None:
+    await rig.seat("ann")
+    with structlog.testing.capture_logs() as said:
+        rig.driver.emit("no event")  # type: ignore[arg-type]
+        line = await rig.call_sales()
+    [fault] = [each for each in said if each["log_level"] == "error"]
+    assert (fault["event"], fault["what"]) == ("line event cannot be handled", "'no event'")
+    await rig.answer("2001")
+    assert rig.phase(line) is Phase.TALKING
+    await rig.hang_up(line)
     assert_sound(rig)
 
 
