@@ -186,7 +186,7 @@ class Supervisor:
             watched.restarts += 1
             log.warning(
                 "process ended, starting it again",
-                process=watched.spec.name,
+                name=watched.spec.name,
                 returncode=returncode,
                 lived_s=round(now - watched.started_at, 1),
                 backoff_s=pause,
@@ -244,7 +244,7 @@ class Supervisor:
     async def _end_hanging(self, watched: Watched) -> None:
         """End what works, so that it is started again."""
         name, pid = watched.spec.name, self.pid(watched.spec.name)
-        log.error("process hangs, ending it", process=name, pid=pid, silent_s=self._hangs_after_s)
+        log.error("process hangs, ending it", name=name, pid=pid, silent_s=self._hangs_after_s)
         try:
             handle = os.pidfd_open(pid or 0)
         except OSError:
