@@ -8,7 +8,13 @@ import pytest
 
 from acd_core.agent import AgentState
 from daemon.control.calls.call import Phase
-from daemon.control.calls.context import HangUpRequest, HoldRequest, PauseRecordingRequest
+from daemon.control.calls.context import (
+    CallPart,
+    HangUpRequest,
+    HoldRequest,
+    PauseRecordingRequest,
+)
+from daemon.control.calls.parts.on_demand import PARTS
 from daemon.store.rows import RecordingRow
 from drivers.events import Cause, Released, Transferred
 from tests.daemon.control.calls.test_any_story import everybody_talks_on
@@ -101,6 +107,13 @@ async def test_keys_and_tones_in_a_conversation_are_not_the_flows(rig: ControlRi
         assert not living(rig)
     await rig.hang_up(line)
     assert_sound(rig)
+
+
+@pytest.mark.parametrize("kind", PARTS.values(), ids=PARTS)
+def test_a_part_with_a_memory_says_when_it_may_be_let_go(kind: type[CallPart]) -> None:
+    own = [name for each in kind.__mro__ for name in getattr(each, "__slots__", ())]
+    remembers = "__dict__" in dir(kind) or len(own) > len(CallPart.__slots__)
+    assert remembers == (kind.is_spare is not CallPart.is_spare)
 
 
 async def test_two_calls_that_rest_become_one(rig: ControlRig) -> None:
