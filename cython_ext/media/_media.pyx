@@ -184,7 +184,7 @@ cdef class Core:
         command.flag, command.gain = flag, gain
         if self._retired:
             self._free_retired()
-        if not self._has_room() or hf_command_push(self.engine, &command) < 0:
+        if not self.has_room(1) or hf_command_push(self.engine, &command) < 0:
             return False
         if op in _CARRIES_SUBJECT:
             hand_over(subject)
@@ -192,10 +192,13 @@ cdef class Core:
             hand_over(target)
         return True
 
-    cdef bint _has_room(self):
-        """Whether others than ports that are granted may send: those were promised their place."""
+    cdef bint has_room(self, uint32_t commands):
+        """Whether others than ports that are granted may send so many: those were promised theirs.
+
+        Nobody else sends, so what there is room for now can be sent.
+        """
         cdef uint32_t waiting = hf_commands_pushed(self.engine) - hf_commands_read(self.engine)
-        return waiting < <uint32_t>(HF_COMMANDS - 2 * most_granted)
+        return waiting + commands <= <uint32_t>(HF_COMMANDS - 2 * most_granted)
 
     def record(self, Handle port, Handle recorder):
         """Let the file thread write a recorder and the engine fill it; False when busy."""
@@ -270,7 +273,7 @@ cdef class Core:
         put_coder(&command.stream.coders, coder)
         if gathers:
             command.stream.extra = new_extra()
-        if not self._has_room() or hf_command_push(self.engine, &command) < 0:
+        if not self.has_room(1) or hf_command_push(self.engine, &command) < 0:
             free(command.stream.extra)
             free(command.stream.coders.g722)
             free(command.stream.coders.opus)
@@ -286,7 +289,7 @@ cdef class Core:
         command.op = HF_KEYS
         command.subject = port.pointer
         memcpy(command.keys, <const char *>keys, min(<Py_ssize_t>len(keys), 31))
-        return hf_command_push(self.engine, &command) == 0
+        return self.has_room(1) and hf_command_push(self.engine, &command) == 0
 
     def port_counters(self, Handle handle):
         """Packets, losses and delays of a port; what RTCP has not told yet is left out."""

@@ -133,6 +133,11 @@ cdef class Ports:
         if found is not NO_SOCKETS:
             self.resting.put((host, port), found[0], found[1])
 
+    cdef _need(self, uint32_t commands):
+        """EngineError unless so many can be sent: what takes several is done whole or not at all."""
+        if not self._core.has_room(commands):
+            raise EngineError("busy", "the media engine has too many commands waiting")
+
     cdef _push(self, int op, Handle subject, Handle target, Handle third=None, int flag=0):
         if not self._core.push(op, subject, target, third, flag):
             raise EngineError("busy", "the media engine has too many commands waiting")
@@ -175,6 +180,7 @@ cdef class Ports:
         cdef OpenPort heard = None if agent is None else self.port(agent)
         cdef Room room = self.rooms.get(bridge)
         cdef int capacity
+        self._need(3)  # with a larger room, and the end of the one before
         if room is None:
             room = new_room(bridge, HF_MEMBERS)
         elif found.room is not room:
@@ -205,6 +211,7 @@ cdef class Ports:
     def leave(self, number):
         """Take a port out of its bridge."""
         cdef OpenPort found = self.port(number)
+        self._need(2)  # with the end of its bridge
         self._push(HF_LEAVE, found, None)
         self._out_of_room(found)
 
@@ -223,6 +230,7 @@ cdef class Ports:
         cdef OpenPort found = self.open.get(number)
         if found is None:
             return
+        self._need(2)  # with the end of its bridge
         self._push(HF_CLOSE_PORT, found, None)
         self._out_of_room(found)
         found.closing = True

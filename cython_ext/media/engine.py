@@ -149,7 +149,8 @@ class Engine(Bridging, Listening, Playing, Securing):
     ) -> int:
         """``open_rtp`` and ``connect_rtp`` of a plain stream in one step, on sockets that rest.
 
-        Those of the UDP port that is ``granted``, or any. 0, and nothing was done, where that cannot be: the two do it then, or say why not.
+        Those of the UDP port that is ``granted``, or any. 0 where that cannot be, and nothing was
+        done but that what was granted rests: the two do it then, or say why not.
         """
         if law not in streams.UNCODED:
             return 0
