@@ -199,8 +199,7 @@ class Border:
 
     def release(self, name: str) -> bool:
         """Listen to a source or account again; False when it was not banned."""
-        found = self.guard.bans.release(name)
-        if found:
+        if found := self.guard.bans.release(name):
             self._export()
         return self.guesses.release(name) or found
 
@@ -247,8 +246,10 @@ class Border:
 
     def _wake(self) -> None:
         self._timer, self._timer_at = None, NEVER
-        self._core.advance(self._clock())
-        self.flush()
+        try:
+            self._core.advance(self._clock())
+        finally:  # a fault of one deadline is not that of others
+            self.flush()
 
     # What arrives
 
@@ -268,13 +269,12 @@ class Border:
         now = self._clock()
         if not self.guard.passes(data, source.host, now):
             return
-        if data < b"A":  # no SIP message begins so
-            reply = answer(data, source.host, source.port)
-            if reply is not None:
-                self._core.services.count("keep_alives")
-                if reply:
-                    self.transports.send_as_it_is(reply, source)
-                return
+        # No SIP message begins so.
+        if data < b"A" and (reply := answer(data, source.host, source.port)) is not None:
+            self._core.services.count("keep_alives")
+            if reply:
+                self.transports.send_as_it_is(reply, source)
+            return
         self._core.receive(data, source, now)
         self.flush()
 

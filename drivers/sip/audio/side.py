@@ -62,9 +62,9 @@ class AudioSide(T38Side):
                 self._work_on()
             return
         granted, refused = self.driver.granted, partial(self._not_connected, port)
-        if granted and granted.connect_unwaited(port, RtpStream(remote, fmt), refused):
-            return
         try:
+            if granted and granted.connect_unwaited(port, RtpStream(remote, fmt), refused):
+                return
             self._worker = asyncio.ensure_future(ports.connect_rtp(port, remote, fmt))
         except (DriverError, OSError) as error:
             self._not_connected(port, error)
@@ -142,10 +142,10 @@ class AudioSide(T38Side):
             self.driver.board.emit(item)
 
     def _give_back(self, port: PortId, ports: AudioPorts) -> None:
-        if self.driver.granted is not None:
-            self.driver.granted.close_unwaited(port, self._not_closed)
-            return
         try:
+            if self.driver.granted is not None:
+                self.driver.granted.close_unwaited(port, self._not_closed)
+                return
             closing = asyncio.ensure_future(ports.close(port))
         except (DriverError, OSError) as error:
             self._not_closed(error)

@@ -21,6 +21,7 @@ class Promised:
         self.caller = caller
         self.refused: list[Callable[[DriverError], None]] = []
         self.empty = False
+        self.unwritable = False
         running.driver.granted = self
 
     def open_granted(
@@ -35,6 +36,8 @@ class Promised:
     def connect_unwaited(
         self, port: PortId, to: RtpStream, refused: Callable[[DriverError], None]
     ) -> bool:
+        if self.unwritable:
+            raise DriverError("a number is out of its range")
         if self.empty:
             return False
         self.asked.append("connect")
@@ -113,6 +116,17 @@ async def test_a_stream_is_not_waited_for_and_ends_the_call_when_it_is_refused(
     await running.wait_for(Answered)
     assert promised.asked == ["open", "send", "connect"]
     promised.refused[1](DriverError("no such port"))
+    released = await running.wait_for(Released)
+    assert released.cause is Cause.TEMPORARY_FAILURE
+    await caller.until("BYE")
+
+
+async def test_a_stream_that_cannot_be_written_ends_the_call_and_nothing_is_raised(
+    running, caller, promised
+) -> None:
+    tag = await answer(running, caller, b"")
+    promised.unwritable = True
+    caller.send("ACK", branch="a", to_tag=tag, body=LOOPBACK_OFFER)
     released = await running.wait_for(Released)
     assert released.cause is Cause.TEMPORARY_FAILURE
     await caller.until("BYE")

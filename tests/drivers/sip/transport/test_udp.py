@@ -194,3 +194,42 @@ async def test_a_listener_may_be_closed_by_what_it_receives() -> None:
     assert told == [b"x"] * 3
     assert (endpoint.errors, endpoint._socket) == (0, None)
     peer.close()
+
+
+async def test_deadlines_go_on_after_one_that_fails(make_running) -> None:
+    """Calls are repeated and ended in time, whatever the timer of another one does."""
+    faults: list[BaseException | None] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: faults.append(context.get("exception")))
+    running = await make_running().open()
+    broken = Broken()
+    services = running.driver.core.services
+    services.timers.now = running.driver.clock()
+    services.timers.start(broken, 1, 0.01)
+    services.timers.start(whole := Whole(), 1, 0.03)
+    running.driver.border.flush()
+    async with asyncio.timeout(5):
+        await whole.fired.wait()
+    assert [type(fault) for fault in faults] == [ArithmeticError]
+    await running.close()
+
+
+class Broken:
+    """An owner of a deadline that fails."""
+
+    def __init__(self) -> None:
+        self.timers: dict[int, float] = {}
+
+    def timer_fired(self, timer: int) -> None:
+        raise ArithmeticError
+
+
+class Whole(Broken):
+    """Another one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fired = asyncio.Event()
+
+    def timer_fired(self, timer: int) -> None:
+        self.fired.set()
