@@ -4,16 +4,18 @@ Many tones at once measure a band in one run; each is found where it was, or fol
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from daemon.link import messages as told
 from daemon.link.client import MediaLink
 from drivers.api import PortId, RtpAddress
 from tests.daemon.media.test_codecs import Peer, dial_peer, ffmpeg
-from tests.daemon.media.test_wide_taps import G722, RATE, WIDE_PCM, as_g722
+from tests.daemon.media.test_wide_taps import ATTEMPTS, FEW, G722, RATE, WIDE_PCM, as_g722, gaps
 from tests.fakes.rtp_phone import RtpPhone
 
 Dial = Callable[..., Awaitable[tuple[PortId, RtpPhone]]]
@@ -56,6 +58,22 @@ async def speak(peer: Peer, to: RtpAddress, packets: list[bytes]) -> None:
         await asyncio.wait_for(peer.receive(), 2)
 
 
+async def recorded_whole(
+    link: MediaLink, site: Path, port: PortId, says: Callable[[], Awaitable[None]]
+) -> np.ndarray:
+    """What a recording holds of a party who says something, said again after too many gaps."""
+    for attempt in range(ATTEMPTS):
+        name, before = f"recordings/{port}-{attempt}.wav", await gaps(link, port)
+        await link.record(9, port, name, stereo=True)
+        await says()
+        missed = await gaps(link, port) - before
+        caller, _ = await recorded(link, site / name)
+        (site / name).unlink()
+        if missed <= FEW:
+            break
+    return caller
+
+
 async def recorded(link: MediaLink, path: Path) -> np.ndarray:
     """The samples of a recording that ends now, a row a side."""
     await link.stop_record(9)
@@ -66,20 +84,18 @@ async def recorded(link: MediaLink, path: Path) -> np.ndarray:
     return np.frombuffer(path.read_bytes()[44:], "<i2").reshape(-1, 2).T
 
 
+@pytest.mark.parametrize("pitches", [TELEPHONE, ABOVE])
 async def test_a_recording_holds_the_telephone_band_and_nothing_folded_into_it(
-    link: MediaLink, site: Path
+    link: MediaLink, site: Path, pitches: tuple[int, ...]
 ) -> None:
     peer = Peer(9)
     port, at = await dial_peer(link, peer, G722)
-    for pitches in (TELEPHONE, ABOVE):
-        await link.record(9, port, f"recordings/{pitches[0]}.wav", stereo=True)
-        packets = as_g722(chord(pitches, RATE))
-        await speak(peer, at, packets)
-        caller, _ = await recorded(link, site / f"recordings/{pitches[0]}.wav")
-        if pitches == TELEPHONE:
-            assert max(abs(level(caller, 8000, hz)) for hz in pitches) < 0.5
-        else:
-            assert is_clean(caller, packets)
+    packets = as_g722(chord(pitches, RATE))
+    caller = await recorded_whole(link, site, port, lambda: speak(peer, at, packets))
+    if pitches == TELEPHONE:
+        assert max(abs(level(caller, 8000, hz)) for hz in pitches) < 0.5
+    else:
+        assert is_clean(caller, packets)
     peer.socket.close()
 
 
@@ -105,23 +121,37 @@ async def test_two_who_are_recorded_and_overheard_hear_each_other_wide(
     for port in (a, b):
         await link.join(1, port)
     await link.join(1, boss, part="listens")
-    await link.record(9, a, "recordings/wide.wav", stereo=True)
     packets = as_g722(chord(ABOVE, RATE) // 2 + chord((1000,), RATE))
-    hears = asyncio.create_task(phone.hear(len(packets)))
-    receives = asyncio.create_task(listen(right, len(packets)))
-    await speak(left, at_left, packets)
-    await receives
+    overheard = b""
+
+    async def says() -> None:
+        nonlocal overheard
+        for peer in (left, right):
+            empty(peer)
+        hears = asyncio.create_task(phone.hear(len(packets)))
+        receives = asyncio.create_task(listen(right, len(packets)))
+        await speak(left, at_left, packets)
+        await receives
+        overheard = await hears
+
+    caller = await recorded_whole(link, site, a, says)
     sent = set(packets)
     assert sum(payload in sent for payload in right.heard) > len(packets) * 0.6  # as they came
     wide = np.frombuffer(ffmpeg(b"".join(right.heard), ["-f", "g722"], WIDE_PCM), "<i2")
     assert level(wide, RATE, 4900) > -8
-    caller, _ = await recorded(link, site / "recordings/wide.wav")
-    overheard = np.frombuffer(await hears, "<i2")
-    for narrow in (caller, overheard):
+    for narrow in (caller, np.frombuffer(overheard, "<i2")):
         assert abs(level(narrow, 8000, 1000)) < 0.5
         assert is_clean(narrow, packets)
     for peer in (left, right):
         peer.socket.close()
+
+
+def empty(peer: Peer) -> None:
+    """Forget what it heard, and what waits for it."""
+    with contextlib.suppress(BlockingIOError):
+        while peer.socket.recv(2048):
+            continue
+    peer.heard.clear()
 
 
 async def listen(peer: Peer, packets: int) -> None:

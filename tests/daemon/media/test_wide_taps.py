@@ -18,6 +18,8 @@ from tests.fakes.rtp_phone import RtpPhone
 Dial = Callable[..., Awaitable[tuple[PortId, RtpPhone]]]
 
 SECONDS, RATE, PEAK = 1.2, 16_000, 8000
+FEW, ATTEMPTS = 3, 8
+"""Gaps with which a median is still right; times that a thing is said at most."""
 G722 = RtpFormat(payload_type=9, codec="G722")
 OPUS = RtpFormat(
     payload_type=111, codec="OPUS", dtmf_payload_type=None, transcode=True, rtcp_mux=True
@@ -55,10 +57,31 @@ def heard(tap: Tap) -> np.ndarray:
     return np.frombuffer(os.pread(tap.memfd, 2 * written, 64), "<i2")
 
 
+async def gaps(link: MediaLink, port: PortId) -> float:
+    """Times that what a port hears was not what was said, in one piece.
+
+    A far end keeps time in the loop of the test, the engine in a thread: on a busy machine they
+    drift by more than a jitter buffer holds.
+    """
+    counted = await link.counters(port)
+    return sum(counted[name] for name in ("underruns", "dropped", "late", "lost"))
+
+
 async def taps_of(
     link: MediaLink, kind: RtpFormat, packets: list[bytes], *, clock: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """What the taps of 16 and 8 kHz of a leg hold when it has said all packets."""
+    for _ in range(ATTEMPTS):
+        found, missed = await said_to_taps(link, kind, packets, clock=clock)
+        if missed <= FEW:
+            break
+    return found
+
+
+async def said_to_taps(
+    link: MediaLink, kind: RtpFormat, packets: list[bytes], *, clock: int
+) -> tuple[tuple[np.ndarray, np.ndarray], float]:
+    """The same at the first attempt, and its gaps."""
     peer = Peer(kind.payload_type, clock)
     port, at_port = await dial_peer(link, peer, kind)
     taps = [await link.tap(port, rate=rate) for rate in (16_000, 8000)]
@@ -67,7 +90,7 @@ async def taps_of(
             peer.send(at_port, packet)
             await asyncio.wait_for(peer.receive(), 2)
         wide, narrow = (heard(tap) for tap in taps)
-        return wide, narrow
+        return (wide, narrow), await gaps(link, port)
     finally:
         for tap in taps:
             os.close(tap.memfd)
@@ -78,6 +101,9 @@ async def taps_of(
 def usual(measure: Callable[..., float], sound: np.ndarray, rate: int, hz: float) -> float:
     """The median over tenths of a second: this process may be late with a packet."""
     tenth = rate // 10
+    there = np.flatnonzero(np.abs(sound) > PEAK / 10)
+    if there.size:  # without the silence from the tap's opening to the first packet
+        sound = sound[there[0] :]
     parts = [sound[at : at + tenth] for at in range(tenth * 3, len(sound) - tenth, tenth)]
     return float(np.median([measure(part, rate, hz) for part in parts]))
 
