@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import select
 import struct
 import subprocess
 import sys
@@ -226,6 +227,30 @@ def prompt_descriptors() -> list[int]:
         with contextlib.suppress(OSError):  # the one that lists them
             found += [int(link.name)] if "hookflash-prompt" in str(link.readlink()) else []
     return found
+
+
+@needs_engine
+def test_a_prompt_that_is_evicted_stays_until_its_last_player_has_ended(tmp_path: Path) -> None:
+    gc.collect()
+    (tmp_path / "a.s16").write_bytes(b"ab" * 80_000)
+    engine = media.Engine(realtime=False)
+    engine.start()
+    for port in (1, 2):
+        engine.open_rtp(port, "127.0.0.1")
+        engine.play(port, port, [str(tmp_path / "a.s16")], repeat=0)
+    cache = engine._clips
+    while cache.count:
+        cache._clips.popitem()
+    for player in (1, 2):
+        gc.collect()
+        assert engine.counters()["mapped_prompts"] == 1
+        engine.stop_play(player)
+        while player in {number for number, *_ in engine.players()}:
+            assert select.select([engine.fileno()], [], [], 5)[0]
+            engine.poll()
+    engine.stop()  # the commands that could name them are read
+    gc.collect()
+    assert engine.counters()["mapped_prompts"] == 0
 
 
 @needs_engine
