@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import uvloop
 
@@ -21,7 +21,11 @@ from daemon.media.options import MediaOptions, MediaSetup
 from drivers.api import PortId, RtpAddress, RtpFormat, RtpStream
 from drivers.errors import DriverError
 
+if TYPE_CHECKING:
+    import cython_ext.media as media
+
 HOST: Final = "127.0.0.1"
+UNCOUNTED: Final = 200  # channels before those that count: they take what the heap has left over
 RING: Final = 4096  # commands that the engine's ring holds, cython_ext/media/engine.h
 PATIENCE_S: Final = 20.0
 STREAM: Final = RtpStream(RtpAddress(HOST, 9), RtpFormat())  # discard: nobody has to answer
@@ -157,16 +161,21 @@ def _grow(pipe: "multiprocessing.connection.Connection", channels: int) -> None:
         for _ in range(64):
             engine.arm_barge_in(1, on=False)
         time.sleep(0.006)
+    _open_channels(engine, range(2, 2 + UNCOUNTED))
     before = _resident()
-    for port in range(2, channels + 2):
+    _open_channels(engine, range(2 + UNCOUNTED, 2 + UNCOUNTED + channels))
+    pipe.send((_resident() - before) / channels)
+    engine.stop()
+
+
+def _open_channels(engine: "media.Engine", ports: range) -> None:
+    for port in ports:
         engine.open_rtp(port, HOST)
         engine.connect_rtp(port, HOST, 9, payload_type=8, law="A", dtmf_payload_type=101)
         engine.join(1 + port // 2, port)
         if port % 64 == 0:
             time.sleep(0.006)
     time.sleep(0.1)
-    pipe.send((_resident() - before) / channels)
-    engine.stop()
 
 
 def _resident() -> int:
