@@ -10,8 +10,6 @@ import argparse
 import asyncio
 import gc
 import os
-import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +25,7 @@ from daemon.store.connection import opened_store
 from daemon.store.history_writer import HistoryWriter
 from tests.fakes.control_rig import ControlRig, make_queue
 from tests.fakes.line import FakeLine, State
+from tests.load.callgrind import instructions
 
 WARM: Final = 20
 FEW: Final = 50
@@ -119,24 +118,12 @@ def run(folder: Path, kind: str, calls: int, blocks: int) -> list[float]:
         return uvloop.run(measure(folder, kind, calls, blocks))
 
 
-def instructions(kind: str, calls: int) -> int:
+def spent(kind: str, calls: int) -> int:
     """Instructions of a whole run with so many calls."""
-    words = [sys.executable, "-m", "tests.load.call_cost", "--kind", kind, "--calls", str(calls)]
     with tempfile.TemporaryDirectory() as folder:
         run(Path(folder), kind, 1, 1)  # its tables need not be made once more
-        words += ["--folder", folder]
-        out = f"--callgrind-out-file={folder}/out"
-        tool = ["valgrind", "--tool=callgrind", out]
-        done = subprocess.run(
-            [*tool, *words, "--blocks", "1"],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, "PYTHONHASHSEED": "1"},
-        )
-    found = re.search(r"Collected : (\d+)", done.stderr)
-    assert found is not None, done.stderr
-    return int(found[1])
+        words = ("--kind", kind, "--calls", str(calls), "--folder", folder, "--blocks", "1")
+        return instructions("tests.load.call_cost", *words)
 
 
 def main(out: TextIO) -> None:
@@ -149,8 +136,8 @@ def main(out: TextIO) -> None:
     parser.add_argument("--folder", type=Path)
     wished = parser.parse_args()
     if wished.instructions:
-        spent = instructions(wished.kind, MANY) - instructions(wished.kind, FEW)
-        out.write(f"{wished.kind} call: {spent / (MANY - FEW) / 1000:.0f} thousand instructions\n")
+        more = spent(wished.kind, MANY) - spent(wished.kind, FEW)
+        out.write(f"{wished.kind} call: {more / (MANY - FEW) / 1000:.0f} thousand instructions\n")
         return
     with tempfile.TemporaryDirectory() as folder:
         used = wished.folder or Path(folder)

@@ -11,14 +11,11 @@ called, for which the plain modules must run.
 import argparse
 import asyncio
 import cProfile
-import os
 import pstats
 import random
 import re
 import socket
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable
 from typing import Final, TextIO
@@ -38,6 +35,7 @@ from drivers.sip.driver import SipDriver
 from drivers.sip.line import SipLine
 from drivers.sip.options import SipOptions, StationAccount, TrunkOptions
 from drivers.sip.transport.address import Address
+from tests.load.callgrind import instructions
 
 FEW: Final = 200
 MANY: Final = 1200
@@ -302,29 +300,10 @@ async def live(
     return found
 
 
-def instructions(kind: str, number: int) -> int:
+def spent(kind: str, number: int) -> int:
     """Instructions of a whole run with so many calls."""
-    words = [
-        sys.executable,
-        "-m",
-        "tests.load.sip_call_cost",
-        "--kind",
-        kind,
-        "--calls",
-        str(number),
-    ]
-    with tempfile.TemporaryDirectory() as folder:
-        tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out"]
-        done = subprocess.run(
-            [*tool, *words, "--time", "--blocks", "1"],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, "PYTHONHASHSEED": "1"},
-        )
-    found = re.search(r"Collected : (\d+)", done.stderr)
-    assert found is not None, done.stderr
-    return int(found[1])
+    words = ("--kind", kind, "--calls", str(number), "--time", "--blocks", "1")
+    return instructions("tests.load.sip_call_cost", *words)
 
 
 def main(out: TextIO) -> None:
@@ -343,8 +322,8 @@ def main(out: TextIO) -> None:
         if profile is not None:
             pstats.Stats(profile, stream=out).sort_stats("tottime").print_stats(60)
         return
-    spent = instructions(wished.kind, MANY) - instructions(wished.kind, FEW)
-    out.write(f"{wished.kind}: {spent / (MANY - FEW) / 1000:.0f} thousand instructions a call\n")
+    more = spent(wished.kind, MANY) - spent(wished.kind, FEW)
+    out.write(f"{wished.kind}: {more / (MANY - FEW) / 1000:.0f} thousand instructions a call\n")
 
 
 if __name__ == "__main__":

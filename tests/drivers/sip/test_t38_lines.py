@@ -40,6 +40,20 @@ async def talk(running: Any, caller: Caller) -> tuple[Any, str]:
     return line, tag
 
 
+async def replace(running: Any, caller: Caller, tag: str) -> None:
+    """A third one takes the place of the caller."""
+    replaces = ("Replaces", f"c1;to-tag={tag};from-tag=peer")
+    caller.send(
+        "INVITE",
+        call_id="c2",
+        branch="r",
+        from_tag="third",
+        headers=(replaces,),
+        body=LOOPBACK_OFFER,
+    )
+    await running.wait_for(Replaced)
+
+
 async def test_far_end_asks_and_is_answered(running: Any, caller: Caller) -> None:
     line, tag = await talk(running, caller)
     assert not await line.accept_t38(LOCAL)
@@ -181,16 +195,7 @@ async def test_call_that_another_one_replaces_answers_who_asked_in_it(
     line, tag = await talk(running, caller)
     caller.send("INVITE", branch="i", cseq=2, to_tag=tag, body=LOOPBACK_IMAGE)
     await running.wait_for(T38Asked)
-    replaces = ("Replaces", f"c1;to-tag={tag};from-tag=peer")
-    caller.send(
-        "INVITE",
-        call_id="c2",
-        branch="r",
-        from_tag="third",
-        headers=(replaces,),
-        body=LOOPBACK_OFFER,
-    )
-    await running.wait_for(Replaced)
+    await replace(running, caller, tag)
     texts = [await caller.receive()]
     while not texts[-1].startswith("SIP/2.0 487"):
         texts.append(await caller.receive())
@@ -205,14 +210,5 @@ async def test_call_that_another_one_replaces_takes_its_t38_along(
     await running.wait_for(T38Asked)
     assert await line.accept_t38(LOCAL)
     caller.send("ACK", branch="b", cseq=2, to_tag=tag)
-    replaces = ("Replaces", f"c1;to-tag={tag};from-tag=peer")
-    caller.send(
-        "INVITE",
-        call_id="c2",
-        branch="r",
-        from_tag="third",
-        headers=(replaces,),
-        body=LOOPBACK_OFFER,
-    )
-    await running.wait_for(Replaced)
+    await replace(running, caller, tag)
     assert (await running.wait_for(T38Left)).line == line.id
