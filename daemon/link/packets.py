@@ -65,6 +65,8 @@ class PacketSocket:
         """What is gathered in this turn is sent at its end without the loop being asked."""
         self._later: asyncio.TimerHandle | None = None
         """Sends what is gathered when nothing else does before."""
+        self._reading_on = False
+        """The peer has ended, and what he sent is read up to his end."""
         self.closed = False
         self._loop.add_reader(sock.fileno(), self._readable)
 
@@ -152,7 +154,8 @@ class PacketSocket:
         except BlockingIOError:
             return False
         except (BrokenPipeError, ConnectionResetError):
-            return True  # the peer has ended: what he said last is read first, then his end
+            self._peer_ended()
+            return True
         except OSError:
             self.close()
             return False
@@ -168,6 +171,21 @@ class PacketSocket:
             _close_all(descriptors)
         self._loop.remove_writer(self._sock.fileno())
 
+    def _peer_ended(self) -> None:
+        """Read what the peer said last, then his end.
+
+        The loop may not call for that: a socket in error is no longer watched.
+        """
+        if not self._reading_on:
+            self._reading_on = True
+            self._loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if self.closed:
+            return
+        self._readable()
+        self._loop.call_soon(self._read_on)
+
     def _readable(self) -> None:
         """Take one packet: asking for a second costs a system call, and mostly there is none.
 
@@ -175,8 +193,10 @@ class PacketSocket:
         """
         try:
             size, parts, flags, _ = self._sock.recvmsg_into([self._buffer], _ROOM, _CLOEXEC)
-        except (BlockingIOError, ConnectionResetError):
-            # Reset: the peer ended and had not read everything. What he sent is still there.
+        except BlockingIOError:
+            return
+        except ConnectionResetError:
+            self._peer_ended()  # and had not read everything: what he sent is still there
             return
         except OSError:
             self.close()
