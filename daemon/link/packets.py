@@ -194,6 +194,8 @@ class PacketSocket:
         try:
             size, parts, flags, _ = self._sock.recvmsg_into([self._buffer], _ROOM, _CLOEXEC)
         except BlockingIOError:
+            if self._reading_on:  # he hears nothing any more, and has said everything
+                self.close()
             return
         except ConnectionResetError:
             self._peer_ended()  # and had not read everything: what he sent is still there
